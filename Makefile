@@ -1,0 +1,64 @@
+# Every target sets itself up in .venv from the hash-locked requirements; nothing else is needed.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Wheels only: no compiler is ever called.
+INSTALL := $(PIP) install --require-hashes --only-binary :all:
+WORKERS ?= 2
+
+.PHONY: help demo test check fix bench docs lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/pip:
+	@test -n "$(PYTHON)" || { echo "Bedplate needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/one." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/core: .venv/pip requirements.lock pyproject.toml
+	$(INSTALL) -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: .venv/core requirements-dev.lock
+	$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+demo: .venv/core  ## ingest the sample, start the server, ask it, say what to try next
+	@$(BIN)/bedplate demo
+
+test: .venv/dev  ## every test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
+
+check: .venv/dev  ## format, lint, types, layers, dependencies, dead code, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+	$(BIN)/vulture
+	$(BIN)/codespell src tests docs *.md
+	@if grep -n '://' requirements.lock requirements-dev.lock; then \
+		echo "a lock names an address" >&2; exit 1; fi
+
+fix: .venv/dev  ## format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev  ## measure; needs BEDPLATE_EVAL_DATA for the quality figures
+	$(BIN)/python tests/bench/run.py
+
+docs: .venv/dev  ## build the documentation into site/
+	$(BIN)/zensical build
+
+lock: .venv/dev  ## resolve the requirements anew
+	$(BIN)/python scripts/lock.py
+
+clean:  ## remove what the targets made
+	rm -rf .venv site build dist .ruff_cache .pytest_cache .coverage

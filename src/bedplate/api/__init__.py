@@ -1,0 +1,1 @@
+"""The HTTP edge: translate, authorize, call the App, translate back."""

@@ -1,0 +1,145 @@
+"""OpenAI's wire types, as its official clients send and read them.
+
+Source: OpenAI API reference ("Chat Completions", "Models", "Embeddings", "Error codes").
+`citations`, `grounded`, `refused` and `trace_id` are Bedplate's optional extensions.
+"""
+
+import base64
+from typing import Literal, cast
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, Struct, UnsetType
+from numpy.typing import NDArray
+
+from bedplate.domain.answers import Citation, Grounding
+from bedplate.domain.chat import FinishReason, Usage
+from bedplate.errors import BedplateError, InvalidInput, NotFound
+
+EncodingFormat = Literal["float", "base64"]
+
+
+class WireUsage(Struct, frozen=True):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class AssistantMessage(Struct, frozen=True):
+    content: str
+    role: Literal["assistant"] = "assistant"
+    refusal: None = None
+
+
+class Choice(Struct, frozen=True):
+    message: AssistantMessage
+    finish_reason: FinishReason
+    index: int = 0
+    logprobs: None = None
+
+
+class ChatCompletion(Struct, frozen=True):
+    id: str
+    created: int
+    model: str
+    choices: tuple[Choice, ...]
+    usage: WireUsage
+    object: Literal["chat.completion"] = "chat.completion"
+    citations: tuple[Citation, ...] | UnsetType = UNSET
+    grounded: Grounding | UnsetType = UNSET
+    refused: bool | UnsetType = UNSET
+    trace_id: str | UnsetType = UNSET
+
+
+class Delta(Struct, frozen=True):
+    """The first carries the role, the following the text, the last nothing."""
+
+    role: Literal["assistant"] | UnsetType = UNSET
+    content: str | UnsetType = UNSET
+
+
+class ChunkChoice(Struct, frozen=True):
+    delta: Delta = Delta()
+    finish_reason: FinishReason | None = None
+    index: int = 0
+    logprobs: None = None
+
+
+class ChatCompletionChunk(Struct, frozen=True):
+    """`usage` is left out, or null until the last chunk when the client asked for it there."""
+
+    id: str
+    created: int
+    model: str
+    choices: tuple[ChunkChoice, ...]
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    usage: WireUsage | UnsetType | None = UNSET
+    citations: tuple[Citation, ...] | UnsetType = UNSET
+    grounded: Grounding | UnsetType = UNSET
+    refused: bool | UnsetType = UNSET
+    trace_id: str | UnsetType = UNSET
+
+
+class Model(Struct, frozen=True):
+    id: str
+    created: int
+    owned_by: str = "bedplate"
+    object: Literal["model"] = "model"
+
+
+class ModelList(Struct, frozen=True):
+    data: tuple[Model, ...]
+    object: Literal["list"] = "list"
+
+
+class Embedding(Struct, frozen=True):
+    """Numbers, or the base64 of little-endian 32-bit floats."""
+
+    index: int
+    embedding: list[float] | str
+    object: Literal["embedding"] = "embedding"
+
+
+class EmbeddingUsage(Struct, frozen=True):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingList(Struct, frozen=True):
+    data: tuple[Embedding, ...]
+    model: str
+    usage: EmbeddingUsage
+    object: Literal["list"] = "list"
+
+
+class ErrorBody(Struct, frozen=True):
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class ErrorEnvelope(Struct, frozen=True):
+    """The body of every error answer, and the event that ends a stream with one."""
+
+    error: ErrorBody
+
+
+def wire_usage(usage: Usage) -> WireUsage:
+    return WireUsage(usage.input_tokens, usage.output_tokens, usage.total_tokens)
+
+
+def error_envelope(error: BedplateError, type: str) -> ErrorEnvelope:
+    """`type` is OpenAI's word for the class of error, e.g. "invalid_request_error"."""
+    param = error.param if isinstance(error, InvalidInput | NotFound) else None
+    return ErrorEnvelope(ErrorBody(error.message, type, param, error.code))
+
+
+def wire_vector(row: NDArray[np.float32], encoding_format: EncodingFormat) -> list[float] | str:
+    if encoding_format == "base64":
+        return base64.b64encode(row.astype("<f4").tobytes()).decode("ascii")
+    return cast(list[float], row.tolist())
+
+
+def encode(payload: Struct) -> bytes:
+    return msgspec.json.encode(payload)

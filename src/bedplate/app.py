@@ -1,0 +1,222 @@
+"""The App: every flow as a field, wired from a configuration and closed in one place."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from bedplate.chat.turn import Turn
+from bedplate.chunkers import CHUNKERS
+from bedplate.config import Config, IngestConfig, Slot
+from bedplate.domain.chat import Message
+from bedplate.domain.ids import DEFAULT_TENANT, TenantId
+from bedplate.domain.retrieval import Scope
+from bedplate.embedders import EMBEDDERS
+from bedplate.embedders.protocol import Embedder
+from bedplate.errors import ConfigError, NotFound, UnknownAdapter
+from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
+from bedplate.guards.protocol import PiiGuard
+from bedplate.ingest.pipeline import Ingest, Parts
+from bedplate.models import MODELS
+from bedplate.models.protocol import ChatModel
+from bedplate.parsers.isolated import open_parser
+from bedplate.parsers.protocol import ParseLimits, Parser
+from bedplate.rag.answer import Ask, AskRequest
+from bedplate.rag.retrieve import Retrieve
+from bedplate.state import CATALOGS
+from bedplate.state.protocol import Catalog
+from bedplate.stores import STORES
+from bedplate.stores.protocol import Store
+
+T = TypeVar("T")
+
+CATALOG_FILE = "catalog.db"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What the edges call. Parts are here for reading; flows are how anything is done."""
+
+    config: Config
+    catalog: Catalog
+    store: Store
+    embedder: Embedder
+    parser: Parser
+    pii: PiiGuard | None
+    turn: Turn
+    search: Retrieve
+    ask: Ask
+    ingest: Ingest
+
+    def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
+        return Scope(tenant, collection)
+
+    def question(
+        self,
+        collection: str,
+        question: str,
+        *,
+        model: str | None = None,
+        filter: str | Mapping[str, object] | None = None,
+        deadline: float | None = None,
+        tenant: TenantId = DEFAULT_TENANT,
+    ) -> AskRequest:
+        """A question to one collection with the configuration's settings, for `ask`."""
+        settings = self.config.ask
+        return AskRequest(
+            question=question,
+            scopes=(Scope(tenant, collection),),
+            model=model or settings.model,
+            filter=filter,
+            passages=settings.passages,
+            max_output_tokens=settings.max_output_tokens,
+            deadline=deadline,
+        )
+
+    def assistant_question(
+        self,
+        name: str,
+        question: str,
+        history: tuple[Message, ...] = (),
+        *,
+        deadline: float | None = None,
+        tenant: TenantId = DEFAULT_TENANT,
+    ) -> AskRequest:
+        """A question to a configured assistant, for `ask`; NotFound with the nearest name."""
+        assistants = self.config.assistants
+        if name not in assistants:
+            near = get_close_matches(name, assistants, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise NotFound(f"There is no assistant {name!r}.{hint}", param="model")
+        assistant = assistants[name]
+        return AskRequest(
+            question=question,
+            scopes=tuple(Scope(tenant, collection) for collection in assistant.collections),
+            model=assistant.model,
+            passages=assistant.passages or self.config.ask.passages,
+            instructions=assistant.instructions,
+            history=history,
+            max_output_tokens=self.config.ask.max_output_tokens,
+            deadline=deadline,
+        )
+
+    async def check(self) -> None:
+        """Exercise every local part once; the error of the first that does not work."""
+        await self.catalog.collections.list(DEFAULT_TENANT)
+        await self.embedder.embed(["ready"])
+        if self.pii is not None:
+            self.pii.scrub("ready")
+        for name in self.turn.names:
+            self.turn.model(name)
+
+
+@asynccontextmanager
+async def open_app(config: Config) -> AsyncGenerator[App]:
+    """Open every part, wire the flows, close all in reverse order.
+
+    Raises:
+        ConfigError: an adapter that does not exist, or options it does not take.
+        StorageError: the data folder or the catalog cannot be used.
+    """
+    _check_assistants(config)
+    path = config.data.dir / CATALOG_FILE
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        embedder = await enter(_slot("embedder", config.embedder, EMBEDDERS.load))
+        chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
+        pii = None
+        if config.guards.pii is not False:
+            pii = await enter(_slot("guards.pii", config.guards.pii, PII_GUARDS.load))
+        grounding = await enter(
+            _slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
+        )
+        parser = await enter(open_parser(_limits(config.ingest)))
+        catalog = await enter(CATALOGS.load("sqlite")(path))
+        store = await enter(_slot("store", config.store, STORES.load, path=path))
+        models: dict[str, ChatModel] = {
+            name: await enter(_slot(f"models.{name}", slot, MODELS.load, embedder=embedder))
+            for name, slot in config.models.items()
+        }
+        turn = Turn(models, seconds=config.ask.seconds)
+        search = Retrieve(
+            catalog,
+            store,
+            embedder,
+            candidates=config.search.candidates,
+            keyword_weight=config.search.keyword_weight,
+            max_limit=config.search.max_limit,
+        )
+        ingest = Ingest(
+            Parts(catalog, store, parser, chunker, embedder, pii),
+            batch_chunks=config.ingest.batch_chunks,
+            max_file_bytes=config.ingest.max_file_bytes,
+            recipe=f"{config.chunker!r}|{config.guards.pii!r}",
+        )
+        yield App(
+            config=config,
+            catalog=catalog,
+            store=store,
+            embedder=embedder,
+            parser=parser,
+            pii=pii,
+            turn=turn,
+            search=search,
+            ask=Ask(search, turn, grounding),
+            ingest=ingest,
+        )
+
+
+@asynccontextmanager
+async def _slot(
+    key: str,
+    slot: Slot,
+    load: Callable[[str], Callable[..., AbstractAsyncContextManager[T]]],
+    **given: Any,
+) -> AsyncGenerator[T]:
+    """The adapter that a slot names; its complaints about options name the setting."""
+    async with AsyncExitStack() as stack:
+        try:
+            opened = await stack.enter_async_context(load(slot.use)(slot.options, **given))
+        except ValidationError as error:
+            raise ConfigError("\n".join(_complaints(key, slot, error))) from error
+        except UnknownAdapter as error:
+            raise UnknownAdapter(f"{key}.use: {error.message}") from error
+        yield opened
+
+
+def _complaints(key: str, slot: Slot, error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        name = ".".join([key, *map(str, problem["loc"])])
+        if problem["type"] == "extra_forbidden":
+            yield f"Unknown setting {name!r}: the adapter {slot.use!r} has no such option."
+        else:
+            yield f"{name}: {problem['msg']}."
+
+
+def _limits(settings: IngestConfig) -> ParseLimits:
+    return ParseLimits(
+        bytes=settings.max_file_bytes,
+        expanded=settings.max_expanded_bytes,
+        pages=settings.max_pages,
+        characters=settings.max_characters,
+        seconds=settings.parse_seconds,
+        memory=settings.parse_memory_bytes,
+    )
+
+
+def _check_assistants(config: Config) -> None:
+    if config.ask.model not in config.models:
+        raise ConfigError(
+            f"ask.model is {config.ask.model!r}; configured models: {', '.join(config.models)}."
+        )
+    for name, assistant in config.assistants.items():
+        if name in config.models:
+            raise ConfigError(f"{name!r} is both a model and an assistant: rename one of them.")
+        if assistant.model not in config.models:
+            raise ConfigError(
+                f"assistants.{name}.model is {assistant.model!r}; configured models: "
+                f"{', '.join(config.models)}."
+            )

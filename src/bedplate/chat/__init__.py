@@ -1,0 +1,1 @@
+"""One metered model call; every model call in the house passes here."""

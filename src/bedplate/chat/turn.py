@@ -1,0 +1,80 @@
+"""A turn: one model call by name, bounded in time and measured."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from difflib import get_close_matches
+
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished
+from bedplate.errors import NotFound, UpstreamTimeout
+from bedplate.models.protocol import ChatModel
+
+logger = logging.getLogger(__name__)
+
+
+class Turn:
+    def __init__(self, models: Mapping[str, ChatModel], *, seconds: float) -> None:
+        self._models = models
+        self._seconds = seconds
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._models)
+
+    def model(self, name: str) -> ChatModel:
+        """The model configured as `name`; NotFound with the nearest name."""
+        if name not in self._models:
+            near = get_close_matches(name, self._models, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise NotFound(
+                f"There is no model {name!r}.{hint} Configured: {', '.join(self._models)}.",
+                param="model",
+            )
+        return self._models[name]
+
+    async def stream(self, name: str, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
+        """The model's events, and one log line when the call ends, however it ends.
+
+        Raises:
+            NotFound: no model has this name.
+            UpstreamTimeout: the deadline passed, of the request or of the configuration.
+        """
+        model = self.model(name)
+        started = time.perf_counter()
+        latest = asyncio.get_running_loop().time() + self._seconds
+        deadline = min(request.deadline or latest, latest)
+        first_ms: float | None = None
+        end: Finished | None = None
+        try:
+            async with aclosing(model.stream(replace(request, deadline=deadline))) as events:
+                while (event := await _next(events, deadline, model.name)) is not None:
+                    if isinstance(event, Finished):
+                        end = event
+                    elif first_ms is None:
+                        first_ms = (time.perf_counter() - started) * 1000
+                    yield event
+        finally:
+            logger.info(
+                "model call",
+                extra={
+                    "model": name,
+                    "finish": end.reason if end else "cut off",
+                    "input_tokens": end.usage.input_tokens if end else None,
+                    "output_tokens": end.usage.output_tokens if end else None,
+                    "ttft_ms": None if first_ms is None else round(first_ms, 1),
+                    "took_ms": round((time.perf_counter() - started) * 1000, 1),
+                },
+            )
+
+
+async def _next(events: AsyncGenerator[ChatEvent], deadline: float, name: str) -> ChatEvent | None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await anext(events, None)
+    except TimeoutError as error:
+        raise UpstreamTimeout(
+            f"{name} did not finish in the time it was given.", provider=name
+        ) from error

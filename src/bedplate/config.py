@@ -1,0 +1,290 @@
+"""Every setting as one frozen tree, and the only reader of the environment.
+
+Arguments win over environment (`BEDPLATE_SERVER__PORT`), environment over the file, the file over
+the defaults. Unknown keys are errors. A table `{ env = "NAME" }` or `{ file = "PATH" }` is a
+secret and is read when the configuration is.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from bedplate.errors import ConfigError
+
+PREFIX = "BEDPLATE_"
+DEFAULT_FILE = "bedplate.toml"
+MEBIBYTE = 1024 * 1024
+
+Tree = dict[str, Any]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerConfig(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8420, ge=0, le=65535)
+    max_body_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
+    max_requests: int = Field(default=256, gt=0)
+    """How many requests are worked on at once; further ones are answered 503."""
+    request_seconds: float = Field(default=300.0, gt=0)
+
+
+class DataConfig(Section):
+    dir: Path = Path("bedplate-data")
+
+
+class Slot(BaseModel):
+    """An adapter by name; every other key is that adapter's own option, checked by it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    use: str
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class IngestConfig(Section):
+    max_file_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
+    max_expanded_bytes: int = Field(default=500 * MEBIBYTE, gt=0)
+    max_pages: int = Field(default=5_000, gt=0)
+    max_characters: int = Field(default=50_000_000, gt=0)
+    max_files: int = Field(default=1_000_000, gt=0)
+    parse_seconds: float = Field(default=120.0, gt=0)
+    parse_memory_bytes: int = Field(default=2048 * MEBIBYTE, gt=0)
+    batch_chunks: int = Field(default=64, gt=0)
+
+
+class SearchConfig(Section):
+    limit: int = Field(default=10, gt=0)
+    max_limit: int = Field(default=1_000, gt=0)
+    candidates: int = Field(default=200, gt=0)
+    keyword_weight: float = Field(default=0.4, ge=0, le=1)
+
+
+class AskConfig(Section):
+    model: str = "default"
+    passages: int = Field(default=8, gt=0, le=50)
+    seconds: float = Field(default=120.0, gt=0)
+    max_output_tokens: int = Field(default=1024, gt=0)
+
+
+class GuardsConfig(Section):
+    pii: Slot | Literal[False] = Slot(use="patterns")
+    """`false` keeps personal data as it is."""
+    groundedness: Slot = Slot(use="overlap")
+
+
+class AssistantConfig(Section):
+    """A model bound to collections; clients pick it by its name."""
+
+    model: str = "default"
+    collections: tuple[str, ...] = Field(min_length=1)
+    instructions: str = ""
+    passages: int | None = Field(default=None, gt=0, le=50)
+
+
+class Config(Section):
+    server: ServerConfig = ServerConfig()
+    data: DataConfig = DataConfig()
+    store: Slot = Slot(use="sqlite")
+    embedder: Slot = Slot(use="onnx")
+    chunker: Slot = Slot(use="structure")
+    ingest: IngestConfig = IngestConfig()
+    search: SearchConfig = SearchConfig()
+    ask: AskConfig = AskConfig()
+    guards: GuardsConfig = GuardsConfig()
+    models: Mapping[str, Slot] = Field(default_factory=dict[str, Slot])
+    assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
+
+
+BUILT_IN: Tree = {"models": {"quote": {"use": "quote"}, "default": {"use": "quote"}}}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One effective value, fit to be shown: secrets are masked. `source` says who set it."""
+
+    key: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    config: Config
+    settings: tuple[Setting, ...]
+    file: Path | None
+
+
+def load_config(
+    file: Path | None = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Read the configuration.
+
+    Args:
+        file: must exist when given; otherwise `bedplate.toml` of the working folder, if there.
+        arguments: dotted keys to values, e.g. `{"server.port": 9000}`; None values are skipped.
+        environment: stands in for the process's own.
+
+    Raises:
+        ConfigError: a file that does not parse, an unknown key, a value of the wrong type, or a
+            secret that is not there; all problems of the tree in one message.
+    """
+    env = os.environ if environment is None else environment
+    chosen = _choose_file(file, env)
+    origins: dict[str, str] = {}
+    tree: Tree = {}
+    _merge(tree, BUILT_IN, "default", origins)
+    if chosen is not None:
+        _merge(tree, _read_toml(chosen), str(chosen), origins)
+    for name, key, value in _from_environment(env):
+        _merge(tree, _nest(key, value), f"${name}", origins)
+    for key, value in (arguments or {}).items():
+        if value is not None:
+            _merge(tree, _nest(key, value), "argument", origins)
+    tree = cast(Tree, _resolve_secrets(tree, "", env, chosen.parent if chosen else Path()))
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, origins)) from error
+    return Loaded(config, tuple(_settings(config, origins)), chosen)
+
+
+def _choose_file(file: Path | None, env: Mapping[str, str]) -> Path | None:
+    named = file or (Path(env[f"{PREFIX}CONFIG"]) if env.get(f"{PREFIX}CONFIG") else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(f"There is no configuration file {str(named)!r}.")
+        return named
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+
+
+def _read_toml(path: Path) -> Tree:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
+    for name in sorted(env):
+        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
+            yield name, name.removeprefix(PREFIX).lower().replace("__", "."), _literal(env[name])
+
+
+def _literal(text: str) -> Any:
+    """A value as TOML would read it, so numbers, booleans, lists and tables work; else text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _nest(key: str, value: Any) -> Tree:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return cast(Tree, value)
+
+
+def _merge(
+    tree: Tree, other: Mapping[str, Any], source: str, origins: dict[str, str], prefix: str = ""
+) -> None:
+    """Lay `other` over `tree`. A slot whose `use` changes starts afresh: options of one adapter
+    are not options of another.
+    """
+    for key, value in other.items():
+        path = f"{prefix}{key}"
+        present = tree.get(key)
+        if isinstance(value, Mapping):
+            inner = cast(Mapping[str, Any], value)
+            kept = cast(Tree, present) if isinstance(present, dict) else {}
+            if kept.get("use") != inner.get("use", kept.get("use")):
+                kept = {}
+            tree[key] = kept
+            _merge(kept, inner, source, origins, f"{path}.")
+        else:
+            tree[key] = value
+            origins[path] = source
+
+
+def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path) -> Any:
+    if not isinstance(value, dict):
+        return value
+    table = cast(Tree, value)
+    match table:
+        case {"env": str(name)} if len(table) == 1:
+            if name not in env:
+                raise ConfigError(f"{key} wants the environment variable {name!r}; it is not set.")
+            return SecretStr(env[name])
+        case {"file": str(name)} if len(table) == 1:
+            try:
+                return SecretStr((folder / name).read_text(encoding="utf-8").strip())
+            except OSError as error:
+                raise ConfigError(
+                    f"{key} wants the file {name!r}, which cannot be read: {error.strerror}."
+                ) from error
+        case _:
+            return {
+                name: _resolve_secrets(inner, f"{key}.{name}".lstrip("."), env, folder)
+                for name, inner in table.items()
+            }
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+    lines: list[str] = []
+    for problem in error.errors():
+        path = tuple(str(part) for part in problem["loc"])
+        key = ".".join(path)
+        source = origins.get(key) or next(
+            (origins[k] for k in origins if k.startswith(f"{key}.")), "default"
+        )
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
+            hint = f" Did you mean {'.'.join((*path[:-1], near[0]))!r}?" if near else ""
+            lines.append(f"Unknown setting {key!r} (from {source}).{hint}")
+        else:
+            lines.append(f"{key} (from {source}): {problem['msg']}; it is {problem['input']!r}.")
+    return "\n".join(lines)
+
+
+def _known_keys(path: tuple[str, ...]) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in path:
+        if part not in section.model_fields:
+            return list(AssistantConfig.model_fields) if path[0] == "assistants" else []
+        annotation = section.model_fields[part].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            section = annotation
+        elif part == "assistants":
+            section = AssistantConfig
+            break
+    return list(section.model_fields)
+
+
+def _settings(config: Config, origins: Mapping[str, str]) -> Iterator[Setting]:
+    def source_of(key: str) -> str:
+        secret = (origins.get(f"{key}.{how}") for how in ("env", "file"))
+        return origins.get(key) or next(filter(None, secret), "default")
+
+    def walk(value: object, key: str) -> Iterator[Setting]:
+        if isinstance(value, dict) and value:
+            for name, inner in cast(Tree, value).items():
+                yield from walk(inner, f"{key}.{name}".lstrip("."))
+        else:
+            yield Setting(key, str(cast(object, value)), source_of(key))
+
+    yield from walk(config.model_dump(), "")

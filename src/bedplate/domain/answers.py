@@ -1,0 +1,74 @@
+"""A grounded answer: text whose every claim points at a passage."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bedplate.domain.chat import FinishReason, Usage
+from bedplate.domain.ids import ChunkId, DocumentId
+
+REFUSAL = "I don't know: the sources do not say."
+"""What every model is to say, word for word, when the passages hold no answer."""
+
+Support = Literal["supported", "unsupported", "unchecked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker in the answer, resolved: `quote` stands word for word in the cited passage.
+
+    `start` and `end` locate the quote in the document's text.
+    """
+
+    marker: str
+    document_id: DocumentId
+    chunk_id: ChunkId
+    title: str
+    source: str
+    quote: str
+    start: int
+    end: int
+    page: int | None = None
+    heading: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence of the answer and how far its sources carry it, 0 to 1."""
+
+    text: str
+    supported: bool
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """The check of a whole answer: its weakest claim decides."""
+
+    score: float
+    verdict: Support
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDelta:
+    """Answer text that is final: its markers are already resolved."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer; the last event of an answer stream, exactly once."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    grounded: Grounding
+    refused: bool
+    model: str
+    usage: Usage
+    ttft_ms: float
+    trace_id: str
+    finish_reason: FinishReason = "stop"
+
+
+AnswerEvent = AnswerDelta | Answer

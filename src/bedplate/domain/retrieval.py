@@ -1,0 +1,97 @@
+"""Collections, and what a search returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from bedplate.domain.documents import Metadata, MetadataValue
+from bedplate.domain.filters import FieldKind
+from bedplate.domain.ids import ChunkId, DocumentId, TenantId
+
+Mode = Literal["hybrid", "vector", "keyword"]
+Recall = Literal["exact", "ann"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where data lives: every store call names a tenant and one of its collections."""
+
+    tenant: TenantId
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of documents under one embedder.
+
+    `fields` is the typed schema as seen so far: each metadata field with the kinds of its values.
+    """
+
+    tenant: TenantId
+    name: str
+    embedder: str
+    dimensions: int
+    created_at: datetime
+    documents: int = 0
+    chunks: int = 0
+    fields: Mapping[str, frozenset[FieldKind]] = field(
+        default_factory=dict[str, frozenset[FieldKind]]
+    )
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.tenant, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as the catalog lists it: everything but its text."""
+
+    id: DocumentId
+    title: str
+    source: str
+    media_type: str
+    sha256: str
+    origin: str
+    chunks: int
+    updated_at: datetime
+    pages: int | None = None
+    metadata: Metadata = field(default_factory=dict[str, MetadataValue])
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Order by a metadata field; documents without it come last."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage found. `score` orders hits within one answer and means nothing across answers."""
+
+    document_id: DocumentId
+    chunk_id: ChunkId
+    score: float
+    text: str
+    title: str
+    source: str
+    start: int
+    end: int
+    page: int | None = None
+    heading: str | None = None
+    metadata: Metadata = field(default_factory=dict[str, MetadataValue])
+    cosine: float | None = None
+    bm25: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first. `recall` says whether every vector was compared or an index sampled."""
+
+    hits: tuple[Hit, ...]
+    mode: Mode
+    recall: Recall
+    took_ms: float

@@ -1,0 +1,1 @@
+from bedplate.terms import analyse as analyse

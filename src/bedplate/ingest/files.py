@@ -1,0 +1,102 @@
+"""Files to ingest: what paths, folders and globs stand for."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bedplate.domain.documents import Blob
+from bedplate.errors import InvalidInput, StorageError, TooLarge, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file, with the name that documents from it carry: relative to the working folder."""
+
+    path: Path
+    name: str
+
+    def read(self, max_bytes: int) -> Blob:
+        """The file's bytes; Unreadable or TooLarge when they cannot be had."""
+        try:
+            if not self.path.is_file():
+                raise Unreadable(f"{self.name!r} is not a regular file.", reason="not_a_file")
+            size = self.path.stat().st_size
+            if size > max_bytes:
+                raise TooLarge(
+                    f"{self.name!r} has {size:,} bytes; ingest.max_file_bytes is {max_bytes:,}."
+                )
+            return Blob(self.path.read_bytes(), self.name)
+        except OSError as error:
+            raise Unreadable(
+                f"{self.name!r} cannot be read: {error.strerror}.", reason="unreadable_file"
+            ) from error
+
+
+def find_files(
+    patterns: Sequence[str], *, max_files: int, exclude: Path | None = None
+) -> list[FileSource]:
+    """Every file below the folders, files and globs named, once, in order of name.
+
+    Hidden files and folders are left out unless they are named themselves, and so is everything
+    below `exclude`. Links are followed only to files inside the folder they stand in.
+
+    Raises:
+        InvalidInput: a path that does not exist, or a glob without matches.
+        TooLarge: more than `max_files`.
+    """
+    found: dict[str, FileSource] = {}
+    skipped = exclude.resolve() if exclude is not None else None
+    for pattern in patterns:
+        for path in _roots(pattern):
+            for file in _below(path, skipped):
+                name = source_name(file)
+                found[name] = FileSource(file, name)
+                if len(found) > max_files:
+                    raise TooLarge(
+                        f"More than {max_files:,} files (ingest.max_files) under {pattern!r}: "
+                        "ingest parts of it one by one, or raise the limit."
+                    )
+    return [found[name] for name in sorted(found)]
+
+
+def source_name(path: Path) -> str:
+    """How documents name this file: relative to the working folder where it is inside, with "/"."""
+    # Not resolve(): a link keeps the name it is reached by.
+    whole = Path(os.path.abspath(path))  # noqa: PTH100
+    try:
+        return whole.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return whole.as_posix()
+
+
+def _roots(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if path.exists():
+        return [path]
+    matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+    if not matches:
+        raise InvalidInput(f"There is no file, folder or match for {pattern!r}.", param="path")
+    return matches
+
+
+def _below(path: Path, skipped: Path | None) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    top = path.resolve()
+
+    def fail(error: OSError) -> None:
+        raise StorageError(f"{error.filename!r} cannot be listed: {error.strerror}.") from error
+
+    for folder, folders, names in os.walk(path, onerror=fail):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (Path(folder) / name).resolve() != skipped
+        )
+        for name in sorted(names):
+            file = Path(folder) / name
+            if not name.startswith(".") and file.resolve().is_relative_to(top):
+                yield file

@@ -1,0 +1,310 @@
+"""Parse, scrub, chunk, embed, keep: one pipeline for files, uploads and rows."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from bedplate.chunkers.protocol import Chunker
+from bedplate.domain.documents import (
+    Blob,
+    Chunk,
+    Document,
+    Failure,
+    Metadata,
+    MetadataValue,
+)
+from bedplate.domain.guard import Scrubbed
+from bedplate.domain.ids import DocumentId
+from bedplate.domain.retrieval import Scope
+from bedplate.embedders.protocol import Embedder
+from bedplate.errors import InvalidInput
+from bedplate.guards.protocol import PiiGuard
+from bedplate.ingest.report import Progress, Report
+from bedplate.parsers.protocol import Parser
+from bedplate.state.protocol import Catalog, Entry
+from bedplate.stores.protocol import Store
+from bedplate.terms import TermVector
+
+FORMAT = 1
+"""Raised when the pipeline makes something else of the same document."""
+
+TITLE_WEIGHT = 3
+WAITING_BATCHES = 2
+MAX_TITLE = 500
+
+
+class Source(Protocol):
+    """Something that yields a blob when its turn comes."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, max_bytes: int) -> Blob: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A blob at hand, with the id and metadata its sender gave, where it gave any."""
+
+    blob: Blob
+    id: DocumentId | None = None
+    metadata: Metadata = field(default_factory=dict[str, MetadataValue])
+
+    @property
+    def name(self) -> str:
+        return self.blob.source
+
+    def read(self, max_bytes: int) -> Blob:
+        return self.blob
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scrubbed document cut into chunks, waiting for its vectors."""
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    terms: tuple[TermVector, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the pipeline is made of; without `pii` personal data is kept as it is."""
+
+    catalog: Catalog
+    store: Store
+    parser: Parser
+    chunker: Chunker
+    embedder: Embedder
+    pii: PiiGuard | None
+
+
+class Ingest:
+    """Documents in. Each one replaces its former version at once or stays as it was."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        batch_chunks: int,
+        max_file_bytes: int,
+        recipe: str,
+    ) -> None:
+        """Wire the flow.
+
+        `recipe` names the settings that shape the result: documents made by another one count as
+        changed.
+        """
+        self._catalog = parts.catalog
+        self._store = parts.store
+        self._parser = parts.parser
+        self._chunker = parts.chunker
+        self._embedder = parts.embedder
+        self._pii = parts.pii
+        self._batch_chunks = batch_chunks
+        self._max_file_bytes = max_file_bytes
+        self._recipe = f"{FORMAT}|{recipe}|{parts.embedder.fingerprint}"
+
+    async def run(
+        self,
+        scope: Scope,
+        sources: Sequence[Source],
+        *,
+        prune: Sequence[str] = (),
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> Report:
+        """Ingest every source; what cannot be read is reported and stops nothing.
+
+        Documents are durable as soon as `progress` counts them, so a run that was cut off is
+        taken up by running it again. `prune` names origins, or folders of them: documents from
+        there that were not found this time are deleted, except those of a source that failed.
+
+        Raises:
+            Conflict: the collection belongs to another embedder.
+            StorageError: the catalog cannot be written.
+        """
+        started = time.perf_counter()
+        await self._catalog.collections.create(
+            scope, embedder=self._embedder.fingerprint, dimensions=self._embedder.dimensions
+        )
+        run = _Run(Report(scope.collection))
+        batches: asyncio.Queue[list[Prepared] | None] = asyncio.Queue(WAITING_BATCHES)
+
+        def report(done: int, source: str) -> None:
+            kept = run.report.kept
+            progress(Progress(done, len(sources), kept, run.report.chunks, source))
+
+        async def prepare() -> None:
+            async for batch in self._batches(scope, sources, run, report):
+                await batches.put(batch)
+            await batches.put(None)
+
+        async def keep() -> None:
+            while (batch := await batches.get()) is not None:
+                await self._keep(scope, batch, run)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(prepare())
+                tasks.create_task(keep())
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+        if prune:
+            await self._prune(scope, prune, run)
+        await self._store.settle(scope)
+        report(len(sources), "")
+        run.report.seconds = round(time.perf_counter() - started, 3)
+        return run.report
+
+    async def remove(self, scope: Scope, ids: Sequence[DocumentId]) -> int:
+        """Delete documents; how many there were."""
+        count = await self._catalog.documents.remove(scope, ids)
+        await self._store.delete(scope, ids)
+        return count
+
+    async def _prepare(self, scope: Scope, source: Source, run: "_Run") -> AsyncIterator[Prepared]:
+        try:
+            blob = await asyncio.to_thread(source.read, self._max_file_bytes)
+            parsed = await self._parser.parse(blob)
+        except InvalidInput as error:
+            code = getattr(error, "reason", error.code)
+            run.fail(source.name, Failure(source.name, code, error.message))
+            return
+        for failure in parsed.failures:
+            run.fail(source.name, failure)
+        run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
+        documents = [self._finish(document, blob, source) for document in parsed.documents]
+        for start in range(0, len(documents), self._batch_chunks):
+            part = documents[start : start + self._batch_chunks]
+            known = await self._catalog.documents.fingerprints(scope, [d.id for d in part])
+            for document in part:
+                if document.id in run.seen:
+                    message = f"Another document of this run has the id {document.id!r} already."
+                    run.fail(source.name, Failure(document.source, "duplicate_id", message))
+                    continue
+                run.seen.add(document.id)
+                if known.get(document.id) == document.sha256:
+                    run.report.unchanged += 1
+                    continue
+                run.known.update({document.id} & known.keys())
+                yield await self._cut(document, run)
+
+    def _finish(self, document: Document, blob: Blob, source: Source) -> Document:
+        """The document with what its sender said of it, and a fingerprint of all that shapes it."""
+        if isinstance(source, Upload):
+            document = replace(
+                document,
+                id=source.id or document.id,
+                metadata={**document.metadata, **source.metadata},
+            )
+        facts = (
+            f"{self._recipe}|{document.sha256}|{document.title}|{sorted_items(document.metadata)}"
+        )
+        return replace(
+            document, origin=blob.source, sha256=hashlib.sha256(facts.encode()).hexdigest()
+        )
+
+    async def _cut(self, document: Document, run: "_Run") -> Prepared:
+        scrubbed = await asyncio.to_thread(self._scrub, document, run)
+        chunks = await self._chunker.chunk(scrubbed)
+        terms = await asyncio.to_thread(
+            lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
+        )
+        return Prepared(scrubbed, chunks, terms)
+
+    def _scrub(self, document: Document, run: "_Run") -> Document:
+        if self._pii is None:
+            return document
+        guard = self._pii
+
+        def clean(text: str) -> str:
+            scrubbed: Scrubbed = guard.scrub(text)
+            run.report.redactions.update(finding.type for finding in scrubbed.findings)
+            return scrubbed.text
+
+        return replace(
+            document,
+            title=clean(document.title)[:MAX_TITLE],
+            blocks=tuple(
+                replace(
+                    block,
+                    text=clean(block.text),
+                    heading=guard.scrub(block.heading).text if block.heading else block.heading,
+                )
+                for block in document.blocks
+            ),
+            metadata={
+                name: _clean_value(value, clean) for name, value in document.metadata.items()
+            },
+        )
+
+    async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
+        texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
+        vectors = await self._embedder.embed(texts)
+        entries: list[Entry] = []
+        start = 0
+        for item in batch:
+            end = start + len(item.chunks)
+            entries.append(Entry(item.document, item.chunks, vectors[start:end], item.terms))
+            start = end
+        await self._catalog.documents.replace(scope, entries)
+        await self._store.upsert(scope, entries)
+        for entry in entries:
+            if entry.document.id in run.known:
+                run.report.updated += 1
+            else:
+                run.report.added += 1
+            run.report.chunks += len(entry.chunks)
+
+    async def _prune(self, scope: Scope, roots: Sequence[str], run: "_Run") -> None:
+        gone: list[DocumentId] = []
+        async for document in self._catalog.documents.list(scope, after=None, limit=2**62):
+            inside = any(is_below(document.origin, root) for root in roots)
+            if inside and document.id not in run.seen and document.origin not in run.failed:
+                gone.append(document.id)
+        if gone:
+            run.report.deleted = await self.remove(scope, gone)
+
+
+@dataclass(slots=True)
+class _Run:
+    report: Report
+    seen: set[DocumentId] = field(default_factory=set[DocumentId])
+    known: set[DocumentId] = field(default_factory=set[DocumentId])
+    failed: set[str] = field(default_factory=set[str])
+
+    def fail(self, source: str, failure: Failure) -> None:
+        self.failed.add(source)
+        self.report.failures.append(failure)
+
+
+def embedded_text(document: Document, chunk: Chunk) -> str:
+    """What the embedder reads of a chunk: title, headings, text."""
+    head = [document.title]
+    if chunk.heading and chunk.heading != document.title:
+        head.append(chunk.heading)
+    return "\n".join([*head, chunk.text])
+
+
+def indexed_text(document: Document, chunk: Chunk) -> str:
+    """What keyword search reads of a chunk: the title counts three times, the headings once."""
+    return "\n".join([*[document.title] * TITLE_WEIGHT, chunk.heading or "", chunk.text])
+
+
+def is_below(origin: str, root: str) -> bool:
+    return origin == root or root == "." or origin.startswith(root.rstrip("/") + "/")
+
+
+def sorted_items(metadata: Metadata) -> str:
+    return repr(sorted(metadata.items()))
+
+
+def _clean_value(value: MetadataValue, clean: Callable[[str], str]) -> MetadataValue:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Sequence):
+        return [clean(member) if isinstance(member, str) else member for member in value]
+    return value

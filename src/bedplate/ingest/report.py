@@ -1,0 +1,41 @@
+"""What an ingest did."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bedplate.domain.documents import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is. `total` counts blobs, and is None while they are still being found."""
+
+    done: int
+    total: int | None
+    documents: int
+    chunks: int
+    source: str
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of documents; grows while the ingest runs and is handed out when it is done."""
+
+    collection: str
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
+    redactions: Counter[str] = field(default_factory=Counter[str])
+    failures: list[Failure] = field(default_factory=list[Failure])
+    warnings: list[str] = field(default_factory=list[str])
+
+    @property
+    def failed(self) -> int:
+        return len(self.failures)
+
+    @property
+    def kept(self) -> int:
+        return self.added + self.updated + self.unchanged

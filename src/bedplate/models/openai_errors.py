@@ -1,0 +1,158 @@
+"""How an OpenAI-wire server fails, in Bedplate's errors. Secrets never reach a message."""
+
+import math
+import ssl
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import aiohttp
+import msgspec
+
+from bedplate.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
+
+PROVIDER = "openai"
+MAX_MESSAGE = 500
+# Shorter values are names and versions more often than secrets; masking "1" would hide the message.
+MIN_SECRET = 8
+
+
+class Failures:
+    """Makes the errors of one upstream, called `label` in every message."""
+
+    def __init__(
+        self, label: str, url: str, connect_seconds: float, secrets: Sequence[str]
+    ) -> None:
+        self._label = label
+        self._url = url
+        self._connect_seconds = connect_seconds
+        self._secrets = tuple(s for s in secrets if len(s) >= MIN_SECRET)
+
+    def of_client(self, error: aiohttp.ClientError | ssl.SSLError) -> UpstreamError:
+        """What the HTTP client raises."""
+        match error:
+            case aiohttp.ConnectionTimeoutError():
+                return self.timeout(
+                    f"took no connection within {self._connect_seconds:g} s (connect_seconds); "
+                    "is the server running and reachable"
+                )
+            case aiohttp.ClientSSLError() | ssl.SSLError():
+                return self.error(
+                    f"no secure connection: {self._clean(str(error))}; check the certificate, "
+                    "and that base_url should start with https"
+                )
+            case aiohttp.ClientConnectorError():
+                cause = error.os_error
+                refused = isinstance(cause, ConnectionRefusedError)
+                reason = "connection refused" if refused else cause.strerror or str(cause)
+                return self.error(
+                    f"cannot connect ({self._clean(reason)}); is the server running at {self._url}"
+                )
+            case _:
+                return self.error(f"the connection broke ({type(error).__name__})")
+
+    def error(self, what: str, status: int | None = None) -> UpstreamError:
+        return UpstreamError(f"{self._label}: {what}.", provider=PROVIDER, status=status)
+
+    def timeout(self, what: str) -> UpstreamTimeout:
+        return UpstreamTimeout(f"{self._label}: {what}.", provider=PROVIDER)
+
+    def ended_early(self, characters: int) -> UpstreamError:
+        return self.error(f"the stream ended early after {characters} characters")
+
+    def reported(self, envelope: Any, characters: int) -> UpstreamError:
+        """An error sent as an event of a stream that had begun."""
+        message = self._clean(_message_in({"error": envelope})) or "it gave no reason"
+        what = f"the stream failed after {characters} characters: {message}"
+        code = _field(envelope, "code")
+        status = code if isinstance(code, int) and 400 <= code <= 599 else None
+        limited = (code, _field(envelope, "type"))
+        if status == 429 or "rate_limit_exceeded" in limited or "rate_limit_error" in limited:
+            return UpstreamRateLimited(f"{self._label}: {what}.", provider=PROVIDER)
+        return self.error(what, status)
+
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        """An answer that is not a stream, by its HTTP status."""
+        said = self._clean(_message(body))
+        tail = f": {said}" if said else ""
+        match status:
+            case 401 | 403:
+                what = f"refused the key with HTTP {status}; set api_key{tail}"
+            case 408 | 504:
+                return UpstreamTimeout(
+                    f"{self._label}: gave up waiting with HTTP {status}{tail}.",
+                    provider=PROVIDER,
+                    status=status,
+                )
+            case 429:
+                return self._rate_limited(headers, tail)
+            case _ if 300 <= status < 400:
+                what = f"redirected with HTTP {status}; set base_url to where it now lives"
+            case 404:
+                what = f"answered HTTP 404; check model and base_url{tail}"
+            case 200:
+                what = f"answered with something that is not an event stream; check base_url{tail}"
+            case _:
+                what = f"answered HTTP {status}{tail}"
+        return self.error(what, status)
+
+    def _rate_limited(self, headers: Mapping[str, str], tail: str) -> UpstreamRateLimited:
+        seconds = retry_after(headers)
+        wait = "" if seconds is None else f"; it asks to wait {seconds:g} s"
+        return UpstreamRateLimited(
+            f"{self._label}: too many requests (HTTP 429){wait}{tail}.",
+            provider=PROVIDER,
+            retry_after=seconds,
+        )
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        text = " ".join(text.split()).rstrip(".")
+        return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}..."
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Retry-After in seconds (RFC 9110 10.2.3): a number, or a date against the server's clock."""
+    value = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        until = _date(value)
+        if until is None:
+            return None
+        now = _date(headers.get("Date", "")) or datetime.now(UTC)
+        seconds = (until - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _message(body: bytes) -> str:
+    try:
+        return _message_in(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body.decode("utf-8", "replace")
+
+
+def _message_in(answer: Any) -> str:
+    """The reason, wherever the server puts it: OpenAI's envelope, a bare text, FastAPI's detail."""
+    error = _field(answer, "error")
+    found = (
+        _field(error, "message"),
+        error,
+        _field(answer, "message"),
+        _field(answer, "detail"),
+    )
+    return next((text for text in found if isinstance(text, str)), "")
+
+
+def _field(value: Any, name: str) -> Any:
+    return cast(Mapping[str, Any], value).get(name) if isinstance(value, dict) else None

@@ -1,0 +1,93 @@
+"""Parsers: blobs to documents. One file per format; this table is all that names them.
+
+A format is one reader (`protocol.ReadBlob`) and the signs that lead to it. Adding one is its file
+and its row; a row of `REFUSED` then goes.
+"""
+
+from dataclasses import dataclass
+
+from bedplate.parsers.protocol import ReadBlob
+from bedplate.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format and how it is known.
+
+    `endings` are lower-case file name endings without the dot. `magic` are the bytes such a file
+    starts with. `member` is a path that only this kind of zip archive holds, or its start.
+    `reader` is "module:function".
+    """
+
+    name: str
+    media_type: str
+    endings: tuple[str, ...]
+    reader: str = ""
+    magic: tuple[bytes, ...] = ()
+    member: str | None = None
+
+    @property
+    def binary(self) -> bool:
+        """Whether such a file can be told by its bytes and is never plain text."""
+        return bool(self.magic or self.member)
+
+
+FORMATS = (
+    Format("text", "text/plain", ("txt", "text", "log"), "bedplate.parsers.text:read_text"),
+    Format(
+        "markdown",
+        "text/markdown",
+        ("md", "markdown"),
+        "bedplate.parsers.markdown:read_markdown",
+    ),
+    Format("html", "text/html", ("html", "htm", "xhtml"), "bedplate.parsers.html:read_html"),
+    Format("pdf", "application/pdf", ("pdf",), "bedplate.parsers.pdf:read_pdf", magic=(b"%PDF-",)),
+    Format(
+        "docx",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ("docx", "docm", "dotx"),
+        "bedplate.parsers.docx:read_docx",
+        member="word/",
+    ),
+    Format("jsonl", "application/jsonl", ("jsonl", "ndjson"), "bedplate.parsers.jsonl:read_jsonl"),
+    Format("csv", "text/csv", ("csv", "tsv"), "bedplate.parsers.csv:read_csv"),
+)
+
+REFUSED = (
+    Format("xlsx", "application/vnd.ms-excel", ("xlsx", "xlsm", "xltx"), member="xl/"),
+    Format("pptx", "application/vnd.ms-powerpoint", ("pptx", "pptm", "potx"), member="ppt/"),
+    Format("eml", "message/rfc822", ("eml", "mbox", "p7s", "p7m")),
+    Format("epub", "application/epub+zip", ("epub",), member="META-INF/container.xml"),
+    Format(
+        "opendocument",
+        "application/vnd.oasis.opendocument.text",
+        ("odt", "ods", "odp", "odg"),
+        member="META-INF/manifest.xml",
+    ),
+    Format("rtf", "application/rtf", ("rtf",), magic=(b"{\\rtf",)),
+    Format("msg", "application/vnd.ms-outlook", ("msg",)),
+    Format("Office before 2007 (doc, xls, ppt)", "application/msword", ("doc", "xls", "ppt")),
+    Format("png", "image/png", ("png",), magic=(b"\x89PNG\r\n\x1a\n",)),
+    Format("jpeg", "image/jpeg", ("jpg", "jpeg"), magic=(b"\xff\xd8\xff",)),
+    Format("gif", "image/gif", ("gif",), magic=(b"GIF87a", b"GIF89a")),
+    Format("tiff", "image/tiff", ("tif", "tiff"), magic=(b"II*\0", b"MM\0*")),
+    Format("image", "image/webp", ("webp", "heic", "heif", "avif", "bmp", "ico")),
+    Format("zip", "application/zip", ("zip", "jar"), magic=(b"PK\x03\x04", b"PK\x05\x06")),
+    Format("gzip", "application/gzip", ("gz", "tgz"), magic=(b"\x1f\x8b\x08",)),
+    Format("7z", "application/x-7z-compressed", ("7z",), magic=(b"7z\xbc\xaf\x27\x1c",)),
+    Format("xz", "application/x-xz", ("xz",), magic=(b"\xfd7zXZ\0",)),
+    Format(
+        "bzip2",
+        "application/x-bzip2",
+        ("bz2",),
+        magic=tuple(b"BZh%d1AY&SY" % n for n in range(1, 10)),
+    ),
+    Format("rar", "application/vnd.rar", ("rar",), magic=(b"Rar!\x1a\x07",)),
+    Format("program", "application/x-executable", ("exe", "dll", "so"), magic=(b"\x7fELF",)),
+    Format("sqlite", "application/vnd.sqlite3", ("db", "sqlite"), magic=(b"SQLite format 3\0",)),
+    Format("parquet", "application/vnd.apache.parquet", ("parquet",), magic=(b"PAR1\x15",)),
+    Format("sound or video", "audio/mpeg", ("mp3", "mp4", "m4a", "wav", "mov", "webm", "ogg")),
+)
+"""What is known but not read: it is refused by its name, whatever its file is called."""
+
+READERS = Registry[ReadBlob]("parsers", {known.name: known.reader for known in FORMATS})

@@ -1,0 +1,40 @@
+"""What a parser is: bytes of one media type in, documents out."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bedplate.domain.documents import Blob, Parsed
+
+
+@dataclass(frozen=True, slots=True)
+class ParseLimits:
+    """Bounds on one blob. Sizes in bytes, `expanded` counts what archives unpack to."""
+
+    bytes: int = 100 * 1024 * 1024
+    expanded: int = 500 * 1024 * 1024
+    pages: int = 5_000
+    characters: int = 50_000_000
+    documents: int = 1_000_000
+    seconds: float = 120.0
+    memory: int = 2 * 1024 * 1024 * 1024
+
+
+class ReadBlob(Protocol):
+    """A format's reader: a plain function, run in a worker process.
+
+    Raises Unreadable (reason: empty, binary, encrypted, truncated, malformed, ...) or TooLarge.
+    Rows or parts that fail alone go to `Parsed.failures`; the rest is returned.
+    """
+
+    def __call__(self, blob: Blob, limits: ParseLimits) -> Parsed: ...
+
+
+class Parser(Protocol):
+    """Reads any blob whose format is in the table; Unreadable names the format otherwise."""
+
+    async def parse(self, blob: Blob) -> Parsed: ...
+
+
+class OpenParser(Protocol):
+    def __call__(self, limits: ParseLimits) -> AbstractAsyncContextManager[Parser]: ...

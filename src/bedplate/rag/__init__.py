@@ -1,0 +1,1 @@
+"""Retrieval and grounded answers. Knows the parts by their protocols alone."""

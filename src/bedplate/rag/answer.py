@@ -1,0 +1,166 @@
+"""Ask: find passages, let a model answer from them alone, resolve and check what it cites."""
+
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from bedplate.chat.turn import Turn
+from bedplate.domain.answers import (
+    REFUSAL,
+    Answer,
+    AnswerDelta,
+    AnswerEvent,
+    Citation,
+    Grounding,
+)
+from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, Usage
+from bedplate.domain.retrieval import Hit, Scope
+from bedplate.errors import InvalidInput
+from bedplate.guards.protocol import GroundingGuard
+from bedplate.rag.citations import resolve
+from bedplate.rag.markers import MarkerFilter, cited
+from bedplate.rag.prompt import Prompts
+from bedplate.rag.retrieve import Retrieve, SearchRequest
+from bedplate.telemetry.trace import trace
+
+REFUSAL_START = "i don't know"
+MAX_QUESTION_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """A question to one or more collections of a tenant.
+
+    `history` is the conversation before the question. `deadline` is on the event loop's clock.
+    """
+
+    question: str
+    scopes: tuple[Scope, ...]
+    model: str
+    filter: str | Mapping[str, object] | None = None
+    passages: int = 8
+    instructions: str = ""
+    history: tuple[Message, ...] = ()
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    deadline: float | None = None
+
+
+class Ask:
+    def __init__(self, retrieve: Retrieve, turn: Turn, grounding: GroundingGuard) -> None:
+        self._retrieve = retrieve
+        self._turn = turn
+        self._grounding = grounding
+        self._prompts = Prompts()
+
+    async def stream(self, request: AskRequest) -> AsyncGenerator[AnswerEvent]:
+        """Text as it is final, then the Answer, which repeats the whole text.
+
+        Raises:
+            InvalidInput: an empty question, or one that is too long.
+            NotFound: an unknown collection or model.
+            UpstreamError: the model failed; text that was streamed before stands alone.
+        """
+        started = time.perf_counter()
+        self._check(request)
+        with trace() as trace_id:
+            passages = await self._find(request)
+            if not passages:
+                yield AnswerDelta(REFUSAL)
+                yield _nothing_found(request.model, started, trace_id)
+                return
+            text, first_ms, end = "", 0.0, None
+            markers = MarkerFilter([passage.number for passage in passages])
+            prompt = self._prompt(request, passages)
+            async with aclosing(self._turn.stream(request.model, prompt)) as events:
+                async for event in events:
+                    if isinstance(event, Finished):
+                        end, ready = event, markers.finish()
+                    else:
+                        ready = markers.push(event.text)
+                    if ready:
+                        first_ms = first_ms or (time.perf_counter() - started) * 1000
+                        text += ready
+                        yield AnswerDelta(ready)
+            citations = resolve(text, passages)
+            refused = is_refusal(text, citations)
+            grounded = Grounding(1.0, "unchecked")
+            if not refused:
+                grounded = await self._grounding.check(request.question, text, passages)
+            yield Answer(
+                text=text,
+                citations=citations,
+                grounded=grounded,
+                refused=refused,
+                model=end.model if end else request.model,
+                usage=end.usage if end else Usage(),
+                ttft_ms=round(first_ms, 1),
+                trace_id=trace_id,
+                finish_reason=end.reason if end else "stop",
+            )
+
+    async def answer(self, request: AskRequest) -> Answer:
+        """The stream, collected."""
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, Answer):
+                    return event
+        raise AssertionError("an answer stream ends with an Answer")
+
+    def _check(self, request: AskRequest) -> None:
+        if not request.question.strip():
+            raise InvalidInput("The question is empty.", param="question")
+        if len(request.question) > MAX_QUESTION_CHARACTERS:
+            raise InvalidInput(
+                f"The question has {len(request.question)} characters; at most "
+                f"{MAX_QUESTION_CHARACTERS} are read.",
+                param="question",
+            )
+        self._turn.model(request.model)
+
+    def _prompt(self, request: AskRequest, passages: Sequence[Passage]) -> ChatRequest:
+        return ChatRequest(
+            messages=self._prompts.messages(
+                request.question,
+                passages,
+                instructions=request.instructions,
+                history=request.history,
+            ),
+            asked=request.question,
+            passages=tuple(passages),
+            max_output_tokens=request.max_output_tokens,
+            temperature=request.temperature,
+            deadline=request.deadline,
+        )
+
+    async def _find(self, request: AskRequest) -> list[Passage]:
+        search = SearchRequest(request.question, filter=request.filter, limit=request.passages)
+        found = [(await self._retrieve.search(scope, search)).hits for scope in request.scopes]
+        hits = interleave(found)[: request.passages]
+        return [Passage(number, hit) for number, hit in enumerate(hits, start=1)]
+
+
+def interleave(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """By rank, since scores of different collections do not compare."""
+    longest = max((len(hits) for hits in ranked), default=0)
+    return [hits[rank] for rank in range(longest) for hits in ranked if rank < len(hits)]
+
+
+def is_refusal(text: str, citations: Sequence[Citation]) -> bool:
+    """Whether a model said that the sources hold no answer."""
+    plain = text.strip().replace("\u2019", "'").casefold()
+    return not plain or (plain.startswith(REFUSAL_START) and not citations and not cited(text))
+
+
+def _nothing_found(model: str, started: float, trace_id: str) -> Answer:
+    return Answer(
+        text=REFUSAL,
+        citations=(),
+        grounded=Grounding(1.0, "unchecked"),
+        refused=True,
+        model=model,
+        usage=Usage(),
+        ttft_ms=round((time.perf_counter() - started) * 1000, 1),
+        trace_id=trace_id,
+    )

@@ -1,0 +1,53 @@
+"""Adapters by kind and name.
+
+A kind's package declares its table once: name -> "module:factory". The strings keep start-up
+lazy. Others publish the same factory under the entry-point group `bedplate.<kind>`; they cannot
+shadow a built-in name.
+"""
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar, cast
+
+from bedplate.errors import MissingExtra, UnknownAdapter
+
+F = TypeVar("F")
+
+
+class Registry(Generic[F]):
+    """The factories of one kind. `F` is the factory's type, from the kind's protocol."""
+
+    def __init__(
+        self, kind: str, table: Mapping[str, str], extras: Mapping[str, str] | None = None
+    ) -> None:
+        """`extras` names the optional dependency set that an adapter needs, by adapter name."""
+        self.kind = kind
+        self._table = dict(table)
+        self._extras = dict(extras or {})
+
+    def names(self) -> tuple[str, ...]:
+        """Every usable name, built-in ones first."""
+        return (*self._table, *sorted(self._published().keys() - self._table.keys()))
+
+    def load(self, name: str) -> F:
+        """The factory called `name`; UnknownAdapter with the nearest name, or MissingExtra."""
+        target = self._table.get(name) or self._published().get(name)
+        if target is None:
+            near = difflib.get_close_matches(name, self.names(), n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            known = ", ".join(self.names())
+            raise UnknownAdapter(f"There is no {self.kind} adapter {name!r}.{hint} Known: {known}.")
+        module, _, attribute = target.partition(":")
+        try:
+            return cast(F, getattr(importlib.import_module(module), attribute))
+        except ModuleNotFoundError as error:
+            if name in self._extras:
+                raise MissingExtra(
+                    self._extras[name], f"The {self.kind} adapter {name!r}"
+                ) from error
+            raise
+
+    def _published(self) -> dict[str, str]:
+        return {point.name: point.value for point in entry_points(group=f"bedplate.{self.kind}")}

@@ -1,0 +1,128 @@
+"""SQLite connections: one writer, a few readers, each in its own thread.
+
+All of Bedplate's own SQLite files are opened through apsw and here. Two copies of the SQLite
+library that open one file in one process cancel each other's POSIX locks
+(https://www.sqlite.org/howtocorrupt.html, section 2.2.1), so nothing else may open these files.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import apsw
+
+from bedplate.errors import StorageError, Unavailable
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+READERS = 4
+BUSY_MILLISECONDS = 30_000
+CACHE_KIBIBYTES = 16_384
+
+
+class Database:
+    """One SQLite file. `read` and `write` run a function with a connection in a worker thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._opened: list[apsw.Connection] = []
+        self._lock = threading.Lock()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+
+    async def read(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Run `work` on a reader; it sees one consistent state only if it opens a transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._run, work)
+
+    async def write(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Run `work` inside one transaction: committed durably on return, or undone on error."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writer, self._run_transaction, work
+        )
+
+    def close(self) -> None:
+        self._readers.shutdown(cancel_futures=True)
+        self._writer.shutdown()
+        for connection in self._opened:
+            connection.close()
+
+    def _run(self, work: Callable[[apsw.Connection], T]) -> T:
+        with _translated(self.path):
+            return work(self._connection())
+
+    def _run_transaction(self, work: Callable[[apsw.Connection], T]) -> T:
+        with _translated(self.path):
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                # A failed COMMIT (disk full) may have rolled back already.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return result
+
+    def _connection(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = apsw.Connection(str(self.path))
+            connection.set_busy_timeout(BUSY_MILLISECONDS)
+            connection.execute(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                f"PRAGMA cache_size = -{CACHE_KIBIBYTES}; PRAGMA temp_store = MEMORY"
+            )
+            self._local.connection = connection
+            with self._lock:
+                self._opened.append(connection)
+        return connection
+
+
+def select(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    """All rows of a query."""
+    return cast(list[Row], db.execute(sql, tuple(values)).fetchall())
+
+
+def select_one(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Row | None:
+    """The first row of a query."""
+    return cast("Row | None", db.execute(sql, tuple(values)).fetchone())
+
+
+@contextmanager
+def _translated(path: Path) -> Generator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StorageError(
+            f"There is no room left for {path}: free some disk space and try again. "
+            "Nothing was written by this step; what was acknowledged before is safe."
+        ) from error
+    except apsw.BusyError as error:
+        raise Unavailable(f"{path} is held by another process: try again.") from error
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.IOError) as error:
+        raise StorageError(f"{path} cannot be read or written: {error}.") from error
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise StorageError(f"{path} is damaged or no database: {error}.") from error
+
+
+@asynccontextmanager
+async def open_database(path: Path) -> AsyncGenerator[Database]:
+    """Open `path`, made with its folder where missing; StorageError when it cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The data folder {path.parent} cannot be made: {error.strerror}."
+        ) from error
+    database = Database(path)
+    try:
+        yield database
+    finally:
+        await asyncio.to_thread(database.close)

@@ -1,0 +1,82 @@
+"""The catalog: collections, documents, chunks and vectors in SQL. Everything else is derived."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bedplate.domain.documents import Chunk, Document
+from bedplate.domain.ids import ChunkId, DocumentId, TenantId
+from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
+from bedplate.embedders.protocol import Matrix
+from bedplate.terms import TermVector
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document ready to be kept.
+
+    Chunks, their vectors (one row each) and their index terms, in the same order.
+    """
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    vectors: Matrix
+    terms: tuple[TermVector, ...]
+
+
+class Collections(Protocol):
+    """The collections of every tenant. Unknown names raise NotFound, with the nearest one."""
+
+    async def create(self, scope: Scope, *, embedder: str, dimensions: int) -> Collection:
+        """Create, or return the one that is there; Conflict if it has another embedder."""
+        ...
+
+    async def get(self, scope: Scope) -> Collection: ...
+
+    async def list(self, tenant: TenantId) -> tuple[Collection, ...]: ...
+
+    async def drop(self, scope: Scope) -> None: ...
+
+
+class Documents(Protocol):
+    """The documents of a collection. Every write is one transaction: all of it or none."""
+
+    async def replace(self, scope: Scope, entries: Sequence[Entry]) -> None:
+        """Put these documents in place of what had their ids. On return they are durable."""
+        ...
+
+    async def remove(self, scope: Scope, ids: Sequence[DocumentId]) -> int:
+        """Delete documents with all that belongs to them; how many there were."""
+        ...
+
+    async def fingerprints(self, scope: Scope, ids: Sequence[DocumentId]) -> dict[DocumentId, str]:
+        """The sha256 of those of the named documents that are there."""
+        ...
+
+    async def get(self, scope: Scope, document_id: DocumentId) -> StoredDocument: ...
+
+    def list(
+        self, scope: Scope, *, after: DocumentId | None, limit: int
+    ) -> AsyncIterator[StoredDocument]:
+        """In order of id, those after `after`, at most `limit`."""
+        ...
+
+    async def hits(self, scope: Scope, chunks: Mapping[ChunkId, float]) -> tuple[Hit, ...]:
+        """Chunks with their documents' facts, in the order given; ones that are gone drop out."""
+        ...
+
+
+class Catalog(Protocol):
+    @property
+    def collections(self) -> Collections: ...
+
+    @property
+    def documents(self) -> Documents: ...
+
+
+class OpenCatalog(Protocol):
+    """Opens the catalog that lives in `path`, migrating it to the newest schema first."""
+
+    def __call__(self, path: Path) -> AbstractAsyncContextManager[Catalog]: ...

@@ -1,0 +1,12 @@
+"""Stores: indexes over the catalog. One file per adapter; this table is all that names them."""
+
+from bedplate.registry import Registry
+from bedplate.stores.protocol import OpenStore
+
+STORES = Registry[OpenStore](
+    "stores",
+    {
+        "sqlite": "bedplate.stores.sqlite:open_sqlite_store",
+        "memory": "bedplate.stores.memory:open_memory_store",
+    },
+)

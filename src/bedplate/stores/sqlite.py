@@ -1,0 +1,267 @@
+"""`sqlite`: the default store, an index in memory over the catalog's own tables.
+
+Nothing is kept twice: rows are read from the catalog's file, and a search first catches up with
+whatever was committed there since, by this process or another. Small collections are compared
+exactly. Larger ones get a graph, kept in a file beside the catalog so that a start needs no
+rebuild; rows newer than the graph are compared exactly. The file can be deleted at any time.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from bedplate.domain.filters import Filter
+from bedplate.domain.ids import ChunkId, DocumentId
+from bedplate.domain.retrieval import Scope, Sort
+from bedplate.sqlite import Database, open_database, select, select_one
+from bedplate.state.protocol import Entry
+from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
+from bedplate.stores.snapshot import Snapshots
+from bedplate.stores.sqlite_filter import compile_filter
+from bedplate.stores.view import Found, View
+
+CANDIDATE = """
+SELECT c.id, d.document_id, c.ordinal FROM chunk c JOIN document d ON d.id = c.document
+WHERE c.tenant_id = ? AND c.id IN (SELECT value FROM json_each(?))
+"""
+
+
+class SqliteStoreOptions(BaseModel):
+    """Options of the sqlite store.
+
+    `exact_rows` is the size up to which every vector is compared; the default is where a graph
+    begins to pay (docs/benchmarks.md). `cache_bytes` bounds the memory for indexes; the least
+    recently searched are let go.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    exact_rows: int = Field(default=20_000, ge=1)
+    cache_bytes: int = Field(default=1024 * 1024 * 1024, gt=0)
+
+
+class SqliteStore:
+    def __init__(self, database: Database, folder: Path, options: SqliteStoreOptions) -> None:
+        self._database = database
+        self._snapshots = Snapshots(folder)
+        self._options = options
+        self._views: OrderedDict[int, View] = OrderedDict()
+        self._locks: dict[int, asyncio.Lock] = {}
+
+    async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
+        """Nothing to write: the next search reads what the catalog committed."""
+
+    async def delete(self, scope: Scope, ids: Sequence[DocumentId]) -> None:
+        """Nothing to write: the next search reads what the catalog committed."""
+
+    async def search(self, scope: Scope, query: StoreQuery) -> Candidates:
+        collection, view = await self._view(scope)
+        if view is None:
+            return Candidates((), "exact")
+
+        def work(db: apsw.Connection) -> Candidates:
+            passing = _passing(db, collection, query.filter)
+            found = view.search(query, passing, exact_rows=self._options.exact_rows)
+            return Candidates(_candidates(db, scope, view, found), found.recall)
+
+        return await self._database.read(work)
+
+    async def scan(
+        self, scope: Scope, *, filter: Filter | None, sort: Sort | None, limit: int
+    ) -> tuple[ChunkId, ...]:
+        def work(db: apsw.Connection) -> tuple[ChunkId, ...]:
+            state = _state(db, scope)
+            if state is None:
+                return ()
+            collection = int(state[0])
+            order, order_values = _order(sort, collection)
+            where, where_values = compile_filter(filter, collection) if filter else ("1", [])
+            rows = select(
+                db,
+                "SELECT d.document_id FROM document d WHERE d.collection_id = ? AND d.chunks > 0"  # noqa: S608
+                f" AND ({where}) ORDER BY {order} LIMIT ?",
+                (collection, *where_values, *order_values, limit),
+            )
+            return tuple(ChunkId(f"{document_id}#0") for (document_id,) in rows)
+
+        return await self._database.read(work)
+
+    async def settle(self, scope: Scope) -> None:
+        collection, view = await self._view(scope)
+        if view is None or not view.wants_rebuild(self._options.exact_rows):
+            return
+        rebuilt = await asyncio.to_thread(view.rebuilt)
+        await asyncio.to_thread(self._snapshots.save, collection, rebuilt)
+        self._keep(collection, rebuilt)
+
+        def prune(db: apsw.Connection) -> None:
+            db.execute(
+                "DELETE FROM removed WHERE collection_id = ? AND seq <= ?",
+                (collection, rebuilt.removed),
+            )
+            db.execute(
+                "UPDATE collection SET removed_floor = ? WHERE id = ?",
+                (rebuilt.removed, collection),
+            )
+
+        await self._database.write(prune)
+
+    async def drop(self, scope: Scope) -> None:
+        """Forget indexes whose collection the catalog no longer has."""
+        alive = await self._database.read(
+            lambda db: {int(row[0]) for row in select(db, "SELECT id FROM collection")}
+        )
+        for collection in [known for known in self._views if known not in alive]:
+            del self._views[collection]
+        await asyncio.to_thread(self._snapshots.keep_only, alive)
+
+    async def _view(self, scope: Scope) -> tuple[int, View | None]:
+        """The collection's row and its view, as new as the catalog is now."""
+        state = await self._database.read(lambda db: _state(db, scope))
+        if state is None:
+            return 0, None
+        collection, generation, *_ = state
+        view = self._views.get(collection)
+        if view is not None and view.generation == generation:
+            self._views.move_to_end(collection)
+            return collection, view
+        async with self._locks.setdefault(collection, asyncio.Lock()):
+            current = self._views.get(collection)
+            view = await self._database.read(lambda db: self._catch_up(db, scope, current))
+            if view is not None:
+                self._keep(collection, view)
+            return collection, view
+
+    def _keep(self, collection: int, view: View) -> None:
+        self._views[collection] = view
+        self._views.move_to_end(collection)
+        while len(self._views) > 1 and self._footprint() > self._options.cache_bytes:
+            self._views.popitem(last=False)
+
+    def _footprint(self) -> int:
+        return sum(view.footprint for view in self._views.values())
+
+    def _catch_up(self, db: apsw.Connection, scope: Scope, view: View | None) -> View | None:
+        with db:
+            state = _state(db, scope)
+            if state is None:
+                return None
+            collection, generation, dimensions, floor = state
+            if view is not None and view.generation == generation:
+                return view
+            if (
+                view is None
+                or view.removed < floor
+                or (_behind(db, collection, view) > self._options.exact_rows)
+            ):
+                stored = self._snapshots.load(collection)
+                if (
+                    stored is not None
+                    and stored.removed >= floor
+                    and (view is None or stored.generation > view.generation)
+                ):
+                    view = stored
+                elif view is None or view.removed < floor:
+                    view = View.empty(dimensions)
+            return _follow(db, collection, generation, view)
+
+
+def _state(db: apsw.Connection, scope: Scope) -> tuple[int, int, int, int] | None:
+    row = select_one(
+        db,
+        "SELECT id, generation, dimensions, removed_floor FROM collection"
+        " WHERE tenant_id = ? AND name = ?",
+        (scope.tenant, scope.collection),
+    )
+    return None if row is None else (int(row[0]), int(row[1]), int(row[2]), int(row[3]))
+
+
+def _behind(db: apsw.Connection, collection: int, view: View) -> int:
+    last = int(view.chunks[-1]) if len(view.chunks) else 0
+    rows = select(
+        db,
+        "SELECT count(*) FROM vector WHERE collection_id = ? AND chunk > ?",
+        (collection, last),
+    )
+    return int(rows[0][0])
+
+
+def _follow(db: apsw.Connection, collection: int, generation: int, view: View) -> View:
+    """Called inside a read transaction, so that additions and removals are of one moment."""
+    last = int(view.chunks[-1]) if len(view.chunks) else 0
+    added = select(
+        db,
+        "SELECT chunk, document, embedding, terms FROM vector"
+        " WHERE collection_id = ? AND chunk > ? ORDER BY chunk",
+        (collection, last),
+    )
+    gone = select(
+        db,
+        "SELECT seq, chunk FROM removed WHERE collection_id = ? AND seq > ? ORDER BY seq",
+        (collection, view.removed),
+    )
+    return view.followed(
+        generation=generation,
+        removed=int(gone[-1][0]) if gone else view.removed,
+        added=[(int(row[0]), int(row[1]), row[2], row[3]) for row in added],
+        gone=[int(row[1]) for row in gone],
+    )
+
+
+def _passing(
+    db: apsw.Connection, collection: int, filter: Filter | None
+) -> NDArray[np.int64] | None:
+    """The row ids of the documents that pass, or None where there is no filter."""
+    if filter is None:
+        return None
+    condition, values = compile_filter(filter, collection)
+    rows = select(
+        db,
+        f"SELECT d.id FROM document d WHERE d.collection_id = ? AND ({condition})",  # noqa: S608
+        (collection, *values),
+    )
+    return np.asarray([row[0] for row in rows], dtype=np.int64)
+
+
+def _candidates(
+    db: apsw.Connection, scope: Scope, view: View, found: Found
+) -> tuple[Candidate, ...]:
+    chunks = view.chunks[found.rows].tolist()
+    names = {
+        int(row): ChunkId(f"{document_id}#{ordinal}")
+        for row, document_id, ordinal in select(
+            db, CANDIDATE, (scope.tenant, "[" + ",".join(map(str, chunks)) + "]")
+        )
+    }
+    cosines = [None] * len(chunks) if found.cosine is None else found.cosine.tolist()
+    return tuple(
+        Candidate(names[chunk], cosine, bm25)
+        for chunk, cosine, bm25 in zip(chunks, cosines, found.bm25.tolist(), strict=True)
+        # A document that was replaced since the view was made is not found any more.
+        if chunk in names
+    )
+
+
+def _order(sort: Sort | None, collection: int) -> tuple[str, list[object]]:
+    if sort is None:
+        return "d.document_id", []
+    pick, direction = ("max", "DESC") if sort.descending else ("min", "ASC")
+    value = (
+        f"(SELECT {pick}(value) FROM field f WHERE f.document = d.id AND f.collection_id = ?"  # noqa: S608
+        " AND f.name = ?)"
+    )
+    return f"{value} IS NULL, {value} {direction}, d.document_id", [collection, sort.field] * 2
+
+
+@asynccontextmanager
+async def open_sqlite_store(options: Mapping[str, Any], *, path: Path) -> AsyncGenerator[Store]:
+    chosen = SqliteStoreOptions.model_validate(dict(options))
+    async with open_database(path) as database:
+        yield SqliteStore(database, path.parent / "index", chosen)

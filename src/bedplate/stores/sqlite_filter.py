@@ -1,0 +1,45 @@
+"""Filters as SQL over the catalog's `field` table, with every value bound."""
+
+from bedplate.domain.filters import And, Comparison, Filter, Not, Or
+
+SYMBOLS = {"eq": "=", "ne": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+Condition = tuple[str, list[object]]
+
+
+def compile_filter(filter: Filter, collection: int) -> Condition:
+    """A condition on `d.id`, a row of `document`, and the values to bind to it, in order."""
+    match filter:
+        case Comparison():
+            return _compare(filter, collection)
+        case Not(clause):
+            sql, values = compile_filter(clause, collection)
+            return f"NOT ({sql})", values
+        case And(clauses) | Or(clauses):
+            parts = [compile_filter(clause, collection) for clause in clauses]
+            word = " AND " if isinstance(filter, And) else " OR "
+            # An empty AND holds everywhere, an empty OR nowhere.
+            joined = word.join(f"({sql})" for sql, _ in parts) or str(int(isinstance(filter, And)))
+            return joined, [value for _, values in parts for value in values]
+
+
+def _compare(comparison: Comparison, collection: int) -> Condition:
+    values: list[object] = [collection, comparison.field]
+    test = ""
+    match comparison.operator:
+        case "exists":
+            negated = not comparison.value
+        case "in" | "nin":
+            members = comparison.value if isinstance(comparison.value, tuple) else ()
+            test = f" AND kind = ? AND value IN ({', '.join('?' * len(members))})"
+            values += [comparison.kind, *members]
+            negated = comparison.operator == "nin"
+        case operator:
+            test = f" AND kind = ? AND value {SYMBOLS[operator]} ?"
+            values += [comparison.kind, comparison.value]
+            negated = operator == "ne"
+    word = "NOT IN" if negated else "IN"
+    return (
+        f"d.id {word} (SELECT document FROM field WHERE collection_id = ? AND name = ?{test})",
+        values,
+    )

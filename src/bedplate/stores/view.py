@@ -1,0 +1,166 @@
+"""One collection as a reader holds it in memory: immutable, so searches need no lock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bedplate.domain.retrieval import Recall
+from bedplate.embedders.protocol import Matrix
+from bedplate.stores.postings import Flags, Postings
+from bedplate.stores.protocol import StoreQuery
+from bedplate.stores.vectors import RowNumbers, Vectors
+from bedplate.terms import TermVector
+
+SPARE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Row numbers in order of row, each with both scores."""
+
+    rows: RowNumbers
+    cosine: Matrix | None
+    bm25: Matrix
+    recall: Recall
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`chunks` and `documents` are the catalog's row ids of each row, chunks ascending.
+
+    `generation` and `removed` are how far this view has followed the catalog.
+    """
+
+    generation: int
+    removed: int
+    chunks: NDArray[np.int64]
+    documents: NDArray[np.int64]
+    alive: Flags
+    vectors: Vectors
+    postings: Postings
+
+    @staticmethod
+    def empty(dimensions: int) -> "View":
+        none = np.zeros(0, dtype=np.int64)
+        return View(
+            0, 0, none, none, none.astype(bool), Vectors.empty(dimensions), Postings.empty()
+        )
+
+    @property
+    def footprint(self) -> int:
+        """Roughly how many bytes of memory it takes."""
+        postings = sum(len(s.rows) * 6 + len(s.ids) * 12 for s in self.postings.segments)
+        per_row = self.vectors.dimensions * 4 + 21
+        return postings + len(self.chunks) * per_row
+
+    def followed(
+        self,
+        *,
+        generation: int,
+        removed: int,
+        added: Sequence[tuple[int, int, bytes, bytes]],
+        gone: Sequence[int],
+    ) -> "View":
+        """This view after rows (chunk, document, embedding, terms) came and chunks went."""
+        chunks = np.asarray([row[0] for row in added], dtype=np.int64)
+        documents = np.asarray([row[1] for row in added], dtype=np.int64)
+        embeddings = np.frombuffer(b"".join(row[2] for row in added), dtype="<f2")
+        all_chunks = np.concatenate([self.chunks, chunks])
+        alive = np.concatenate([self.alive, np.ones(len(chunks), dtype=bool)])
+        alive[_places(all_chunks, np.asarray(gone, dtype=np.int64))] = False
+        return View(
+            generation,
+            removed,
+            all_chunks,
+            np.concatenate([self.documents, documents]),
+            alive,
+            self.vectors.extended(
+                embeddings.astype(np.float32).reshape(-1, self.vectors.dimensions)
+            ),
+            self.postings.extended([TermVector.from_bytes(row[3]) for row in added]),
+        )
+
+    def rebuilt(self) -> "View":
+        """The same rows without the dead ones, all of them in a graph."""
+        rows = np.flatnonzero(self.alive)
+        renumbered = np.full(len(self.alive), -1, dtype=np.int32)
+        renumbered[rows] = np.arange(len(rows), dtype=np.int32)
+        return View(
+            self.generation,
+            self.removed,
+            self.chunks[rows],
+            self.documents[rows],
+            np.ones(len(rows), dtype=bool),
+            self.vectors.rebuilt(rows),
+            self.postings.kept(renumbered),
+        )
+
+    def wants_rebuild(self, exact_rows: int) -> bool:
+        """Whether enough changed since the graph was made that a new one pays."""
+        live = int(np.count_nonzero(self.alive))
+        if live <= exact_rows:
+            return False
+        stale = self.vectors.size - self.vectors.indexed + len(self.alive) - live
+        return stale > max(exact_rows // 2, live // 4)
+
+    def search(
+        self, query: StoreQuery, documents: NDArray[np.int64] | None, *, exact_rows: int
+    ) -> Found:
+        """Both legs over live rows; `documents` narrows to those documents' rows.
+
+        Up to `exact_rows` rows, and under any filter, every vector is compared.
+        """
+        passes = self.alive
+        if documents is not None:
+            passes = passes & np.isin(self.documents, documents)
+        bm25 = self.postings.bm25(query.terms, self.alive)
+        recall: Recall = "exact"
+        legs: list[RowNumbers] = []
+        if query.mode != "vector":
+            legs.append(_best(np.flatnonzero(passes & (bm25 > 0)), bm25, query.limit))
+        if query.mode != "keyword" and query.vector is not None:
+            sample = documents is None and int(np.count_nonzero(passes)) > exact_rows
+            near, recall = self._near(query.vector, query.limit, passes, sample=sample)
+            legs.append(near)
+        rows = np.unique(np.concatenate(legs)) if legs else np.zeros(0, dtype=np.int64)
+        cosine = None if query.vector is None else self.vectors.cosines(query.vector, rows)
+        return Found(rows, cosine, bm25[rows], recall)
+
+    def _near(
+        self, vector: Matrix, limit: int, passes: Flags, *, sample: bool
+    ) -> tuple[RowNumbers, Recall]:
+        rows = np.flatnonzero(passes)
+        if sample and self.vectors.indexed:
+            near, scores = self.vectors.nearest(vector, limit + SPARE)
+            live = passes[near]
+            near, scores = near[live], scores[live]
+            if len(near) >= limit:
+                cosines = np.zeros(len(passes), dtype=np.float32)
+                cosines[near] = scores
+                return _best(near, cosines, limit), "ann"
+        cosines = np.full(len(passes), -1.0, dtype=np.float32)
+        if len(rows) * 4 > len(passes):
+            cosines = self.vectors.all_cosines(vector)
+        else:
+            cosines[rows] = self.vectors.cosines(vector, rows)
+        return _best(rows, cosines, limit), "exact"
+
+
+def _best(rows: RowNumbers, scores: Matrix, limit: int) -> RowNumbers:
+    """The `limit` rows with the highest scores, and those that tie with the last (up to double)."""
+    if len(rows) <= limit:
+        return rows
+    values = scores[rows]
+    bound = np.partition(values, len(values) - limit)[len(values) - limit]
+    above, level = rows[values > bound], rows[values == bound]
+    return np.concatenate([above, level[: 2 * limit - len(above)]])
+
+
+def _places(sorted_ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the wanted ids stand; those that are not there are left out."""
+    places = np.searchsorted(sorted_ids, wanted)
+    there = places < len(sorted_ids)
+    there[there] = sorted_ids[places[there]] == wanted[there]
+    return places[there]

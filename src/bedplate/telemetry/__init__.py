@@ -1,0 +1,1 @@
+"""Logs, and the trace id that ties a request's lines together."""

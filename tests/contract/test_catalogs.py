@@ -1,0 +1,188 @@
+"""The contract of every catalog."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import apsw
+import pytest
+from tests.contract.entries import DIMENSIONS, entry
+
+from bedplate.domain.ids import ChunkId, DocumentId, TenantId
+from bedplate.domain.retrieval import Scope
+from bedplate.errors import Conflict, NotFound, StorageError
+from bedplate.state import CATALOGS
+from bedplate.state.protocol import Catalog
+
+SCOPE = Scope(TenantId("t1"), "notes")
+
+
+@pytest.fixture(params=CATALOGS.names())
+async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Catalog]:
+    async with CATALOGS.load(request.param)(tmp_path / "catalog.db") as opened:
+        yield opened
+
+
+async def create(catalog: Catalog, scope: Scope = SCOPE) -> None:
+    await catalog.collections.create(scope, embedder="e", dimensions=DIMENSIONS)
+
+
+async def listed(catalog: Catalog, scope: Scope = SCOPE) -> list[str]:
+    return [d.id async for d in catalog.documents.list(scope, after=None, limit=100)]
+
+
+async def test_creating_twice_gives_the_same_collection(catalog: Catalog) -> None:
+    await create(catalog)
+    first = await catalog.collections.get(SCOPE)
+    await create(catalog)
+    assert await catalog.collections.list(SCOPE.tenant) == (first,)
+
+
+async def test_another_embedder_is_a_conflict(catalog: Catalog) -> None:
+    await create(catalog)
+    with pytest.raises(Conflict, match="'e'.*'other'"):
+        await catalog.collections.create(SCOPE, embedder="other", dimensions=DIMENSIONS)
+
+
+async def test_an_unknown_collection_is_named_with_the_nearest_one(catalog: Catalog) -> None:
+    await create(catalog)
+    with pytest.raises(NotFound, match="'notse'. Did you mean 'notes'"):
+        await catalog.collections.get(Scope(SCOPE.tenant, "notse"))
+
+
+async def test_tenants_do_not_see_each_other(catalog: Catalog) -> None:
+    other = Scope(TenantId("t2"), "notes")
+    await create(catalog)
+    await create(catalog, other)
+    await catalog.documents.replace(SCOPE, [entry("a", "mine")])
+    assert await listed(catalog) == ["a"]
+    assert await listed(catalog, other) == []
+    assert await catalog.documents.hits(other, {ChunkId("a#0"): 1.0}) == ()
+    assert await catalog.documents.remove(other, [DocumentId("a")]) == 0
+    with pytest.raises(NotFound):
+        await catalog.documents.get(other, DocumentId("a"))
+    await catalog.collections.drop(other)
+    assert await listed(catalog) == ["a"]
+
+
+async def test_replacing_leaves_nothing_of_the_former_version(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(
+        SCOPE, [entry("a", "one", "two", metadata={"price": 5, "old": "x"})]
+    )
+    await catalog.documents.replace(SCOPE, [entry("a", "three", metadata={"price": 7})])
+    collection = await catalog.collections.get(SCOPE)
+    assert (collection.documents, collection.chunks) == (1, 1)
+    assert collection.fields == {"price": frozenset({"number"})}
+    hits = await catalog.documents.hits(SCOPE, {ChunkId("a#1"): 2.0, ChunkId("a#0"): 1.0})
+    assert [(hit.text, hit.score) for hit in hits] == [("three", 1.0)]
+
+
+async def test_hits_carry_position_and_metadata_in_the_order_asked(catalog: Catalog) -> None:
+    await create(catalog)
+    metadata = {"tags": ["x", "y"], "day": "2026-01-02", "none": None, "größe": 1.5}
+    await catalog.documents.replace(SCOPE, [entry("a", "one", "two", metadata=metadata)])
+    hits = await catalog.documents.hits(SCOPE, {ChunkId("a#1"): 0.5, ChunkId("a#0"): 0.9})
+    assert [hit.chunk_id for hit in hits] == ["a#1", "a#0"]
+    assert (hits[0].start, hits[0].end, hits[0].page, hits[0].heading) == (5, 8, 3, "A > B")
+    assert hits[0].metadata == metadata
+    fields = (await catalog.collections.get(SCOPE)).fields
+    assert fields == {
+        "tags": frozenset({"string"}),
+        "day": frozenset({"date"}),
+        "größe": frozenset({"number"}),
+    }
+
+
+async def test_a_batch_is_kept_whole_or_not_at_all(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(SCOPE, [entry("a", "before")])
+    good, bad = entry("a", "after"), entry("b", "one", "two")
+    broken = type(bad)(bad.document, bad.chunks, bad.vectors[:1], bad.terms)
+    with pytest.raises(ValueError, match="zip"):
+        await catalog.documents.replace(SCOPE, [good, broken])
+    hits = await catalog.documents.hits(SCOPE, {ChunkId("a#0"): 1.0, ChunkId("b#0"): 1.0})
+    assert [hit.text for hit in hits] == ["before"]
+
+
+async def test_removing_counts_what_was_there(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(SCOPE, [entry("a", "x"), entry("b", "y")])
+    assert await catalog.documents.remove(SCOPE, [DocumentId("a"), DocumentId("none")]) == 1
+    assert await listed(catalog) == ["b"]
+
+
+async def test_fingerprints_are_given_for_known_documents_only(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(SCOPE, [entry("a", "x"), entry("b", "y")])
+    ids = [DocumentId("a"), DocumentId("c")]
+    assert await catalog.documents.fingerprints(SCOPE, ids) == {"a": "sha-a-1"}
+
+
+async def test_listing_pages_in_order_of_id(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(SCOPE, [entry(name, name) for name in "dbca"])
+    pages = [d.id async for d in catalog.documents.list(SCOPE, after=DocumentId("a"), limit=2)]
+    assert pages == ["b", "c"]
+
+
+async def test_odd_names_and_values_come_back_as_they_were(catalog: Catalog) -> None:
+    await create(catalog)
+    name = "a'b\"c#7 / ü 雨"
+    await catalog.documents.replace(SCOPE, [entry(name, "x", metadata={"n": 2**70})])
+    hits = await catalog.documents.hits(SCOPE, {ChunkId(f"{name}#0"): 1.0})
+    assert hits[0].document_id == name
+    assert hits[0].metadata == {"n": 2**70}
+
+
+async def test_a_document_without_chunks_is_kept(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(SCOPE, [entry("empty")])
+    assert (await catalog.documents.get(SCOPE, DocumentId("empty"))).chunks == 0
+
+
+async def test_sqlite_keeps_everything_over_a_reopen(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "catalog.db"
+    for _ in range(2):
+        async with CATALOGS.load("sqlite")(path) as catalog:
+            await create(catalog)
+            await catalog.documents.replace(SCOPE, [entry("a", "x")])
+            assert await listed(catalog) == ["a"]
+
+
+async def test_sqlite_refuses_what_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(StorageError, match="damaged or no database"):
+        async with CATALOGS.load("sqlite")(tmp_path / "catalog.db"):
+            pass
+
+
+async def test_sqlite_refuses_a_schema_from_the_future(tmp_path: Path) -> None:
+    connection = apsw.Connection(str(tmp_path / "catalog.db"))
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(StorageError, match="schema 999.*upgrade"):
+        async with CATALOGS.load("sqlite")(tmp_path / "catalog.db"):
+            pass
+
+
+async def test_sqlite_says_when_the_disk_is_full_and_keeps_what_it_had(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    async with CATALOGS.load("sqlite")(path) as catalog:
+        await create(catalog)
+        await catalog.documents.replace(SCOPE, [entry("a", "kept")])
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    pages = connection.pragma("page_count")
+    connection.close()
+    async with CATALOGS.load("sqlite")(path) as catalog:
+        database = catalog.documents._database  # type: ignore[attr-defined]
+
+        def cap(db: apsw.Connection) -> None:
+            db.execute(f"PRAGMA max_page_count = {pages + 1}")
+
+        await database.write(cap)
+        big = [entry(f"b{n}", "x" * 50_000) for n in range(20)]
+        with pytest.raises(StorageError, match="no room left"):
+            await catalog.documents.replace(SCOPE, big)
+        assert await listed(catalog) == ["a"]
+        assert (await catalog.collections.get(SCOPE)).chunks == 1

@@ -1,0 +1,84 @@
+"""The contract of every embedder."""
+
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from bedplate.embedders import EMBEDDERS
+from bedplate.embedders.protocol import Embedder, TokenEmbedder
+from bedplate.errors import ConfigError
+
+TEXTS = ["a red umbrella", "", "日本語のテキスト", "long " * 2000, "\x00 odd \ufffd"]
+
+
+@pytest.fixture(params=EMBEDDERS.names())
+async def embedder(request: pytest.FixtureRequest) -> AsyncIterator[Embedder]:
+    async with EMBEDDERS.load(request.param)({}) as opened:
+        yield opened
+
+
+async def test_vectors_are_unit_rows_of_the_promised_shape(embedder: Embedder) -> None:
+    vectors = await embedder.embed(TEXTS)
+    assert vectors.shape == (len(TEXTS), embedder.dimensions)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(TEXTS)), abs=1e-4)
+
+
+async def test_rows_stay_in_order_whatever_the_lengths(embedder: Embedder) -> None:
+    together = await embedder.embed(TEXTS)
+    for row, text in zip(together, TEXTS, strict=True):
+        assert float(row @ (await embedder.embed([text]))[0]) > 0.99
+
+
+async def test_nothing_gives_no_rows(embedder: Embedder) -> None:
+    assert (await embedder.embed([])).shape == (0, embedder.dimensions)
+
+
+async def test_shared_words_bring_texts_nearer(embedder: Embedder) -> None:
+    query, near, far = await embedder.embed(
+        ["umbrella for rain", "a rain umbrella", "chocolate cake recipe"]
+    )
+    assert query @ near > query @ far
+
+
+async def test_the_fingerprint_is_stable(embedder: Embedder) -> None:
+    assert embedder.fingerprint == embedder.fingerprint != ""
+
+
+@pytest.mark.parametrize("name", EMBEDDERS.names())
+async def test_unknown_options_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="extra"):
+        async with EMBEDDERS.load(name)({"nonsense": 1}):
+            pass
+
+
+async def test_token_vectors_point_into_the_text() -> None:
+    async with EMBEDDERS.load("onnx")({}) as embedder:
+        assert isinstance(embedder, TokenEmbedder)
+        text = "Größe: an umbrella, 19.99"
+        [found] = await embedder.embed_tokens([text])
+        words = [text[start:end] for start, end in found.spans.tolist()]
+        assert "".join(words) == text.replace(" ", "")
+        assert found.vectors.shape == (len(words), embedder.dimensions)
+
+
+async def test_onnx_knows_meaning_without_shared_words() -> None:
+    async with EMBEDDERS.load("onnx")({}) as embedder:
+        query, near, far = await embedder.embed(
+            ["rainy weather gear", "a sturdy umbrella", "a chocolate cake"]
+        )
+        assert query @ near > query @ far + 0.2
+
+
+async def test_onnx_needs_model_and_tokenizer_together() -> None:
+    with pytest.raises(ValidationError, match="go together"):
+        async with EMBEDDERS.load("onnx")({"model": "x.onnx"}):
+            pass
+
+
+async def test_onnx_names_a_file_it_cannot_read() -> None:
+    with pytest.raises(ConfigError, match=r"missing\.onnx"):
+        async with EMBEDDERS.load("onnx")({"model": "missing.onnx", "tokenizer": "t.json"}):
+            pass

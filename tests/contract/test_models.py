@@ -1,0 +1,256 @@
+"""What every chat model keeps, whatever it is made of (models/protocol.py)."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.fixtures.openai_wire import (
+    Wire,
+    envelope,
+    never_ends,
+    packets,
+    refuses,
+    serve_openai_wire,
+)
+
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    Message,
+    Passage,
+    TextDelta,
+)
+from bedplate.domain.ids import ChunkId, DocumentId
+from bedplate.domain.retrieval import Hit
+from bedplate.embedders import EMBEDDERS
+from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
+from bedplate.models import MODELS
+from bedplate.models.protocol import ChatModel
+
+REFUNDS = "How many days do customers have to ask for a refund?"
+SHIPPING = "Which carrier delivers orders to Norway?"
+TEXTS = {
+    REFUNDS: "Customers have 30 days to ask for a refund. The receipt is needed.",
+    SHIPPING: "Orders to Norway are delivered by the carrier Fjordpost. It takes four days.",
+}
+
+
+def ask(question: str, **fields: Any) -> ChatRequest:
+    text = TEXTS[question]
+    hit = Hit(
+        document_id=DocumentId("d1"),
+        chunk_id=ChunkId("d1#0"),
+        score=1.0,
+        text=text,
+        title="Handbook",
+        source="handbook.md",
+        start=0,
+        end=len(text),
+    )
+    return ChatRequest((Message("user", question),), passages=(Passage(1, hit),), **fields)
+
+
+@dataclass
+class Adapter:
+    """A model that can answer `ask`. `work_stopped` returns once nothing of it runs any more."""
+
+    name: str
+    model: ChatModel
+    work_stopped: Callable[[], Awaitable[None]]
+    make_endless: Callable[[], None] = lambda: None
+
+
+@asynccontextmanager
+async def open_model(name: str, options: Mapping[str, Any]) -> AsyncIterator[ChatModel]:
+    async with (
+        EMBEDDERS.load("hashing")({}) as embedder,
+        MODELS.load(name)(options, embedder=embedder) as model,
+    ):
+        yield model
+
+
+async def no_task_left() -> None:
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@asynccontextmanager
+async def quote() -> AsyncGenerator[Adapter]:
+    async with open_model("quote", {}) as model:
+        yield Adapter("quote", model, no_task_left)
+
+
+@asynccontextmanager
+async def openai() -> AsyncGenerator[Adapter]:
+    async with serve_openai_wire() as wire, open_model("openai", at(wire)) as model:
+
+        async def disconnected() -> None:
+            await asyncio.wait_for(wire.disconnected.wait(), 5)
+
+        yield Adapter("openai", model, disconnected, lambda: wire.script(never_ends("more ")))
+
+
+@asynccontextmanager
+async def scripted() -> AsyncGenerator[Adapter]:
+    rules = [{"match": question, "reply": f"{text} [1]"} for question, text in TEXTS.items()]
+    async with open_model("scripted", {"rules": rules, "delay_seconds": 0.001}) as model:
+        yield Adapter("scripted", model, no_task_left)
+
+
+ADAPTERS = {"quote": quote, "openai": openai, "scripted": scripted}
+
+
+def at(wire: Wire) -> dict[str, Any]:
+    return {"base_url": wire.base_url, "model": "m"}
+
+
+@pytest.fixture(params=sorted(ADAPTERS))
+async def adapter(request: pytest.FixtureRequest) -> AsyncIterator[Adapter]:
+    async with ADAPTERS[request.param]() as opened:
+        yield opened
+
+
+async def collect(model: ChatModel, request: ChatRequest) -> list[ChatEvent]:
+    return [event async for event in model.stream(request)]
+
+
+def text_of(events: list[ChatEvent]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def test_every_model_in_the_table_is_in_this_suite():
+    assert set(ADAPTERS) == set(MODELS.names())
+
+
+async def test_streams_text_then_exactly_one_finished(adapter: Adapter):
+    events = await collect(adapter.model, ask(REFUNDS))
+
+    *deltas, last = events
+    assert deltas
+    assert all(isinstance(delta, TextDelta) and delta.text for delta in deltas)
+    assert isinstance(last, Finished)
+    assert last.reason == "stop"
+    assert last.model
+
+
+async def test_usage_is_never_negative_and_adds_up(adapter: Adapter):
+    *_, last = await collect(adapter.model, ask(REFUNDS))
+
+    assert isinstance(last, Finished)
+    assert last.usage.input_tokens >= 0
+    assert last.usage.output_tokens >= 0
+    assert last.usage.total_tokens == last.usage.input_tokens + last.usage.output_tokens
+
+
+async def test_answers_again_after_an_answer(adapter: Adapter):
+    first = text_of(await collect(adapter.model, ask(REFUNDS)))
+    second = text_of(await collect(adapter.model, ask(REFUNDS)))
+
+    assert first == second
+
+
+async def test_concurrent_streams_do_not_mix(adapter: Adapter):
+    alone = [text_of(await collect(adapter.model, ask(q))) for q in (REFUNDS, SHIPPING)]
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(collect(adapter.model, ask(question)))
+            for question in (REFUNDS, SHIPPING)
+        ]
+
+    assert alone[0] != alone[1]
+    assert [text_of(task.result()) for task in tasks] == alone
+
+
+async def test_closing_the_iterator_early_stops_the_work(adapter: Adapter):
+    adapter.make_endless()
+
+    async with aclosing(adapter.model.stream(ask(REFUNDS))) as events:
+        first = await anext(events)
+
+    assert isinstance(first, TextDelta)
+    await adapter.work_stopped()
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
+
+
+async def test_cancelling_the_reader_stops_the_work(adapter: Adapter):
+    adapter.make_endless()
+    first_seen = asyncio.Event()
+
+    async def read() -> None:
+        async with aclosing(adapter.model.stream(ask(REFUNDS))) as events:
+            async for _ in events:
+                first_seen.set()
+                await asyncio.sleep(0.001)
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as group:
+        reader = group.create_task(read())
+        await first_seen.wait()
+        reader.cancel()
+
+    assert reader.cancelled()
+    await adapter.work_stopped()
+
+
+async def test_a_deadline_in_the_past_raises_upstream_timeout(adapter: Adapter):
+    late = ask(REFUNDS, deadline=asyncio.get_running_loop().time() - 1.0)
+
+    with pytest.raises(UpstreamTimeout):
+        await collect(adapter.model, late)
+
+
+async def test_the_name_is_stable_and_not_empty(adapter: Adapter):
+    before = adapter.model.name
+    await collect(adapter.model, ask(REFUNDS))
+
+    assert before
+    assert adapter.model.name == before
+    async with ADAPTERS[adapter.name]() as again:
+        assert again.model.name == before
+
+
+def breaking(kind: str) -> dict[str, Any]:
+    return {"replies": ["Never said in full."], "fail_after": 1, "fail_with": kind}
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "expected"),
+    [
+        ("openai", refuses(500, envelope("out of memory")), UpstreamError),
+        ("openai", refuses(504, envelope("gave up")), UpstreamTimeout),
+        ("openai", refuses(429, envelope("slow down")), UpstreamRateLimited),
+        ("openai", packets(b'data: {"choices":[]}\n\n', reset=True), UpstreamError),
+        ("scripted", breaking("upstream"), UpstreamError),
+        ("scripted", breaking("timeout"), UpstreamTimeout),
+        ("scripted", breaking("rate_limited"), UpstreamRateLimited),
+    ],
+)
+async def test_a_failing_upstream_surfaces_as_its_kind_of_upstream_error(
+    name: str, cause: Any, expected: type[UpstreamError]
+):
+    async with serve_openai_wire() as wire:
+        if name == "openai":
+            wire.script(cause)
+        async with open_model(name, at(wire) if name == "openai" else cause) as model:
+            with pytest.raises(UpstreamError) as caught:
+                await collect(model, ask(REFUNDS))
+
+    assert type(caught.value) is expected
+    assert caught.value.provider == name
+    assert caught.value.message
+
+
+@pytest.mark.parametrize("name", ["openai", "scripted"])
+async def test_a_request_for_tools_is_refused_by_name(name: str):
+    request = ask(REFUNDS, extra={"tools": [{"type": "function"}]})
+
+    async with ADAPTERS[name]() as opened:
+        with pytest.raises(InvalidInput, match="tools") as caught:
+            await collect(opened.model, request)
+
+    assert caught.value.param == "tools"

@@ -1,0 +1,289 @@
+"""The contract of every store, with the catalog written first as the pipeline does."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.contract.entries import DIMENSIONS, entry, unit
+
+from bedplate.domain.documents import MetadataValue
+from bedplate.domain.ids import DocumentId, TenantId
+from bedplate.domain.retrieval import Mode, Scope, Sort
+from bedplate.state import CATALOGS
+from bedplate.state.protocol import Catalog, Entry
+from bedplate.stores import STORES
+from bedplate.stores.filters import parse_filter
+from bedplate.stores.protocol import Candidates, Store, StoreQuery
+from bedplate.terms import TermVector
+
+SCOPE = Scope(TenantId("t1"), "notes")
+OTHER_TENANT = Scope(TenantId("t2"), "notes")
+OTHER_COLLECTION = Scope(TenantId("t1"), "letters")
+
+
+class Shelf:
+    """A catalog and a store, written in the pipeline's order."""
+
+    def __init__(self, catalog: Catalog, store: Store) -> None:
+        self.catalog = catalog
+        self.store = store
+
+    async def put(self, *entries: Entry, scope: Scope = SCOPE) -> None:
+        await self.catalog.collections.create(scope, embedder="e", dimensions=DIMENSIONS)
+        await self.catalog.documents.replace(scope, entries)
+        await self.store.upsert(scope, entries)
+
+    async def remove(self, *ids: str, scope: Scope = SCOPE) -> None:
+        wanted = [DocumentId(name) for name in ids]
+        await self.catalog.documents.remove(scope, wanted)
+        await self.store.delete(scope, wanted)
+
+    async def find(
+        self,
+        text: str = "",
+        *,
+        mode: Mode = "hybrid",
+        seed: int = 1,
+        limit: int = 10,
+        filter: object = None,
+        scope: Scope = SCOPE,
+    ) -> Candidates:
+        fields = (await self.catalog.collections.get(scope)).fields
+        return await self.store.search(
+            scope,
+            StoreQuery(
+                mode=mode,
+                terms=TermVector.of(text),
+                vector=None if mode == "keyword" else unit(seed),
+                limit=limit,
+                filter=None if filter is None else parse_filter(filter, fields),  # type: ignore[arg-type]
+            ),
+        )
+
+
+ADAPTERS: list[tuple[str, dict[str, int]]] = [
+    *((name, {}) for name in STORES.names()),
+    # The same with a graph from the first few rows on.
+    ("sqlite", {"exact_rows": 8}),
+]
+
+
+@pytest.fixture(params=ADAPTERS, ids=lambda value: f"{value[0]}{value[1] or ''}")
+async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
+    name, options = request.param
+    path = tmp_path / "catalog.db"
+    async with AsyncExitStack() as stack:
+        catalog = await stack.enter_async_context(CATALOGS.load("sqlite")(path))
+        store = await stack.enter_async_context(STORES.load(name)(options, path=path))
+        yield Shelf(catalog, store)
+
+
+def ids(found: Candidates) -> set[str]:
+    return {candidate.chunk_id for candidate in found.items}
+
+
+async def test_keyword_search_finds_only_chunks_with_a_term(shelf: Shelf) -> None:
+    await shelf.put(entry("a", "red boots", "blue hat"), entry("b", "green boots"))
+    assert ids(await shelf.find("boot", mode="keyword")) == {"a#0", "b#0"}
+    assert ids(await shelf.find("nothing", mode="keyword")) == set()
+
+
+async def test_both_scores_are_given_for_every_candidate_of_a_hybrid_search(shelf: Shelf) -> None:
+    await shelf.put(*[entry(f"d{n}", f"word{n} common") for n in range(30)])
+    found = await shelf.find("word7", limit=5)
+    assert "d7#0" in ids(found)
+    assert len(found.items) >= 5
+    assert all(c.cosine is not None and c.bm25 is not None for c in found.items)
+    assert {c.chunk_id for c in found.items if c.bm25} == {"d7#0"}
+
+
+async def test_cosine_is_the_dot_product_with_the_query(shelf: Shelf) -> None:
+    await shelf.put(*[entry(f"d{n}", "x", vectors=[unit(n)]) for n in range(20)])
+    found = await shelf.find(mode="vector", seed=3, limit=3)
+    best = max(found.items, key=lambda c: c.cosine or 0)
+    assert best.chunk_id == "d3#0"
+    for candidate in found.items:
+        n = int(candidate.chunk_id[1:-2])
+        assert candidate.cosine == pytest.approx(float(unit(n) @ unit(3)), abs=2e-3)
+
+
+async def test_bm25_ranks_rare_terms_and_short_texts_higher(shelf: Shelf) -> None:
+    await shelf.put(
+        entry("a", "rare word"),
+        entry("b", "rare word " + "filler " * 30),
+        entry("c", "common word"),
+        entry("d", "common word again common"),
+    )
+    scores = {c.chunk_id: c.bm25 or 0 for c in (await shelf.find("rare common", limit=9)).items}
+    assert scores["a#0"] > scores["b#0"] > 0
+    assert scores["d#0"] > 0
+
+
+async def test_all_stores_give_the_same_scores(tmp_path: Path) -> None:
+    answers: list[dict[str, tuple[float, float]]] = []
+    texts = ["rain coat for rain", "umbrella", "rain boots and a hat", "sun hat"]
+    for name in STORES.names():
+        path = tmp_path / name / "catalog.db"
+        async with AsyncExitStack() as stack:
+            catalog = await stack.enter_async_context(CATALOGS.load("sqlite")(path))
+            store = await stack.enter_async_context(STORES.load(name)({}, path=path))
+            shelf = Shelf(catalog, store)
+            await shelf.put(*[entry(f"d{n}", text) for n, text in enumerate(texts)])
+            found = await shelf.find("rain rain hat")
+            answers.append({c.chunk_id: (c.bm25 or 0, c.cosine or 0) for c in found.items})
+    for answer in answers[1:]:
+        assert answer.keys() == answers[0].keys()
+        for chunk, scores in answer.items():
+            assert scores == pytest.approx(answers[0][chunk], abs=2e-3)
+
+
+async def test_a_write_is_seen_by_the_next_search(shelf: Shelf) -> None:
+    await shelf.put(entry("a", "first"))
+    assert ids(await shelf.find("first", mode="keyword")) == {"a#0"}
+    await shelf.put(entry("a", "second", "third"))
+    assert ids(await shelf.find("first", mode="keyword")) == set()
+    assert ids(await shelf.find("third", mode="keyword")) == {"a#1"}
+    await shelf.remove("a")
+    assert ids(await shelf.find("second third")) == set()
+
+
+async def test_many_small_writes_and_removals_leave_exactly_what_remains(shelf: Shelf) -> None:
+    for n in range(40):
+        await shelf.put(entry(f"d{n}", f"common number{n}"))
+        if n % 3 == 0:
+            await shelf.remove(f"d{n}")
+        await shelf.find("common", mode="keyword")
+    left = {f"d{n}#0" for n in range(40) if n % 3}
+    assert ids(await shelf.find("common", mode="keyword", limit=100)) == left
+    assert ids(await shelf.find(mode="vector", limit=100)) == left
+
+
+async def test_scopes_are_apart(shelf: Shelf) -> None:
+    for scope in (SCOPE, OTHER_TENANT, OTHER_COLLECTION):
+        name = f"{scope.tenant}-{scope.collection}"
+        await shelf.put(entry(name, "shared secret", metadata={"x": 1}), scope=scope)
+    for scope in (SCOPE, OTHER_TENANT, OTHER_COLLECTION):
+        name = f"{scope.tenant}-{scope.collection}#0"
+        assert ids(await shelf.find("secret", scope=scope, filter={"x": 1})) == {name}
+        assert await shelf.store.scan(scope, filter=None, sort=None, limit=9) == (name,)
+
+
+async def test_a_scope_without_documents_gives_nothing(shelf: Shelf) -> None:
+    await shelf.put(entry("a", "x"))
+    await shelf.remove("a")
+    assert (await shelf.find("x")).items == ()
+    assert await shelf.store.scan(SCOPE, filter=None, sort=None, limit=5) == ()
+
+
+METADATA: Mapping[str, Mapping[str, MetadataValue]] = {
+    "cheap": {"price": 5, "tags": ["rain", "sale"], "day": "2025-01-05", "ok": True},
+    "dear": {"price": 99.5, "tags": ["sun"], "day": "2026-03-01T10:00:00Z", "ok": False},
+    "odd": {"price": None, "tags": [], "name": 'O\'Brien "x" 雨'},
+    "text": {"price": "on request", "name": "plain"},
+}
+
+CASES: list[tuple[object, set[str]]] = [
+    ("price < 50", {"cheap"}),
+    ("price <= 99.5", {"cheap", "dear"}),
+    ("price > 5", {"dear"}),
+    ("price == 5", {"cheap"}),
+    ("price != 5", {"dear", "odd", "text"}),
+    ('price == "on request"', {"text"}),
+    ({"price": {"$in": [5, 7]}}, {"cheap"}),
+    ({"price": {"$nin": [5, 7]}}, {"dear", "odd", "text"}),
+    ({"price": {"$exists": True}}, {"cheap", "dear", "text"}),
+    ({"price": {"$exists": False}}, {"odd"}),
+    ('tags == "rain"', {"cheap"}),
+    ('tags in ("sun", "sale")', {"cheap", "dear"}),
+    ('tags != "rain"', {"dear", "odd", "text"}),
+    ("ok == true", {"cheap"}),
+    ("ok != true", {"dear", "odd", "text"}),
+    ("day >= 2026-01-01", {"dear"}),
+    ("day < 2026-03-01", {"cheap"}),
+    ({"day": "2025-01-05"}, {"cheap"}),
+    ({"name": 'O\'Brien "x" 雨'}, {"odd"}),
+    ({"$or": [{"price": {"$lt": 10}}, {"ok": False}]}, {"cheap", "dear"}),
+    ({"$not": {"price": {"$lt": 10}}}, {"dear", "odd", "text"}),
+    ('price < 50 and not tags == "sun"', {"cheap"}),
+    ({"$and": [{"price": {"$gte": 5}}, {"price": {"$lt": 50}}]}, {"cheap"}),
+]
+
+
+@pytest.mark.parametrize(("filter", "expected"), CASES, ids=lambda value: str(value)[:40])
+async def test_filters_mean_the_same_everywhere(
+    shelf: Shelf, filter: object, expected: set[str]
+) -> None:
+    await shelf.put(*[entry(name, "thing", metadata=data) for name, data in METADATA.items()])
+    wanted = {f"{name}#0" for name in expected}
+    for mode in ("hybrid", "vector", "keyword"):
+        assert ids(await shelf.find("thing", mode=mode, filter=filter)) == wanted
+    fields = (await shelf.catalog.collections.get(SCOPE)).fields
+    parsed = parse_filter(filter, fields)  # type: ignore[arg-type]
+    assert set(await shelf.store.scan(SCOPE, filter=parsed, sort=None, limit=9)) == wanted
+
+
+async def test_filters_apply_before_ranking(shelf: Shelf) -> None:
+    near = [entry(f"n{n}", "x", vectors=[unit(1)], metadata={"k": 0}) for n in range(50)]
+    await shelf.put(*near, entry("far", "x", vectors=[-unit(1)], metadata={"k": 1}))
+    assert ids(await shelf.find(mode="vector", limit=3, filter={"k": 1})) == {"far#0"}
+
+
+async def test_scan_sorts_by_a_field_with_missing_values_last(shelf: Shelf) -> None:
+    prices = {"a": 3, "b": 1, "c": None, "d": 2, "e": 2}
+    await shelf.put(*[entry(k, "x", "y", metadata={"price": v}) for k, v in prices.items()])
+    up = await shelf.store.scan(SCOPE, filter=None, sort=Sort("price"), limit=9)
+    down = await shelf.store.scan(SCOPE, filter=None, sort=Sort("price", descending=True), limit=2)
+    assert up == ("b#0", "d#0", "e#0", "a#0", "c#0")
+    assert down == ("a#0", "d#0")
+
+
+async def test_ties_at_the_limit_are_all_candidates(shelf: Shelf) -> None:
+    await shelf.put(*[entry(f"d{n}", "same", vectors=[unit(1)]) for n in range(8)])
+    assert len((await shelf.find("same", limit=4)).items) == 8
+
+
+async def test_settling_changes_no_answer(shelf: Shelf) -> None:
+    await shelf.put(*[entry(f"d{n}", f"word{n % 7}") for n in range(50)])
+    before = await shelf.find("word3", limit=50)
+    await shelf.store.settle(SCOPE)
+    after = await shelf.find("word3", limit=50)
+    assert ids(after) == ids(before)
+    scores = {c.chunk_id: (c.bm25, c.cosine) for c in after.items}
+    for candidate in before.items:
+        expected = (candidate.bm25, candidate.cosine)
+        assert scores[candidate.chunk_id] == pytest.approx(expected, abs=2e-3)
+
+
+async def test_a_dropped_scope_starts_empty_again(shelf: Shelf) -> None:
+    await shelf.put(entry("a", "x"))
+    await shelf.catalog.collections.drop(SCOPE)
+    await shelf.store.drop(SCOPE)
+    await shelf.put(entry("b", "x"))
+    assert ids(await shelf.find("x")) == {"b#0"}
+
+
+async def test_writes_after_settling_are_seen_and_removals_too(shelf: Shelf) -> None:
+    await shelf.put(*[entry(f"d{n}", f"word{n}") for n in range(60)])
+    await shelf.store.settle(SCOPE)
+    await shelf.remove(*[f"d{n}" for n in range(30)])
+    await shelf.put(entry("d45", "changed"), entry("new", "fresh", vectors=[unit(900)]))
+    left = {f"d{n}#0" for n in range(30, 60)} | {"new#0"}
+    assert ids(await shelf.find(mode="vector", limit=100)) == left
+    assert ids(await shelf.find("word45 changed fresh word3", mode="keyword", limit=100)) == {
+        "d45#0",
+        "new#0",
+    }
+    best = await shelf.find(mode="vector", seed=900, limit=1)
+    assert ids(best) == {"new#0"}
+    await shelf.store.settle(SCOPE)
+    assert ids(await shelf.find(mode="vector", limit=100)) == left
+
+
+async def test_vectors_are_compared_as_they_were_given(shelf: Shelf) -> None:
+    vectors = [unit(n) for n in range(200)]
+    await shelf.put(*[entry(f"d{n}", "x", vectors=[v]) for n, v in enumerate(vectors)])
+    scores = np.stack(vectors) @ unit(500)
+    best = {f"d{n}#0" for n in np.argsort(-scores)[:10]}
+    assert ids(await shelf.find(mode="vector", seed=500, limit=10)) == best

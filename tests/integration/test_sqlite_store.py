@@ -1,0 +1,153 @@
+"""What only the sqlite store promises: snapshots, several processes, a graph with high recall."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+from tests.contract.entries import entry, unit
+from tests.contract.test_stores import SCOPE, Shelf, ids
+
+from bedplate.domain.ids import DocumentId
+from bedplate.state import CATALOGS
+from bedplate.stores import STORES
+
+
+@asynccontextmanager
+async def open_shelf(folder: Path, exact_rows: int = 8) -> AsyncIterator[Shelf]:
+    path = folder / "catalog.db"
+    async with AsyncExitStack() as stack:
+        catalog = await stack.enter_async_context(CATALOGS.load("sqlite")(path))
+        store = await stack.enter_async_context(
+            STORES.load("sqlite")({"exact_rows": exact_rows}, path=path)
+        )
+        yield Shelf(catalog, store)
+
+
+async def fill(shelf: Shelf, count: int) -> None:
+    await shelf.put(*[entry(f"d{n}", f"word{n} x", vectors=[unit(n)]) for n in range(count)])
+    await shelf.store.settle(SCOPE)
+
+
+async def test_a_graph_is_sampled_and_says_so_while_a_filter_is_exact(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await shelf.put(*[entry(f"d{n}", "x", metadata={"n": n}) for n in range(40)])
+        assert (await shelf.find(mode="vector", limit=3)).recall == "exact"
+        await shelf.store.settle(SCOPE)
+        assert (await shelf.find(mode="vector", limit=3)).recall == "ann"
+        assert (await shelf.find(mode="vector", limit=3, filter="n < 20")).recall == "exact"
+        assert (await shelf.find("x", mode="keyword", limit=3)).recall == "exact"
+
+
+async def test_the_graph_finds_what_an_exact_scan_finds(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 2_000)
+        matrix = np.stack([unit(n) for n in range(2_000)])
+        hits = 0
+        for seed in range(5_000, 5_050):
+            best = {f"d{n}#0" for n in np.argsort(-(matrix @ unit(seed)))[:10]}
+            hits += len(best & ids(await shelf.find(mode="vector", seed=seed, limit=10)))
+        assert hits / 500 >= 0.98
+
+
+async def test_a_reopened_store_reads_its_snapshot_and_what_came_after(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 50)
+        await shelf.remove("d1")
+        await shelf.put(entry("later", "later", vectors=[unit(70)]))
+    async with open_shelf(tmp_path) as shelf:
+        best = await shelf.find(mode="vector", seed=70, limit=1)
+        assert (best.recall, ids(best)) == ("ann", {"later#0"})
+        found = await shelf.find(mode="vector", seed=70, limit=60)
+        assert ids(found) == {f"d{n}#0" for n in range(50) if n != 1} | {"later#0"}
+
+
+async def test_a_lost_or_damaged_snapshot_only_costs_time(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 50)
+    [rows] = (tmp_path / "index").glob("*/*/rows.npz")
+    rows.write_bytes(rows.read_bytes()[:100])
+    async with open_shelf(tmp_path) as shelf:
+        assert len(ids(await shelf.find(mode="vector", limit=60))) == 50
+    shutil.rmtree(tmp_path / "index")
+    async with open_shelf(tmp_path) as shelf:
+        assert len(ids(await shelf.find(mode="vector", limit=60))) == 50
+
+
+async def test_a_reader_follows_another_writer_at_once(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as reader, open_shelf(tmp_path) as writer:
+        await writer.put(entry("a", "first"))
+        assert ids(await reader.find("first", mode="keyword")) == {"a#0"}
+        await writer.put(entry("a", "second"))
+        assert ids(await reader.find("first second", mode="keyword")) == {"a#0"}
+        await fill(writer, 60)
+        await writer.remove("d5", "a")
+        assert ids(await reader.find(mode="vector", limit=99)) == {
+            f"d{n}#0" for n in range(60) if n != 5
+        }
+
+
+async def test_a_reader_that_slept_through_pruning_reads_all_again(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as reader, open_shelf(tmp_path) as writer:
+        await writer.put(*[entry(f"d{n}", "x") for n in range(30)])
+        assert len(ids(await reader.find("x", mode="keyword", limit=99))) == 30
+        await writer.remove(*[f"d{n}" for n in range(25)])
+        await writer.put(*[entry(f"e{n}", "x") for n in range(30)])
+        await writer.store.settle(SCOPE)
+        expected = {f"d{n}#0" for n in range(25, 30)} | {f"e{n}#0" for n in range(30)}
+        assert ids(await reader.find("x", mode="keyword", limit=99)) == expected
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from tests.contract.entries import entry
+from tests.integration.test_sqlite_store import open_shelf
+
+async def main(folder, name):
+    async with open_shelf(Path(folder)) as shelf:
+        for n in range(30):
+            await shelf.put(entry(f"{name}{n}", f"common {name}{n}"))
+            if n % 4 == 0:
+                await shelf.remove(f"{name}{n}")
+
+asyncio.run(main(sys.argv[1], sys.argv[2]))
+"""
+
+
+async def test_two_writing_processes_and_a_reader_lose_nothing(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as reader:
+        await reader.put(entry("seed", "common"))
+        writers = [
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-c", WRITER, str(tmp_path), name, cwd=Path(__file__).parents[2]
+            )
+            for name in ("p", "q")
+        ]
+        while any(writer.returncode is None for writer in writers):
+            found = await reader.find("common", mode="keyword", limit=200)
+            assert "seed#0" in ids(found)
+            await asyncio.sleep(0.05)
+        assert [writer.returncode for writer in writers] == [0, 0]
+        expected = {f"{name}{n}#0" for name in "pq" for n in range(30) if n % 4} | {"seed#0"}
+        assert ids(await reader.find("common", mode="keyword", limit=200)) == expected
+
+
+async def test_an_index_over_the_memory_bound_is_let_go_and_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    async with AsyncExitStack() as stack:
+        catalog = await stack.enter_async_context(CATALOGS.load("sqlite")(path))
+        store = await stack.enter_async_context(
+            STORES.load("sqlite")({"cache_bytes": 1}, path=path)
+        )
+        shelf = Shelf(catalog, store)
+        others = [type(SCOPE)(SCOPE.tenant, f"c{n}") for n in range(3)]
+        for scope in others:
+            await shelf.put(entry(f"in-{scope.collection}", "x"), scope=scope)
+        for scope in others * 2:
+            assert ids(await shelf.find("x", scope=scope)) == {f"in-{scope.collection}#0"}
+        assert await catalog.documents.remove(others[0], [DocumentId("in-c0")]) == 1
+        assert ids(await shelf.find("x", scope=others[0])) == set()
