@@ -133,7 +133,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         grounding = await enter(
             _slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
         )
-        parser = await enter(open_parser(_limits(config.ingest)))
+        parser = await enter(open_parser(parse_limits(config.ingest)))
         catalog = await enter(CATALOGS.load("sqlite")(path))
         store = await enter(_slot("store", config.store, STORES.load, path=path))
         models: dict[str, ChatModel] = {
@@ -196,7 +196,8 @@ def _complaints(key: str, slot: Slot, error: ValidationError) -> Iterator[str]:
             yield f"{name}: {problem['msg']}."
 
 
-def _limits(settings: IngestConfig) -> ParseLimits:
+def parse_limits(settings: IngestConfig) -> ParseLimits:
+    """The configured bounds on one file, as a parser takes them."""
     return ParseLimits(
         bytes=settings.max_file_bytes,
         expanded=settings.max_expanded_bytes,

@@ -106,7 +106,13 @@ class Config(Section):
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
 
 
-BUILT_IN: Tree = {"models": {"quote": {"use": "quote"}, "default": {"use": "quote"}}}
+BUILT_IN: Tree = {
+    "store": {"use": "sqlite"},
+    "embedder": {"use": "onnx"},
+    "chunker": {"use": "structure"},
+    "guards": {"pii": {"use": "patterns"}, "groundedness": {"use": "overlap"}},
+    "models": {"quote": {"use": "quote"}, "default": {"use": "quote"}},
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from bedplate.domain.documents import (
 )
 from bedplate.domain.guard import Scrubbed
 from bedplate.domain.ids import DocumentId
-from bedplate.domain.retrieval import Scope
+from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import InvalidInput
 from bedplate.guards.protocol import PiiGuard
@@ -34,6 +34,8 @@ FORMAT = 1
 TITLE_WEIGHT = 3
 WAITING_BATCHES = 2
 MAX_TITLE = 500
+MAX_ID = 1024
+GOOD_ID = f"1 to {MAX_ID} printable characters"
 
 
 class Source(Protocol):
@@ -127,9 +129,7 @@ class Ingest:
             StorageError: the catalog cannot be written.
         """
         started = time.perf_counter()
-        await self._catalog.collections.create(
-            scope, embedder=self._embedder.fingerprint, dimensions=self._embedder.dimensions
-        )
+        await self.create(scope)
         run = _Run(Report(scope.collection))
         batches: asyncio.Queue[list[Prepared] | None] = asyncio.Queue(WAITING_BATCHES)
 
@@ -159,11 +159,40 @@ class Ingest:
         run.report.seconds = round(time.perf_counter() - started, 3)
         return run.report
 
+    async def create(self, scope: Scope) -> Collection:
+        """An empty collection, or the one that is there; Conflict if it has another embedder."""
+        return await self._catalog.collections.create(
+            scope, embedder=self._embedder.fingerprint, dimensions=self._embedder.dimensions
+        )
+
+    async def drop(self, scope: Scope) -> None:
+        """Delete a collection with its documents; NotFound if there is none."""
+        await self._catalog.collections.drop(scope)
+        await self._store.drop(scope)
+
     async def remove(self, scope: Scope, ids: Sequence[DocumentId]) -> int:
         """Delete documents; how many there were."""
         count = await self._catalog.documents.remove(scope, ids)
         await self._store.delete(scope, ids)
         return count
+
+    async def _batches(
+        self,
+        scope: Scope,
+        sources: Sequence[Source],
+        run: "_Run",
+        report: Callable[[int, str], None],
+    ) -> AsyncIterator[list[Prepared]]:
+        batch: list[Prepared] = []
+        for number, source in enumerate(sources):
+            report(number, source.name)
+            async for prepared in self._prepare(scope, source, run):
+                batch.append(prepared)
+                if sum(len(item.chunks) for item in batch) >= self._batch_chunks:
+                    yield batch
+                    batch = []
+        if batch:
+            yield batch
 
     async def _prepare(self, scope: Scope, source: Source, run: "_Run") -> AsyncIterator[Prepared]:
         try:
@@ -173,6 +202,10 @@ class Ingest:
             code = getattr(error, "reason", error.code)
             run.fail(source.name, Failure(source.name, code, error.message))
             return
+        if isinstance(source, Upload) and source.id and len(parsed.documents) > 1:
+            message = f"{source.name!r} holds many documents: send it without an id for all."
+            run.fail(source.name, Failure(source.name, "many_documents", message))
+            return
         for failure in parsed.failures:
             run.fail(source.name, failure)
         run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
@@ -181,6 +214,10 @@ class Ingest:
             part = documents[start : start + self._batch_chunks]
             known = await self._catalog.documents.fingerprints(scope, [d.id for d in part])
             for document in part:
+                if not is_good_id(document.id):
+                    message = f"{document.id[:80]!r} is no document id: give {GOOD_ID}."
+                    run.fail(source.name, Failure(document.source, "bad_id", message))
+                    continue
                 if document.id in run.seen:
                     message = f"Another document of this run has the id {document.id!r} already."
                     run.fail(source.name, Failure(document.source, "duplicate_id", message))
@@ -296,6 +333,10 @@ def indexed_text(document: Document, chunk: Chunk) -> str:
 
 def is_below(origin: str, root: str) -> bool:
     return origin == root or root == "." or origin.startswith(root.rstrip("/") + "/")
+
+
+def is_good_id(document_id: DocumentId) -> bool:
+    return 0 < len(document_id) <= MAX_ID and document_id.isprintable()
 
 
 def sorted_items(metadata: Metadata) -> str:

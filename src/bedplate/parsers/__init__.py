@@ -54,8 +54,18 @@ FORMATS = (
 )
 
 REFUSED = (
-    Format("xlsx", "application/vnd.ms-excel", ("xlsx", "xlsm", "xltx"), member="xl/"),
-    Format("pptx", "application/vnd.ms-powerpoint", ("pptx", "pptm", "potx"), member="ppt/"),
+    Format(
+        "xlsx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ("xlsx", "xlsm", "xltx"),
+        member="xl/",
+    ),
+    Format(
+        "pptx",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ("pptx", "pptm", "potx"),
+        member="ppt/",
+    ),
     Format("eml", "message/rfc822", ("eml", "mbox", "p7s", "p7m")),
     Format("epub", "application/epub+zip", ("epub",), member="META-INF/container.xml"),
     Format(

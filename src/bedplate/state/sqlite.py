@@ -21,11 +21,7 @@ from bedplate.sqlite import Database, Row, open_database, select, select_one
 from bedplate.state.protocol import Catalog, Collections, Documents, Entry
 
 COLLECTION = """
-SELECT c.tenant_id, c.name, c.embedder, c.dimensions, c.created_at,
-       (SELECT count(*) FROM document d WHERE d.collection_id = c.id),
-       (SELECT coalesce(sum(d.chunks), 0) FROM document d WHERE d.collection_id = c.id),
-       c.id
-FROM collection c
+SELECT tenant_id, name, embedder, dimensions, created_at, documents, chunks, id FROM collection
 """
 DOCUMENT = """
 SELECT document_id, title, source, media_type, sha256, origin, chunks, updated_at, pages, metadata
@@ -73,7 +69,7 @@ class SqliteCollections:
 
     async def list(self, tenant: TenantId) -> tuple[Collection, ...]:
         def work(db: apsw.Connection) -> tuple[Collection, ...]:
-            rows = select(db, f"{COLLECTION} WHERE c.tenant_id = ? ORDER BY c.name", (tenant,))
+            rows = select(db, f"{COLLECTION} WHERE tenant_id = ? ORDER BY name", (tenant,))
             return tuple(_to_collection(db, row) for row in rows)
 
         return await self._database.read(work)
@@ -81,7 +77,7 @@ class SqliteCollections:
     async def drop(self, scope: Scope) -> None:
         def work(db: apsw.Connection) -> None:
             collection = _collection_id(db, scope)
-            for table in ("field", "vector", "chunk", "document", "removed"):
+            for table in ("field", "field_kind", "vector", "chunk", "document", "removed"):
                 db.execute(f"DELETE FROM {table} WHERE collection_id = ?", (collection,))  # noqa: S608
             db.execute("DELETE FROM collection WHERE id = ?", (collection,))
 
@@ -201,7 +197,7 @@ def _collection_id(db: apsw.Connection, scope: Scope) -> int:
 
 def _collection(db: apsw.Connection, scope: Scope) -> Collection:
     return _to_collection(
-        db, select(db, f"{COLLECTION} WHERE c.id = ?", (_collection_id(db, scope),))[0]
+        db, select(db, f"{COLLECTION} WHERE id = ?", (_collection_id(db, scope),))[0]
     )
 
 
@@ -267,10 +263,20 @@ def _insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry
          json.dumps(document.metadata, ensure_ascii=False), _now()),
     )  # fmt: skip
     row = db.last_insert_rowid()
+    fields = _fields(document.metadata)
     db.executemany(
         "INSERT OR IGNORE INTO field (tenant_id, collection_id, name, kind, value, document)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        [(tenant, collection, *field, row) for field in _fields(document.metadata)],
+        [(tenant, collection, *field, row) for field in fields],
+    )
+    db.executemany(
+        "INSERT INTO field_kind (tenant_id, collection_id, name, kind, documents)"
+        " VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET documents = documents + 1",
+        [(tenant, collection, *pair) for pair in {(name, kind) for name, kind, _ in fields}],
+    )
+    db.execute(
+        "UPDATE collection SET documents = documents + 1, chunks = chunks + ? WHERE id = ?",
+        (len(entry.chunks), collection),
     )
     vectors = entry.vectors.astype("<f2")
     for chunk, vector, terms in zip(entry.chunks, vectors, entry.terms, strict=True):
@@ -281,10 +287,11 @@ def _insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry
              chunk.page, chunk.heading),
         )  # fmt: skip
         db.execute(
-            "INSERT INTO vector (chunk, tenant_id, collection_id, document, embedding, terms)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (db.last_insert_rowid(), tenant, collection, row, vector.tobytes(), terms.to_bytes()),
-        )
+            "INSERT INTO vector (chunk, tenant_id, collection_id, document, ordinal, embedding,"
+            " terms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (db.last_insert_rowid(), tenant, collection, row, chunk.ordinal, vector.tobytes(),
+             terms.to_bytes()),
+        )  # fmt: skip
 
 
 def _fields(metadata: Metadata) -> list[tuple[str, FieldKind, Scalar]]:
@@ -312,19 +319,32 @@ def _remove(db: apsw.Connection, collection: int, ids: Sequence[DocumentId]) -> 
     for document_id in ids:
         found = select_one(
             db,
-            "SELECT id FROM document WHERE collection_id = ? AND document_id = ?",
+            "SELECT id, chunks FROM document WHERE collection_id = ? AND document_id = ?",
             (collection, document_id),
         )
-        if found is None:
-            continue
-        removed += 1
-        db.execute("DELETE FROM field WHERE document = ?", found)
-        db.execute(
-            "DELETE FROM vector WHERE chunk IN (SELECT id FROM chunk WHERE document = ?)", found
-        )
-        db.execute("DELETE FROM chunk WHERE document = ?", found)
-        db.execute("DELETE FROM document WHERE id = ?", found)
+        if found is not None:
+            removed += 1
+            _remove_row(db, collection, *found)
     return removed
+
+
+def _remove_row(db: apsw.Connection, collection: int, row: int, chunks: int) -> None:
+    db.execute(
+        "UPDATE field_kind SET documents = documents - 1 WHERE collection_id = ?"
+        " AND (name, kind) IN (SELECT name, kind FROM field WHERE document = ?)",
+        (collection, row),
+    )
+    db.execute("DELETE FROM field_kind WHERE collection_id = ? AND documents = 0", (collection,))
+    db.execute("DELETE FROM field WHERE document = ?", (row,))
+    db.execute(
+        "DELETE FROM vector WHERE chunk IN (SELECT id FROM chunk WHERE document = ?)", (row,)
+    )
+    db.execute("DELETE FROM chunk WHERE document = ?", (row,))
+    db.execute("DELETE FROM document WHERE id = ?", (row,))
+    db.execute(
+        "UPDATE collection SET documents = documents - 1, chunks = chunks - ? WHERE id = ?",
+        (chunks, collection),
+    )
 
 
 def _touch(db: apsw.Connection, collection: int) -> None:

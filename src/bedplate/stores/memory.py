@@ -154,6 +154,6 @@ def _top(
 
 
 @asynccontextmanager
-async def open_memory_store(options: Mapping[str, Any], *, path: Path) -> AsyncGenerator[Store]:  # noqa: ARG001
+async def open_memory_store(options: Mapping[str, Any], *, path: Path) -> AsyncGenerator[Store]:
     MemoryOptions.model_validate(dict(options))
     yield MemoryStore()

@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from bedplate.domain.ids import new_id
+from bedplate.domain.ids import ChunkId, new_id
 from bedplate.errors import StorageError
 from bedplate.stores.postings import Postings, Segment
 from bedplate.stores.vectors import Vectors
@@ -73,6 +73,7 @@ def _save_rows(path: Path, view: View) -> None:
         facts=np.asarray([FORMAT, view.generation, view.removed], dtype=np.int64),
         chunks=view.chunks,
         documents=view.documents,
+        names=np.frombuffer("\0".join(view.names).encode(), dtype=np.uint8),
         lengths=view.postings.lengths,
         ids=segment.ids,
         starts=segment.starts,
@@ -94,6 +95,7 @@ def _load(folder: Path) -> View:
             removed,
             chunks,
             arrays["documents"],
+            [ChunkId(name) for name in arrays["names"].tobytes().decode().split("\0")],
             np.ones(len(chunks), dtype=bool),
             vectors,
             Postings((segment,), arrays["lengths"]),

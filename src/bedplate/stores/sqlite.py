@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 import numpy as np
@@ -26,11 +26,12 @@ from bedplate.state.protocol import Entry
 from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
 from bedplate.stores.snapshot import Snapshots
 from bedplate.stores.sqlite_filter import compile_filter
-from bedplate.stores.view import Found, View
+from bedplate.stores.view import AddedRow, Found, View
 
-CANDIDATE = """
-SELECT c.id, d.document_id, c.ordinal FROM chunk c JOIN document d ON d.id = c.document
-WHERE c.tenant_id = ? AND c.id IN (SELECT value FROM json_each(?))
+ADDED = """
+SELECT v.chunk, v.document, d.document_id || '#' || v.ordinal, v.embedding, v.terms
+FROM vector v JOIN document d ON d.id = v.document
+WHERE v.collection_id = ? AND v.chunk > ? ORDER BY v.chunk
 """
 
 
@@ -43,7 +44,7 @@ class SqliteStoreOptions(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    exact_rows: int = Field(default=20_000, ge=1)
+    exact_rows: int = Field(default=30_000, ge=1)
     cache_bytes: int = Field(default=1024 * 1024 * 1024, gt=0)
 
 
@@ -69,7 +70,7 @@ class SqliteStore:
         def work(db: apsw.Connection) -> Candidates:
             passing = _passing(db, collection, query.filter)
             found = view.search(query, passing, exact_rows=self._options.exact_rows)
-            return Candidates(_candidates(db, scope, view, found), found.recall)
+            return Candidates(_candidates(view, found), found.recall)
 
         return await self._database.read(work)
 
@@ -196,12 +197,7 @@ def _behind(db: apsw.Connection, collection: int, view: View) -> int:
 def _follow(db: apsw.Connection, collection: int, generation: int, view: View) -> View:
     """Called inside a read transaction, so that additions and removals are of one moment."""
     last = int(view.chunks[-1]) if len(view.chunks) else 0
-    added = select(
-        db,
-        "SELECT chunk, document, embedding, terms FROM vector"
-        " WHERE collection_id = ? AND chunk > ? ORDER BY chunk",
-        (collection, last),
-    )
+    added = select(db, ADDED, (collection, last))
     gone = select(
         db,
         "SELECT seq, chunk FROM removed WHERE collection_id = ? AND seq > ? ORDER BY seq",
@@ -210,7 +206,7 @@ def _follow(db: apsw.Connection, collection: int, generation: int, view: View) -
     return view.followed(
         generation=generation,
         removed=int(gone[-1][0]) if gone else view.removed,
-        added=[(int(row[0]), int(row[1]), row[2], row[3]) for row in added],
+        added=[AddedRow(*row) for row in added],
         gone=[int(row[1]) for row in gone],
     )
 
@@ -230,23 +226,13 @@ def _passing(
     return np.asarray([row[0] for row in rows], dtype=np.int64)
 
 
-def _candidates(
-    db: apsw.Connection, scope: Scope, view: View, found: Found
-) -> tuple[Candidate, ...]:
-    chunks = view.chunks[found.rows].tolist()
-    names = {
-        int(row): ChunkId(f"{document_id}#{ordinal}")
-        for row, document_id, ordinal in select(
-            db, CANDIDATE, (scope.tenant, "[" + ",".join(map(str, chunks)) + "]")
-        )
-    }
-    cosines = [None] * len(chunks) if found.cosine is None else found.cosine.tolist()
-    return tuple(
-        Candidate(names[chunk], cosine, bm25)
-        for chunk, cosine, bm25 in zip(chunks, cosines, found.bm25.tolist(), strict=True)
-        # A document that was replaced since the view was made is not found any more.
-        if chunk in names
-    )
+def _candidates(view: View, found: Found) -> tuple[Candidate, ...]:
+    rows = cast(list[int], found.rows.tolist())
+    names = [view.names[row] for row in rows]
+    cosines: list[float | None] = [None] * len(names)
+    if found.cosine is not None:
+        cosines = cast(list[float | None], found.cosine.tolist())
+    return tuple(map(Candidate, names, cosines, found.bm25.tolist()))
 
 
 def _order(sort: Sort | None, collection: int) -> tuple[str, list[object]]:

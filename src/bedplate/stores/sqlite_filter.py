@@ -39,7 +39,5 @@ def _compare(comparison: Comparison, collection: int) -> Condition:
             values += [comparison.kind, comparison.value]
             negated = operator == "ne"
     word = "NOT IN" if negated else "IN"
-    return (
-        f"d.id {word} (SELECT document FROM field WHERE collection_id = ? AND name = ?{test})",
-        values,
-    )
+    rows = f"SELECT document FROM field WHERE collection_id = ? AND name = ?{test}"  # noqa: S608
+    return f"d.id {word} ({rows})", values

@@ -1,6 +1,8 @@
-"""Vectors in memory: an HNSW graph over the older rows and a plain matrix of the newer ones.
+"""Vectors in memory as float16: an HNSW graph over the older rows, flat parts of the newer ones.
 
-HNSW: Malkov and Yashunin 2016, arXiv:1603.09320, by faiss; vectors in it are kept as float16.
+HNSW: Malkov and Yashunin 2016, arXiv:1603.09320. Graph and flat scans are faiss's
+(https://github.com/facebookresearch/faiss). No array here is changed once it is part of a
+`Vectors`, so readers need no lock.
 """
 
 from collections.abc import Sequence
@@ -17,21 +19,23 @@ from bedplate.embedders.protocol import Matrix
 NEIGHBOURS = 32
 BUILD_EFFORT = 80
 SEARCH_EFFORT = 256
-DECODED_ROWS = 16_384
+ADDED_AT_ONCE = 16_384
 
 _faiss: Any = faiss
 
 RowNumbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Scored = tuple[RowNumbers, Matrix]
 
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Unit vectors of rows 0 to size - 1. `graph` holds the first `indexed`, `recent` the rest."""
+    """Unit vectors of rows 0 to size - 1. `graph` holds the first `indexed`, `parts` the rest."""
 
     dimensions: int
     graph: Any
     indexed: int
-    recent: tuple[Matrix, ...]
+    parts: tuple[Any, ...]
 
     @staticmethod
     def empty(dimensions: int) -> "Vectors":
@@ -39,43 +43,50 @@ class Vectors:
 
     @property
     def size(self) -> int:
-        return self.indexed + sum(len(part) for part in self.recent)
+        return self.indexed + sum(int(part.ntotal) for part in self.parts)
 
-    def extended(self, added: Matrix) -> "Vectors":
-        if not len(added):
+    def extended(self, embeddings: bytes) -> "Vectors":
+        """These and further rows, given as float16 vectors one after the other."""
+        if not embeddings:
             return self
-        return Vectors(self.dimensions, self.graph, self.indexed, _compact((*self.recent, added)))
+        codes = np.frombuffer(embeddings, dtype=np.uint8).reshape(-1, 2 * self.dimensions)
+        added = _flat(self.dimensions)
+        added.add_sa_codes(codes)
+        return Vectors(self.dimensions, self.graph, self.indexed, _compact((*self.parts, added)))
+
+    def exact(self, query: Matrix, passes: Flags, count: int) -> Scored:
+        """The `count` best of the rows that pass, every one of them compared."""
+        found: list[Scored] = []
+        for start, flat in self._flats():
+            scope = passes[start : start + int(flat.ntotal)]
+            if scope.any():
+                rows, scores = _search_flat(flat, query, scope, count)
+                found.append((rows + start, scores))
+        return _joined(found)
+
+    def sampled(self, query: Matrix, passes: Flags, count: int) -> Scored:
+        """About `count` of the nearest rows by the graph, and the best of the newer ones."""
+        effort = _faiss.SearchParametersHNSW(efSearch=max(SEARCH_EFFORT, 2 * count))
+        scores, rows = self.graph.search(query[None], min(count, self.indexed), params=effort)
+        # -1 stands for "no more": it must not be taken for the last row.
+        live = (rows[0] >= 0) & passes[rows[0]]
+        newer = passes.copy()
+        newer[: self.indexed] = False
+        return _joined([(rows[0][live], scores[0][live]), self.exact(query, newer, count)])
 
     def cosines(self, query: Matrix, rows: RowNumbers) -> Matrix:
         """The cosine of each row named, in that order."""
-        scores = np.empty(len(rows), dtype=np.float32)
-        old = rows < self.indexed
-        if old.any():
-            wanted = rows[old]
-            parts = [
-                self._decode(wanted[i : i + DECODED_ROWS]) @ query
-                for i in range(0, len(wanted), DECODED_ROWS)
-            ]
-            scores[old] = np.concatenate(parts)
-        scores[~old] = self._newest(query)[rows[~old] - self.indexed]
-        return scores
+        # Not `@`: its library starts threads that cost more than they bring at this size.
+        return cast(Matrix, np.einsum("ij,j->i", self.take(rows), query))
 
-    def all_cosines(self, query: Matrix) -> Matrix:
-        """The cosine of every row."""
-        if not self.indexed:
-            return self._newest(query)
-        return self.cosines(query, np.arange(self.size))
-
-    def nearest(self, query: Matrix, count: int) -> tuple[RowNumbers, Matrix]:
-        """About `count` rows near the query from the graph, and all newer rows, with cosines."""
-        effort = _faiss.SearchParametersHNSW(efSearch=max(SEARCH_EFFORT, 2 * count))
-        scores, rows = self.graph.search(query[None], min(count, self.indexed), params=effort)
-        found = rows[0] >= 0
-        newest = np.arange(self.indexed, self.size)
-        return (
-            np.concatenate([rows[0][found], newest]),
-            np.concatenate([scores[0][found], self._newest(query)]),
-        )
+    def take(self, rows: RowNumbers) -> Matrix:
+        """The vectors of the rows named, in that order."""
+        taken = np.empty((len(rows), self.dimensions), dtype=np.float32)
+        for start, flat in self._flats():
+            here = (rows >= start) & (rows < start + int(flat.ntotal))
+            if here.any():
+                taken[here] = flat.reconstruct_batch(rows[here] - start)
+        return taken
 
     def rebuilt(self, rows: RowNumbers) -> "Vectors":
         """A graph over just these rows, in that order; takes seconds to minutes."""
@@ -83,14 +94,15 @@ class Vectors:
             self.dimensions, _faiss.ScalarQuantizer.QT_fp16, NEIGHBOURS, _faiss.METRIC_INNER_PRODUCT
         )
         graph.hnsw.efConstruction = BUILD_EFFORT
-        for start in range(0, len(rows), DECODED_ROWS):
-            part = self._take(rows[start : start + DECODED_ROWS])
+        for start in range(0, len(rows), ADDED_AT_ONCE):
+            part = self.take(rows[start : start + ADDED_AT_ONCE])
             if start == 0:
                 graph.train(part)
             graph.add(part)
         return Vectors(self.dimensions, graph, len(rows), ())
 
     def save(self, path: Path) -> None:
+        """Write the graph; there must be one."""
         _faiss.write_index(self.graph, str(path))
 
     @staticmethod
@@ -98,28 +110,47 @@ class Vectors:
         graph = _faiss.read_index(str(path))
         return Vectors(int(graph.d), graph, int(graph.ntotal), ())
 
-    def _take(self, rows: RowNumbers) -> Matrix:
-        taken = np.empty((len(rows), self.dimensions), dtype=np.float32)
-        old = rows < self.indexed
-        if old.any():
-            taken[old] = self._decode(rows[old])
-        if not old.all():
-            taken[~old] = np.concatenate(self.recent)[rows[~old] - self.indexed]
-        return taken
-
-    def _decode(self, rows: RowNumbers) -> Matrix:
-        return cast(Matrix, self.graph.reconstruct_batch(np.ascontiguousarray(rows)))
-
-    def _newest(self, query: Matrix) -> Matrix:
-        if not self.recent:
-            return np.zeros(0, dtype=np.float32)
-        return np.concatenate([part @ query for part in self.recent])
+    def _flats(self) -> list[tuple[int, Any]]:
+        """Each part as a flat index with its first row; the graph's own storage is one too."""
+        flats: list[tuple[int, Any]] = []
+        start = 0
+        if self.graph is not None:
+            flats.append((0, _faiss.downcast_index(self.graph.storage)))
+            start = self.indexed
+        for part in self.parts:
+            flats.append((start, part))
+            start += int(part.ntotal)
+        return flats
 
 
-def _compact(parts: Sequence[Matrix]) -> tuple[Matrix, ...]:
+def _flat(dimensions: int) -> Any:
+    return _faiss.IndexScalarQuantizer(
+        dimensions, _faiss.ScalarQuantizer.QT_fp16, _faiss.METRIC_INNER_PRODUCT
+    )
+
+
+def _search_flat(flat: Any, query: Matrix, scope: Flags, count: int) -> Scored:
+    bits = np.packbits(scope, bitorder="little")
+    only = _faiss.SearchParameters(sel=_faiss.IDSelectorBitmap(bits))
+    wanted = min(count, int(np.count_nonzero(scope)))
+    scores, rows = flat.search(query[None], wanted, params=only)
+    return rows[0], scores[0]
+
+
+def _joined(found: Sequence[Scored]) -> Scored:
+    if not found:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
+    return np.concatenate([rows for rows, _ in found]), np.concatenate([s for _, s in found])
+
+
+def _compact(parts: Sequence[Any]) -> tuple[Any, ...]:
     """Join neighbours of like size, so that many small writes leave few parts."""
-    joined = list(parts)
-    while len(joined) > 1 and len(joined[-2]) < 2 * len(joined[-1]):
-        last = joined.pop()
-        joined[-1] = np.concatenate([joined[-1], last])
-    return tuple(joined)
+    kept = list(parts)
+    while len(kept) > 1 and int(kept[-2].ntotal) < 2 * int(kept[-1].ntotal):
+        last, before = kept.pop(), kept.pop()
+        joined = _flat(int(last.d))
+        for part in (before, last):
+            codes = _faiss.vector_to_array(part.codes).reshape(-1, int(part.code_size))
+            joined.add_sa_codes(codes)
+        kept.append(joined)
+    return tuple(kept)

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bedplate.domain.ids import ChunkId
 from bedplate.domain.retrieval import Recall
 from bedplate.embedders.protocol import Matrix
 from bedplate.stores.postings import Flags, Postings
 from bedplate.stores.protocol import StoreQuery
-from bedplate.stores.vectors import RowNumbers, Vectors
+from bedplate.stores.vectors import NEIGHBOURS, RowNumbers, Vectors
 from bedplate.terms import TermVector
-
-SPARE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,21 @@ class Found:
     recall: Recall
 
 
+class AddedRow(NamedTuple):
+    """A row of the catalog, new to a view. `embedding` is float16, `terms` a TermVector's bytes."""
+
+    chunk: int
+    document: int
+    name: ChunkId
+    embedding: bytes
+    terms: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """`chunks` and `documents` are the catalog's row ids of each row, chunks ascending.
+
+    `names` are the chunk ids of each row.
 
     `generation` and `removed` are how far this view has followed the catalog.
     """
@@ -37,6 +49,7 @@ class View:
     removed: int
     chunks: NDArray[np.int64]
     documents: NDArray[np.int64]
+    names: list[ChunkId]
     alive: Flags
     vectors: Vectors
     postings: Postings
@@ -45,14 +58,14 @@ class View:
     def empty(dimensions: int) -> "View":
         none = np.zeros(0, dtype=np.int64)
         return View(
-            0, 0, none, none, none.astype(bool), Vectors.empty(dimensions), Postings.empty()
+            0, 0, none, none, [], none.astype(bool), Vectors.empty(dimensions), Postings.empty()
         )
 
     @property
     def footprint(self) -> int:
         """Roughly how many bytes of memory it takes."""
         postings = sum(len(s.rows) * 6 + len(s.ids) * 12 for s in self.postings.segments)
-        per_row = self.vectors.dimensions * 4 + 21
+        per_row = self.vectors.dimensions * 2 + NEIGHBOURS * 8 + 100
         return postings + len(self.chunks) * per_row
 
     def followed(
@@ -60,13 +73,12 @@ class View:
         *,
         generation: int,
         removed: int,
-        added: Sequence[tuple[int, int, bytes, bytes]],
+        added: Sequence[AddedRow],
         gone: Sequence[int],
     ) -> "View":
-        """This view after rows (chunk, document, embedding, terms) came and chunks went."""
-        chunks = np.asarray([row[0] for row in added], dtype=np.int64)
-        documents = np.asarray([row[1] for row in added], dtype=np.int64)
-        embeddings = np.frombuffer(b"".join(row[2] for row in added), dtype="<f2")
+        """This view after rows came and chunks went."""
+        chunks = np.asarray([row.chunk for row in added], dtype=np.int64)
+        documents = np.asarray([row.document for row in added], dtype=np.int64)
         all_chunks = np.concatenate([self.chunks, chunks])
         alive = np.concatenate([self.alive, np.ones(len(chunks), dtype=bool)])
         alive[_places(all_chunks, np.asarray(gone, dtype=np.int64))] = False
@@ -75,11 +87,10 @@ class View:
             removed,
             all_chunks,
             np.concatenate([self.documents, documents]),
+            [*self.names, *(row.name for row in added)],
             alive,
-            self.vectors.extended(
-                embeddings.astype(np.float32).reshape(-1, self.vectors.dimensions)
-            ),
-            self.postings.extended([TermVector.from_bytes(row[3]) for row in added]),
+            self.vectors.extended(b"".join(row.embedding for row in added)),
+            self.postings.extended([TermVector.from_bytes(row.terms) for row in added]),
         )
 
     def rebuilt(self) -> "View":
@@ -92,6 +103,7 @@ class View:
             self.removed,
             self.chunks[rows],
             self.documents[rows],
+            [self.names[row] for row in rows.tolist()],
             np.ones(len(rows), dtype=bool),
             self.vectors.rebuilt(rows),
             self.postings.kept(renumbered),
@@ -121,31 +133,20 @@ class View:
         if query.mode != "vector":
             legs.append(_best(np.flatnonzero(passes & (bm25 > 0)), bm25, query.limit))
         if query.mode != "keyword" and query.vector is not None:
-            sample = documents is None and int(np.count_nonzero(passes)) > exact_rows
-            near, recall = self._near(query.vector, query.limit, passes, sample=sample)
-            legs.append(near)
+            live = int(np.count_nonzero(passes))
+            if documents is None and self.vectors.indexed and live > exact_rows:
+                recall = "ann"
+            legs.append(self._near(query.vector, query.limit, passes, recall))
         rows = np.unique(np.concatenate(legs)) if legs else np.zeros(0, dtype=np.int64)
         cosine = None if query.vector is None else self.vectors.cosines(query.vector, rows)
         return Found(rows, cosine, bm25[rows], recall)
 
-    def _near(
-        self, vector: Matrix, limit: int, passes: Flags, *, sample: bool
-    ) -> tuple[RowNumbers, Recall]:
-        rows = np.flatnonzero(passes)
-        if sample and self.vectors.indexed:
-            near, scores = self.vectors.nearest(vector, limit + SPARE)
-            live = passes[near]
-            near, scores = near[live], scores[live]
-            if len(near) >= limit:
-                cosines = np.zeros(len(passes), dtype=np.float32)
-                cosines[near] = scores
-                return _best(near, cosines, limit), "ann"
-        cosines = np.full(len(passes), -1.0, dtype=np.float32)
-        if len(rows) * 4 > len(passes):
-            cosines = self.vectors.all_cosines(vector)
-        else:
-            cosines[rows] = self.vectors.cosines(vector, rows)
-        return _best(rows, cosines, limit), "exact"
+    def _near(self, vector: Matrix, limit: int, passes: Flags, recall: Recall) -> RowNumbers:
+        look = self.vectors.exact if recall == "exact" else self.vectors.sampled
+        # Twice as many, so that those which tie with the last are known.
+        rows, scores = look(vector, passes, 2 * limit)
+        order = _best(np.arange(len(rows)), scores, limit)
+        return rows[order]
 
 
 def _best(rows: RowNumbers, scores: Matrix, limit: int) -> RowNumbers:

@@ -9,6 +9,8 @@ CREATE TABLE collection (
   generation INTEGER NOT NULL DEFAULT 0,
   -- Rows of `removed` up to this one have been pruned: who knows less must read all again.
   removed_floor INTEGER NOT NULL DEFAULT 0,
+  documents INTEGER NOT NULL DEFAULT 0,
+  chunks INTEGER NOT NULL DEFAULT 0,
   UNIQUE (tenant_id, name)
 );
 
@@ -52,6 +54,7 @@ CREATE TABLE vector (
   tenant_id TEXT NOT NULL,
   collection_id INTEGER NOT NULL,
   document INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
   embedding BLOB NOT NULL,
   terms BLOB NOT NULL
 );
@@ -68,6 +71,16 @@ CREATE TABLE field (
   PRIMARY KEY (collection_id, name, kind, value, document)
 ) WITHOUT ROWID;
 CREATE INDEX field_document ON field (document);
+
+-- The schema as it stands: how many documents have a field with values of a kind.
+CREATE TABLE field_kind (
+  tenant_id TEXT NOT NULL,
+  collection_id INTEGER NOT NULL REFERENCES collection (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  documents INTEGER NOT NULL,
+  PRIMARY KEY (collection_id, name, kind)
+) WITHOUT ROWID;
 
 -- Chunks that went, in order, for readers that hold a copy of the index.
 CREATE TABLE removed (

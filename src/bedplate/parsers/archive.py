@@ -1,0 +1,105 @@
+"""Zip containers of office formats, checked before anything opens them."""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+from bedplate.domain.documents import Blob
+from bedplate.errors import TooLarge, Unreadable
+
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+_MOST_MEMBERS = 10_000
+_STEP = 1 << 20
+_ENCRYPTED_FLAG = 0x1
+_XML_NAME = re.compile(r"\.(?:xml|rels|vml|xhtml|opf|ncx)$", re.IGNORECASE)
+# In ASCII-compatible encodings and in both orders of UTF-16 and UTF-32, once NULs are dropped.
+_DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
+
+
+def is_encrypted_office(content: bytes) -> bool:
+    """An office file under a password is an OLE container that holds the package ([MS-OFFCRYPTO])."""
+    return content.startswith(OLE_MAGIC) and _ENCRYPTED_PACKAGE in content
+
+
+def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
+    """The names inside a zip archive that is safe to open whole.
+
+    Unpacks every member in steps and counts what really comes out, since declared sizes lie.
+    XML with a document type is refused: office formats forbid it (ISO/IEC 29500-2, 6.1.4), and
+    entities live there.
+
+    Raises:
+        Unreadable: encrypted, truncated, malformed, or unsafe.
+        TooLarge: it unpacks to more than `most_expanded` bytes, or to very many members.
+    """
+    if is_encrypted_office(blob.content):
+        raise Unreadable(
+            f"{blob.source!r} is encrypted and wants a password; save it without one.",
+            reason="encrypted",
+        )
+    with _zip_errors(blob), zipfile.ZipFile(io.BytesIO(blob.content)) as archive:
+        members = archive.infolist()
+        declared = sum(member.file_size for member in members)
+        if declared > most_expanded or len(members) > _MOST_MEMBERS:
+            raise _bomb(blob, most_expanded)
+        expanded = 0
+        for member in members:
+            if member.flag_bits & _ENCRYPTED_FLAG:
+                raise Unreadable(f"{blob.source!r} holds encrypted parts.", reason="encrypted")
+            for step in _unpacked(archive, member):
+                expanded += len(step)
+                if expanded > most_expanded:
+                    raise _bomb(blob, most_expanded)
+                if _XML_NAME.search(member.filename) and _DTD.search(step.replace(b"\0", b"")):
+                    raise Unreadable(
+                        f"{blob.source!r} declares XML entities in {member.filename!r}; "
+                        "a real office file never does, so it was not opened.",
+                        reason="unsafe",
+                    )
+        return frozenset(member.filename for member in members)
+
+
+def member_names(content: bytes) -> frozenset[str]:
+    """The names in an archive's directory; none when it is no whole archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return frozenset(archive.namelist())
+    except _ZIP_ERRORS:
+        return frozenset()
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A member in steps, each led by the tail of the one before so that no mark is cut in two."""
+    tail = b""
+    with archive.open(member) as stream:
+        while step := stream.read(_STEP):
+            yield tail + step
+            tail = step[-64:]
+
+
+def _bomb(blob: Blob, most: int) -> TooLarge:
+    return TooLarge(
+        f"{blob.source!r} unpacks to more than {most:,} bytes or {_MOST_MEMBERS:,} parts; "
+        "it was not opened."
+    )
+
+
+@contextmanager
+def _zip_errors(blob: Blob) -> Generator[None]:
+    try:
+        yield
+    except _ZIP_ERRORS as error:
+        whole = b"PK\x05\x06" in blob.content[-(1 << 16) :]
+        if blob.content.startswith(b"PK\x03\x04") and not whole:
+            raise Unreadable(
+                f"{blob.source!r} is cut short: the archive's directory is missing.",
+                reason="truncated",
+            ) from error
+        raise Unreadable(
+            f"{blob.source!r} is no valid zip archive: {error}", reason="malformed"
+        ) from error

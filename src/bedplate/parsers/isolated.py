@@ -1,0 +1,188 @@
+"""Parsing in processes of its own, so that a hostile file can take down nothing else."""
+
+import asyncio
+import os
+import sys
+from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from bedplate.domain.documents import Blob, Document, Parsed
+from bedplate.errors import ConfigError, TooLarge, Unavailable, Unreadable
+from bedplate.parsers.protocol import ParseLimits
+from bedplate.parsers.wire import HEADER, Batch, Done, Ready, Refused, Reply, Request, framed
+
+_START_SECONDS = 60.0
+_STEP = 1 << 20
+_BYTES_PER_CHARACTER = 8
+_SPARE_BYTES = 64 * 1024 * 1024
+
+
+@asynccontextmanager
+async def open_parser(limits: ParseLimits, *, slots: int = 2) -> AsyncGenerator["IsolatedParser"]:
+    """A parser of up to `slots` blobs at once; each slot's process starts when first needed."""
+    if slots < 1:
+        raise ConfigError(f"A parser needs at least one slot; slots is {slots!r}.")
+    parser = IsolatedParser(limits, slots)
+    try:
+        yield parser
+    finally:
+        await parser.close()
+
+
+class IsolatedParser:
+    """Hands each blob to a process that lives from blob to blob.
+
+    A process that overruns the deadline, dies, or says something unforeseen is killed and replaced;
+    so is one whose caller was cancelled.
+    """
+
+    def __init__(self, limits: ParseLimits, slots: int) -> None:
+        self._limits = limits
+        self._free = asyncio.Semaphore(slots)
+        self._idle: list[_Worker] = []
+
+    async def parse(self, blob: Blob) -> Parsed:
+        """What the blob holds.
+
+        Raises:
+            Unreadable: by the format's reader; "timeout" past the deadline; "crashed" when the
+                process died of it.
+            TooLarge: over one of the limits.
+            Unavailable: no parser process could be started.
+        """
+        if len(blob.content) > self._limits.bytes:
+            raise TooLarge(
+                f"{blob.source!r} has {len(blob.content):,} bytes; "
+                f"the limit is {self._limits.bytes:,}."
+            )
+        if blob.source != blob.source.encode("utf-8", "replace").decode():
+            raise Unreadable(
+                f"The name {blob.source!r} is not valid Unicode; rename the file.",
+                reason="bad_name",
+            )
+        async with self._free:
+            worker = self._idle.pop() if self._idle else await _start(self._limits)
+            try:
+                async with asyncio.timeout(self._limits.seconds):
+                    return await worker.parse(blob)
+            except TimeoutError as error:
+                raise Unreadable(
+                    f"{blob.source!r} took longer than {self._limits.seconds:g} s to parse.",
+                    reason="timeout",
+                ) from error
+            except _CRASHES as error:
+                raise Unreadable(
+                    f"{blob.source!r} crashed its parser; nothing of it was read.",
+                    reason="crashed",
+                ) from error
+            finally:
+                if worker.usable:
+                    self._idle.append(worker)
+                else:
+                    await worker.end()
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().end()
+
+
+async def _start(limits: ParseLimits) -> "_Worker":
+    """A process that has said it is ready.
+
+    It inherits the import path and nothing else: no environment, so no keys, and no modules from
+    the working folder (-P).
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "bedplate.parsers.worker",
+        msgspec.json.encode(limits).decode(),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1"},
+        limit=_STEP,
+        start_new_session=True,
+    )
+    if process.stdin is None or process.stdout is None:
+        raise Unavailable("A parser process came without pipes.")
+    worker = _Worker(process, process.stdin, process.stdout, limits)
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            await worker.greet()
+    except (TimeoutError, *_CRASHES) as error:
+        raise Unavailable("A parser process did not start.") from error
+    finally:
+        if not worker.usable:
+            await worker.end()
+    return worker
+
+
+_CRASHES = (EOFError, ConnectionError, msgspec.MsgspecError)
+
+
+class _Worker:
+    """One process and its pipes; `usable` only between one whole answer and the next request."""
+
+    def __init__(
+        self, process: Process, requests: StreamWriter, replies: StreamReader, limits: ParseLimits
+    ) -> None:
+        self._process = process
+        self._requests = requests
+        self._replies = replies
+        self._decoder = msgspec.msgpack.Decoder(Reply)
+        self._most_bytes = limits.characters * _BYTES_PER_CHARACTER + _SPARE_BYTES
+        self._received = 0
+        self.usable = False
+
+    async def greet(self) -> None:
+        self.usable = isinstance(await self._reply(), Ready)
+
+    async def parse(self, blob: Blob) -> Parsed:
+        self.usable = False
+        self._received = 0
+        self._requests.write(framed(Request(blob.source, blob.media_type, len(blob.content))))
+        view = memoryview(blob.content)
+        for start in range(0, len(view), _STEP):
+            self._requests.write(view[start : start + _STEP])
+            await self._requests.drain()
+        documents: list[Document] = []
+        while True:
+            match await self._reply():
+                case Batch(batch):
+                    documents += batch
+                case Done(failures, warnings, retire):
+                    self.usable = not retire
+                    return Parsed(tuple(documents), failures, warnings)
+                case Refused("unreadable", message, reason):
+                    self.usable = True
+                    raise Unreadable(message, reason=reason)
+                case Refused(_, message):
+                    self.usable = True
+                    raise TooLarge(message)
+                case Ready():
+                    raise ConnectionError("The process greeted twice.")
+
+    async def _reply(self) -> Reply:
+        """The next message; ConnectionError when the answer outgrows what any may take."""
+        (size,) = HEADER.unpack(await self._replies.readexactly(HEADER.size))
+        self._received += size
+        if self._received > self._most_bytes:
+            raise ConnectionError("The answer is larger than the limits allow.")
+        return self._decoder.decode(await self._replies.readexactly(size))
+
+    async def end(self) -> None:
+        """Kill the process and close its pipes."""
+        self.usable = False
+        if self._process.returncode is None:
+            self._process.kill()
+        self._requests.close()
+        # Reading to the end lets the transport close before its event loop does.
+        while await self._replies.read(_STEP):
+            pass
+        await self._process.wait()

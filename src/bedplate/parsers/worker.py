@@ -1,0 +1,131 @@
+"""A parser process: reads one blob after another from stdin, under limits it cannot lift.
+
+Started by `isolated.py` as `python -m bedplate.parsers.worker LIMITS`, LIMITS being JSON. It gets
+no environment and no files to write; when it hangs or dies, only the blob in hand is lost. An
+error that no reader foresaw ends the process; the server reports it as a crash.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from bedplate.domain.documents import Blob, Document, Parsed
+from bedplate.errors import TooLarge, Unreadable
+from bedplate.parsers.detect import read_blob
+from bedplate.parsers.protocol import ParseLimits
+from bedplate.parsers.wire import (
+    BATCH_CHARACTERS,
+    BATCH_DOCUMENTS,
+    HEADER,
+    Batch,
+    Done,
+    Ready,
+    Refused,
+    Reply,
+    Request,
+    framed,
+)
+
+if sys.platform != "win32":
+    import resource
+
+_SPARE_SECONDS = 5
+
+
+def main() -> None:
+    limits = msgspec.json.decode(sys.argv[1], type=ParseLimits)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    replies = _take_over_stdout()
+    _restrict(limits)
+    serve(sys.stdin.buffer, replies, limits)
+
+
+def _take_over_stdout() -> BinaryIO:
+    """The pipe to the server; what a library prints to stdout goes to stderr instead."""
+    pipe = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(pipe, "wb")
+
+
+def _restrict(limits: ParseLimits) -> None:
+    """Bound memory, forbid writing to files, leave no core dump with a customer's text in it.
+
+    macOS takes RLIMIT_AS and does not enforce it; there the deadline alone bounds a parser.
+    """
+    if sys.platform == "win32":
+        return
+    bounds = [(resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)]
+    if sys.platform != "darwin":
+        bounds.append((resource.RLIMIT_AS, limits.memory))
+    for kind, bound in bounds:
+        resource.setrlimit(kind, (bound, bound))
+
+
+def _allow_time(limits: ParseLimits) -> None:
+    """CPU seconds for one more blob: ends a process whose server is no longer there to end it."""
+    if sys.platform == "win32":
+        return
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    bound = int(spent.ru_utime + spent.ru_stime + limits.seconds) + _SPARE_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (bound, resource.RLIM_INFINITY))
+
+
+def serve(requests: BinaryIO, replies: BinaryIO, limits: ParseLimits) -> None:
+    """Answer requests until stdin ends."""
+    replies.write(framed(Ready()))
+    replies.flush()
+    while header := requests.read(HEADER.size):
+        _allow_time(limits)
+        request = msgspec.msgpack.decode(requests.read(HEADER.unpack(header)[0]), type=Request)
+        content = requests.read(request.size)
+        for reply in _answer(Blob(content, request.source, request.media_type), limits):
+            replies.write(framed(reply))
+        replies.flush()
+
+
+def _answer(blob: Blob, limits: ParseLimits) -> Iterator[Reply]:
+    try:
+        parsed = read_blob(blob, limits)
+    except Unreadable as error:
+        yield Refused("unreadable", str(error), error.reason)
+    except TooLarge as error:
+        yield Refused("too_large", str(error))
+    except MemoryError:
+        yield Refused(
+            "too_large",
+            f"{blob.source!r} needs more than {limits.memory:,} bytes of memory to parse.",
+        )
+    except RecursionError:
+        yield Refused("unreadable", f"{blob.source!r} is nested too deeply.", "malformed")
+    else:
+        yield from _batches(parsed)
+        yield Done(parsed.failures, parsed.warnings, _has_grown(limits))
+
+
+def _batches(parsed: Parsed) -> Iterator[Batch]:
+    batch: list[Document] = []
+    characters = 0
+    for document in parsed.documents:
+        batch.append(document)
+        characters += sum(len(block.text) for block in document.blocks)
+        if len(batch) >= BATCH_DOCUMENTS or characters >= BATCH_CHARACTERS:
+            yield Batch(tuple(batch))
+            batch, characters = [], 0
+    if batch:
+        yield Batch(tuple(batch))
+
+
+def _has_grown(limits: ParseLimits) -> bool:
+    if sys.platform == "win32":
+        return False
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024
+    return peak * unit > limits.memory // 4
+
+
+if __name__ == "__main__":
+    main()

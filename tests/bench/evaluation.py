@@ -1,0 +1,34 @@
+"""The public evaluation sets: where they are and how they are read."""
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "BEDPLATE_EVAL_DATA"
+
+
+class NoData(Exception):
+    """The evaluation sets are not here; the message says what to set."""
+
+
+def folder(name: str) -> Path:
+    """A set's folder."""
+    root = os.environ.get(VARIABLE)  # noqa: TID251 - a bench has no configuration
+    if not root:
+        raise NoData(f"set {VARIABLE} to the folder that holds {name!r}")
+    path = Path(root) / name
+    if not path.is_dir():
+        raise NoData(f"{path} is not there")
+    return path
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a .jsonl file, or of the same gzipped."""
+    if not path.exists():
+        path = path.with_name(f"{path.name}.gz")
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open()
+    with opened as lines:
+        yield from (json.loads(line) for line in lines)

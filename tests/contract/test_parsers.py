@@ -1,0 +1,210 @@
+"""One suite over every format in the table: what any reader promises."""
+
+import io
+import json
+from dataclasses import dataclass, replace
+
+import docx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reportlab.pdfgen.canvas import Canvas
+
+from bedplate.domain.documents import BLOCK_SEPARATOR, Blob, Parsed
+from bedplate.errors import BedplateError, TooLarge, Unreadable
+from bedplate.parsers import FORMATS, READERS, Format
+from bedplate.parsers.decode import clean
+from bedplate.parsers.detect import read_blob
+from bedplate.parsers.isolated import open_parser
+from bedplate.parsers.protocol import ParseLimits
+
+WORDS = "The umbrella keeps you dry in rainy weather."
+
+
+def pdf_sample() -> bytes:
+    file = io.BytesIO()
+    canvas = Canvas(file, invariant=True)
+    canvas.setFont("Helvetica-Bold", 20)
+    canvas.drawString(72, 760, "Umbrellas")
+    canvas.setFont("Helvetica", 11)
+    for page in range(2):
+        canvas.drawString(72, 700, WORDS)
+        canvas.drawString(
+            72, 686, f"This is page {page + 1} of the handbook, and there is one more."
+        )
+        canvas.showPage()
+        canvas.setFont("Helvetica", 11)
+    canvas.save()
+    return file.getvalue()
+
+
+def docx_sample() -> bytes:
+    document = docx.Document()
+    document.add_heading("Umbrellas", 1)
+    document.add_paragraph(WORDS)
+    file = io.BytesIO()
+    document.save(file)
+    return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A small file of one format, and what its reader promises of it."""
+
+    content: bytes
+    heading: str | None = None
+    page: int | None = None
+
+
+ROWS = "\n".join(json.dumps({"id": str(n), "text": f"{WORDS} {n}"}) for n in range(3))
+
+SAMPLES = {
+    "text": Sample(f"Umbrellas\n\n{WORDS}\n".encode()),
+    "markdown": Sample(f"# Umbrellas\n\n{WORDS}\n".encode(), "Umbrellas"),
+    "html": Sample(f"<h1>Umbrellas</h1><p>{WORDS}</p>".encode(), "Umbrellas"),
+    "pdf": Sample(pdf_sample(), "Umbrellas", 1),
+    "docx": Sample(docx_sample(), "Umbrellas"),
+    "jsonl": Sample(ROWS.encode()),
+    "csv": Sample(f"id,text\n1,{WORDS}\n2,{WORDS}\n3,{WORDS}\n".encode()),
+}
+
+each_format = pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.name)
+
+
+def blob(known: Format) -> Blob:
+    return Blob(SAMPLES[known.name].content, f"folder/sample.{known.endings[0]}")
+
+
+def read(known: Format, limits: ParseLimits | None = None) -> Parsed:
+    return READERS.load(known.name)(blob(known), limits or ParseLimits())
+
+
+def test_every_format_has_a_sample() -> None:
+    assert set(SAMPLES) == {known.name for known in FORMATS} == set(READERS.names())
+
+
+@each_format
+def test_documents_hold_clean_text_and_say_where_it_came_from(known: Format) -> None:
+    parsed = read(known)
+    assert parsed.documents
+    assert parsed.failures == ()
+    for document in parsed.documents:
+        assert document.blocks
+        assert WORDS in document.text
+        assert document.text == BLOCK_SEPARATOR.join(block.text for block in document.blocks)
+        assert document.text == clean(document.text)
+        assert all(block.text.strip() for block in document.blocks)
+        assert document.title
+        assert document.source == document.origin == "folder/sample." + known.endings[0]
+        assert document.media_type == known.media_type
+        assert len(document.sha256) == 64
+    assert len({document.id for document in parsed.documents}) == len(parsed.documents)
+
+
+@each_format
+def test_headings_and_pages_are_where_they_are_promised(known: Format) -> None:
+    sample = SAMPLES[known.name]
+    (block, *_) = (b for d in read(known).documents for b in d.blocks if WORDS in b.text)
+    assert block.heading == sample.heading
+    assert block.page == sample.page
+    levels = [b.level for d in read(known).documents for b in d.blocks if b.kind == "heading"]
+    assert levels == ([1] if sample.heading else [])
+
+
+@each_format
+def test_reading_twice_gives_the_same(known: Format) -> None:
+    assert read(known) == read(known)
+
+
+@each_format
+def test_other_content_gives_another_fingerprint(known: Format) -> None:
+    reader = READERS.load(known.name)
+    other = replace(blob(known), content=blob(known).content.replace(b"ry", b"ly"))
+    if known.name in {"pdf", "docx"}:
+        other = replace(other, content=blob(known).content + b"\n")
+    before = reader(blob(known), ParseLimits()).documents[0].sha256
+    assert reader(other, ParseLimits()).documents[0].sha256 != before
+
+
+@each_format
+def test_the_limit_on_characters_holds(known: Format) -> None:
+    with pytest.raises(TooLarge, match="folder/sample"):
+        read(known, ParseLimits(characters=20))
+
+
+@each_format
+def test_the_limit_on_bytes_holds(known: Format) -> None:
+    with pytest.raises(TooLarge, match="folder/sample"):
+        read_blob(blob(known), ParseLimits(bytes=20))
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv"])
+def test_the_limit_on_documents_holds(name: str) -> None:
+    (known,) = (known for known in FORMATS if known.name == name)
+    with pytest.raises(TooLarge, match="folder/sample"):
+        read(known, ParseLimits(documents=2))
+
+
+@each_format
+def test_nothing_is_empty(known: Format) -> None:
+    with pytest.raises(Unreadable) as caught:
+        READERS.load(known.name)(Blob(b"", "a"), ParseLimits())
+    assert caught.value.reason == "empty"
+
+
+@each_format
+def test_garbage_is_unreadable(known: Format) -> None:
+    with pytest.raises(Unreadable):
+        READERS.load(known.name)(Blob(bytes(range(256)) * 64, "a"), ParseLimits())
+
+
+@each_format
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(content=st.binary(max_size=600))
+def test_random_bytes_raise_nothing_but_our_errors(known: Format, content: bytes) -> None:
+    try:
+        parsed = READERS.load(known.name)(Blob(content, "a"), ParseLimits())
+    except BedplateError:
+        return
+    assert parsed.documents or parsed.failures
+
+
+@each_format
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(data=st.data())
+def test_damaged_files_raise_nothing_but_our_errors(known: Format, data: st.DataObject) -> None:
+    content = bytearray(SAMPLES[known.name].content)
+    for _ in range(data.draw(st.integers(0, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    del content[data.draw(st.integers(1, len(content))) :]
+    try:
+        parsed = READERS.load(known.name)(Blob(bytes(content), "a"), ParseLimits())
+    except BedplateError:
+        return
+    assert parsed.documents or parsed.failures
+
+
+HOSTILE = [
+    "<!--", "<", "<b ", "&", "&#", "[", "![", "](", "`", "``", "*", "**a ", "_", "|", "| - ", "- ",
+    "> ", "#", "# ", "~~~", "===", "---\n", "a: b\n", "\n\n", "\n ", " \n", '"', ",", '"a', "{", "[[",
+    '{"text": "a"}\n', '{"a":', "<div>", "<table><tr><td>", "<p style='", "\u2028", "e\u0301", "\t",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["text", "markdown", "html", "jsonl", "csv"])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_no_repeated_piece_makes_reading_take_more_than_linear_time(name: str, piece: str) -> None:
+    """No clock: a reader that takes quadratic time runs into the suite's own time limit."""
+    times = 2_000 if piece.startswith("<") and name == "html" else 100_000
+    content = ("x " + piece * times).encode()
+    try:
+        parsed = READERS.load(name)(Blob(content, "a"), ParseLimits())
+    except BedplateError:
+        return
+    assert parsed.documents or parsed.failures
+
+
+async def test_the_isolated_parser_gives_what_the_readers_give() -> None:
+    async with open_parser(ParseLimits()) as parser:
+        for known in FORMATS:
+            assert await parser.parse(blob(known)) == read(known)

@@ -1,0 +1,93 @@
+"""Real files, broken and hostile ones among them, through the parser that the server uses."""
+
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedplate.domain.documents import Blob, Parsed
+from bedplate.errors import BedplateError, TooLarge, Unreadable
+from bedplate.parsers.isolated import open_parser
+from bedplate.parsers.protocol import ParseLimits
+
+FOLDER = Path(os.environ.get("BEDPLATE_EVAL_DATA", "")) / "formats"  # noqa: TID251 - a test
+LIMITS = ParseLimits(seconds=20, memory=1 << 30)
+REASONS = {
+    *("unsupported", "encrypted", "empty", "no_text", "malformed", "truncated", "unsafe"),
+    "binary",
+}
+
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        not (FOLDER / "manifest.jsonl").is_file(),
+        reason="BEDPLATE_EVAL_DATA names no folder with formats/manifest.jsonl",
+    ),
+]
+
+Row = dict[str, Any]
+Outcome = Parsed | Unreadable | TooLarge
+
+
+async def outcomes() -> list[tuple[Row, Outcome]]:
+    """Every file of the manifest with what came of it; any other error fails the test."""
+    manifest = (FOLDER / "manifest.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in manifest.splitlines()]
+    found: list[tuple[Row, Outcome]] = []
+    async with open_parser(LIMITS) as parser:
+        for row in rows:
+            blob = Blob((FOLDER / row["file"]).read_bytes(), row["file"])
+            try:
+                found.append((row, await parser.parse(blob)))
+            except (Unreadable, TooLarge) as error:
+                found.append((row, error))
+    return found
+
+
+def words(text: str) -> Counter[str]:
+    return Counter(re.findall(r"\w+", text.casefold()))
+
+
+def recall(expected: str, parsed: Parsed) -> float:
+    wanted = words(re.sub(r"<!--.*?-->|&\w+;|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)", " ", expected))
+    got = words(" ".join(document.text for document in parsed.documents))
+    return sum((wanted & got).values()) / max(1, wanted.total())
+
+
+async def test_every_file_is_read_or_refused_with_its_reason() -> None:
+    found = await outcomes()
+    assert len(found) > 100
+    refused: Counter[tuple[str, str]] = Counter()
+    for row, outcome in found:
+        if isinstance(outcome, BedplateError):
+            assert isinstance(outcome, Unreadable), f"{row['file']}: {outcome}"
+            assert outcome.reason in REASONS, f"{row['file']}: {outcome}"
+            refused[row["ext"], outcome.reason] += 1
+        else:
+            assert outcome.documents, row["file"]
+    parsed = Counter(row["ext"] for row, outcome in found if isinstance(outcome, Parsed))
+    print(f"\nparsed: {dict(sorted(parsed.items()))}\nrefused: {dict(sorted(refused.items()))}")
+    locked = [outcome for row, outcome in found if row["file"].endswith("user-password.pdf")]
+    assert locked
+    assert all(isinstance(one, Unreadable) and one.reason == "encrypted" for one in locked)
+
+
+async def test_most_expected_words_are_found() -> None:
+    shares: dict[str, list[float]] = {}
+    for row, outcome in await outcomes():
+        if row.get("expected_markdown") and isinstance(outcome, Parsed):
+            expected = (FOLDER / row["expected_markdown"]).read_text(encoding="utf-8")
+            share = recall(expected, outcome)
+            shares.setdefault(row["ext"], []).append(share)
+            if share < 0.9:
+                print(f"\n{row['file']}: {share:.2f}", end="")
+    mean = {kind: sum(found) / len(found) for kind, found in shares.items()}
+    print("\n", {kind: (round(share, 3), len(shares[kind])) for kind, share in mean.items()})
+    overall = [share for found in shares.values() for share in found]
+    print(f"mean word recall {sum(overall) / len(overall):.3f} over {len(overall)} files")
+    assert sum(overall) / len(overall) > 0.9

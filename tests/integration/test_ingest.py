@@ -1,0 +1,257 @@
+"""The pipeline over real parts: parser processes, chunker, SQLite; the hashing embedder."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bedplate.app import App, open_app
+from bedplate.config import load_config
+from bedplate.domain.documents import Blob
+from bedplate.domain.ids import DocumentId
+from bedplate.errors import Conflict, InvalidInput, NotFound
+from bedplate.ingest.files import find_files, source_name
+from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.report import Progress, Report
+from bedplate.rag.retrieve import SearchRequest
+
+
+@dataclass
+class Desk:
+    """An app over a folder of documents."""
+
+    app: App
+    folder: Path
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    async def ingest(self, *paths: Path, prune: bool = False) -> Report:
+        names = [str(path) for path in paths] or [str(self.folder)]
+        roots = [source_name(Path(name)) for name in names] if prune else []
+        files = find_files(names, max_files=1000)
+        return await self.app.ingest.run(self.app.scope("c"), files, prune=roots)
+
+    async def found(self, text: str, **options: object) -> list[str]:
+        request = SearchRequest(text, mode="keyword", **options)  # type: ignore[arg-type]
+        hits = (await self.app.search.search(self.app.scope("c"), request)).hits
+        return [hit.document_id for hit in hits]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    arguments = {"data.dir": str(tmp_path / "data"), "embedder.use": "hashing"}
+    async with AsyncExitStack() as stack:
+        config = load_config(environment={}, arguments=arguments).config
+        app = await stack.enter_async_context(open_app(config))
+        (tmp_path / "docs").mkdir()
+        yield Desk(app, tmp_path / "docs")
+
+
+def counts(report: Report) -> tuple[int, int, int, int, int]:
+    return report.added, report.updated, report.unchanged, report.deleted, report.failed
+
+
+async def test_unchanged_documents_are_skipped_and_changed_ones_replaced(desk: Desk) -> None:
+    desk.write("a.md", "# Boots\n\nWaterproof boots.")
+    desk.write("b.txt", "A sun hat.")
+    assert counts(await desk.ingest()) == (2, 0, 0, 0, 0)
+    desk.write("b.txt", "A rain hat.")
+    assert counts(await desk.ingest()) == (0, 1, 1, 0, 0)
+    assert await desk.found("sun") == []
+    assert len(await desk.found("rain")) == 1
+
+
+async def test_only_pruning_deletes_what_is_gone(desk: Desk) -> None:
+    desk.write("keep.txt", "boots")
+    gone = desk.write("sub/gone.txt", "hat")
+    await desk.ingest()
+    gone.unlink()
+    assert counts(await desk.ingest()) == (0, 0, 1, 0, 0)
+    assert len(await desk.found("hat")) == 1
+    assert counts(await desk.ingest(prune=True)) == (0, 0, 1, 1, 0)
+    assert await desk.found("hat") == []
+
+
+async def test_pruning_one_folder_leaves_others_alone(desk: Desk) -> None:
+    desk.write("one/a.txt", "boots")
+    desk.write("one-more/b.txt", "hat")
+    await desk.ingest()
+    (desk.folder / "one" / "a.txt").unlink()
+    desk.write("one/c.txt", "coat")
+    assert counts(await desk.ingest(desk.folder / "one", prune=True)) == (1, 0, 0, 1, 0)
+    assert len(await desk.found("hat")) == 1
+
+
+async def test_a_file_that_fails_keeps_its_former_version_even_when_pruning(desk: Desk) -> None:
+    path = desk.write("a.txt", "boots")
+    rows = desk.write("rows.jsonl", '{"id": "r1", "text": "coat"}\n')
+    await desk.ingest()
+    path.write_bytes(b"\x00\x01\x02" * 100)
+    rows.write_text("not json\n")
+    report = await desk.ingest(prune=True)
+    assert counts(report) == (0, 0, 0, 0, 2)
+    assert len(await desk.found("boots")) == 1
+    assert await desk.found("coat") == ["r1"]
+
+
+async def test_failures_are_listed_with_reasons_and_stop_nothing(desk: Desk) -> None:
+    desk.write("good.txt", "boots")
+    desk.write("empty.txt", "")
+    desk.write("binary.txt", bytes(range(256)) * 4)
+    desk.write("photo.png", b"\x89PNG\r\n\x1a\n" + b"x" * 50)
+    desk.write("rows.jsonl", '{"id": 1, "text": "fine"}\n{broken\n{"id": "x"}\n')
+    report = await desk.ingest()
+    assert report.added == 2
+    reasons = {Path(failure.source).name: failure.code for failure in report.failures}
+    assert reasons == {
+        "empty.txt": "empty",
+        "binary.txt": "binary",
+        "photo.png": "unsupported",
+        "rows.jsonl:2": "malformed",
+        "rows.jsonl:3": "missing_text",
+    }
+
+
+async def test_rows_are_documents_with_typed_metadata(desk: Desk) -> None:
+    rows = [
+        {"id": "p1", "title": "Boots", "text": "Warm.", "price": 9.5, "tags": ["a", "b"]},
+        {"id": "p2", "title": "Hat", "text": "Light.", "price": 50, "added": "2026-01-02"},
+    ]
+    path = desk.write("p.jsonl", "\n".join(json.dumps(row) for row in rows))
+    await desk.ingest(path)
+    assert await desk.found("", filter="price < 10") == ["p1"]
+    assert await desk.found("", filter="added >= 2026-01-01") == ["p2"]
+    stored = await desk.app.catalog.documents.get(desk.app.scope("c"), DocumentId("p1"))
+    assert stored.metadata == {"title": "Boots", "price": 9.5, "tags": ["a", "b"]}
+    rows[0]["price"] = 11
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    assert counts(await desk.ingest(path)) == (0, 1, 1, 0, 0)
+
+
+async def test_the_same_id_twice_in_a_run_is_a_failure_of_the_second(desk: Desk) -> None:
+    desk.write("a.jsonl", '{"id": "x", "text": "first"}')
+    desk.write("b.jsonl", '{"id": "x", "text": "second"}')
+    report = await desk.ingest()
+    assert (report.added, [f.code for f in report.failures]) == (1, ["duplicate_id"])
+    assert await desk.found("second") == []
+
+
+async def test_personal_data_is_scrubbed_before_it_is_kept(desk: Desk) -> None:
+    desk.write("mail.txt", "Write to jane.doe@example.com about card 4111 1111 1111 1111.")
+    desk.write("rows.jsonl", '{"id": "r", "text": "x", "contact": "joe@example.org"}')
+    report = await desk.ingest()
+    assert report.redactions == {"EMAIL": 2, "CARD": 1}
+    hits = (
+        await desk.app.search.search(desk.app.scope("c"), SearchRequest("write card contact x"))
+    ).hits
+    text = repr(hits)
+    assert "[EMAIL]" in text
+    assert "jane.doe" not in text
+    assert "4111" not in text
+    assert "joe@" not in text
+
+
+async def test_positions_reach_the_hit(desk: Desk) -> None:
+    desk.write("a.md", "# Guide\n\nIntro.\n\n## Washing\n\nUse cold water.\n")
+    await desk.ingest()
+    scope = desk.app.scope("c")
+    [hit] = (await desk.app.search.search(scope, SearchRequest("cold water"))).hits
+    assert hit.title == "Guide"
+    assert hit.text[: hit.end - hit.start] == hit.text
+
+
+async def test_progress_counts_up_to_the_end(desk: Desk) -> None:
+    for n in range(5):
+        desk.write(f"{n}.txt", f"text {n}")
+    seen: list[Progress] = []
+    files = find_files([str(desk.folder)], max_files=10)
+    await desk.app.ingest.run(desk.app.scope("c"), files, progress=seen.append)
+    assert [p.done for p in seen] == [0, 1, 2, 3, 4, 5]
+    assert (seen[-1].documents, seen[-1].total) == (5, 5)
+
+
+@pytest.mark.parametrize("document_id", ["", "a\nb", "x" * 2000])
+async def test_a_bad_id_is_refused_by_name(desk: Desk, document_id: str) -> None:
+    upload = Upload(Blob(b'{"text": "x"}', "up.jsonl"), DocumentId(document_id))
+    report = await desk.app.ingest.run(desk.app.scope("c"), [upload])
+    codes = [failure.code for failure in report.failures]
+    assert codes == ([] if document_id == "" else ["bad_id"])
+
+
+async def test_an_upload_carries_its_own_id_and_metadata(desk: Desk) -> None:
+    upload = Upload(Blob(b"Boots", "boots.txt"), DocumentId("my-id"), {"price": 3})
+    await desk.app.ingest.run(desk.app.scope("c"), [upload])
+    assert await desk.found("", filter="price == 3") == ["my-id"]
+    assert await desk.app.ingest.remove(desk.app.scope("c"), [DocumentId("my-id")]) == 1
+    assert await desk.found("boots") == []
+
+
+async def test_another_embedder_is_refused_at_once(desk: Desk, tmp_path: Path) -> None:
+    desk.write("a.txt", "boots")
+    await desk.ingest()
+    config = load_config(
+        environment={},
+        arguments={
+            "data.dir": str(tmp_path / "data"),
+            "embedder.use": "hashing",
+            "embedder.dimensions": 32,
+        },
+    ).config
+    async with open_app(config) as other:
+        with pytest.raises(Conflict, match="hashing-256.*hashing-32"):
+            await other.ingest.run(other.scope("c"), [])
+        with pytest.raises(Conflict, match="hashing-256"):
+            await other.search.search(other.scope("c"), SearchRequest("boots"))
+        keyword = SearchRequest("boots", mode="keyword")
+        assert len((await other.search.search(other.scope("c"), keyword)).hits) == 1
+
+
+BAD_SEARCHES: Sequence[tuple[SearchRequest, type[Exception], str]] = [
+    (SearchRequest(""), InvalidInput, "query, a filter or a sort"),
+    (SearchRequest("x", limit=0), InvalidInput, "limit is 0"),
+    (SearchRequest("x", limit=10**9), InvalidInput, "must be 1 to 1000"),
+    (SearchRequest("x" * 30_000), InvalidInput, "30000 characters"),
+    (SearchRequest("x", filter="prise < 3"), InvalidInput, "prise"),
+    (SearchRequest("x", filter="price <"), InvalidInput, "position"),
+]
+
+
+@pytest.mark.parametrize(("request_", "kind", "message"), BAD_SEARCHES)
+async def test_a_bad_search_says_what_is_wrong(
+    desk: Desk, request_: SearchRequest, kind: type[Exception], message: str
+) -> None:
+    await desk.ingest(desk.write("p.jsonl", '{"id": "a", "text": "x", "price": 1}'))
+    with pytest.raises(kind, match=message):
+        await desk.app.search.search(desk.app.scope("c"), request_)
+
+
+async def test_an_unknown_collection_is_named(desk: Desk) -> None:
+    with pytest.raises(NotFound, match="no collection 'c'.*none; ingest"):
+        await desk.found("x")
+
+
+def test_files_are_found_once_hidden_ones_and_the_data_folder_not(tmp_path: Path) -> None:
+    for name in ("a.txt", "sub/b.txt", ".git/c", ".env", "data/catalog.db"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    (tmp_path / "outside").symlink_to("/etc/hostname")
+    patterns = [str(tmp_path), str(tmp_path / "*.txt"), str(tmp_path / ".env")]
+    files = find_files(patterns, max_files=10, exclude=tmp_path / "data")
+    assert [file.path.name for file in files] == [".env", "a.txt", "b.txt"]
+
+
+def test_too_many_files_or_none_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    (tmp_path / "b").write_text("x")
+    with pytest.raises(InvalidInput, match="More than 1 files"):
+        find_files([str(tmp_path)], max_files=1)
+    with pytest.raises(InvalidInput, match="no file, folder or match for 'nothing/"):
+        find_files(["nothing/*.md"], max_files=1)

@@ -1,0 +1,121 @@
+import io
+
+import pytest
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.pdfgen.canvas import Canvas
+
+from bedplate.domain.documents import Blob, Parsed
+from bedplate.errors import TooLarge, Unreadable
+from bedplate.parsers.pdf import read_pdf
+from bedplate.parsers.protocol import ParseLimits
+
+BODY = (
+    "The umbrella keeps you dry in rainy weather, and the coat keeps you",
+    "warm when the wind comes from the sea. Both can be returned within",
+    "thirty days.",
+)
+
+
+def pdf(
+    *, title: str = "", pages: int = 2, password: str | None = None, bookmarks: bool = False
+) -> bytes:
+    file = io.BytesIO()
+    canvas = Canvas(file, encrypt=StandardEncryption(password) if password else None)
+    if title:
+        canvas.setTitle(title)
+        canvas.setAuthor("Ada")
+    for page in range(1, pages + 1):
+        canvas.setFont("Helvetica-Bold", 20)
+        canvas.drawString(72, 760, f"Chapter {page}")
+        if bookmarks:
+            canvas.bookmarkPage(f"p{page}")
+            canvas.addOutlineEntry(BODY[2], f"p{page}", level=0)
+        canvas.setFont("Helvetica", 11)
+        for place, line in enumerate((*BODY, "", *BODY)):
+            canvas.drawString(72, 720 - 14 * place, line)
+        canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+def read(content: bytes, limits: ParseLimits | None = None) -> Parsed:
+    return read_pdf(Blob(content, "house/manual.pdf"), limits or ParseLimits())
+
+
+def test_pages_headings_and_paragraphs_are_found() -> None:
+    (document,) = read(pdf(title="The manual")).documents
+    paragraph = " ".join(BODY)
+    assert document.title == "The manual"
+    assert document.pages == 2
+    assert document.metadata["author"] == "Ada"
+    assert [(b.kind, b.text, b.page, b.heading, b.level) for b in document.blocks] == [
+        ("heading", "Chapter 1", 1, "Chapter 1", 1),
+        ("paragraph", paragraph, 1, "Chapter 1", None),
+        ("paragraph", paragraph, 1, "Chapter 1", None),
+        ("heading", "Chapter 2", 2, "Chapter 2", 1),
+        ("paragraph", paragraph, 2, "Chapter 2", None),
+        ("paragraph", paragraph, 2, "Chapter 2", None),
+    ]
+
+
+def test_bookmarks_name_the_headings_where_there_are_some() -> None:
+    (document,) = read(pdf(pages=3, bookmarks=True)).documents
+    headings = {b.text for b in document.blocks if b.kind == "heading"}
+    assert headings == {BODY[2]}
+
+
+def test_without_a_title_the_largest_print_on_the_first_page_serves() -> None:
+    (document,) = read(pdf()).documents
+    assert document.title == "Chapter 1"
+
+
+def test_a_password_makes_it_encrypted() -> None:
+    with pytest.raises(Unreadable, match="wants a password") as caught:
+        read(pdf(password="s3cret"))
+    assert caught.value.reason == "encrypted"
+
+
+def test_pages_without_text_are_named_and_a_pdf_without_any_is_a_scan() -> None:
+    file = io.BytesIO()
+    canvas = Canvas(file)
+    canvas.drawString(72, 720, "words")
+    canvas.showPage()
+    canvas.rect(10, 10, 50, 50)
+    canvas.showPage()
+    canvas.save()
+    assert read(file.getvalue()).warnings == ("No text on page(s) 2: pictures are not read.",)
+
+    file = io.BytesIO()
+    canvas = Canvas(file)
+    canvas.rect(10, 10, 50, 50)
+    canvas.showPage()
+    canvas.save()
+    with pytest.raises(Unreadable, match=r"scan.*OCR\) is not configured") as caught:
+        read(file.getvalue())
+    assert caught.value.reason == "no_text"
+
+
+def test_more_pages_than_allowed_are_too_large() -> None:
+    with pytest.raises(TooLarge, match="has 3 pages; the limit is 2"):
+        read(pdf(pages=3), ParseLimits(pages=2))
+
+
+def test_more_characters_than_allowed_are_too_large() -> None:
+    with pytest.raises(TooLarge):
+        read(pdf(), ParseLimits(characters=100))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"%PDF-1.7\n", "truncated"),
+        (pdf()[:200], "truncated"),
+        (b"no pdf at all", "malformed"),
+        (b"%PDF-1.7\n" + b"junk " * 50 + b"%%EOF", "malformed"),
+    ],
+)
+def test_broken_files_say_how_they_are_broken(content: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read(content)
+    assert caught.value.reason == reason

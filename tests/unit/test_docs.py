@@ -1,0 +1,187 @@
+"""The papers: settings are documented with their defaults, links resolve, notes keep their form."""
+
+import importlib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bedplate.chunkers import CHUNKERS
+from bedplate.config import AssistantConfig, Config, Slot
+from bedplate.embedders import EMBEDDERS
+from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
+from bedplate.models import MODELS
+from bedplate.registry import Registry
+from bedplate.stores import STORES
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "docs" / "reference" / "configuration.md"
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts),
+    ]
+)
+KINDS: Mapping[str, Registry[Any]] = {
+    "embedders": EMBEDDERS,
+    "stores": STORES,
+    "chunkers": CHUNKERS,
+    "models": MODELS,
+    "guards.pii": PII_GUARDS,
+    "guards.groundedness": GROUNDING_GUARDS,
+}
+ADAPTERS = [(kind, name) for kind, registry in KINDS.items() for name in registry.names()]
+
+
+def shown(value: object) -> str:
+    """A default as the tables write it: TOML in backticks, or the word none."""
+    match value:
+        case None:
+            return "none"
+        case Slot():
+            return f'`{{ use = "{value.use}" }}`'
+        case Path():
+            return f'`"{value.as_posix()}"`'
+        case tuple() | list():
+            return f"`{json.dumps(list(value))}`"
+        case _:
+            return f"`{json.dumps(value)}`"
+
+
+def default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return shown(field.get_default(call_default_factory=True))
+
+
+def rows(text: str) -> dict[str, str]:
+    """The tables' first two columns: a key in backticks and its default."""
+    found = re.findall(r"^\| `([^`]+)` \| (required|none|`[^|]+`) \| \S", text, re.MULTILINE)
+    assert len(found) == len(dict(found)), "a key is documented twice"
+    return dict(found)
+
+
+def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in section.model_fields.items():
+        key = prefix + name
+        inner = field.annotation
+        if key == "models":
+            yield "models.<name>.use", "required"
+        elif key == "assistants":
+            yield from settings(AssistantConfig, "assistants.<name>.")
+        elif isinstance(inner, type) and issubclass(inner, Slot):
+            value = field.get_default(call_default_factory=True)
+            yield (key, shown(value)) if prefix else (f"{key}.use", shown(value.use))
+        elif Slot in get_args(inner):
+            yield key, default(field)
+        elif isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from settings(inner, f"{key}.")
+        else:
+            yield key, default(field)
+
+
+def options_of(module: ModuleType) -> type[BaseModel] | None:
+    """The options model that an adapter's module names, its own or one it imports."""
+    found = [
+        value
+        for name, value in vars(module).items()
+        if name.endswith("Options") and isinstance(value, type) and issubclass(value, BaseModel)
+    ]
+    assert len(found) <= 1, f"{module.__name__} names several options models"
+    return found[0] if found else None
+
+
+def prose(page: Path) -> str:
+    """A page without its fenced code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#{1,6} (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    text = REFERENCE.read_text(encoding="utf-8").split("## Options of adapters")[0]
+    assert rows(text) == dict(settings(Config))
+
+
+@pytest.mark.parametrize(("kind", "name"), ADAPTERS, ids=[f"{k}-{n}" for k, n in ADAPTERS])
+def test_every_adapter_option_is_documented_with_its_default(kind: str, name: str) -> None:
+    options = options_of(importlib.import_module(KINDS[kind].load(name).__module__))
+    sections = re.split(r"^### ", REFERENCE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    section = next(text for text in sections if text.startswith(f"{kind}: {name}\n"))
+    wanted = {key: default(f) for key, f in options.model_fields.items()} if options else {}
+    assert rows(section) == wanted
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_internal_links_resolve(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{target} is not there"
+        assert file.is_relative_to(ROOT), f"{target} leaves the repository"
+        if anchor:
+            assert anchor in anchors(file), f"{target} has no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_files_that_the_papers_name_exist(page: Path) -> None:
+    """Paths in backticks below a folder of the repository, e.g. `rag/answer.py`."""
+    for name in re.findall(r"`((?:[\w.-]+/)+[\w-]+\.(?:py|md|sql|toml))`", prose(page)):
+        places = (ROOT / name, ROOT / "src" / "bedplate" / name)
+        assert any(place.exists() for place in places), f"{name} is not there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_toml_examples_are_valid_configuration(page: Path) -> None:
+    for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+        if "[tool." not in block:
+            Config.model_validate(without_secrets(tomllib.loads(block)))
+
+
+def without_secrets(value: Any) -> Any:
+    match value:
+        case {"env": str()} | {"file": str()} if len(value) == 1:
+            return "secret"
+        case dict():
+            return {key: without_secrets(inner) for key, inner in value.items()}
+        case _:
+            return value
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r":? ([\w/.-]+\.md)$", text, re.MULTILINE))
+    assert named == {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")}
+
+
+def test_changelog_fragments_have_valid_names() -> None:
+    """`<slug>.<type>.md`, of a type that the changelog knows."""
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["towncrier"]
+    types = "|".join(entry["directory"] for entry in tool["type"])
+    for fragment in (ROOT / tool["directory"]).iterdir():
+        if fragment.name not in {"README.md", ".gitkeep"}:
+            assert re.fullmatch(rf"\+?[a-z0-9-]+\.(?:{types})\.md", fragment.name), fragment.name
+            assert fragment.read_text(encoding="utf-8").strip(), fragment.name
+
+
+def test_decision_notes_are_numbered_without_gaps_and_short() -> None:
+    notes = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert [int(note.name[:4]) for note in notes] == list(range(1, len(notes) + 1))
+    for note in notes:
+        assert len(note.read_text(encoding="utf-8").splitlines()) <= 40, note.name
+
+
+def test_architecture_fits_one_page() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()) <= 150
