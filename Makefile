@@ -22,6 +22,7 @@ help:  ## list the targets
 	@touch $@
 
 .venv/core: .venv/pip requirements.lock pyproject.toml
+	@echo "Setting up .venv from requirements.lock; this takes about a minute, once."
 	$(INSTALL) -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

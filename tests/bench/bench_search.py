@@ -88,9 +88,7 @@ async def opened(path: Path, embedder: Embedder) -> AsyncIterator[tuple[Catalog,
         yield (
             catalog,
             store,
-            Retrieve(
-                catalog, store, embedder, candidates=200, keyword_weight=0.4, max_limit=1000
-            ),
+            Retrieve(catalog, store, embedder, candidates=200, keyword_weight=0.4, max_limit=1000),
         )
 
 
@@ -145,7 +143,6 @@ async def measure(chunks: int, queries: int, folder: Path) -> dict[str, Any]:
         await retrieve.search(SCOPE, SearchRequest(corpus.text(8)))
         result["first_search_after_open_ms"] = round((time.perf_counter() - start) * 1000, 1)
     result["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    result["disk_mb"] = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) // 2**20
     return result
 
 
@@ -174,7 +171,9 @@ def main() -> None:
     for chunks in options.chunks:
         folder = Path(tempfile.mkdtemp(prefix="bench-search-"))
         try:
-            print(json.dumps(asyncio.run(measure(chunks, options.queries, folder)), indent=1))
+            result = asyncio.run(measure(chunks, options.queries, folder))
+            size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+            print(json.dumps({**result, "disk_mb": size // 2**20}), flush=True)
         finally:
             shutil.rmtree(folder)
 

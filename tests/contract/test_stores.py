@@ -184,36 +184,36 @@ METADATA: Mapping[str, Mapping[str, MetadataValue]] = {
     "text": {"price": "on request", "name": "plain"},
 }
 
-CASES: list[tuple[object, set[str]]] = [
-    ("price < 50", {"cheap"}),
-    ("price <= 99.5", {"cheap", "dear"}),
-    ("price > 5", {"dear"}),
-    ("price == 5", {"cheap"}),
-    ("price != 5", {"dear", "odd", "text"}),
-    ('price == "on request"', {"text"}),
-    ({"price": {"$in": [5, 7]}}, {"cheap"}),
-    ({"price": {"$nin": [5, 7]}}, {"dear", "odd", "text"}),
-    ({"price": {"$exists": True}}, {"cheap", "dear", "text"}),
-    ({"price": {"$exists": False}}, {"odd"}),
-    ('tags == "rain"', {"cheap"}),
-    ('tags in ("sun", "sale")', {"cheap", "dear"}),
-    ('tags != "rain"', {"dear", "odd", "text"}),
-    ("ok == true", {"cheap"}),
-    ("ok != true", {"dear", "odd", "text"}),
-    ("day >= 2026-01-01", {"dear"}),
-    ("day < 2026-03-01", {"cheap"}),
-    ({"day": "2025-01-05"}, {"cheap"}),
-    ({"name": 'O\'Brien "x" 雨'}, {"odd"}),
-    ({"$or": [{"price": {"$lt": 10}}, {"ok": False}]}, {"cheap", "dear"}),
-    ({"$not": {"price": {"$lt": 10}}}, {"dear", "odd", "text"}),
-    ('price < 50 and not tags == "sun"', {"cheap"}),
-    ({"$and": [{"price": {"$gte": 5}}, {"price": {"$lt": 50}}]}, {"cheap"}),
+CASES: list[tuple[object, list[str]]] = [
+    ("price < 50", ["cheap"]),
+    ("price <= 99.5", ["cheap", "dear"]),
+    ("price > 5", ["dear"]),
+    ("price == 5", ["cheap"]),
+    ("price != 5", ["dear", "odd", "text"]),
+    ('price == "on request"', ["text"]),
+    ({"price": {"$in": [5, 7]}}, ["cheap"]),
+    ({"price": {"$nin": [5, 7]}}, ["dear", "odd", "text"]),
+    ({"price": {"$exists": True}}, ["cheap", "dear", "text"]),
+    ({"price": {"$exists": False}}, ["odd"]),
+    ('tags == "rain"', ["cheap"]),
+    ('tags in ("sun", "sale")', ["cheap", "dear"]),
+    ('tags != "rain"', ["dear", "odd", "text"]),
+    ("ok == true", ["cheap"]),
+    ("ok != true", ["dear", "odd", "text"]),
+    ("day >= 2026-01-01", ["dear"]),
+    ("day < 2026-03-01", ["cheap"]),
+    ({"day": "2025-01-05"}, ["cheap"]),
+    ({"name": 'O\'Brien "x" 雨'}, ["odd"]),
+    ({"$or": [{"price": {"$lt": 10}}, {"ok": False}]}, ["cheap", "dear"]),
+    ({"$not": {"price": {"$lt": 10}}}, ["dear", "odd", "text"]),
+    ('price < 50 and not tags == "sun"', ["cheap"]),
+    ({"$and": [{"price": {"$gte": 5}}, {"price": {"$lt": 50}}]}, ["cheap"]),
 ]
 
 
 @pytest.mark.parametrize(("filter", "expected"), CASES, ids=lambda value: str(value)[:40])
 async def test_filters_mean_the_same_everywhere(
-    shelf: Shelf, filter: object, expected: set[str]
+    shelf: Shelf, filter: object, expected: list[str]
 ) -> None:
     await shelf.put(*[entry(name, "thing", metadata=data) for name, data in METADATA.items()])
     wanted = {f"{name}#0" for name in expected}

@@ -114,11 +114,13 @@ async def test_a_source_cannot_close_its_own_frame(tmp_path: Path) -> None:
 
 async def test_a_model_that_fails_midway_fails_the_answer(tmp_path: Path) -> None:
     settings = {"models.default.fail_after": 1, "models.default.fail_with": "upstream"}
-    async with app_with(tmp_path, ["One two three four five"], **settings) as app:
-        async with aclosing(app.ask.stream(app.question("c", "boots"))) as events:
-            assert isinstance(await anext(events), AnswerDelta)
-            with pytest.raises(UpstreamError):
-                await anext(events)
+    async with (
+        app_with(tmp_path, ["One two three four five"], **settings) as app,
+        aclosing(app.ask.stream(app.question("c", "boots"))) as events,
+    ):
+        assert isinstance(await anext(events), AnswerDelta)
+        with pytest.raises(UpstreamError):
+            await anext(events)
 
 
 async def test_bad_questions_are_refused_before_anything_is_done(tmp_path: Path) -> None:

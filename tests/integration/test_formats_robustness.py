@@ -14,7 +14,7 @@ from bedplate.errors import BedplateError, TooLarge, Unreadable
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import ParseLimits
 
-FOLDER = Path(os.environ.get("BEDPLATE_EVAL_DATA", "")) / "formats"  # noqa: TID251 - a test
+FOLDER = Path(os.environ.get("BEDPLATE_EVAL_DATA", "")) / "formats"
 LIMITS = ParseLimits(seconds=20, memory=1 << 30)
 REASONS = {
     *("unsupported", "encrypted", "empty", "no_text", "malformed", "truncated", "unsafe"),

@@ -167,14 +167,24 @@ async def test_positions_reach_the_hit(desk: Desk) -> None:
     assert hit.text[: hit.end - hit.start] == hit.text
 
 
-async def test_progress_counts_up_to_the_end(desk: Desk) -> None:
-    for n in range(5):
-        desk.write(f"{n}.txt", f"text {n}")
-    seen: list[Progress] = []
-    files = find_files([str(desk.folder)], max_files=10)
-    await desk.app.ingest.run(desk.app.scope("c"), files, progress=seen.append)
-    assert [p.done for p in seen] == [0, 1, 2, 3, 4, 5]
-    assert (seen[-1].documents, seen[-1].total) == (5, 5)
+async def test_progress_counts_what_is_durable_up_to_the_end(desk: Desk) -> None:
+    for n in range(150):
+        desk.write(f"{n:03}.txt", f"text {n}")
+    scope = desk.app.scope("c")
+    files = find_files([str(desk.folder)], max_files=200)
+    for kept in (150, 0):
+        seen: list[Progress] = []
+        report = await desk.app.ingest.run(scope, files, progress=seen.append)
+        assert report.added == kept
+        assert [p.done for p in seen] == sorted(p.done for p in seen)
+        assert len(seen) >= 3
+        assert (seen[-1].documents, seen[-1].done, seen[-1].total) == (150, 150, 150)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "x" * 300, "a\nb"])
+async def test_a_collection_needs_a_name_that_fits_a_path(desk: Desk, name: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be called"):
+        await desk.app.ingest.run(desk.app.scope(name), [])
 
 
 @pytest.mark.parametrize("document_id", ["", "a\nb", "x" * 2000])

@@ -10,11 +10,7 @@ DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.Encoder().encode
 
 
-def encode_event(payload: Any) -> bytes:
-    """One `data:` event. JSON escapes every line end, so a payload is always one line."""
-    return b"data: " + _encode(payload) + b"\n\n"
-
-
-def encode_comment(text: str = "keep-alive") -> bytes:
-    """A comment: clients pass it over, and proxies see the connection used."""
-    return b": " + " ".join(text.split()).encode("utf-8", "replace") + b"\n\n"
+def encode_event(payload: Any, name: str = "") -> bytes:
+    """One event, named or not. JSON escapes every line end, so a payload is always one line."""
+    named = b"event: " + name.encode() + b"\n" if name else b""
+    return named + b"data: " + _encode(payload) + b"\n\n"

@@ -1,7 +1,7 @@
 """OpenAI's wire types, as its official clients send and read them.
 
 Source: OpenAI API reference ("Chat Completions", "Models", "Embeddings", "Error codes").
-`citations`, `grounded`, `refused` and `trace_id` are Bedplate's optional extensions.
+A message's `citations` and the `bedplate` object are our extensions; a client may ignore them.
 """
 
 import base64
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bedplate.domain.answers import Citation, Grounding
 from bedplate.domain.chat import FinishReason, Usage
-from bedplate.errors import BedplateError, InvalidInput, NotFound
+from bedplate.errors import BedplateError, InvalidInput, NotFound, Unreadable
 
 EncodingFormat = Literal["float", "base64"]
 
@@ -25,10 +25,20 @@ class WireUsage(Struct, frozen=True):
     total_tokens: int
 
 
+class Extension(Struct, frozen=True):
+    """What a grounded answer says beyond OpenAI's fields."""
+
+    citations: tuple[Citation, ...]
+    grounded: Grounding
+    refused: bool
+    trace_id: str
+
+
 class AssistantMessage(Struct, frozen=True):
     content: str
     role: Literal["assistant"] = "assistant"
     refusal: None = None
+    citations: tuple[Citation, ...] | UnsetType = UNSET
 
 
 class Choice(Struct, frozen=True):
@@ -45,10 +55,7 @@ class ChatCompletion(Struct, frozen=True):
     choices: tuple[Choice, ...]
     usage: WireUsage
     object: Literal["chat.completion"] = "chat.completion"
-    citations: tuple[Citation, ...] | UnsetType = UNSET
-    grounded: Grounding | UnsetType = UNSET
-    refused: bool | UnsetType = UNSET
-    trace_id: str | UnsetType = UNSET
+    bedplate: Extension | UnsetType = UNSET
 
 
 class Delta(Struct, frozen=True):
@@ -74,10 +81,7 @@ class ChatCompletionChunk(Struct, frozen=True):
     choices: tuple[ChunkChoice, ...]
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
     usage: WireUsage | UnsetType | None = UNSET
-    citations: tuple[Citation, ...] | UnsetType = UNSET
-    grounded: Grounding | UnsetType = UNSET
-    refused: bool | UnsetType = UNSET
-    trace_id: str | UnsetType = UNSET
+    bedplate: Extension | UnsetType = UNSET
 
 
 class Model(Struct, frozen=True):
@@ -132,7 +136,18 @@ def wire_usage(usage: Usage) -> WireUsage:
 def error_envelope(error: BedplateError, type: str) -> ErrorEnvelope:
     """`type` is OpenAI's word for the class of error, e.g. "invalid_request_error"."""
     param = error.param if isinstance(error, InvalidInput | NotFound) else None
-    return ErrorEnvelope(ErrorBody(error.message, type, param, error.code))
+    return ErrorEnvelope(ErrorBody(error.message, type, param, _code(error)))
+
+
+def _code(error: BedplateError) -> str:
+    """OpenAI's code for an unknown model, and of a document the reason it cannot be read."""
+    match error:
+        case NotFound(param="model"):
+            return "model_not_found"
+        case Unreadable():
+            return error.reason
+        case _:
+            return error.code
 
 
 def wire_vector(row: NDArray[np.float32], encoding_format: EncodingFormat) -> list[float] | str:

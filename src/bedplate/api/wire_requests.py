@@ -122,7 +122,7 @@ def read_embeddings(body: bytes) -> EmbeddingsCall:
 def _read_object(body: bytes) -> dict[str, Any]:
     try:
         raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"The body is not valid JSON: {error}.") from error
     if not isinstance(raw, dict):
         raise InvalidInput(f"The body: expected object, got {_kind(raw)}.")

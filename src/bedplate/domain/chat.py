@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from bedplate.domain.retrieval import Hit
@@ -49,16 +50,23 @@ class ChatRequest:
     @property
     def question(self) -> str:
         """What the user wants to know; empty when the user said nothing."""
-        return self.asked or next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+        return self.asked or next(
+            (m.content for m in reversed(self.messages) if m.role == "user"), ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call. `estimated` when the model did not report them."""
+    """Tokens of one call, and what they cost.
+
+    `estimated` when the model did not report the tokens; `cost_usd` is None where no price is
+    known.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     estimated: bool = False
+    cost_usd: Decimal | None = None
 
     @property
     def total_tokens(self) -> int:

@@ -183,10 +183,17 @@ def _read(path: Path) -> bytes:
 @asynccontextmanager
 async def open_onnx_embedder(options: Mapping[str, Any]) -> AsyncGenerator[Embedder]:
     chosen = OnnxOptions.model_validate(dict(options))
-    model = _read(chosen.model) if chosen.model else _read_packaged(*MODEL)
-    tokenizer = _read(chosen.tokenizer) if chosen.tokenizer else _read_packaged(*TOKENIZER)
-    embedder = await asyncio.to_thread(OnnxEmbedder, model, tokenizer, chosen)
+    embedder = await asyncio.to_thread(_load, chosen)
     try:
         yield embedder
     finally:
         embedder.close()
+
+
+def _load(options: OnnxOptions) -> OnnxEmbedder:
+    # The bytes live only as long as this call: the session keeps its own copy.
+    return OnnxEmbedder(
+        _read(options.model) if options.model else _read_packaged(*MODEL),
+        _read(options.tokenizer) if options.tokenizer else _read_packaged(*TOKENIZER),
+        options,
+    )

@@ -35,6 +35,7 @@ TITLE_WEIGHT = 3
 WAITING_BATCHES = 2
 MAX_TITLE = 500
 MAX_ID = 1024
+MAX_NAME = 200
 GOOD_ID = f"1 to {MAX_ID} printable characters"
 
 
@@ -84,6 +85,14 @@ class Parts:
     pii: PiiGuard | None
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents to embed and keep together; `sources` is how many sources are done with them."""
+
+    items: list[Prepared]
+    sources: int
+
+
 class Ingest:
     """Documents in. Each one replaces its former version at once or stays as it was."""
 
@@ -131,20 +140,27 @@ class Ingest:
         started = time.perf_counter()
         await self.create(scope)
         run = _Run(Report(scope.collection))
-        batches: asyncio.Queue[list[Prepared] | None] = asyncio.Queue(WAITING_BATCHES)
+        batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
 
-        def report(done: int, source: str) -> None:
+        def report(done: int) -> None:
+            source = sources[done].name if done < len(sources) else ""
             kept = run.report.kept
             progress(Progress(done, len(sources), kept, run.report.chunks, source))
 
         async def prepare() -> None:
-            async for batch in self._batches(scope, sources, run, report):
-                await batches.put(batch)
+            async for batch in self._batches(scope, sources, run):
+                if batch.items:
+                    run.waiting += 1
+                    await batches.put(batch)
+                elif not run.waiting:
+                    report(batch.sources)
             await batches.put(None)
 
         async def keep() -> None:
             while (batch := await batches.get()) is not None:
-                await self._keep(scope, batch, run)
+                await self._keep(scope, batch.items, run)
+                run.waiting -= 1
+                report(batch.sources)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -155,12 +171,24 @@ class Ingest:
         if prune:
             await self._prune(scope, prune, run)
         await self._store.settle(scope)
-        report(len(sources), "")
+        report(len(sources))
         run.report.seconds = round(time.perf_counter() - started, 3)
         return run.report
 
     async def create(self, scope: Scope) -> Collection:
-        """An empty collection, or the one that is there; Conflict if it has another embedder."""
+        """An empty collection, or the one that is there.
+
+        Raises:
+            InvalidInput: a name that does not fit into one segment of a path.
+            Conflict: it is there, with another embedder.
+        """
+        name = scope.collection
+        if not name.strip() or len(name) > MAX_NAME or "/" in name or not name.isprintable():
+            raise InvalidInput(
+                f"A collection cannot be called {name[:MAX_NAME]!r}: give 1 to {MAX_NAME} "
+                "printable characters without '/'.",
+                param="collection",
+            )
         return await self._catalog.collections.create(
             scope, embedder=self._embedder.fingerprint, dimensions=self._embedder.dimensions
         )
@@ -177,22 +205,20 @@ class Ingest:
         return count
 
     async def _batches(
-        self,
-        scope: Scope,
-        sources: Sequence[Source],
-        run: "_Run",
-        report: Callable[[int, str], None],
-    ) -> AsyncIterator[list[Prepared]]:
-        batch: list[Prepared] = []
+        self, scope: Scope, sources: Sequence[Source], run: "_Run"
+    ) -> AsyncIterator[Batch]:
+        """Full batches as they fill up, and an empty one where a source left nothing to keep."""
+        items: list[Prepared] = []
         for number, source in enumerate(sources):
-            report(number, source.name)
             async for prepared in self._prepare(scope, source, run):
-                batch.append(prepared)
-                if sum(len(item.chunks) for item in batch) >= self._batch_chunks:
-                    yield batch
-                    batch = []
-        if batch:
-            yield batch
+                items.append(prepared)
+                if sum(len(item.chunks) for item in items) >= self._batch_chunks:
+                    yield Batch(items, number)
+                    items = []
+            if not items:
+                yield Batch([], number + 1)
+        if items:
+            yield Batch(items, len(sources))
 
     async def _prepare(self, scope: Scope, source: Source, run: "_Run") -> AsyncIterator[Prepared]:
         try:
@@ -312,6 +338,7 @@ class _Run:
     seen: set[DocumentId] = field(default_factory=set[DocumentId])
     known: set[DocumentId] = field(default_factory=set[DocumentId])
     failed: set[str] = field(default_factory=set[str])
+    waiting: int = 0
 
     def fail(self, source: str, failure: Failure) -> None:
         self.failed.add(source)

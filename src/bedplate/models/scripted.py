@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,6 +21,7 @@ from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, Up
 
 PROVIDER = "scripted"
 CHARACTERS_PER_TOKEN = 4
+FREE = Decimal(0)
 REMEMBERED = 256
 
 
@@ -132,9 +134,9 @@ class ScriptedModel:
     def _usage(self, request: ChatRequest, text: str) -> Usage:
         told = self._options.usage
         if told is not None:
-            return Usage(told.input_tokens, told.output_tokens)
+            return Usage(told.input_tokens, told.output_tokens, cost_usd=FREE)
         characters = sum(len(message.content) for message in request.messages)
-        return Usage(_tokens(characters), _tokens(len(text)), estimated=True)
+        return Usage(_tokens(characters), _tokens(len(text)), estimated=True, cost_usd=FREE)
 
 
 def _cut(reply: str, max_output_tokens: int | None) -> tuple[str, FinishReason]:

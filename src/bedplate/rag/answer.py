@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from decimal import Decimal
 
 from bedplate.chat.turn import Turn
 from bedplate.domain.answers import (
@@ -160,7 +161,7 @@ def _nothing_found(model: str, started: float, trace_id: str) -> Answer:
         grounded=Grounding(1.0, "unchecked"),
         refused=True,
         model=model,
-        usage=Usage(),
+        usage=Usage(cost_usd=Decimal(0)),
         ttft_ms=round((time.perf_counter() - started) * 1000, 1),
         trace_id=trace_id,
     )

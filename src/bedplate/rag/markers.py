@@ -3,9 +3,12 @@
 import re
 from collections.abc import Collection
 
-# "[1]", "[1, 2]", and the full-width brackets some models write.
-_MARKER = re.compile(r"[\[\u3010](\d{1,3}(?:\s*[,;]\s*\d{1,3})*)[\]\u3011]")
-_UNFINISHED = re.compile(r"\s*(?:[\[\u3010][\d\s,;]{0,40})?$")
+# "[1]", "[1, 2]", and the full-width brackets some models write. Every repeat is bounded, so that
+# a marker has a greatest length and no text takes more than linear time.
+_MARKER = re.compile(r"[\[\u3010](\d{1,3}(?:\s{0,2}[,;]\s{0,2}\d{1,3}){0,9})[\]\u3011]")
+_SPACED = re.compile(r"\s{0,2}" + _MARKER.pattern)
+_UNFINISHED = re.compile(r"\s{0,2}(?:[\[\u3010][\d\s,;]*)?\Z")
+LONGEST_MARKER = 80
 _NUMBER = re.compile(r"\d+")
 
 
@@ -24,7 +27,8 @@ class MarkerFilter:
     def push(self, text: str) -> str:
         """The part that is final now."""
         self._held += text
-        match = _UNFINISHED.search(self._held)
+        start = max(0, len(self._held) - LONGEST_MARKER)
+        match = _UNFINISHED.search(self._held, start)
         safe = match.start() if match else len(self._held)
         ready, self._held = self._held[:safe], self._held[safe:]
         return self._resolve(ready)
@@ -35,7 +39,7 @@ class MarkerFilter:
         return self._resolve(ready)
 
     def _resolve(self, text: str) -> str:
-        return re.sub(r"\s*" + _MARKER.pattern, self._rewrite, text)
+        return _SPACED.sub(self._rewrite, text)
 
     def _rewrite(self, match: re.Match[str]) -> str:
         numbers = [int(number) for number in _NUMBER.findall(match.group(1))]
@@ -54,4 +58,4 @@ def cited(text: str) -> list[tuple[int, int, int]]:
 
 
 def without_markers(text: str) -> str:
-    return re.sub(r"\s*" + _MARKER.pattern, "", text)
+    return _SPACED.sub("", text)

@@ -12,12 +12,12 @@ from openai.types.chat import ChatCompletion as ClientCompletion
 from openai.types.chat import ChatCompletionChunk as ClientChunk
 
 from bedplate.api import wire
-from bedplate.api.sse import DONE, encode_comment, encode_event
+from bedplate.api.sse import DONE, encode_event
 from bedplate.api.wire_requests import EmbeddingsCall, read_chat, read_embeddings
 from bedplate.domain.answers import Citation, Claim, Grounding
 from bedplate.domain.chat import ChatRequest, Message, Usage
 from bedplate.domain.ids import ChunkId, DocumentId
-from bedplate.errors import InvalidInput, NotFound, UpstreamTimeout
+from bedplate.errors import InvalidInput, NotFound, Unreadable, UpstreamTimeout
 
 T = TypeVar("T")
 
@@ -253,12 +253,14 @@ def test_a_completion_is_what_the_official_client_reads():
         id="c",
         created=1,
         model="m",
-        choices=(wire.Choice(wire.AssistantMessage("Hi [1]"), "stop"),),
+        choices=(wire.Choice(wire.AssistantMessage("Hi [1]", citations=(CITATION,)), "stop"),),
         usage=wire.wire_usage(Usage(3, 4)),
-        citations=(CITATION,),
-        grounded=Grounding(0.5, "unsupported", (Claim("Hi", supported=False, score=0.5),)),
-        refused=False,
-        trace_id="t",
+        bedplate=wire.Extension(
+            citations=(CITATION,),
+            grounded=Grounding(0.5, "unsupported", (Claim("Hi", supported=False, score=0.5),)),
+            refused=False,
+            trace_id="t",
+        ),
     )
 
     encoded = wire.encode(completion)
@@ -267,7 +269,10 @@ def test_a_completion_is_what_the_official_client_reads():
     assert read.choices[0].message.content == "Hi [1]"
     assert read.usage is not None
     assert read.usage.total_tokens == 7
-    assert json.loads(encoded)["citations"] == [
+    extension = json.loads(encoded)["bedplate"]
+    assert extension["grounded"]["verdict"] == "unsupported"
+    assert json.loads(encoded)["choices"][0]["message"]["citations"] == extension["citations"]
+    assert extension["citations"] == [
         {
             "marker": "1",
             "document_id": "d",
@@ -341,7 +346,9 @@ def test_an_embedding_list_is_what_the_official_client_reads():
     ("error", "code", "param"),
     [
         (InvalidInput("n: no", param="n"), "invalid_input", "n"),
-        (NotFound("no model 'x'", param="model"), "not_found", "model"),
+        (NotFound("no model 'x'", param="model"), "model_not_found", "model"),
+        (NotFound("no collection 'x'", param="collection"), "not_found", "collection"),
+        (Unreadable("it is encrypted", reason="encrypted"), "encrypted", None),
         (UpstreamTimeout("late", provider="p"), "upstream_timeout", None),
     ],
 )
@@ -371,8 +378,3 @@ def test_the_end_and_an_error_are_events_the_official_client_knows():
     assert encode_event(envelope) == (
         b'data: {"error":{"message":"broke","type":"server_error","param":null,"code":null}}\n\n'
     )
-
-
-def test_a_comment_stays_one_line():
-    assert encode_comment() == b": keep-alive\n\n"
-    assert encode_comment("a\r\nb\n\ndata: x") == b": a b data: x\n\n"

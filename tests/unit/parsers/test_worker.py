@@ -32,7 +32,8 @@ def test_one_request_after_another_is_answered() -> None:
     assert ready == Ready()
     assert isinstance(first, Batch)
     assert first.documents[0].text == "one"
-    assert done == Done((), ())
+    assert isinstance(done, Done)
+    assert (done.failures, done.warnings) == ((), ())
     assert refused == Refused("unreadable", "'b.txt' is empty.", "empty")
     assert isinstance(second, Batch)
     assert second.documents[0].metadata == {"a": 1, "b": None}

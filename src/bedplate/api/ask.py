@@ -1,0 +1,55 @@
+"""POST /api/ask: a question to one collection, answered from its passages."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from bedplate.api.current import CurrentApp, Deadline, Tenant
+from bedplate.api.schemas import Answer, Question
+from bedplate.api.sse import MEDIA_TYPE, encode_event
+from bedplate.api.streams import open_stream
+from bedplate.app import App
+from bedplate.domain import answers
+from bedplate.rag.answer import AskRequest
+
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "With `stream`: `delta` events with text, then one `answer` event.",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+    }
+}
+
+router = APIRouter(prefix="/api", tags=["ask"])
+
+
+@router.post("/ask", response_model=Answer, responses=EVENTS)
+async def ask(
+    body: Question, app: CurrentApp, tenant: Tenant, deadline: Deadline
+) -> Answer | Response:
+    """The answer with its citations and how well the passages carry it.
+
+    Streamed, the text comes as it is final; an error after the first event is an `error` event.
+    """
+    request = app.question(
+        body.collection,
+        body.question,
+        model=body.model,
+        filter=body.filter,
+        deadline=deadline,
+        tenant=tenant,
+    )
+    if body.stream:
+        return await open_stream(_events(app, request))
+    return Answer.of(await app.ask.answer(request))
+
+
+async def _events(app: App, request: AskRequest) -> AsyncGenerator[bytes]:
+    async with aclosing(app.ask.stream(request)) as events:
+        async for event in events:
+            match event:
+                case answers.AnswerDelta():
+                    yield encode_event({"text": event.text}, "delta")
+                case answers.Answer():
+                    yield encode_event(Answer.of(event).model_dump(mode="json"), "answer")

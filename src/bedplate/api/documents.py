@@ -1,0 +1,215 @@
+"""/api/collections/{collection}/documents: what a collection holds.
+
+Documents come as JSON (one or a list), or as a file: the raw bytes as the body, its media type in
+Content-Type, its name in `?name=`. POST takes the id from the file, PUT from the path.
+"""
+
+from typing import Annotated, Any, cast
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from pydantic import TypeAdapter, ValidationError
+
+from bedplate.api.current import CurrentApp, Tenant
+from bedplate.api.schemas import (
+    MAX_DOCUMENTS,
+    MAX_TEXT,
+    Deleted,
+    Document,
+    DocumentPage,
+    Id,
+    IngestReport,
+    NewDocument,
+)
+from bedplate.app import App
+from bedplate.domain.documents import Blob
+from bedplate.domain.ids import DocumentId, new_id
+from bedplate.domain.retrieval import Scope
+from bedplate.errors import InvalidInput, NotFound, TooLarge, Unreadable
+from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.report import Report
+
+JSON = "application/json"
+ROWS = "application/jsonl"
+ROWS_NAME = "documents.jsonl"
+"""What failures among documents sent as JSON are named by, with the document's number."""
+
+RESERVED = frozenset({"id", "title", "text"})
+
+FILE_BODY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+DOCUMENT_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": NewDocument.model_json_schema()}, "*/*": FILE_BODY},
+    }
+}
+
+_ID = TypeAdapter[str](Id)
+
+Name = Annotated[str | None, Query(max_length=MAX_TEXT, description="The file's name.")]
+
+router = APIRouter(prefix="/api/collections/{collection}/documents", tags=["documents"])
+
+
+@router.get("")
+async def list_documents(
+    collection: str,
+    app: CurrentApp,
+    tenant: Tenant,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> DocumentPage:
+    """In order of id; `after` is the last id of the page before."""
+    found = app.catalog.documents.list(
+        app.scope(collection, tenant),
+        after=None if after is None else DocumentId(after),
+        limit=limit + 1,
+    )
+    documents = [Document.model_validate(document) async for document in found]
+    page = documents[:limit]
+    return DocumentPage(
+        documents=page,
+        has_more=len(documents) > limit,
+        after=page[-1].id if page else None,
+    )
+
+
+@router.post("", openapi_extra=DOCUMENT_BODY)
+async def add_documents(
+    collection: str, request: Request, app: CurrentApp, tenant: Tenant, name: Name = None
+) -> IngestReport:
+    """Add documents, or replace those with the same id; unchanged ones cost nothing.
+
+    A JSON body is one document or a list of them; any other is a file. The answer tells what
+    became of each; when nothing could be kept it is the error of the first.
+    """
+    scope = _scope(app, collection, tenant)
+    if _media_type(request) == JSON:
+        ids, blob = _rows(await request.body())
+        return await _ingest(app, scope, Upload(blob), ids)
+    if name is None:
+        raise InvalidInput("Say what the file is called: ?name=policy.pdf", param="name")
+    return await _ingest(app, scope, Upload(await _file(request, name)))
+
+
+@router.put("/{document_id:path}", openapi_extra={"requestBody": {"content": {"*/*": FILE_BODY}}})
+async def put_document(
+    collection: str,
+    document_id: str,
+    request: Request,
+    app: CurrentApp,
+    tenant: Tenant,
+    name: Name = None,
+) -> IngestReport:
+    """Make this file the document of that id. Files of many rows are for POST."""
+    _check_id(document_id)
+    blob = await _file(request, document_id if name is None else name)
+    upload = Upload(blob, id=DocumentId(document_id))
+    return await _ingest(app, _scope(app, collection, tenant), upload)
+
+
+@router.get("/{document_id:path}")
+async def get_document(
+    collection: str, document_id: str, app: CurrentApp, tenant: Tenant
+) -> Document:
+    scope = app.scope(collection, tenant)
+    return Document.model_validate(await app.catalog.documents.get(scope, DocumentId(document_id)))
+
+
+@router.delete("/{document_id:path}")
+async def delete_document(
+    collection: str, document_id: str, app: CurrentApp, tenant: Tenant
+) -> Deleted:
+    scope = app.scope(collection, tenant)
+    if not await app.ingest.remove(scope, [DocumentId(document_id)]):
+        raise NotFound(
+            f"There is no document {document_id!r} in collection {collection!r}.",
+            param="document_id",
+        )
+    return Deleted(id=document_id)
+
+
+def _scope(app: App, collection: str, tenant: Tenant) -> Scope:
+    return app.scope(collection, tenant)
+
+
+async def _ingest(
+    app: App, scope: Scope, upload: Upload, ids: list[str] | None = None
+) -> IngestReport:
+    report = await app.ingest.run(scope, [upload])
+    _raise_if_nothing_kept(report)
+    return IngestReport.of(report, ids or [])
+
+
+def _raise_if_nothing_kept(report: Report) -> None:
+    if report.kept or not report.failures:
+        return
+    first = report.failures[0]
+    if first.code == TooLarge.code:
+        raise TooLarge(first.message)
+    raise Unreadable(first.message, reason=first.code)
+
+
+def _check_id(document_id: str) -> None:
+    try:
+        _ID.validate_python(document_id)
+    except ValidationError as error:
+        raise InvalidInput(
+            f"The path ends with the document's id, here {document_id[:MAX_TEXT]!r}: it must be "
+            f"printable, 1 to {MAX_TEXT} characters, without spaces around it.",
+            param="document_id",
+        ) from error
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _file(request: Request, name: str) -> Blob:
+    if not name.strip() or not name.isprintable():
+        raise InvalidInput(f"The name {name!r} holds unprintable characters.", param="name")
+    content = await request.body()
+    if not content:
+        raise Unreadable(f"{name!r} is empty.", reason="empty")
+    return Blob(content, name, _media_type(request) or None)
+
+
+def _rows(body: bytes) -> tuple[list[str], Blob]:
+    """Documents as lines of JSON, which keeps the types of their metadata; and their ids."""
+    documents = _read(body)
+    ids = [document.id or new_id() for document in documents]
+    lines = [
+        msgspec.json.encode({**_fields(document), "id": id})
+        for id, document in zip(ids, documents, strict=True)
+    ]
+    return ids, Blob(b"\n".join(lines), ROWS_NAME, ROWS)
+
+
+def _fields(document: NewDocument) -> dict[str, Any]:
+    titled = {} if document.title is None else {"title": document.title}
+    return {**document.metadata, **titled, "text": document.text}
+
+
+def _read(body: bytes) -> list[NewDocument]:
+    try:
+        raw: object = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"The body is not valid JSON: {error}.") from error
+    many = isinstance(raw, list)
+    items = cast(list[object], raw) if many else [raw]
+    if not 0 < len(items) <= MAX_DOCUMENTS:
+        raise InvalidInput(f"The body has {len(items)} documents; give 1 to {MAX_DOCUMENTS:,}.")
+    return [_document(item, f"{at}." if many else "") for at, item in enumerate(items)]
+
+
+def _document(item: object, prefix: str) -> NewDocument:
+    try:
+        document = NewDocument.model_validate(item)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        param = prefix + ".".join(map(str, problem["loc"]))
+        raise InvalidInput(f"{param or 'The body'}: {problem['msg']}.", param=param) from error
+    if taken := sorted(RESERVED & document.metadata.keys()):
+        param = f"{prefix}metadata.{taken[0]}"
+        raise InvalidInput(f"{param}: the document has this field of its own.", param=param)
+    return document

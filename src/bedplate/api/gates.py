@@ -1,0 +1,108 @@
+"""Who may come in, and how many at once.
+
+There are no access keys yet, so only this machine may call: the server listens on loopback alone,
+and these checks keep web pages out that a browser on this machine has open. A page that points its
+own host name at 127.0.0.1 (DNS rebinding) gives itself away by the Host header; a page that sends
+a form or a script's POST across sites does so by the Origin header. No CORS header is ever sent.
+"""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bedplate.api.errors import PERMISSION, refuse
+from bedplate.errors import ConfigError, Unavailable
+
+READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Answered under any load: an overloaded process is alive."""
+
+
+class Loopback:
+    """Refuses requests that were not addressed to, or not sent from, this machine: 403."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        problem = _wrong_host(headers) or _wrong_origin(scope["method"], headers)
+        if problem is None:
+            await self._app(scope, receive, send)
+            return
+        code, message = problem
+        await refuse(403, message, code=code, type=PERMISSION)(scope, receive, send)
+
+
+class Crowd:
+    """Refuses, instead of queueing, what comes while `most` requests are in work."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._working = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        if self._working >= self._most:
+            raise Unavailable(
+                f"{self._working} requests are being worked on, as many as "
+                "server.max_requests allows: try again."
+            )
+        self._working += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._working -= 1
+
+
+def check_exposure(host: str) -> None:
+    """ConfigError for any bind address that others could reach."""
+    if not is_loopback(host):
+        raise ConfigError(
+            f"server.host is {host!r}: only 127.0.0.1, ::1 and localhost can be served. There are "
+            "no access keys yet, so anyone who reached another address could read and change "
+            "everything. To serve other machines, put a proxy that authenticates in front."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _wrong_host(headers: Headers) -> tuple[str, str] | None:
+    hosts = headers.getlist("host")
+    if len(hosts) == 1 and is_loopback(_name(f"//{hosts[0]}")):
+        return None
+    shown = ", ".join(map(repr, hosts)) or "missing"
+    return "host_not_allowed", (
+        f"The Host header is {shown}: only localhost, 127.0.0.1 and [::1] are answered."
+    )
+
+
+def _wrong_origin(method: str, headers: Headers) -> tuple[str, str] | None:
+    origins = headers.getlist("origin")
+    if method in READ_ONLY or all(is_loopback(_name(origin)) for origin in origins):
+        return None
+    return "origin_not_allowed", (
+        f"The Origin header is {', '.join(map(repr, origins))}: web pages of other sites may not "
+        "send requests here."
+    )
+
+
+def _name(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return ""
+    return "" if parts.username is not None or parts.path else parts.hostname or ""

@@ -1,0 +1,51 @@
+"""/openapi.json: the routes FastAPI serves, and those that are read by msgspec."""
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from bedplate.api.wire import ChatCompletion, ChatCompletionChunk
+from bedplate.api.wire_requests import ChatBody
+
+REFERENCE = "#/components/schemas/{name}"
+
+
+def body_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """A request body for `openapi_extra`, from the type that reads it."""
+    schema = msgspec.json.schema(struct)
+    definitions = schema.pop("$defs")
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": definitions[struct.__name__]}},
+        }
+    }
+
+
+def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
+    """The whole document, with the chat route, which FastAPI does not serve."""
+    document = api.openapi()
+    (body, completion, chunk), schemas = msgspec.json.schema_components(
+        (ChatBody, ChatCompletion, ChatCompletionChunk), ref_template=REFERENCE
+    )
+    document["components"]["schemas"].update(schemas)
+    document["paths"][chat_path] = {
+        "post": {
+            "tags": ["chat"],
+            "summary": "Create Chat Completion",
+            "description": "`model` is a model, or an assistant whose answers are grounded.",
+            "operationId": "create_chat_completion",
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "responses": {
+                "200": {
+                    "description": "The completion; with `stream`, chunks as data-only events.",
+                    "content": {
+                        "application/json": {"schema": completion},
+                        "text/event-stream": {"schema": chunk},
+                    },
+                }
+            },
+        }
+    }
+    return document

@@ -1,0 +1,252 @@
+"""Bodies of our own routes under /api, as the OpenAPI document shows them.
+
+Answers are filled from the domain by attribute name; see the domain for what the fields mean.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+from bedplate.domain import answers, retrieval
+from bedplate.domain.documents import MetadataValue
+from bedplate.domain.filters import FieldKind
+from bedplate.ingest.report import Report
+
+MAX_DOCUMENTS = 10_000
+MAX_TEXT = 500
+
+
+def _check_unicode(text: str) -> str:
+    """JSON can spell half of a surrogate pair, which is no text."""
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("holds half of a surrogate pair")
+    return text
+
+
+def _check_id(id: str) -> str:
+    if not id.isprintable() or id != id.strip():
+        raise ValueError("must be printable, without spaces around it")
+    return id
+
+
+Text = Annotated[str, AfterValidator(_check_unicode)]
+Id = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_check_id)]
+Filter = str | dict[str, JsonValue] | None
+Values = dict[str, MetadataValue]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Shown(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class NewCollection(Body):
+    name: Text
+
+
+class Collection(Shown):
+    name: str
+    embedder: str
+    dimensions: int
+    created_at: datetime
+    documents: int
+    chunks: int
+    fields: dict[str, list[FieldKind]]
+
+    @classmethod
+    def of(cls, found: retrieval.Collection) -> Self:
+        fields = {name: sorted(kinds) for name, kinds in sorted(found.fields.items())}
+        return cls(
+            name=found.name,
+            embedder=found.embedder,
+            dimensions=found.dimensions,
+            created_at=found.created_at,
+            documents=found.documents,
+            chunks=found.chunks,
+            fields=fields,
+        )
+
+
+class CollectionList(Shown):
+    collections: list[Collection]
+
+
+class NewDocument(Body):
+    """Without an `id` it gets a new one. `metadata` holds values, lists of values, or objects."""
+
+    id: Id | None = None
+    title: str | None = None
+    text: str
+    metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class Document(Shown):
+    id: str
+    title: str
+    source: str
+    media_type: str
+    sha256: str
+    origin: str
+    chunks: int
+    updated_at: datetime
+    pages: int | None
+    metadata: Values
+
+
+class DocumentPage(Shown):
+    """`after` goes into the next request while `has_more` is true."""
+
+    documents: list[Document]
+    has_more: bool
+    after: str | None
+
+
+class Counts(Shown):
+    added: int
+    updated: int
+    unchanged: int
+    deleted: int
+    failed: int
+
+
+class Failure(Shown):
+    source: str
+    code: str
+    message: str
+
+
+class IngestReport(Shown):
+    """`ids` are those of documents sent as JSON, in their order, failed ones included."""
+
+    collection: str
+    documents: Counts
+    chunks: int
+    redactions: dict[str, int]
+    failures: list[Failure]
+    warnings: list[str]
+    seconds: float
+    ids: list[str]
+
+    @classmethod
+    def of(cls, report: Report, ids: list[str]) -> Self:
+        return cls(
+            collection=report.collection,
+            documents=Counts.model_validate(report),
+            chunks=report.chunks,
+            redactions=dict(sorted(report.redactions.items())),
+            failures=[Failure.model_validate(failure) for failure in report.failures],
+            warnings=report.warnings,
+            seconds=report.seconds,
+            ids=ids,
+        )
+
+
+class Deleted(Shown):
+    id: str
+    deleted: Literal[True] = True
+
+
+class Search(Body):
+    """`filter` is an expression, or JSON. `sort` is a field, with "-" before it descending."""
+
+    collection: Text
+    query: Text = ""
+    mode: retrieval.Mode = "hybrid"
+    filter: Filter = None
+    sort: Text | None = None
+    limit: int | None = None
+
+
+class Hit(Shown):
+    document_id: str
+    chunk_id: str
+    score: float
+    text: str
+    title: str
+    source: str
+    page: int | None
+    heading: str | None
+    start: int
+    end: int
+    cosine: float | None
+    bm25: float | None
+    metadata: Values
+
+
+class SearchResult(Shown):
+    hits: list[Hit]
+    mode: retrieval.Mode
+    recall: retrieval.Recall
+    took_ms: float
+
+
+class Question(Body):
+    collection: Text
+    question: Text
+    model: Text | None = None
+    filter: Filter = None
+    stream: bool = False
+
+
+class Citation(Shown):
+    marker: str
+    document_id: str
+    chunk_id: str
+    title: str
+    source: str
+    quote: str
+    start: int
+    end: int
+    page: int | None
+    heading: str | None
+
+
+class Claim(Shown):
+    text: str
+    supported: bool
+    score: float
+
+
+class Grounded(Shown):
+    score: float
+    verdict: answers.Support
+    claims: list[Claim]
+
+
+class Usage(Shown):
+    """`estimated` when the model did not count; `cost_usd` is null where no price is known."""
+
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+    cost_usd: float | None = None
+
+
+class Answer(Shown):
+    answer: str
+    citations: list[Citation]
+    grounded: Grounded
+    refused: bool
+    model: str
+    usage: Usage
+    ttft_ms: float
+    finish_reason: str
+    trace_id: str
+
+    @classmethod
+    def of(cls, found: answers.Answer) -> Self:
+        return cls(
+            answer=found.text,
+            citations=[Citation.model_validate(citation) for citation in found.citations],
+            grounded=Grounded.model_validate(found.grounded),
+            refused=found.refused,
+            model=found.model,
+            usage=Usage.model_validate(found.usage),
+            ttft_ms=found.ttft_ms,
+            finish_reason=found.finish_reason,
+            trace_id=found.trace_id,
+        )

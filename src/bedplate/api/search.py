@@ -1,0 +1,28 @@
+"""POST /api/search: passages of one collection."""
+
+from fastapi import APIRouter
+
+from bedplate.api.current import CurrentApp, Tenant
+from bedplate.api.schemas import Search, SearchResult
+from bedplate.domain.retrieval import Sort
+from bedplate.rag.retrieve import SearchRequest
+
+router = APIRouter(prefix="/api", tags=["search"])
+
+
+@router.post("/search")
+async def search(body: Search, app: CurrentApp, tenant: Tenant) -> SearchResult:
+    """By a query, by a filter, or both; `sort` orders everything that passes the filter."""
+    request = SearchRequest(
+        text=body.query,
+        mode=body.mode,
+        filter=body.filter,
+        sort=None if body.sort is None else _sort(body.sort),
+        limit=app.config.search.limit if body.limit is None else body.limit,
+    )
+    found = await app.search.search(app.scope(body.collection, tenant), request)
+    return SearchResult.model_validate(found)
+
+
+def _sort(written: str) -> Sort:
+    return Sort(written.removeprefix("-"), descending=written.startswith("-"))

@@ -1,0 +1,236 @@
+"""The ASGI app, and the process that serves it."""
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bedplate import __version__
+from bedplate.api import (
+    ask,
+    chat,
+    collections,
+    documents,
+    embeddings,
+    health,
+    models,
+    search,
+)
+from bedplate.api.bodies import Bodies
+from bedplate.api.errors import answer, refuse, unexpected
+from bedplate.api.gates import Crowd, Loopback, check_exposure, is_loopback
+from bedplate.api.trail import Trail
+from bedplate.app import App, open_app
+from bedplate.config import Config, ServerConfig
+from bedplate.errors import BedplateError, ConfigError
+from bedplate.telemetry.trace import trace_id
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5
+"""How long requests may go on after the signal to stop; then they are cancelled."""
+
+BACKLOG = 2048
+SHOWN_PROBLEMS = 5
+
+
+def build_server(app: App) -> ASGIApp:
+    """The whole HTTP surface over an open App."""
+    settings = app.config.server
+    routes = _Dispatch(chat.Chat(app), _build_api(app))
+    bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
+    return Trail(Loopback(Crowd(bodies, settings.max_requests)))
+
+
+@asynccontextmanager
+async def running(app: App) -> AsyncGenerator[str]:
+    """Serve `app` for as long as the block runs; the URL to reach it by.
+
+    At the end no new connection is taken; requests get a few seconds to finish.
+
+    Raises:
+        ConfigError: an address that is not loopback, or a port that cannot be had.
+    """
+    with _bind(app.config.server) as listener:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_server(app),
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[listener])
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(server.main_loop())
+                try:
+                    yield _url(listener)
+                finally:
+                    server.should_exit = True
+        finally:
+            await server.shutdown(sockets=[listener])
+
+
+def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -> None:
+    """Serve until SIGINT or SIGTERM; `announce` is given the URL once requests are taken.
+
+    Raises:
+        ConfigError: see `open_app` and `running`.
+        StorageError: see `open_app`.
+    """
+    check_exposure(config.server.host)
+    loop_factory = uvicorn.Config(_nothing, log_config=None).get_loop_factory()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(_serve(config, announce))
+
+
+async def _serve(config: Config, announce: Callable[[str], None]) -> None:
+    async with open_app(config) as app, running(app) as url:
+        logger.info("serving", extra={"url": url})
+        with _signals() as stopped:
+            announce(url)
+            await stopped.wait()
+        logger.info("stopping", extra={"grace_seconds": GRACE_SECONDS})
+
+
+class _Dispatch:
+    """Sends the hot route past FastAPI."""
+
+    def __init__(self, chat_route: ASGIApp, rest: ASGIApp) -> None:
+        self._chat = chat_route
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != chat.PATH:
+            await self._rest(scope, receive, send)
+        elif scope["method"] == "POST":
+            await self._chat(scope, receive, send)
+        else:
+            await _wrong_method(scope["method"], chat.PATH, "POST")(scope, receive, send)
+
+
+def _build_api(app: App) -> FastAPI:
+    # The interactive pages load their scripts from a public CDN, so there are none.
+    api = FastAPI(
+        title="Bedplate",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers={
+            BedplateError: _answer_error,
+            RequestValidationError: _answer_invalid,
+            HTTPException: _answer_http,
+            Exception: _answer_unexpected,
+        },
+    )
+    api.state.bedplate = app
+    api.state.started = int(time.time())
+    for part in (models, embeddings, collections, documents, search, ask, health):
+        api.include_router(part.router)
+    return api
+
+
+async def _answer_error(request: Request, error: BedplateError) -> Response:
+    return answer(error)
+
+
+async def _answer_invalid(request: Request, error: RequestValidationError) -> Response:
+    """400, where FastAPI says 422: OpenAI's clients know a bad request by it."""
+    problems = error.errors()
+    if problems[0]["type"] == "json_invalid":
+        why = problems[0]["ctx"]["error"]
+        return refuse(400, f"The body is not valid JSON: {why}.", code="invalid_input")
+    named = [(".".join(map(str, problem["loc"][1:])), problem["msg"]) for problem in problems]
+    message = "; ".join(f"{name or 'The body'}: {what}" for name, what in named[:SHOWN_PROBLEMS])
+    return refuse(400, f"{message}.", code="invalid_input", param=named[0][0] or None)
+
+
+async def _answer_http(request: Request, error: HTTPException) -> Response:
+    path = request.url.path
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        message = f"There is no {path!r}; /openapi.json lists what there is."
+        return refuse(404, message, code="not_found")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _wrong_method(request.method, path, (error.headers or {}).get("Allow", ""))
+    return refuse(error.status_code, error.detail, code="invalid_input")
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
+    """Starlette raises the error on after this, so that the trail logs it."""
+    return unexpected(trace_id())
+
+
+def _wrong_method(method: str, path: str, allowed: str) -> Response:
+    return refuse(
+        405,
+        f"{path!r} does not take {method}; it takes {allowed}.",
+        code="method_not_allowed",
+        headers={"Allow": allowed},
+    )
+
+
+def _bind(settings: ServerConfig) -> socket.socket:
+    check_exposure(settings.host)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    where = f"{settings.host}:{settings.port}"
+    try:
+        listener = socket.create_server(
+            (settings.host, settings.port), family=family, backlog=BACKLOG
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"The server cannot listen on {where}: {error.strerror}. Stop what holds the port, or "
+            "set server.port."
+        ) from error
+    if not is_loopback(listener.getsockname()[0]):
+        listener.close()
+        raise ConfigError(f"server.host {settings.host!r} does not lead to this machine alone.")
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _signals() -> Generator[asyncio.Event]:
+    """An event set by the first signal to stop; a second one has its usual effect."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stopped.set)
+
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, restored in former.items():
+            signal.signal(number, restored)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stands in where only uvicorn's choice of event loop is asked for."""

@@ -1,0 +1,62 @@
+"""Server-sent events as an answer: an HTTP error before the first event, an event after it."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bedplate.api.errors import envelope
+from bedplate.api.sse import MEDIA_TYPE, encode_event
+from bedplate.errors import BedplateError
+
+logger = logging.getLogger(__name__)
+
+HEADERS = {
+    "Cache-Control": "no-cache",
+    # nginx would hold events back until its buffer is full.
+    "X-Accel-Buffering": "no",
+}
+
+
+class EventStream(Response):
+    """Sends encoded events as they come. The generator is closed however sending ends."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes]) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]
+        self._first = first
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._rest) as rest:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            await _send_part(send, self._first)
+            await self._send_rest(rest, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_rest(self, rest: AsyncGenerator[bytes], send: Send) -> None:
+        try:
+            async for event in rest:
+                await _send_part(send, event)
+        except BedplateError as error:
+            logger.warning("stream failed", extra={"code": error.code, "error": error.message})
+            await _send_part(send, encode_event(envelope(error)))
+
+
+async def open_stream(events: AsyncGenerator[bytes]) -> EventStream:
+    """Wait for the first event, so that what goes wrong before it is raised from here."""
+    return EventStream(await anext(events), events)
+
+
+async def _send_part(send: Send, event: bytes) -> None:
+    await send({"type": "http.response.body", "body": event, "more_body": True})

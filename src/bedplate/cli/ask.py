@@ -1,0 +1,179 @@
+# ruff: noqa: PLC0415 - slow imports wait until a command needs them
+"""`bedplate ask`: a streamed, cited answer."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bedplate.cli.invocation import Invocation, command, need_data, run_async
+from bedplate.cli.screen import Typewriter, console, one_line, table, write_json
+from bedplate.cli.search import place
+from bedplate.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bedplate.app import App
+    from bedplate.cli.batch import Item
+    from bedplate.domain.answers import Answer
+    from bedplate.rag.answer import AskRequest
+
+
+def register(app: typer.Typer) -> None:
+    @command(app, "ask")
+    def ask(
+        invocation: Invocation,
+        *,
+        collection: Annotated[str, typer.Option("--collection", "-c", help="What to answer from.")],
+        question: Annotated[str | None, typer.Argument(metavar="QUESTION")] = None,
+        model: Annotated[
+            str | None, typer.Option("--model", "-m", help="A configured model, by its name.")
+        ] = None,
+        filter: Annotated[
+            str | None, typer.Option("--filter", help="Only documents that pass: see `search`.")
+        ] = None,
+        questions: Annotated[
+            str | None,
+            typer.Option(
+                "--questions",
+                metavar="FILE.jsonl",
+                help='A batch, "-" for stdin: {"id", "text", "filter"?} a line in, an answer '
+                "with its id a line out.",
+            ),
+        ] = None,
+    ) -> None:
+        """Answer a question from documents, with citations.
+
+        When the passages found hold no answer, it says so.
+        """
+        if (question is None) == (questions is None):
+            raise InvalidInput("Give a QUESTION or --questions FILE.jsonl, one of them.")
+        run_async(_ask(invocation, collection, question, model, filter, questions))
+
+
+async def _ask(
+    invocation: Invocation,
+    collection: str,
+    question: str | None,
+    model: str | None,
+    filter: str | None,
+    questions: str | None,
+) -> None:
+    from bedplate.app import open_app
+
+    config = invocation.load().config
+    need_data(config)
+    async with open_app(config) as app:
+        if questions is not None:
+            raise typer.Exit(await _batch(app, collection, model, filter, questions))
+        request = app.question(collection, question or "", model=model, filter=filter)
+        if invocation.json:
+            write_json(as_json(await app.ask.answer(request)))
+        else:
+            await _show(app, request)
+
+
+async def _batch(
+    app: App, collection: str, model: str | None, filter: str | None, questions: str
+) -> int:
+    from bedplate.cli.batch import run_batch
+
+    await app.catalog.collections.get(app.scope(collection))
+    app.turn.model(model or app.config.ask.model)
+
+    async def work(item: Item) -> dict[str, Any]:
+        own = filter if item.filter is None else item.filter
+        request = app.question(collection, item.text, model=model, filter=own)
+        answer = await app.ask.answer(request)
+        return {"id": item.id, **as_json(answer)}
+
+    return await run_batch(questions, work)
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    grounded, usage = answer.grounded, answer.usage
+    return {
+        "answer": answer.text,
+        "citations": [
+            {
+                "marker": citation.marker,
+                "document_id": citation.document_id,
+                "chunk_id": citation.chunk_id,
+                "source": citation.source,
+                "page": citation.page,
+                "quote": citation.quote,
+                "title": citation.title,
+                "heading": citation.heading,
+                "start": citation.start,
+                "end": citation.end,
+            }
+            for citation in answer.citations
+        ],
+        "grounded": {
+            "score": grounded.score,
+            "verdict": grounded.verdict,
+            "claims": [
+                {"text": claim.text, "supported": claim.supported, "score": claim.score}
+                for claim in grounded.claims
+            ],
+        },
+        "refused": answer.refused,
+        "model": answer.model,
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cost_usd": None if usage.cost_usd is None else float(usage.cost_usd),
+        },
+        "ttft_ms": answer.ttft_ms,
+        "trace_id": answer.trace_id,
+        "finish_reason": answer.finish_reason,
+    }
+
+
+async def _show(app: App, request: AskRequest) -> None:
+    from bedplate.domain.answers import Answer
+
+    out = console()
+    writer = Typewriter(out)
+    async with aclosing(app.ask.stream(request)) as events:
+        async for event in events:
+            if isinstance(event, Answer):
+                writer.finish()
+                _show_sources(out, event)
+            else:
+                writer.write(event.text)
+
+
+def _show_sources(out: Console, answer: Answer) -> None:
+    if answer.citations:
+        sources = table("", "source", "page", "quote")
+        for citation in answer.citations:
+            sources.add_row(
+                citation.marker,
+                place(citation.source, None, citation.heading),
+                "" if citation.page is None else str(citation.page),
+                one_line(citation.quote),
+            )
+        out.print()
+        out.print(sources)
+    grounded = answer.grounded
+    if answer.refused:
+        verdict = "refused: the passages found hold no answer"
+    elif grounded.verdict == "unchecked":
+        verdict = "not checked against the sources"
+    else:
+        verdict = f"{grounded.verdict} by the sources ({grounded.score:.2f})"
+    colour = {"supported": "green", "unsupported": "yellow"}.get(grounded.verdict, "dim")
+    out.print(
+        one_line(f"{verdict} · {answer.model} · first words after {answer.ttft_ms:.0f} ms"),
+        style="dim" if answer.refused else colour,
+        soft_wrap=True,
+    )
+    for claim in grounded.claims:
+        if not claim.supported:
+            out.print(one_line(f"  not found in the sources: {claim.text}"), style="yellow")
+    if answer.finish_reason == "length":
+        out.print("The answer was cut off at ask.max_output_tokens.", style="yellow")

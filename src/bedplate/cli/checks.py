@@ -1,0 +1,288 @@
+"""The doctor's checks. Each looks at one thing and changes nothing."""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+
+import apsw
+import psutil
+
+from bedplate.api.gates import check_exposure
+from bedplate.app import CATALOG_FILE, App, open_app
+from bedplate.cli.findings import MASK, Finding, is_secret
+from bedplate.cli.probes import probe_openai
+from bedplate.config import Config, DataConfig, Loaded, Slot
+from bedplate.domain.chat import ChatRequest, Finished, Message, Passage
+from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
+from bedplate.domain.retrieval import Hit
+from bedplate.errors import BedplateError, ConfigError
+from bedplate.guards import GROUNDING_GUARDS
+from bedplate.sqlite import open_database, select_one
+
+GIBIBYTE = 1024**3
+LOW_DISK_BYTES = 1 * GIBIBYTE
+NO_DISK_BYTES = 100 * 1024**2
+PARSER_SLOTS = 2
+FEW_FILES = 1024
+LOCAL = frozenset({"quote", "scripted", "overlap"})
+"""Adapters that run here and cost nothing, so that the doctor may call them."""
+
+QUESTION = "How long do refunds take?"
+_TEXT = "Refunds are paid within 60 days."
+PASSAGE = Passage(
+    1, Hit(DocumentId("d"), ChunkId("d#0"), 1.0, _TEXT, "Refunds", "doctor", 0, len(_TEXT))
+)
+
+
+async def check_everything(loaded: Loaded) -> AsyncIterator[Finding]:
+    """Every finding, in the order of what builds on what."""
+    config = loaded.config
+    yield _configuration(loaded)
+    for finding in (*_secrets(loaded), _python(), _sqlite()):
+        yield finding
+    folder = Path(config.data.dir)
+    data = _data_folder(folder)
+    yield data
+    if data.status == "fail":
+        yield Finding("parts", "warn", "Not tried without a usable data folder.")
+    else:
+        yield await _catalog(folder / CATALOG_FILE)
+        for finding in await _parts(config, folder):
+            yield finding
+    for name, slot in config.models.items():
+        if slot.use == "openai":
+            yield await probe_openai(name, slot.options)
+    yield _exposure(config)
+    for finding in _limits(config):
+        yield finding
+
+
+def _configuration(loaded: Loaded) -> Finding:
+    if loaded.file is None:
+        return Finding(
+            "configuration", "ok", "There is no bedplate.toml; the defaults are in force."
+        )
+    return Finding("configuration", "ok", f"Read from {loaded.file}.")
+
+
+def _secrets(loaded: Loaded) -> Iterator[Finding]:
+    if loaded.file is None:
+        return
+    for setting in loaded.settings:
+        written = setting.source == str(loaded.file) and setting.value not in (MASK, "")
+        if is_secret(setting.key) and written:
+            yield Finding(
+                "secrets",
+                "warn",
+                f"{setting.key} is written in plain in {loaded.file}.",
+                'Write { env = "NAME" } or { file = "PATH" } in its place.',
+            )
+
+
+def _python() -> Finding:
+    detail = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    if sys.version_info >= (3, 14):
+        return Finding("python", "warn", detail, "Bedplate is tested on Python 3.11 to 3.13.")
+    return Finding("python", "ok", detail)
+
+
+def _sqlite() -> Finding:
+    options = set(apsw.compile_options)
+    detail = f"SQLite {apsw.sqlite_lib_version()}"
+    if "THREADSAFE=0" in options:
+        return Finding(
+            "sqlite", "fail", f"{detail} without threads", "Reinstall apsw from a wheel."
+        )
+    return Finding("sqlite", "ok", detail)
+
+
+def _data_folder(folder: Path) -> Finding:
+    at = folder.absolute()
+    there = next(parent for parent in (at, *at.parents) if parent.exists())
+    if not there.is_dir():
+        return Finding("data", "fail", f"{there} is not a folder.", "Name another with data.dir.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        remedy = "Give this user the right to write there, or name another folder with data.dir."
+        return Finding("data", "fail", f"{there} cannot be written.", remedy)
+    free = shutil.disk_usage(there).free
+    state = "" if there == at else ", made at the first ingest"
+    detail = f"{at}{state}; {free / GIBIBYTE:,.1f} GiB free"
+    if free < LOW_DISK_BYTES:
+        return Finding(
+            "data",
+            "fail" if free < NO_DISK_BYTES else "warn",
+            detail,
+            "Free some disk space, or move the data folder to a larger disk.",
+        )
+    return Finding("data", "ok", detail)
+
+
+async def _catalog(path: Path) -> Finding:
+    size = _size(path)
+    if size is None:
+        return Finding("catalog", "ok", "Nothing was ingested yet.")
+    try:
+        async with open_database(path) as database:
+            row = await database.read(lambda db: select_one(db, "PRAGMA quick_check(1)"))
+    except BedplateError as error:
+        remedy = "Restore the data folder from a backup, or move it away and ingest again."
+        return Finding("catalog", "fail", error.message, remedy)
+    answer = str(row[0]) if row else "no answer"
+    if answer != "ok":
+        return Finding(
+            "catalog",
+            "fail",
+            f"{path} is damaged: {answer}",
+            "Restore the data folder from a backup, or move it away and ingest again.",
+        )
+    return Finding("catalog", "ok", f"{path.name} is sound, {size / 1024**2:,.1f} MiB")
+
+
+def _size(file: Path) -> int | None:
+    return file.stat().st_size if file.exists() else None
+
+
+async def _parts(config: Config, folder: Path) -> list[Finding]:
+    """Open everything and use it once; on an empty folder elsewhere where there is no data yet."""
+    with tempfile.TemporaryDirectory(prefix="bedplate-doctor-") as empty:
+        if _size(folder / CATALOG_FILE) is None:
+            config = config.model_copy(update={"data": DataConfig(dir=Path(empty))})
+        async with AsyncExitStack() as stack:
+            try:
+                app = await stack.enter_async_context(open_app(config))
+            except BedplateError as error:
+                remedy = "Correct the setting named there; the other parts were not tried."
+                return [Finding("parts", "fail", error.message, remedy)]
+            return [
+                await _embedder(app),
+                *[finding async for finding in _collections(app)],
+                _pii(app),
+                await _groundedness(config.guards.groundedness),
+                *[finding async for finding in _local_models(app)],
+            ]
+
+
+async def _embedder(app: App) -> Finding:
+    vectors = await app.embedder.embed(["ready"])
+    verified = " (SHA-256 of weights and tokenizer verified)" if _is_bundled(app.config) else ""
+    detail = f"{app.embedder.fingerprint}, {vectors.shape[1]} dimensions{verified}"
+    if app.config.embedder.use == "hashing":
+        remedy = 'It knows no meaning and is for tests: set embedder.use = "onnx".'
+        return Finding("embedder", "warn", detail, remedy)
+    return Finding("embedder", "ok", detail)
+
+
+def _is_bundled(config: Config) -> bool:
+    return config.embedder.use == "onnx" and "model" not in config.embedder.options
+
+
+async def _collections(app: App) -> AsyncIterator[Finding]:
+    collections = await app.catalog.collections.list(DEFAULT_TENANT)
+    for collection in collections:
+        detail = f"{collection.documents:,} documents, {collection.chunks:,} passages"
+        if collection.embedder != app.embedder.fingerprint:
+            yield Finding(
+                f"collection {collection.name}",
+                "fail",
+                f"{detail}; made with the embedder {collection.embedder}.",
+                "Configure that embedder, or ingest into a new collection.",
+            )
+        else:
+            yield Finding(f"collection {collection.name}", "ok", detail)
+    known = {collection.name for collection in collections}
+    for name, assistant in app.config.assistants.items():
+        if missing := [wanted for wanted in assistant.collections if wanted not in known]:
+            yield Finding(
+                f"assistant {name}",
+                "warn",
+                f"It answers from {', '.join(missing)}, which is not there.",
+                f"Run `bedplate ingest PATH -c {missing[0]}`, or correct its collections.",
+            )
+
+
+def _pii(app: App) -> Finding:
+    if app.pii is None:
+        remedy = 'Set guards.pii = { use = "patterns" } unless this is meant.'
+        return Finding("guard pii", "warn", "Personal data is kept as it is.", remedy)
+    scrubbed = app.pii.scrub("Write to ann@example.com.")
+    if "ann@example.com" in scrubbed.text:
+        return Finding(
+            "guard pii", "fail", "It let an e-mail address through.", "Reinstall Bedplate."
+        )
+    return Finding("guard pii", "ok", f"It replaces personal data: {scrubbed.text!r}")
+
+
+async def _local_models(app: App) -> AsyncIterator[Finding]:
+    """Models of this process answer once. Others are opened only: a call may cost something."""
+    request = ChatRequest((Message("user", QUESTION),), (PASSAGE,), asked=QUESTION)
+    for name, slot in app.config.models.items():
+        check = f"model {name}"
+        if slot.use == "openai":
+            continue
+        if slot.use not in LOCAL:
+            yield Finding(check, "ok", f"{slot.use} opens; it was not called.")
+            continue
+        answer = ""
+        try:
+            async with aclosing(app.turn.stream(name, request)) as events:
+                async for event in events:
+                    answer += "" if isinstance(event, Finished) else event.text
+        except BedplateError as error:
+            yield Finding(check, "fail", error.message, f"Correct models.{name}.")
+        else:
+            yield Finding(check, "ok", f"{app.turn.model(name).name} runs: {answer!r}")
+
+
+async def _groundedness(slot: Slot) -> Finding:
+    check = "guard groundedness"
+    async with GROUNDING_GUARDS.load(slot.use)(slot.options) as guard:
+        if slot.use not in LOCAL:
+            return Finding(check, "ok", f"{slot.use} opens; it was not called.")
+        found = await guard.check(QUESTION, f"{PASSAGE.hit.text} [1]", [PASSAGE])
+    return Finding(check, "ok", f"{slot.use} runs: {found.verdict} ({found.score:.2f})")
+
+
+def _exposure(config: Config) -> Finding:
+    host, port = config.server.host, config.server.port
+    try:
+        check_exposure(host)
+    except ConfigError as error:
+        remedy = 'Set server.host = "127.0.0.1"; `bedplate serve` refuses other addresses.'
+        return Finding("exposure", "fail", error.message, remedy)
+    return Finding("exposure", "ok", f"{host}:{port} is reached from this machine alone.")
+
+
+def _limits(config: Config) -> Iterator[Finding]:
+    memory = psutil.virtual_memory().total
+    wanted = PARSER_SLOTS * config.ingest.parse_memory_bytes
+    cores = os.cpu_count() or 1
+    detail = f"{cores} cores, {memory / GIBIBYTE:,.1f} GiB of memory"
+    if wanted > memory:
+        yield Finding(
+            "memory",
+            "warn",
+            f"{detail}; {PARSER_SLOTS} parsers may take {wanted / GIBIBYTE:,.1f} GiB.",
+            "Lower ingest.parse_memory_bytes.",
+        )
+    else:
+        yield Finding("memory", "ok", detail)
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - Windows has none
+
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        low = files != resource.RLIM_INFINITY and files < max(
+            FEW_FILES, 2 * config.server.max_requests
+        )
+        yield Finding(
+            "open files",
+            "warn" if low else "ok",
+            f"At most {files:,} files and connections may be open."
+            if files != resource.RLIM_INFINITY
+            else "There is no limit on open files.",
+            "Raise it with `ulimit -n 4096`, or lower server.max_requests." if low else "",
+        )

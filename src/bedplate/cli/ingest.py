@@ -1,0 +1,178 @@
+# ruff: noqa: PLC0415 - slow imports wait until a command needs them
+"""`bedplate ingest`: files into a collection."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bedplate.cli.exits import Exit, exit_of_batch
+from bedplate.cli.invocation import Invocation, command, run_async
+from bedplate.cli.screen import console, one_line, plain, progress_bar, table, write_json
+from bedplate.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from bedplate.app import App
+    from bedplate.ingest.files import FileSource
+    from bedplate.ingest.report import Progress, Report
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
+SHOWN_FAILURES = 50
+SHOWN_WARNINGS = 20
+
+
+def register(app: typer.Typer) -> None:
+    @command(app, "ingest")
+    def ingest(
+        invocation: Invocation,
+        *,
+        paths: Annotated[
+            list[str], typer.Argument(metavar="PATH...", help="Files, folders or quoted globs.")
+        ],
+        collection: Annotated[
+            str, typer.Option("--collection", "-c", help="Where the documents go; made if new.")
+        ],
+        prune: Annotated[
+            bool, typer.Option("--prune", help="Delete documents of PATH that are gone from it.")
+        ] = False,
+    ) -> None:
+        """Read documents and keep what changed.
+
+        Text, Markdown, HTML, PDF, DOCX, JSONL and CSV. Files that cannot be read are listed and
+        stop nothing: exit code 4 when others were kept, 2 when none was.
+        """
+        run_async(_ingest(invocation, paths, collection, prune=prune))
+
+
+async def _ingest(
+    invocation: Invocation, paths: Sequence[str], collection: str, *, prune: bool
+) -> None:
+    config = invocation.load().config
+    check_paths(paths, prune=prune)
+    from bedplate.app import open_app
+    from bedplate.ingest.files import find_files
+
+    # Before the app is opened: a wrong path should not leave an empty data folder behind.
+    sources = find_files(paths, max_files=config.ingest.max_files, exclude=Path(config.data.dir))
+    if not sources and not prune:
+        raise InvalidInput(f"There is no file to read in {', '.join(map(repr, paths))}.")
+    async with open_app(config) as app:
+        report = await run_with_bar(app, collection, sources, prune_roots(paths) if prune else ())
+    if invocation.json:
+        write_json(as_json(report))
+    else:
+        show(report)
+    raise typer.Exit(exit_of_batch(report.kept + report.deleted, report.failed, Exit.BAD_INPUT))
+
+
+def check_paths(paths: Sequence[str], *, prune: bool) -> None:
+    for path in paths:
+        if (scheme := _SCHEME.match(path)) and not Path(path).exists():
+            raise InvalidInput(
+                f"{scheme.group(1)}:// sources cannot be ingested yet: export the rows to a .csv "
+                "or .jsonl file and ingest that.",
+                param="path",
+            )
+        if not path.strip():
+            raise InvalidInput("A path is empty.", param="path")
+        if prune and not Path(path).exists():
+            raise InvalidInput(
+                f"--prune needs folders or files that exist; {path!r} is none. Name the folder "
+                "instead of a pattern.",
+                param="path",
+            )
+
+
+def prune_roots(paths: Sequence[str]) -> list[str]:
+    from bedplate.ingest.files import source_name
+
+    return [source_name(Path(path)) for path in paths]
+
+
+async def run_with_bar(
+    app: App, collection: str, sources: Sequence[FileSource], prune: Sequence[str] = ()
+) -> Report:
+    """Ingest with a progress bar once it takes longer than a second."""
+    started = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task("ingest", total=len(sources), visible=False, note="")
+
+        def advance(now: Progress) -> None:
+            bar.update(
+                task,
+                completed=now.done,
+                visible=time.monotonic() - started > 1,
+                note=one_line(f"{now.chunks:,} passages  {now.source[-40:]}"),
+            )
+
+        return await app.ingest.run(app.scope(collection), sources, prune=prune, progress=advance)
+
+
+def as_json(report: Report) -> dict[str, object]:
+    return {
+        "collection": report.collection,
+        "documents": {
+            "added": report.added,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            "deleted": report.deleted,
+            "failed": report.failed,
+        },
+        "chunks": report.chunks,
+        "redactions": dict(sorted(report.redactions.items())),
+        "failures": [
+            {"source": failure.source, "code": failure.code, "message": failure.message}
+            for failure in report.failures
+        ],
+        "seconds": report.seconds,
+        "warnings": list(report.warnings),
+    }
+
+
+def show(report: Report) -> None:
+    out = console()
+    counts = ", ".join(
+        f"{number:,} {name}"
+        for name, number in (
+            ("added", report.added),
+            ("updated", report.updated),
+            ("unchanged", report.unchanged),
+            ("deleted", report.deleted),
+            ("failed", report.failed),
+        )
+        if number or name == "added"
+    )
+    out.print(
+        plain(
+            f"{report.collection}: {counts} · {report.chunks:,} passages in {report.seconds:g} s"
+        ),
+        style="bold",
+        soft_wrap=True,
+    )
+    if report.redactions:
+        kinds = ", ".join(f"{name} {count:,}" for name, count in report.redactions.most_common())
+        out.print(f"Personal data replaced: {kinds}", soft_wrap=True)
+    for warning in report.warnings[:SHOWN_WARNINGS]:
+        out.print(plain(f"warning: {warning}"), style="yellow", soft_wrap=True)
+    if len(report.warnings) > SHOWN_WARNINGS:
+        out.print(f"… and {len(report.warnings) - SHOWN_WARNINGS:,} more warnings", style="yellow")
+    if report.failures:
+        failures = table("not read", "code", "reason")
+        for failure in report.failures[:SHOWN_FAILURES]:
+            failures.add_row(
+                one_line(failure.source), failure.code, one_line(failure.message), style="red"
+            )
+        out.print(failures)
+        if report.failed > SHOWN_FAILURES:
+            out.print(f"… and {report.failed - SHOWN_FAILURES:,} more; --json lists all.")
+    if report.kept:
+        out.print(
+            f'Next: bedplate ask -c {plain(report.collection)} "your question"',
+            style="dim",
+            soft_wrap=True,
+        )

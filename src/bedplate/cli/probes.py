@@ -1,0 +1,76 @@
+"""Whether a model's server is there, and knows the model: one GET of its list of models."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from pydantic import ValidationError
+
+from bedplate.cli.findings import Finding
+from bedplate.models.openai_request import OpenAIOptions
+
+PROBE_SECONDS = 3.0
+MAX_LIST_BYTES = 4 * 1024 * 1024
+
+
+async def probe_openai(name: str, options: Mapping[str, Any]) -> Finding:
+    """GET {base_url}/models (OpenAI API reference, "List models"), with the model's own key."""
+    check = f"model {name}"
+    try:
+        chosen = OpenAIOptions.model_validate(dict(options))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return Finding(check, "fail", f"Its options are wrong: {wrong}", f"Correct models.{name}.")
+    headers = {key: value.get_secret_value() for key, value in chosen.headers.items()}
+    if chosen.api_key is not None:
+        headers["Authorization"] = f"Bearer {chosen.api_key.get_secret_value()}"
+    parts = urlsplit(chosen.base_url)
+    url = parts._replace(path=f"{parts.path.rstrip('/')}/models").geturl()
+    timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
+            body = await response.content.read(MAX_LIST_BYTES)
+            return _judge(check, name, chosen, response.status, body)
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        what = str(error) or f"no answer within {PROBE_SECONDS:g} s"
+        return Finding(
+            check,
+            "fail",
+            f"{chosen.shown_url} cannot be reached: {what}",
+            f"Start that server, or correct models.{name}.base_url.",
+        )
+
+
+def _judge(check: str, name: str, options: OpenAIOptions, status: int, body: bytes) -> Finding:
+    where = options.shown_url
+    if status in (401, 403):
+        remedy = f'Set models.{name}.api_key = {{ env = "NAME" }} to a key that server accepts.'
+        return Finding(check, "fail", f"{where} refuses the key ({status}).", remedy)
+    listed = _names(body) if status == 200 else None
+    if listed is None:
+        remedy = f"Try a question with --model {name}; if it fails, check models.{name}.base_url."
+        return Finding(check, "warn", f"{where} answers, but lists no models ({status}).", remedy)
+    if options.model not in listed:
+        known = ", ".join(sorted(listed)[:8]) or "none"
+        return Finding(
+            check,
+            "warn",
+            f"{where} answers, but does not list {options.model!r}; it lists {known}.",
+            f"Correct models.{name}.model, or load that model there.",
+        )
+    return Finding(check, "ok", f"{where} answers and lists {options.model!r}.")
+
+
+def _names(body: bytes) -> set[str] | None:
+    try:
+        value: Any = json.loads(body)
+        names = {str(entry["id"]) for entry in value["data"]}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    # Ollama lists "llama3.2:latest" and answers to "llama3.2".
+    return names | {name.removesuffix(":latest") for name in names}

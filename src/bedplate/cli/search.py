@@ -1,0 +1,192 @@
+# ruff: noqa: PLC0415 - slow imports wait until a command needs them
+"""`bedplate search`: passages that fit a query, a filter, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bedplate.cli.invocation import Invocation, command, need_data, run_async
+from bedplate.cli.screen import console, one_line, plain, print_indented, write_json
+from bedplate.domain.retrieval import Mode, Sort
+from bedplate.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from bedplate.app import App
+    from bedplate.cli.batch import Item
+    from bedplate.domain.retrieval import Hit, SearchResult
+    from bedplate.rag.retrieve import SearchRequest
+
+SNIPPET = 280
+SHOWN_METADATA = 6
+
+
+def register(app: typer.Typer) -> None:
+    @command(app, "search")
+    def search(
+        invocation: Invocation,
+        *,
+        collection: Annotated[str, typer.Option("--collection", "-c", help="Where to look.")],
+        query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")] = "",
+        mode: Annotated[Mode, typer.Option("--mode", help="By words, by meaning, or both.")] = (
+            "hybrid"
+        ),
+        filter: Annotated[
+            str | None,
+            typer.Option("--filter", help="'price < 50 and kind == \"rain\"', or JSON."),
+        ] = None,
+        sort: Annotated[
+            str | None,
+            typer.Option("--sort", metavar="FIELD", help="Order by a field; -FIELD: descending."),
+        ] = None,
+        limit: Annotated[int | None, typer.Option("--limit", help="The most hits wanted.")] = None,
+        queries: Annotated[
+            str | None,
+            typer.Option(
+                "--queries",
+                metavar="FILE.jsonl",
+                help='A batch, "-" for stdin: {"id", "text", "filter"?} a line in, '
+                '{"id", "hits"} a line out.',
+            ),
+        ] = None,
+    ) -> None:
+        """Find passages by words, meaning and metadata.
+
+        A filter alone selects documents; --sort orders all that pass it.
+        """
+        from bedplate.rag.retrieve import SearchRequest
+
+        request = SearchRequest(query, mode, filter, parse_sort(sort), limit or 0)
+        if limit is not None and limit < 1:
+            raise InvalidInput(f"--limit is {limit}; it must be at least 1.", param="limit")
+        if queries is not None and (query or sort):
+            raise InvalidInput("--queries brings the queries: leave out QUERY and --sort.")
+        run_async(_search(invocation, collection, request, queries))
+
+
+def parse_sort(text: str | None) -> Sort | None:
+    if text is None:
+        return None
+    field = text.removeprefix("-")
+    if not field:
+        raise InvalidInput("--sort wants a field's name.", param="sort")
+    return Sort(field, descending=text.startswith("-"))
+
+
+async def _search(
+    invocation: Invocation, collection: str, request: SearchRequest, queries: str | None
+) -> None:
+    from bedplate.app import open_app
+
+    config = invocation.load().config
+    need_data(config)
+    request = replace(request, limit=request.limit or config.search.limit)
+    async with open_app(config) as app:
+        scope = app.scope(collection)
+        if queries is not None:
+            raise typer.Exit(await _batch(app, collection, request, queries))
+        result = await app.search.search(scope, request)
+    if invocation.json:
+        write_json(as_json(result))
+    else:
+        show(result, request.text)
+
+
+async def _batch(app: App, collection: str, request: SearchRequest, queries: str) -> int:
+    from bedplate.cli.batch import run_batch
+
+    scope = app.scope(collection)
+    await app.catalog.collections.get(scope)
+
+    async def work(item: Item) -> dict[str, Any]:
+        own = request.filter if item.filter is None else item.filter
+        result = await app.search.search(scope, replace(request, text=item.text, filter=own))
+        return {"id": item.id, "hits": [hit_as_json(hit) for hit in result.hits]}
+
+    return await run_batch(queries, work)
+
+
+def as_json(result: SearchResult) -> dict[str, Any]:
+    return {
+        "hits": [hit_as_json(hit) for hit in result.hits],
+        "mode": result.mode,
+        "recall": result.recall,
+        "took_ms": result.took_ms,
+    }
+
+
+def hit_as_json(hit: Hit) -> dict[str, Any]:
+    return {
+        "document_id": hit.document_id,
+        "chunk_id": hit.chunk_id,
+        "score": hit.score,
+        "text": hit.text,
+        "title": hit.title,
+        "source": hit.source,
+        "page": hit.page,
+        "heading": hit.heading,
+        "metadata": dict(hit.metadata),
+        "start": hit.start,
+        "end": hit.end,
+        "cosine": hit.cosine,
+        "bm25": hit.bm25,
+    }
+
+
+def show(result: SearchResult, query: str) -> None:
+    from rich.text import Text
+
+    out = console()
+    for number, hit in enumerate(result.hits, 1):
+        head = Text(f"{number}. ", style="cyan")
+        head.append(one_line(hit.title) or "(untitled)", style="bold")
+        if query:
+            head.append(f"   {hit.score:.3f}", style="dim")
+        out.print(head, soft_wrap=True)
+        out.print(f"   {place(hit.source, hit.page, hit.heading)}", style="cyan", soft_wrap=True)
+        if facts := _facts(hit.metadata):
+            out.print(f"   {facts}", style="dim", soft_wrap=True)
+        print_indented(out, Text(snippet(hit.text, query)), 3)
+        out.print()
+    if not result.hits:
+        out.print("Nothing found.")
+    count = f"{len(result.hits)} hit{'' if len(result.hits) == 1 else 's'}"
+    how = f"{result.mode}, " if query else ""
+    out.print(f"{count} ({how}{result.recall}, {result.took_ms:.0f} ms)", style="dim")
+
+
+def place(source: str, page: int | None, heading: str | None) -> str:
+    """Where a passage stands, for people."""
+    parts = [source]
+    if page is not None:
+        parts.append(f"page {page}")
+    if heading:
+        parts.append(heading)
+    return one_line(", ".join(parts))
+
+
+def _facts(metadata: Mapping[str, Any]) -> str:
+    shown = [f"{name}={value}" for name, value in metadata.items() if name != "title"]
+    more = f" · {len(shown) - SHOWN_METADATA} more" if len(shown) > SHOWN_METADATA else ""
+    return one_line(" · ".join(shown[:SHOWN_METADATA])) + more
+
+
+def snippet(text: str, query: str) -> str:
+    """The stretch of a passage that has most of the query's words, on one line."""
+    line = plain(" ".join(text.split()))
+    if len(line) <= SNIPPET:
+        return line
+    words = {word.casefold() for word in query.split() if len(word) > 2}
+    lowered = line.casefold()
+
+    def shared(start: int) -> int:
+        return sum(word in lowered[start : start + SNIPPET] for word in words)
+
+    starts = [0, *(at + 1 for at, character in enumerate(line) if character in ".!?")]
+    best = max(starts, key=lambda start: (shared(start), -start))
+    best = max(0, min(best, len(line) - SNIPPET // 2))
+    cut = line[best : best + SNIPPET].strip()
+    return f"{'… ' if best else ''}{cut}{' …' if best + SNIPPET < len(line) else ''}"

@@ -1,0 +1,60 @@
+# ruff: noqa: PLC0415 - slow imports wait until a command needs them
+"""`bedplate serve`: the HTTP server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bedplate.cli.invocation import Invocation, command
+from bedplate.cli.screen import write_json
+
+if TYPE_CHECKING:
+    from bedplate.config import Config
+
+
+def register(app: typer.Typer) -> None:
+    @command(app, "serve")
+    def serve(
+        invocation: Invocation,
+        *,
+        host: Annotated[
+            str | None, typer.Option("--host", help="The address to listen on.")
+        ] = None,
+        port: Annotated[
+            int | None, typer.Option("--port", help="The port; 0 lets the system choose.")
+        ] = None,
+    ) -> None:
+        """Serve the API until interrupted.
+
+        With --json the first line of stdout is {"url"}, written once requests are taken.
+        """
+        from bedplate.api.server import serve as serve_until_stopped
+
+        config = invocation.load(server_host=host, server_port=port).config
+        invocation.set_up("info")
+
+        def announce(url: str) -> None:
+            if invocation.json:
+                write_json({"url": url})
+            else:
+                sys.stdout.write(
+                    f"Bedplate serves {url}  (Ctrl-C stops it)\n\n{hint(config, url)}\n"
+                )
+                sys.stdout.flush()
+
+        serve_until_stopped(config, announce=announce)
+
+
+def hint(config: Config, url: str) -> str:
+    """A question to copy: to the first assistant, or to a collection where there is none."""
+    question = "How long do refunds take?"
+    path, body = "/api/ask", {"collection": "COLLECTION", "question": question}
+    for name in config.assistants:
+        message = {"role": "user", "content": question}
+        path, body = "/v1/chat/completions", {"model": name, "messages": [message]}
+        break
+    return f"curl {url}{path} -H 'Content-Type: application/json' \\\n  -d '{json.dumps(body)}'"

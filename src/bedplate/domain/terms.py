@@ -1,1 +1,0 @@
-from bedplate.terms import analyse as analyse

@@ -1,0 +1,33 @@
+"""Run every benchmark and print machine, commit and figures; docs/benchmarks.md records them."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BENCHES = (
+    "bench_footprint", "bench_ingest", "bench_search", "bench_retrieval", "bench_ask",
+)  # fmt: skip
+
+
+def commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def main() -> None:
+    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    print(f"commit {commit()}")
+    failed = False
+    for name in sys.argv[1:] or BENCHES:
+        print(f"\n## {name}", flush=True)
+        script = ROOT / "tests" / "bench" / f"{name}.py"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        failed |= subprocess.run([sys.executable, str(script)], env=environment).returncode != 0
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
