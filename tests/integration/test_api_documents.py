@@ -52,7 +52,7 @@ async def test_a_collection_is_made_once_listed_and_deleted(served: Served):
 async def test_a_name_that_no_path_could_hold_is_refused(served: Served, name: str):
     reply = await served.post("/api/collections", {"name": name})
 
-    assert (reply.status, reply.error["param"]) == (400, "name")
+    assert (reply.status, reply.error["param"]) == (400, "collection")
 
 
 async def test_documents_are_added_updated_and_left_alone(served: Served):

@@ -17,8 +17,20 @@ SLOW = Blob(b"<html>" + b"<div>" * 400_000, "slow.html")
 GOOD = Blob(b"fine words", "good.txt")
 
 
+OTHERS: set[int] = set()
+
+
 def workers() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "bedplate.parsers.worker" in p.cmdline()]
+    """This test's parser processes: a server that other tests share may have its own."""
+    running = psutil.Process().children()
+    own = [process for process in running if process.pid not in OTHERS]
+    return [process for process in own if "bedplate.parsers.worker" in process.cmdline()]
+
+
+@pytest.fixture(autouse=True)
+def _leave_others_aside() -> None:
+    OTHERS.clear()
+    OTHERS.update(process.pid for process in psutil.Process().children())
 
 
 async def test_a_process_is_started_when_needed_and_kept() -> None:

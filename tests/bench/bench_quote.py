@@ -1,0 +1,150 @@
+"""How well and how fast `quote` answers. Run: python tests/bench/bench_quote.py [--json]
+
+Reads qa_squad2 and qa_clapnq below BEDPLATE_EVAL_DATA; about eight minutes on one core. The weights
+were fitted on these development articles (training/quote/README.md has the cross-validated
+figures); the half of CLAPNQ shown here was kept out of the fit. Point BEDPLATE_EVAL_DATA at other
+articles for a held-out run.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from evaluation import NoData
+from quote_cases import (
+    Case,
+    Remembering,
+    auroc,
+    clapnq_cases,
+    contains,
+    is_held_out,
+    squad_cases,
+)
+
+from bedplate.embedders.onnx import OnnxEmbedder, open_onnx_embedder
+from bedplate.models.quote import open_quote_model
+from bedplate.models.quote_refusal import load_weights
+
+CURVE = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+TIMED = 40
+
+
+@dataclass(frozen=True)
+class Answered:
+    case: Case
+    chance: float
+    contained: bool
+    words: int
+
+
+async def answer(cases: Sequence[Case], embedder: OnnxEmbedder) -> list[Answered]:
+    found: list[Answered] = []
+    async with open_quote_model({}, embedder=Remembering(embedder)) as model:
+        for case in cases:
+            choice = await model.choose(case.request)
+            text = " ".join(piece.text for piece in choice.pieces)
+            found.append(
+                Answered(case, choice.probability, contains(text, case.answers), len(text.split()))
+            )
+    return found
+
+
+async def seconds_cold(cases: Sequence[Case], embedder: OnnxEmbedder) -> list[float]:
+    """Wall time of one answer whose passages were never read before."""
+    times: list[float] = []
+    for case in cases[:: max(1, len(cases) // TIMED)][:TIMED]:
+        async with open_quote_model({}, embedder=embedder) as model:
+            started = time.perf_counter()
+            await model.choose(case.request)
+            times.append(time.perf_counter() - started)
+    return times
+
+
+def measure(answers: Sequence[Answered], caution: float) -> dict[str, object]:
+    squad = [a for a in answers if a.case.set == "squad"]
+    off = np.array([a.chance for a in answers if a.case.set == "off-topic"])
+    natural = [a for a in answers if is_held_out(a.case)]
+    impossible = np.array([a.chance for a in squad if not a.case.answerable])
+    half = float(np.quantile(impossible, 0.5))
+
+    def at(threshold: float) -> dict[str, float]:
+        possible = [a for a in squad if a.case.answerable]
+        real = [a.chance for a in natural if a.case.answerable]
+        unreal = [a.chance for a in natural if not a.case.answerable]
+        given = [a.words for a in squad if a.chance >= threshold]
+        return {
+            "caution": round(threshold, 3),
+            "squad_refused": _share(impossible < threshold),
+            "squad_contained": _share([a.contained and a.chance >= threshold for a in possible]),
+            "clapnq_refused": _share(np.array(unreal) < threshold),
+            "clapnq_false_refusal": _share(np.array(real) < threshold),
+            "off_topic_refused": _share(off < threshold),
+            "mean_words": round(statistics.fmean(given), 1) if given else 0.0,
+        }
+
+    return {
+        "squad_questions": len(squad),
+        "squad_auroc": round(_auroc(squad), 3),
+        "clapnq_auroc": round(_auroc(natural), 3),
+        "without_refusal": at(0.0),
+        "default": at(caution),
+        "half_refused": at(half),
+        "curve": [at(t) for t in CURVE],
+    }
+
+
+def _share(values: object) -> float:
+    return round(float(np.mean(values)), 3)  # type: ignore[arg-type]
+
+
+def _auroc(answers: Sequence[Answered]) -> float:
+    chances = np.array([a.chance for a in answers])
+    return auroc(chances, np.array([float(a.case.answerable) for a in answers]))
+
+
+def show(figures: dict[str, object]) -> None:
+    print(
+        f"SQuAD 2.0: {figures['squad_questions']} questions, AUROC {figures['squad_auroc']}; "
+        f"CLAPNQ kept half: AUROC {figures['clapnq_auroc']}"
+    )
+    rows = [("no refusal", figures["without_refusal"]), ("default", figures["default"]),
+            ("half refused", figures["half_refused"])]  # fmt: skip
+    rows += [("", row) for row in figures["curve"]]
+    columns = list(rows[0][1])
+    print(f"{'':12}" + "".join(f"{c:>22}" for c in columns))
+    for name, row in rows:
+        print(f"{name:12}" + "".join(f"{row[c]:>22}" for c in columns))
+    print(
+        f"cold answer, 8 passages: median {figures['cold_ms_median']} ms, "
+        f"slowest {figures['cold_ms_max']} ms"
+    )
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description="Bench of the quote model.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    chosen = parser.parse_args()
+    async with open_onnx_embedder({}) as embedder:
+        try:
+            cases = await squad_cases(embedder) + await clapnq_cases(embedder)
+        except NoData as error:
+            print(f"skipped: {error}", file=sys.stderr)
+            return
+        times = await seconds_cold(cases, embedder)
+        figures = measure(await answer(cases, embedder), load_weights().caution)
+    figures["cold_ms_median"] = round(statistics.median(times) * 1000)
+    figures["cold_ms_max"] = round(max(times) * 1000)
+    if chosen.json:
+        print(json.dumps(figures))
+    else:
+        show(figures)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
