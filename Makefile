@@ -44,7 +44,7 @@ check: .venv/dev  ## format, lint, types, layers, dependencies, dead code, spell
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
 	$(BIN)/vulture
-	$(BIN)/codespell src tests docs *.md
+	$(BIN)/codespell src docs *.md
 	@if grep -n '://' requirements.lock requirements-dev.lock; then \
 		echo "a lock names an address" >&2; exit 1; fi
 

@@ -142,7 +142,7 @@ def show(result: SearchResult, query: str) -> None:
     out = console()
     for number, hit in enumerate(result.hits, 1):
         head = Text(f"{number}. ", style="cyan")
-        head.append(one_line(hit.title) or "(untitled)", style="bold")
+        head.append(one_line(hit.title or hit.document_id), style="bold")
         if query:
             head.append(f"   {hit.score:.3f}", style="dim")
         out.print(head, soft_wrap=True)

@@ -347,15 +347,13 @@ class _Run:
 
 def embedded_text(document: Document, chunk: Chunk) -> str:
     """What the embedder reads of a chunk: title, headings, text."""
-    head = [document.title]
-    if chunk.heading and chunk.heading != document.title:
-        head.append(chunk.heading)
-    return "\n".join([*head, chunk.text])
+    heading = chunk.heading if chunk.heading != document.title else None
+    return "\n".join(filter(None, [document.title, heading, chunk.text]))
 
 
 def indexed_text(document: Document, chunk: Chunk) -> str:
     """What keyword search reads of a chunk: the title counts three times, the headings once."""
-    return "\n".join([*[document.title] * TITLE_WEIGHT, chunk.heading or "", chunk.text])
+    return "\n".join(filter(None, [*[document.title] * TITLE_WEIGHT, chunk.heading, chunk.text]))
 
 
 def is_below(origin: str, root: str) -> bool:

@@ -1,4 +1,4 @@
-"""JSON lines: each `{"id"?, "title"?, "text", ...}` is a document, its other fields metadata."""
+"""JSON lines: each `{"id"?, "title"?, "text"?, ...}` is a document, its other fields metadata."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from bedplate.parsers.decode import clean, decode
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.rows import Row, Rows
 
-VERSION = "jsonl/1"
+VERSION = "jsonl/2"
 
 _INT64 = 1 << 63
 _SHOWN_FIELDS = 10
@@ -19,7 +19,7 @@ _SHOWN_FIELDS = 10
 
 def read_jsonl(blob: Blob, limits: ParseLimits) -> Parsed:
     """Nested objects become dotted fields, lists of scalars stay lists; a list of anything else
-    is left out with a warning.
+    is left out with a warning. A row without "text" reads as its fields, like a row of CSV.
     """
     decoded = decode(blob.content, blob.source, most_characters=limits.characters, rows=True)
     rows = Rows(blob, limits, version=VERSION, media_type="application/jsonl")
@@ -41,9 +41,10 @@ def read_jsonl(blob: Blob, limits: ParseLimits) -> Parsed:
 
 
 def _add(rows: Rows, line: int, fields: dict[str, Any], left_out: Counter[str]) -> None:
-    text, id, title = fields.pop("text", None), fields.pop("id", None), fields.get("title")
+    id, title = fields.pop("id", None), fields.get("title")
+    text = fields.pop("text", None) or _spelled_out(fields)
     if text is None:
-        rows.fail(line, "missing_text", 'the key "text" is missing.')
+        rows.fail(line, "missing_text", 'the key "text" is missing, and no other holds words.')
     elif not isinstance(text, str):
         rows.fail(line, "malformed", f'"text" must be a string; it is {_kind(text)}.')
     elif not isinstance(id, str | int | None) or isinstance(id, bool):
@@ -53,6 +54,19 @@ def _add(rows: Rows, line: int, fields: dict[str, Any], left_out: Counter[str]) 
         name = "" if id is None else clean(str(id)).strip()
         shown = title if isinstance(title, str) else None
         rows.add(Row(line, clean(text), metadata, name or None, shown))
+
+
+def _spelled_out(fields: dict[str, Any]) -> str | None:
+    """The text of a row without one, as of a CSV row: its fields, if any of them holds words."""
+    if not any(isinstance(value, str) and value.strip() for value in fields.values()):
+        return None
+    flat = _flat(fields, Counter())
+    lines = [(name, value) for name, value in flat if value not in (None, "", [])]
+    return "\n".join(f"{name}: {_shown(value)}" for name, value in lines)
+
+
+def _shown(value: MetadataValue) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _kind(value: object) -> str:

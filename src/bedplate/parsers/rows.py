@@ -9,7 +9,7 @@ from bedplate.domain.documents import Blob, Block, Document, Failure, Metadata, 
 from bedplate.domain.ids import DocumentId
 from bedplate.errors import TooLarge
 from bedplate.parsers.decode import check_characters
-from bedplate.parsers.outline import clean_title, fingerprint, paragraphs, stem
+from bedplate.parsers.outline import clean_title, fingerprint, paragraphs
 from bedplate.parsers.protocol import ParseLimits
 
 _MOST_FAILURES = 1_000
@@ -35,7 +35,6 @@ class Rows:
         self._limits = limits
         self._version = version
         self._media_type = media_type
-        self._stem = stem(blob.source)
         self._characters = 0
         self._seen: set[str] = set()
         self._documents: list[Document] = []
@@ -70,7 +69,8 @@ class Rows:
         canonical = _ENCODER.encode([row.id, row.title, row.text, row.metadata])
         return Document(
             id=id,
-            title=clean_title(row.title) or f"{self._stem} {row.id or f'#{row.line}'}",
+            # No made-up title: titles are searched, and weigh more than text.
+            title=clean_title(row.title) or "",
             source=self._blob.source,
             media_type=self._media_type,
             blocks=tuple(Block(text.strip()) for text in paragraphs(row.text)),

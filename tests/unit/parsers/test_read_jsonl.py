@@ -34,11 +34,11 @@ def test_each_line_is_a_document_with_its_other_fields_as_metadata() -> None:
 def test_rows_without_an_id_are_named_by_their_line() -> None:
     parsed = read('{"text": "a"}', "", '{"text": "b", "id": 7}', '{"text": "c", "id": null}')
     assert [d.id for d in parsed.documents] == ["d/films.jsonl#1", "7", "d/films.jsonl#4"]
-    assert [d.title for d in parsed.documents] == ["films #1", "films 7", "films #4"]
+    assert [d.title for d in parsed.documents] == ["", "", ""]
 
 
 def test_a_bad_line_is_named_and_the_good_ones_survive() -> None:
-    parsed = read('{"text": "a"}', "{oops", "[1]", '{"txt": "b"}', '{"text": 5}', '{"text": " "}',
+    parsed = read('{"text": "a"}', "{oops", "[1]", '{"n": 3}', '{"text": 5}', '{"text": " "}',
                   '{"text": "z", "id": true}', '{"text": "c"}')  # fmt: skip
     assert [d.text for d in parsed.documents] == ["a", "c"]
     assert [(f.source, f.code) for f in parsed.failures] == [
@@ -51,7 +51,9 @@ def test_a_bad_line_is_named_and_the_good_ones_survive() -> None:
     ]
     assert parsed.failures[0].message.startswith("d/films.jsonl:2: this line is not valid JSON")
     assert parsed.failures[2] == Failure(
-        "d/films.jsonl:4", "missing_text", 'd/films.jsonl:4: the key "text" is missing.'
+        "d/films.jsonl:4",
+        "missing_text",
+        'd/films.jsonl:4: the key "text" is missing, and no other holds words.',
     )
 
 
@@ -95,3 +97,11 @@ def test_the_list_of_failures_is_bounded() -> None:
     parsed = read(*["{"] * 1_500)
     assert len(parsed.failures) == 1_000
     assert parsed.warnings == ("1,500 rows failed; the first 1,000 of them are listed.",)
+
+
+def test_a_row_without_text_reads_as_its_fields() -> None:
+    [row] = read(
+        '{"id": 1, "name": "Boot", "price": 5, "tags": ["a", "b"], "none": null}'
+    ).documents
+    assert row.text == "name: Boot\nprice: 5\ntags: a, b"
+    assert row.metadata == {"name": "Boot", "price": 5, "tags": ["a", "b"], "none": None}
