@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 import apsw
 
-from bedplate.errors import StorageError, Unavailable
+from bedplate.errors import InvalidInput, StorageError, Unavailable
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -32,6 +32,7 @@ class Database:
         self.path = path
         self._local = threading.local()
         self._opened: list[apsw.Connection] = []
+        self._identity: tuple[int, int] | None = None
         self._lock = threading.Lock()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
@@ -54,10 +55,12 @@ class Database:
 
     def _run(self, work: Callable[[apsw.Connection], T]) -> T:
         with _translated(self.path):
+            self._check_in_place()
             return work(self._connection())
 
     def _run_transaction(self, work: Callable[[apsw.Connection], T]) -> T:
         with _translated(self.path):
+            self._check_in_place()
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -82,7 +85,24 @@ class Database:
             self._local.connection = connection
             with self._lock:
                 self._opened.append(connection)
+                self._identity = self._identity or _identity(self.path)
         return connection
+
+    def _check_in_place(self) -> None:
+        """A file that was deleted can still be written, but what is written is lost with it."""
+        if self._identity is not None and _identity(self.path) != self._identity:
+            raise StorageError(
+                f"{self.path} was deleted or replaced while in use: stop every process that uses "
+                "it, put the right file in place, and start again."
+            )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def select(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[Row]:
@@ -110,6 +130,12 @@ def _translated(path: Path) -> Generator[None]:
         raise StorageError(f"{path} cannot be read or written: {error}.") from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StorageError(f"{path} is damaged or no database: {error}.") from error
+    except apsw.Error as error:
+        raise StorageError(f"{path} refused the request: {error}.") from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"{error.object[:80]!r} is not valid Unicode: it holds half of a surrogate pair."
+        ) from error
 
 
 @asynccontextmanager

@@ -89,6 +89,21 @@ async def test_pruning_one_folder_leaves_others_alone(desk: Desk) -> None:
     assert len(await desk.found("hat")) == 1
 
 
+async def test_pruning_the_working_folder_spares_uploads_and_files_elsewhere(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write("elsewhere.txt", "boots")
+    await desk.ingest()
+    await desk.app.ingest.run(desk.app.scope("c"), [Upload(Blob(b"hat", "hat.txt"))])
+    inside = desk.write("work/coat.txt", "coat")
+    monkeypatch.chdir(inside.parent)
+    await desk.ingest(Path())
+    inside.unlink()
+    report = await desk.ingest(Path(), prune=True)
+    assert counts(report) == (0, 0, 0, 1, 0)
+    assert len(await desk.found("boots hat coat")) == 2
+
+
 async def test_a_file_that_fails_keeps_its_former_version_even_when_pruning(desk: Desk) -> None:
     path = desk.write("a.txt", "boots")
     rows = desk.write("rows.jsonl", '{"id": "r1", "text": "coat"}\n')
@@ -254,7 +269,7 @@ def test_files_are_found_once_hidden_ones_and_the_data_folder_not(tmp_path: Path
         path.write_text("x")
     (tmp_path / "outside").symlink_to("/etc/hostname")
     patterns = [str(tmp_path), str(tmp_path / "*.txt"), str(tmp_path / ".env")]
-    files = find_files(patterns, max_files=10, exclude=tmp_path / "data")
+    files = find_files(patterns, max_files=10, exclude=[tmp_path / "data"])
     assert [file.path.name for file in files] == [".env", "a.txt", "b.txt"]
 
 

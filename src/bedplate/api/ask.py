@@ -30,7 +30,7 @@ async def ask(
 ) -> Answer | Response:
     """The answer with its citations and how well the passages carry it.
 
-    Streamed, the text comes as it is final; an error after the first event is an `error` event.
+    Streamed, the text comes as it is final; an error after the first event is an unnamed one with `{"error": …}`.
     """
     request = app.question(
         body.collection,

@@ -223,10 +223,11 @@ def _next_steps(out: Console, kept: Path | None) -> None:
         "print(reply.choices[0].message.content)",
         "",
         "# your own documents",
-        "bedplate ingest ./docs -c docs",
+        "cd /path/to/your/project",
+        "bedplate init                        # a commented bedplate.toml: another model is one line",
+        "bedplate ingest ./documents -c docs",
         'bedplate ask -c docs "your question"',
         'bedplate search -c docs "your words" --json',
-        "bedplate init                        # a commented bedplate.toml: another model is one line",
         "",
     ]
     _heading(out, "5", "What to try next")

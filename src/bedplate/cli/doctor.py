@@ -26,7 +26,8 @@ def register(app: typer.Typer) -> None:
     def doctor(invocation: Invocation) -> None:
         """Check the set-up, and say what to do.
 
-        The exit code is 2 if anything failed.         Configured model servers are asked for their list of models, nothing else is sent anywhere.
+        The exit code is 2 if anything failed. Configured model servers are asked for their list
+        of models; nothing else is sent anywhere.
         """
         run_async(_doctor(invocation))
 

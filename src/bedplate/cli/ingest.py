@@ -52,13 +52,16 @@ def register(app: typer.Typer) -> None:
 async def _ingest(
     invocation: Invocation, paths: Sequence[str], collection: str, *, prune: bool
 ) -> None:
-    config = invocation.load().config
+    loaded = invocation.load()
+    config = loaded.config
     check_paths(paths, prune=prune)
     from bedplate.app import open_app
     from bedplate.ingest.files import find_files
 
     # Before the app is opened: a wrong path should not leave an empty data folder behind.
-    sources = find_files(paths, max_files=config.ingest.max_files, exclude=Path(config.data.dir))
+    # The configuration may hold keys.
+    own = [path for path in (Path(config.data.dir), loaded.file) if path is not None]
+    sources = find_files(paths, max_files=config.ingest.max_files, exclude=own)
     if not sources and not prune:
         raise InvalidInput(f"There is no file to read in {', '.join(map(repr, paths))}.")
     async with open_app(config) as app:

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,19 +35,19 @@ class FileSource:
 
 
 def find_files(
-    patterns: Sequence[str], *, max_files: int, exclude: Path | None = None
+    patterns: Sequence[str], *, max_files: int, exclude: Sequence[Path] = ()
 ) -> list[FileSource]:
     """Every file below the folders, files and globs named, once, in order of name.
 
-    Hidden files and folders are left out unless they are named themselves, and so is everything
-    below `exclude`. Links are followed only to files inside the folder they stand in.
+    Hidden files and folders are left out unless they are named themselves, and so are the files
+    and folders of `exclude`. Links are followed only to files inside the folder they stand in.
 
     Raises:
         InvalidInput: a path that does not exist, or a glob without matches.
         TooLarge: more than `max_files`.
     """
     found: dict[str, FileSource] = {}
-    skipped = exclude.resolve() if exclude is not None else None
+    skipped = {path.resolve() for path in exclude}
     for pattern in patterns:
         for path in _roots(pattern):
             for file in _below(path, skipped):
@@ -81,7 +81,7 @@ def _roots(pattern: str) -> list[Path]:
     return matches
 
 
-def _below(path: Path, skipped: Path | None) -> Iterator[Path]:
+def _below(path: Path, skipped: Set[Path]) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
@@ -94,9 +94,10 @@ def _below(path: Path, skipped: Path | None) -> Iterator[Path]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and (Path(folder) / name).resolve() != skipped
+            if not name.startswith(".") and (Path(folder) / name).resolve() not in skipped
         )
         for name in sorted(names):
             file = Path(folder) / name
-            if not name.startswith(".") and file.resolve().is_relative_to(top):
+            target = file.resolve()
+            if not name.startswith(".") and target.is_relative_to(top) and target not in skipped:
                 yield file

@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Protocol
 
 from bedplate.chunkers.protocol import Chunker
@@ -34,8 +35,11 @@ FORMAT = 1
 TITLE_WEIGHT = 3
 WAITING_BATCHES = 2
 MAX_TITLE = 500
+"""Characters of a title, and of a path of headings: each chunk is indexed under both."""
+
 MAX_ID = 1024
 MAX_NAME = 200
+UPLOADED = "upload:"
 GOOD_ID = f"1 to {MAX_ID} printable characters"
 
 
@@ -209,12 +213,15 @@ class Ingest:
     ) -> AsyncIterator[Batch]:
         """Full batches as they fill up, and an empty one where a source left nothing to keep."""
         items: list[Prepared] = []
+        size = 0
         for number, source in enumerate(sources):
             async for prepared in self._prepare(scope, source, run):
                 items.append(prepared)
-                if sum(len(item.chunks) for item in items) >= self._batch_chunks:
+                # A document without chunks weighs something too.
+                size += max(1, len(prepared.chunks))
+                if size >= self._batch_chunks:
                     yield Batch(items, number)
-                    items = []
+                    items, size = [], 0
             if not items:
                 yield Batch([], number + 1)
         if items:
@@ -257,7 +264,9 @@ class Ingest:
 
     def _finish(self, document: Document, blob: Blob, source: Source) -> Document:
         """The document with what its sender said of it, and a fingerprint of all that shapes it."""
+        origin = blob.source
         if isinstance(source, Upload):
+            origin = f"{UPLOADED}{origin}"
             document = replace(
                 document,
                 id=source.id or document.id,
@@ -266,9 +275,7 @@ class Ingest:
         facts = (
             f"{self._recipe}|{document.sha256}|{document.title}|{sorted_items(document.metadata)}"
         )
-        return replace(
-            document, origin=blob.source, sha256=hashlib.sha256(facts.encode()).hexdigest()
-        )
+        return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
 
     async def _cut(self, document: Document, run: "_Run") -> Prepared:
         scrubbed = await asyncio.to_thread(self._scrub, document, run)
@@ -280,7 +287,7 @@ class Ingest:
 
     def _scrub(self, document: Document, run: "_Run") -> Document:
         if self._pii is None:
-            return document
+            return _bounded(document)
         guard = self._pii
 
         def clean(text: str) -> str:
@@ -288,6 +295,8 @@ class Ingest:
             run.report.redactions.update(finding.type for finding in scrubbed.findings)
             return scrubbed.text
 
+        # Bounded after the scrub, which must see what it looks for whole.
+        return _bounded(self._scrubbed(document, guard, clean))
         return replace(
             document,
             title=clean(document.title)[:MAX_TITLE],
@@ -357,7 +366,15 @@ def indexed_text(document: Document, chunk: Chunk) -> str:
 
 
 def is_below(origin: str, root: str) -> bool:
-    return origin == root or root == "." or origin.startswith(root.rstrip("/") + "/")
+    """Whether a document from `origin` came from the file `root`, or the folder.
+
+    "." is the working folder, whose files alone have relative names; an upload is below nothing.
+    """
+    if origin.startswith(UPLOADED):
+        return False
+    if root == ".":
+        return not PurePath(origin).is_absolute()
+    return origin == root or origin.startswith(root.rstrip("/") + "/")
 
 
 def is_good_id(document_id: DocumentId) -> bool:

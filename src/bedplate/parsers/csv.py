@@ -86,7 +86,7 @@ def _records(
             if count > limits.documents + 1:
                 raise TooLarge(
                     f"{source!r} holds more than {limits.documents:,} rows; split it, "
-                    "or raise the limit on documents."
+                    "or ingest it in parts."
                 )
             yield _Record(line, cells)
 

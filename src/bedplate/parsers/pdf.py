@@ -83,7 +83,7 @@ def read_pdf(blob: Blob, limits: ParseLimits) -> Parsed:
     if len(bare) == count:
         raise Unreadable(
             f"{blob.source!r} holds no text on its {count} page(s): it is a scan or a drawing, "
-            "and reading text from pictures (OCR) is not configured.",
+            "and text in pictures is not read yet.",
             reason="no_text",
         )
     outline = Outline(blob, limits.characters)

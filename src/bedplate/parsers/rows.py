@@ -58,7 +58,7 @@ class Rows:
         if len(self._documents) >= self._limits.documents:
             raise TooLarge(
                 f"{self._blob.source!r} holds more than {self._limits.documents:,} rows; "
-                "split it, or raise the limit on documents."
+                "split it into several files."
             )
         self._characters += len(row.text)
         check_characters(self._characters, self._blob.source, self._limits.characters)

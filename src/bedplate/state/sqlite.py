@@ -204,8 +204,9 @@ def _collection(db: apsw.Connection, scope: Scope) -> Collection:
 def _to_collection(db: apsw.Connection, row: Row) -> Collection:
     tenant, name, embedder, dimensions, created_at, documents, chunks, rowid = row
     fields: dict[str, frozenset[FieldKind]] = {}
-    for field, kind in db.execute(
-        "SELECT DISTINCT name, kind FROM field WHERE collection_id = ? ORDER BY name, kind",
+    for field, kind in select(
+        db,
+        "SELECT name, kind FROM field_kind WHERE collection_id = ? ORDER BY name, kind",
         (rowid,),
     ):
         fields[field] = fields.get(field, frozenset()) | {kind}

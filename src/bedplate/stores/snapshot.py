@@ -22,42 +22,44 @@ logger = logging.getLogger(__name__)
 
 
 class Snapshots:
-    """One folder a collection; in it one folder a generation, which appears whole or not at all."""
+    """One folder a collection, in it one a snapshot. The catalog names the one that counts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, collection: int, view: View) -> None:
-        """Keep a view that `View.rebuilt` made, in place of older ones."""
-        home = self._folder / str(collection)
-        partial = home / f"partial-{new_id()}"
+    def save(self, collection: int, view: View) -> str:
+        """Write a view that `View.rebuilt` made; the new snapshot's name."""
+        name = new_id()
+        home = self._folder / str(collection) / name
         try:
-            partial.mkdir(parents=True)
-            view.vectors.save(partial / GRAPH)
-            _save_rows(partial / ROWS, view)
-            target = home / f"{view.generation:012d}"
-            if not target.exists():
-                partial.rename(target)
-            for other in home.iterdir():
-                if other != target:
-                    shutil.rmtree(other, ignore_errors=True)
+            home.mkdir(parents=True)
+            view.vectors.save(home / GRAPH)
+            _save_rows(home / ROWS, view)
         except (OSError, RuntimeError) as error:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(home, ignore_errors=True)
             raise StorageError(
                 f"The index could not be saved in {home}: {error}. Searches go on without it."
             ) from error
+        return name
 
-    def load(self, collection: int) -> View | None:
-        """The newest that can be read."""
+    def load(self, collection: int, name: str | None) -> View | None:
+        """The snapshot of that name, or None where it cannot be read."""
+        if name is None:
+            return None
+        home = self._folder / str(collection) / name
+        try:
+            return _load(home)
+        except (OSError, RuntimeError, ValueError, KeyError, BadZipFile) as error:
+            # A derived file: the catalog has all that is in it.
+            logger.warning("index snapshot unreadable", extra={"path": home, "error": error})
+            return None
+
+    def delete(self, collection: int, name: str) -> None:
+        """Delete that snapshot, and older ones that were never adopted."""
         home = self._folder / str(collection)
-        names = sorted(path for path in home.glob("[0-9]*")) if home.is_dir() else []
-        for path in reversed(names):
-            try:
-                return _load(path)
-            except (OSError, RuntimeError, ValueError, KeyError, BadZipFile) as error:
-                # A derived file: the catalog has all that is in it.
-                logger.warning("index snapshot unreadable", extra={"path": path, "error": error})
-        return None
+        for found in home.iterdir() if home.is_dir() else ():
+            if found.name <= name:
+                shutil.rmtree(found, ignore_errors=True)
 
     def keep_only(self, collections: Collection[int]) -> None:
         """Delete the snapshots of every other collection."""

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import apsw
 import numpy as np
@@ -55,6 +55,8 @@ class SqliteStore:
         self._options = options
         self._views: OrderedDict[int, View] = OrderedDict()
         self._locks: dict[int, asyncio.Lock] = {}
+        # A rebuild takes the memory of the index once more: one at a time.
+        self._rebuilding = asyncio.Lock()
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """Nothing to write: the next search reads what the catalog committed."""
@@ -81,7 +83,7 @@ class SqliteStore:
             state = _state(db, scope)
             if state is None:
                 return ()
-            collection = int(state[0])
+            collection = state.collection
             order, order_values = _order(sort, collection)
             where, where_values = compile_filter(filter, collection) if filter else ("1", [])
             rows = select(
@@ -95,24 +97,19 @@ class SqliteStore:
         return await self._database.read(work)
 
     async def settle(self, scope: Scope) -> None:
-        collection, view = await self._view(scope)
-        if view is None or not view.wants_rebuild(self._options.exact_rows):
-            return
-        rebuilt = await asyncio.to_thread(view.rebuilt)
-        await asyncio.to_thread(self._snapshots.save, collection, rebuilt)
-        self._keep(collection, rebuilt)
-
-        def prune(db: apsw.Connection) -> None:
-            db.execute(
-                "DELETE FROM removed WHERE collection_id = ? AND seq <= ?",
-                (collection, rebuilt.removed),
+        async with self._rebuilding:
+            collection, view = await self._view(scope)
+            if view is None or not view.wants_rebuild(self._options.exact_rows):
+                return
+            rebuilt = await asyncio.to_thread(view.rebuilt)
+            async with self._lock(collection):
+                self._keep(collection, rebuilt)
+            saved = await asyncio.to_thread(self._snapshots.save, collection, rebuilt)
+            former = await self._database.write(
+                lambda db: _adopt(db, collection, saved, rebuilt.removed)
             )
-            db.execute(
-                "UPDATE collection SET removed_floor = ? WHERE id = ?",
-                (rebuilt.removed, collection),
-            )
-
-        await self._database.write(prune)
+            if former is not None:
+                await asyncio.to_thread(self._snapshots.delete, collection, former)
 
     async def drop(self, scope: Scope) -> None:
         """Forget indexes whose collection the catalog no longer has."""
@@ -121,6 +118,7 @@ class SqliteStore:
         )
         for collection in [known for known in self._views if known not in alive]:
             del self._views[collection]
+            self._locks.pop(collection, None)
         await asyncio.to_thread(self._snapshots.keep_only, alive)
 
     async def _view(self, scope: Scope) -> tuple[int, View | None]:
@@ -128,17 +126,20 @@ class SqliteStore:
         state = await self._database.read(lambda db: _state(db, scope))
         if state is None:
             return 0, None
-        collection, generation, *_ = state
+        collection, generation = state.collection, state.generation
         view = self._views.get(collection)
         if view is not None and view.generation == generation:
             self._views.move_to_end(collection)
             return collection, view
-        async with self._locks.setdefault(collection, asyncio.Lock()):
+        async with self._lock(collection):
             current = self._views.get(collection)
             view = await self._database.read(lambda db: self._catch_up(db, scope, current))
             if view is not None:
                 self._keep(collection, view)
             return collection, view
+
+    def _lock(self, collection: int) -> asyncio.Lock:
+        return self._locks.setdefault(collection, asyncio.Lock())
 
     def _keep(self, collection: int, view: View) -> None:
         self._views[collection] = view
@@ -154,15 +155,15 @@ class SqliteStore:
             state = _state(db, scope)
             if state is None:
                 return None
-            collection, generation, dimensions, floor = state
-            if view is not None and view.generation == generation:
+            collection, floor = state.collection, state.removed_floor
+            if view is not None and view.generation == state.generation:
                 return view
             if (
                 view is None
                 or view.removed < floor
                 or (_behind(db, collection, view) > self._options.exact_rows)
             ):
-                stored = self._snapshots.load(collection)
+                stored = self._snapshots.load(collection, state.snapshot)
                 if (
                     stored is not None
                     and stored.removed >= floor
@@ -170,18 +171,46 @@ class SqliteStore:
                 ):
                     view = stored
                 elif view is None or view.removed < floor:
-                    view = View.empty(dimensions)
-            return _follow(db, collection, generation, view)
+                    view = View.empty(state.dimensions, removed=floor)
+            return _follow(db, collection, state.generation, view)
 
 
-def _state(db: apsw.Connection, scope: Scope) -> tuple[int, int, int, int] | None:
+class _State(NamedTuple):
+    """A collection's row, as far as an index follows it."""
+
+    collection: int
+    generation: int
+    dimensions: int
+    removed_floor: int
+    snapshot: str | None
+
+
+def _state(db: apsw.Connection, scope: Scope) -> _State | None:
     row = select_one(
         db,
-        "SELECT id, generation, dimensions, removed_floor FROM collection"
+        "SELECT id, generation, dimensions, removed_floor, snapshot FROM collection"
         " WHERE tenant_id = ? AND name = ?",
         (scope.tenant, scope.collection),
     )
-    return None if row is None else (int(row[0]), int(row[1]), int(row[2]), int(row[3]))
+    return None if row is None else _State(*row)
+
+
+def _adopt(db: apsw.Connection, collection: int, snapshot: str, removed: int) -> str | None:
+    """Name the snapshot in the catalog and prune what it has seen; the one it replaces, if any."""
+    former = select_one(
+        db,
+        "SELECT snapshot FROM collection WHERE id = ? AND removed_floor <= ?",
+        (collection, removed),
+    )
+    if former is None:
+        # The collection went, or another process has pruned further: it knows better.
+        return None
+    db.execute("DELETE FROM removed WHERE collection_id = ? AND seq <= ?", (collection, removed))
+    db.execute(
+        "UPDATE collection SET removed_floor = ?, snapshot = ? WHERE id = ?",
+        (removed, snapshot, collection),
+    )
+    return None if former[0] is None else str(former[0])
 
 
 def _behind(db: apsw.Connection, collection: int, view: View) -> int:

@@ -55,11 +55,10 @@ class View:
     postings: Postings
 
     @staticmethod
-    def empty(dimensions: int) -> "View":
+    def empty(dimensions: int, removed: int = 0) -> "View":
         none = np.zeros(0, dtype=np.int64)
-        return View(
-            0, 0, none, none, [], none.astype(bool), Vectors.empty(dimensions), Postings.empty()
-        )
+        vectors, postings = Vectors.empty(dimensions), Postings.empty()
+        return View(0, removed, none, none, [], none.astype(bool), vectors, postings)
 
     @property
     def footprint(self) -> int:
@@ -136,7 +135,12 @@ class View:
             live = int(np.count_nonzero(passes))
             if documents is None and self.vectors.indexed and live > exact_rows:
                 recall = "ann"
-            legs.append(self._near(query.vector, query.limit, passes, recall))
+            near = self._near(query.vector, query.limit, passes, recall)
+            if recall == "ann" and len(near) < min(query.limit, live):
+                # Most of what the graph holds near the query is dead.
+                recall = "exact"
+                near = self._near(query.vector, query.limit, passes, recall)
+            legs.append(near)
         rows = np.unique(np.concatenate(legs)) if legs else np.zeros(0, dtype=np.int64)
         cosine = None if query.vector is None else self.vectors.cosines(query.vector, rows)
         return Found(rows, cosine, bm25[rows], recall)

@@ -90,7 +90,7 @@ def test_pages_without_text_are_named_and_a_pdf_without_any_is_a_scan() -> None:
     canvas.rect(10, 10, 50, 50)
     canvas.showPage()
     canvas.save()
-    with pytest.raises(Unreadable, match=r"scan.*OCR\) is not configured") as caught:
+    with pytest.raises(Unreadable, match=r"scan.*text in pictures is not read yet") as caught:
         read(file.getvalue())
     assert caught.value.reason == "no_text"
 
