@@ -8,7 +8,7 @@ secret and is read when the configuration is.
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -155,11 +155,12 @@ def load_config(
     _merge(tree, BUILT_IN, "default", origins)
     if chosen is not None:
         _merge(tree, _read_toml(chosen), str(chosen), origins)
-    for name, key, value in _from_environment(env):
+    for name, key, value in _choices_first(_from_environment(env)):
         _merge(tree, _nest(key, value), f"${name}", origins)
-    for key, value in (arguments or {}).items():
-        if value is not None:
-            _merge(tree, _nest(key, value), "argument", origins)
+    for source, key, value in _choices_first(
+        ("argument", key, value) for key, value in (arguments or {}).items() if value is not None
+    ):
+        _merge(tree, _nest(key, value), source, origins)
     tree = cast(Tree, _resolve_secrets(tree, "", env, chosen.parent if chosen else Path()))
     try:
         config = Config.model_validate(tree)
@@ -180,7 +181,7 @@ def _choose_file(file: Path | None, env: Mapping[str, str]) -> Path | None:
 def _read_toml(path: Path) -> Tree:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
@@ -192,11 +193,16 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
             yield name, name.removeprefix(PREFIX).lower().replace("__", "."), _literal(env[name])
 
 
+def _choices_first(given: Iterable[tuple[str, str, Any]]) -> list[tuple[str, str, Any]]:
+    """The `use` of every slot before the slot's options, which a later one would sweep away."""
+    return sorted(given, key=lambda each: not each[1].endswith(".use"))
+
+
 def _literal(text: str) -> Any:
     """A value as TOML would read it, so numbers, booleans, lists and tables work; else text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 
@@ -218,12 +224,16 @@ def _merge(
         if isinstance(value, Mapping):
             inner = cast(Mapping[str, Any], value)
             kept = cast(Tree, present) if isinstance(present, dict) else {}
-            if kept.get("use") != inner.get("use", kept.get("use")):
+            use = inner.get("use")
+            # A table called "use" is no choice: a model may have that name.
+            if isinstance(use, str) and kept.get("use") != use:
                 kept = {}
             tree[key] = kept
             _merge(kept, inner, source, origins, f"{path}.")
         else:
             tree[key] = value
+            for below in [known for known in origins if known.startswith(f"{path}.")]:
+                del origins[below]
             origins[path] = source
 
 
@@ -243,6 +253,8 @@ def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path)
                 raise ConfigError(
                     f"{key} wants the file {name!r}, which cannot be read: {error.strerror}."
                 ) from error
+            except UnicodeDecodeError as error:
+                raise ConfigError(f"{key} wants the file {name!r}, which is not UTF-8.") from error
         case _:
             return {
                 name: _resolve_secrets(inner, f"{key}.{name}".lstrip("."), env, folder)
@@ -254,17 +266,36 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     lines: list[str] = []
     for problem in error.errors():
         path = tuple(str(part) for part in problem["loc"])
+        if path[:2] == ("guards", "pii"):
+            # Pydantic goes on with the names of the two forms it may have.
+            path = path[:2]
         key = ".".join(path)
-        source = origins.get(key) or next(
-            (origins[k] for k in origins if k.startswith(f"{key}.")), "default"
-        )
+        source = _source(path, origins)
         if problem["type"] == "extra_forbidden":
             near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
             hint = f" Did you mean {'.'.join((*path[:-1], near[0]))!r}?" if near else ""
             lines.append(f"Unknown setting {key!r} (from {source}).{hint}")
+        elif problem["type"] == "missing":
+            # The input is the table around it, which may hold secrets.
+            lines.append(f"{key} (from {source}) is missing.")
+        elif problem["type"] == "model_type":
+            lines.append(
+                f"{key} (from {source}) is {problem['input']!r}; give a table, such as "
+                '{ use = "NAME" } where an adapter is chosen.'
+            )
         else:
             lines.append(f"{key} (from {source}): {problem['msg']}; it is {problem['input']!r}.")
     return "\n".join(lines)
+
+
+def _source(path: tuple[str, ...], origins: Mapping[str, str]) -> str:
+    """Who set the value at `path`, something in it, or something beside it."""
+    for length in range(len(path), 0, -1):
+        key = ".".join(path[:length])
+        for known, source in origins.items():
+            if known == key or known.startswith(f"{key}."):
+                return source
+    return "default"
 
 
 def _known_keys(path: tuple[str, ...]) -> list[str]:

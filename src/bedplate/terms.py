@@ -35,6 +35,8 @@ STOP_WORDS = frozenset(
 _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 _CACHED_WORDS = 65_536
+LONGEST_WORD = 64
+"""Longer ones are no words but data, kept as they are: they would fill the stemmer's cache."""
 
 _stemmers: Any = Stemmer
 _local = threading.local()
@@ -45,7 +47,9 @@ def analyse(text: str) -> list[str]:
     terms: list[str] = []
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
         if word.isascii():
-            if word not in STOP_WORDS:
+            if len(word) > LONGEST_WORD:
+                terms.append(word)
+            elif word not in STOP_WORDS:
                 terms.append(_stem(word))
         elif _CJK.search(word):
             terms.extend(_split_cjk(word))

@@ -96,7 +96,7 @@ class OnnxEmbedder:
 
     def _embed(self, texts: Sequence[str]) -> Matrix:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        encodings = self._tokenizer.encode_batch_fast(_encodable(texts))
         for batch in _by_length(encodings):
             hidden, mask = self._run([encodings[i] for i in batch])
             pooled = np.einsum("btd,bt->bd", hidden, mask.astype(np.float32))
@@ -104,7 +104,7 @@ class OnnxEmbedder:
         return vectors
 
     def _embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self._tokenizer.encode_batch(_encodable(texts))
         found: dict[int, TokenVectors] = {}
         for batch in _by_length(encodings):
             hidden, _ = self._run([encodings[i] for i in batch])
@@ -129,6 +129,11 @@ class OnnxEmbedder:
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         outputs: Any = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})
         return cast(Matrix, outputs[0]), mask
+
+
+def _encodable(texts: Sequence[str]) -> list[str]:
+    """The texts with "?" for half surrogate pairs, which the tokenizer refuses."""
+    return [text.encode("utf-8", "replace").decode() for text in texts]
 
 
 def _by_length(encodings: Sequence[Encoding]) -> list[list[int]]:

@@ -73,8 +73,13 @@ def source_name(path: Path) -> str:
 
 def _roots(pattern: str) -> list[Path]:
     path = Path(pattern)
-    if path.exists():
-        return [path]
+    try:
+        if path.exists():
+            return [path]
+    except OSError as error:
+        raise InvalidInput(
+            f"{pattern[:200]!r} cannot be read: {error.strerror}.", param="path"
+        ) from error
     matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
     if not matches:
         raise InvalidInput(f"There is no file, folder or match for {pattern!r}.", param="path")
@@ -98,6 +103,7 @@ def _below(path: Path, skipped: Set[Path]) -> Iterator[Path]:
         )
         for name in sorted(names):
             file = Path(folder) / name
-            target = file.resolve()
+            # Not Path.resolve(), which fails where links go in a circle.
+            target = Path(os.path.realpath(file))
             if not name.startswith(".") and target.is_relative_to(top) and target not in skipped:
                 yield file

@@ -5,8 +5,11 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import PurePath
 from typing import Protocol
+
+import numpy as np
 
 from bedplate.chunkers.protocol import Chunker
 from bedplate.domain.documents import (
@@ -286,17 +289,20 @@ class Ingest:
         return Prepared(scrubbed, chunks, terms)
 
     def _scrub(self, document: Document, run: "_Run") -> Document:
-        if self._pii is None:
-            return _bounded(document)
         guard = self._pii
 
         def clean(text: str) -> str:
+            if guard is None:
+                return text
             scrubbed: Scrubbed = guard.scrub(text)
             run.report.redactions.update(finding.type for finding in scrubbed.findings)
             return scrubbed.text
 
-        # Bounded after the scrub, which must see what it looks for whole.
-        return _bounded(self._scrubbed(document, guard, clean))
+        @cache
+        def path(heading: str) -> str:
+            # Not counted: the heading block holds the same words.
+            return (guard.scrub(heading).text if guard else heading)[:MAX_TITLE]
+
         return replace(
             document,
             title=clean(document.title)[:MAX_TITLE],
@@ -304,7 +310,7 @@ class Ingest:
                 replace(
                     block,
                     text=clean(block.text),
-                    heading=guard.scrub(block.heading).text if block.heading else block.heading,
+                    heading=path(block.heading) if block.heading else block.heading,
                 )
                 for block in document.blocks
             ),
@@ -315,7 +321,12 @@ class Ingest:
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
         texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
-        vectors = await self._embedder.embed(texts)
+        # In parts: a document of any length can be interrupted, and takes little memory at once.
+        parts = [
+            await self._embedder.embed(texts[start : start + self._batch_chunks])
+            for start in range(0, len(texts), self._batch_chunks)
+        ]
+        vectors = np.concatenate(parts or [await self._embedder.embed([])])
         entries: list[Entry] = []
         start = 0
         for item in batch:

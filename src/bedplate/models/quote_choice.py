@@ -24,6 +24,7 @@ ABOUT_AS_NEAR = 0.75
 BROWSING_EASE = 1.6
 """Things to choose from need not answer anything: their chance counts for so much more."""
 TYPE_WORTH = 0.25
+ECHO_WORDS = 3
 REPEATED = 0.6
 
 
@@ -65,7 +66,8 @@ def choose(material: Material, odds: AnswerOdds, limit: int) -> Choice:
     question = material.asked.question
     scored = score_sentences(material.asked, material.encoded)
     gone = superseded(material.passages, [e.text for e in material.encoded], scored, question.years)
-    score: Column = np.where(gone & ~gone.all(), -np.inf, scored.score)
+    barred = gone | np.array([_echoes(material.asked, words) for words in scored.words])
+    score: Column = np.where(barred & ~barred.all(), -np.inf, scored.score)
     top = int(np.argmax(score))
     chance = odds.probability(describe(material.asked, material.encoded, scored, top))
     rows = _rows(material, scored, score, top)
@@ -73,6 +75,11 @@ def choose(material: Material, odds: AnswerOdds, limit: int) -> Choice:
         pieces=tuple(_pieces(material, scored, rows, limit)),
         probability=min(1.0, chance * BROWSING_EASE) if question.browsing else chance,
     )
+
+
+def _echoes(asked: Asked, words: str) -> bool:
+    """Whether a few words only repeat some of the question's, and so answer nothing."""
+    return len(words.split()) <= ECHO_WORDS and set(analyse(words)) <= set(asked.terms)
 
 
 def _rows(material: Material, scored: Scored, score: Column, top: int) -> list[int]:

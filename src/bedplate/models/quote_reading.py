@@ -55,9 +55,11 @@ class Reader:
     ) -> Material:
         texts = [head_of(p) + p.hit.text for p in passages]
         missing = [t for t in dict.fromkeys(texts) if t not in self._remembered]
-        asked, *found = await embedder.embed_tokens([question.text, *missing])
+        (asked,) = await embedder.embed_tokens([question.text])
         tokens = {t: self._remembered[t] for t in texts if t in self._remembered}
-        for text, vectors in zip(missing, found, strict=True):
+        # One at a time: a batch is padded to its longest text, which would double the work.
+        for text in missing:
+            (vectors,) = await embedder.embed_tokens([text])
             tokens[text] = await _rest(embedder, text, vectors)
         self._remember(tokens)
         query = ask(question, asked)

@@ -75,8 +75,9 @@ _EMAIL_HEADER = re.compile(
 )
 _QUESTION_MARK = re.compile(r"\s*(?:\*\*)?(?:Q(?:uestion)?\s*\d*)\s*[:.]\s*(?=\S)")
 _ANSWER_MARK = re.compile(r"\s*(?:\*\*)?(?:A(?:nswer)?\s*\d*)\s*[:.]\s*(?=\S)")
+# A table's row as the parsers write it, "name: value; name: value", is one whatever its case.
 _ROW = re.compile(
-    r"\s*(?:\|.*\||[A-Z][^.!?:(\n]{0,40}:\s+\S(?:(?![.!?]\s).){0,160}|[^|]+(?:\|[^|]+)+)\s*"
+    r"\s*(?:[^.!?:;(\n]{1,40}: [^;\n]*; [^:;\n]{1,40}: .*|\|.*\||[A-Z][^.!?:(\n]{0,40}:\s+\S(?:(?![.!?]\s).){0,160}|[^|]+(?:\|[^|]+)+)\s*"
 )
 _MARK_ONLY = re.compile(r"\s*(?:#{1,6}|(?:\*\*)?Q(?:uestion)?\s*\d*\s*[:.])?\s*")
 _HEADING_WORDS = 12
@@ -221,9 +222,16 @@ def _prose(text: str, start: int, end: int, form: Form) -> Iterator[Sentence]:
     for match in _END.finditer(text, start, end):
         if match.end() < end and not _is_boundary(text, match, begin, end):
             continue
+        if begin == start and match.end() < end and _is_label(text[begin : match.end()]):
+            continue
         yield from _stripped(text, begin, match.end(), form)
         begin = match.end()
     yield from _stripped(text, begin, end, form)
+
+
+def _is_label(words: str) -> bool:
+    """A single word before a sentence, such as "RRF." or "Yes.", says nothing without it."""
+    return len(words.split()) == 1 and words.rstrip().endswith(".")
 
 
 def _stripped(text: str, start: int, end: int, form: Form) -> Iterator[Sentence]:

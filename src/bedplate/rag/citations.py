@@ -23,8 +23,11 @@ def resolve(answer: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
     found: dict[tuple[int, int, int], Citation] = {}
     last = 0
     for number, start, end in cited(answer):
-        passage = by_number[number]
-        statement = _last_sentence(without_markers(answer[last:start]).strip())
+        passage = by_number.get(number)
+        if passage is None:
+            # What is left of "[1[9]2]" without its unknown inner marker.
+            continue
+        statement = without_markers(answer[last:start]).strip()
         quote_start, quote_end = _locate(statement, passage.hit.text)
         key = (number, quote_start, quote_end)
         if key not in found:
@@ -56,9 +59,11 @@ def _last_sentence(text: str) -> str:
 
 
 def _locate(statement: str, text: str) -> tuple[int, int]:
-    if statement and (at := text.find(statement)) >= 0:
-        return at, at + len(statement)
-    terms = set(analyse(statement))
+    last = _last_sentence(statement)
+    for words in (statement, last):
+        if words and (at := text.find(words)) >= 0:
+            return at, at + len(words)
+    terms = set(analyse(last))
     best, score = (0, 0), -1.0
     for start, end in spans(text):
         words = analyse(text[start:end])

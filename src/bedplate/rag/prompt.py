@@ -3,13 +3,19 @@
 The order lets an inference server keep its work on the fixed part between questions.
 """
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 
 from bedplate.domain.answers import REFUSAL
 from bedplate.domain.chat import Message, Passage
+from bedplate.domain.documents import Metadata
 
-DATE_FIELDS = ("date", "effective", "updated", "year")
+MOST_FIELDS = 20
+LONGEST_VALUE = 200
+
+_FRAME = re.compile(r"<(?=\s*/?\s*source\b)", re.IGNORECASE)
+_NOT_IN_NAME = re.compile(r"[^\w.-]")
 
 
 class Prompts:
@@ -38,20 +44,27 @@ class Prompts:
 
 
 def show(passage: Passage) -> str:
-    """A source as the model sees it. It cannot end its own frame: "</source" is defused."""
+    """A source as the model sees it. It can neither end its own frame nor open another one."""
     hit = passage.hit
     facts = [f'title="{_attribute(hit.title)}"']
     if hit.page is not None:
         facts.append(f'page="{hit.page}"')
     if hit.heading:
         facts.append(f'heading="{_attribute(hit.heading)}"')
-    facts.extend(
-        f'{name}="{_attribute(str(hit.metadata[name]))}"'
-        for name in DATE_FIELDS
-        if hit.metadata.get(name) is not None
-    )
-    text = hit.text.replace("</source", "<\\/source")
+    facts.extend(_metadata(hit.metadata))
+    text = _FRAME.sub("(", hit.text)
     return f'<source number="{passage.number}" {" ".join(facts)}>\n{text}\n</source>'
+
+
+def _metadata(metadata: Metadata) -> list[str]:
+    """The first fields with short values: what a price or a date question is answered from."""
+    facts: list[str] = []
+    for name, value in metadata.items():
+        members = value if isinstance(value, list | tuple) else [value]
+        shown = ", ".join(str(member) for member in members if member is not None)
+        if shown and len(shown) <= LONGEST_VALUE and name != "title":
+            facts.append(f'{_NOT_IN_NAME.sub("_", name)}="{_attribute(shown)}"')
+    return facts[:MOST_FIELDS]
 
 
 def _attribute(text: str) -> str:

@@ -21,8 +21,10 @@ def trace(traceparent: str | None = None) -> Generator[str]:
     match = _TRACEPARENT.fullmatch(traceparent or "")
     sent = match.group(1) if match and match.group(1) != "0" * 32 else ""
     identifier = sent or trace_id() or secrets.token_hex(16)
-    token = _current.set(identifier)
+    outer = trace_id()
+    _current.set(identifier)
     try:
         yield identifier
     finally:
-        _current.reset(token)
+        # Not reset(): a stream may be closed by another task than the one that began it.
+        _current.set(outer)

@@ -131,3 +131,15 @@ def test_no_letter_outside_list_marks_is_lost_from_plain_prose(text: str):
     prose = "Start " + " ".join(c for c in text if c.isalpha())
 
     assert "".join(parts(prose)).replace(" ", "") == prose.replace(" ", "")
+
+
+def test_rows_of_a_table_stand_alone_whatever_their_case():
+    text = "code: 5; meaning: a server failed\ncode: 130; meaning: interrupted (0); or closed"
+
+    assert forms(text) == [("row", row) for row in text.split("\n")]
+
+
+def test_a_single_word_belongs_to_the_sentence_it_names():
+    assert parts("RRF. Reciprocal rank fusion: a sum over ranks.") == [
+        "RRF. Reciprocal rank fusion: a sum over ranks."
+    ]
