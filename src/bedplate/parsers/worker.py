@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import msgspec
+import psutil
 
 from bedplate.domain.documents import Blob, Document, Parsed
 from bedplate.errors import TooLarge, Unreadable
@@ -120,11 +121,8 @@ def _batches(parsed: Parsed) -> Iterator[Batch]:
 
 
 def _has_grown(limits: ParseLimits) -> bool:
-    if sys.platform == "win32":
-        return False
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024
-    return peak * unit > limits.memory // 4
+    # Not getrusage's peak: Linux hands that on from the server, whose size is not this process's.
+    return psutil.Process().memory_info().rss > limits.memory // 4
 
 
 if __name__ == "__main__":

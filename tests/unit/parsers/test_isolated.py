@@ -17,20 +17,8 @@ SLOW = Blob(b"<html>" + b"<div>" * 400_000, "slow.html")
 GOOD = Blob(b"fine words", "good.txt")
 
 
-OTHERS: set[int] = set()
-
-
 def workers() -> list[psutil.Process]:
-    """This test's parser processes: a server that other tests share may have its own."""
-    running = psutil.Process().children()
-    own = [process for process in running if process.pid not in OTHERS]
-    return [process for process in own if "bedplate.parsers.worker" in process.cmdline()]
-
-
-@pytest.fixture(autouse=True)
-def _leave_others_aside() -> None:
-    OTHERS.clear()
-    OTHERS.update(process.pid for process in psutil.Process().children())
+    return [p for p in psutil.Process().children() if "bedplate.parsers.worker" in p.cmdline()]
 
 
 async def test_a_process_is_started_when_needed_and_kept() -> None:
@@ -140,3 +128,15 @@ async def test_the_environment_is_not_handed_on() -> None:
         (process,) = workers()
         allowed = {"PYTHONPATH", "PYTHONUTF8", "LC_CTYPE", "ORT_DISABLE_TELEMETRY"}
         assert process.environ().keys() <= allowed
+
+
+async def test_a_process_is_kept_however_large_the_server_is() -> None:
+    """Linux counts the peak of the process that forked among a new process's own."""
+    limits = ParseLimits(memory=1 << 30)
+    large = bytearray(b"x" * (limits.memory // 2))
+    async with open_parser(limits) as parser:
+        await parser.parse(GOOD)
+        (process,) = workers()
+        await parser.parse(GOOD)
+        assert workers() == [process]
+    assert len(large) == limits.memory // 2
