@@ -149,6 +149,8 @@ async def open_database(path: Path) -> AsyncGenerator[Database]:
         ) from error
     database = Database(path)
     try:
+        # Opened now: from here on a file in its place is another one.
+        await database.read(lambda _: None)
         yield database
     finally:
         await asyncio.to_thread(database.close)

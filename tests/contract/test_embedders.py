@@ -82,3 +82,8 @@ async def test_onnx_names_a_file_it_cannot_read() -> None:
     with pytest.raises(ConfigError, match=r"missing\.onnx"):
         async with EMBEDDERS.load("onnx")({"model": "missing.onnx", "tokenizer": "t.json"}):
             pass
+
+
+async def test_half_a_surrogate_pair_is_read_as_any_odd_character(embedder: Embedder) -> None:
+    vectors = await embedder.embed(["rain \ud800 coat"])
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1.0], abs=1e-4)

@@ -287,3 +287,10 @@ async def test_vectors_are_compared_as_they_were_given(shelf: Shelf) -> None:
     scores = np.stack(vectors) @ unit(500)
     best = {f"d{n}#0" for n in np.argsort(-scores)[:10]}
     assert ids(await shelf.find(mode="vector", seed=500, limit=10)) == best
+
+
+async def test_a_filter_may_name_more_values_than_sql_binds(shelf: Shelf) -> None:
+    await shelf.put(entry("a", "x", metadata={"k": "v7"}), entry("b", "x", metadata={"k": "no"}))
+    members = [f"v{n}" for n in range(1000)]
+    filter = {"$or": [{"k": {"$in": members}} for _ in range(40)]}
+    assert ids(await shelf.find("x", filter=filter)) == {"a#0"}

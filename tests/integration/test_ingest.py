@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from bedplate.app import App, open_app
+from bedplate.chunkers import CHUNKERS
 from bedplate.config import load_config
 from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DocumentId
+from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import Conflict, InvalidInput, NotFound
 from bedplate.ingest.files import find_files, source_name
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.pipeline import Ingest, Parts, Upload
 from bedplate.ingest.report import Progress, Report
+from bedplate.ingest.scrub import MAX_TITLE
 from bedplate.rag.retrieve import SearchRequest
 
 
@@ -280,3 +283,51 @@ def test_too_many_files_or_none_are_refused(tmp_path: Path) -> None:
         find_files([str(tmp_path)], max_files=1)
     with pytest.raises(InvalidInput, match="no file, folder or match for 'nothing/"):
         find_files(["nothing/*.md"], max_files=1)
+
+
+def test_links_in_a_circle_and_names_too_long_are_no_surprise(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "loop").symlink_to("loop")
+    names = [file.path.name for file in find_files([str(tmp_path)], max_files=10)]
+    assert "a.txt" in names
+    with pytest.raises(InvalidInput, match="cannot be read: File name too long"):
+        find_files(["a" * 5000], max_files=1)
+
+
+@pytest.mark.parametrize("pii", [False, {"use": "patterns"}])
+async def test_a_huge_title_or_heading_is_cut(tmp_path: Path, pii: object) -> None:
+    arguments = {
+        "data.dir": str(tmp_path / "data"), "embedder.use": "hashing", "guards.pii": pii
+    }  # fmt: skip
+    async with open_app(load_config(environment={}, arguments=arguments).config) as app:
+        scope = app.scope("c")
+        text = f"# {'title ' * 1000}\n\n## {'head ' * 1000}\n\nBoots for hills."
+        await app.ingest.run(scope, [Upload(Blob(text.encode(), "a.md"))])
+        found = await app.search.search(scope, SearchRequest("boots", mode="keyword"))
+    assert all(len(hit.title) <= MAX_TITLE for hit in found.hits)
+    assert [len(hit.heading or "") for hit in found.hits] == [MAX_TITLE]
+
+
+class Counting:
+    """The hashing embedder, with the size of each call."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.fingerprint = embedder.fingerprint
+        self.dimensions = embedder.dimensions
+        self.sizes: list[int] = []
+        self._embedder = embedder
+
+    async def embed(self, texts: Sequence[str]) -> Matrix:
+        self.sizes.append(len(texts))
+        return await self._embedder.embed(texts)
+
+
+async def test_a_long_document_is_embedded_in_parts(desk: Desk) -> None:
+    app, counting = desk.app, Counting(desk.app.embedder)
+    async with CHUNKERS.load("structure")({}) as chunker:
+        parts = Parts(app.catalog, app.store, app.parser, chunker, counting, None)
+        ingest = Ingest(parts, batch_chunks=4, max_file_bytes=10**6, recipe="")
+        text = "\n\n".join(f"Paragraph {n} of boots. " * 30 for n in range(20))
+        report = await ingest.run(app.scope("c"), [Upload(Blob(text.encode(), "a.txt"))])
+    assert sum(counting.sizes) == report.chunks > 8
+    assert max(counting.sizes) == 4

@@ -8,12 +8,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.contract.entries import entry, unit
 from tests.contract.test_stores import SCOPE, Shelf, ids
 
-from bedplate.domain.ids import DocumentId
+from bedplate.domain.ids import DocumentId, TenantId
+from bedplate.domain.retrieval import Scope
+from bedplate.errors import InvalidInput, StorageError
+from bedplate.sqlite import open_database, select
 from bedplate.state import CATALOGS
 from bedplate.stores import STORES
+from bedplate.stores.protocol import StoreQuery
+from bedplate.stores.sqlite import adopt
+from bedplate.terms import TermVector
 
 
 @asynccontextmanager
@@ -30,6 +37,11 @@ async def open_shelf(folder: Path, exact_rows: int = 8) -> AsyncIterator[Shelf]:
 async def fill(shelf: Shelf, count: int) -> None:
     await shelf.put(*[entry(f"d{n}", f"word{n} x", vectors=[unit(n)]) for n in range(count)])
     await shelf.store.settle(SCOPE)
+
+
+def delete_catalog(folder: Path) -> None:
+    for file in folder.glob("catalog.db*"):
+        file.unlink()
 
 
 async def test_a_graph_is_sampled_and_says_so_while_a_filter_is_exact(tmp_path: Path) -> None:
@@ -151,3 +163,78 @@ async def test_an_index_over_the_memory_bound_is_let_go_and_read_again(tmp_path:
             assert ids(await shelf.find("x", scope=scope)) == {f"in-{scope.collection}#0"}
         assert await catalog.documents.remove(others[0], [DocumentId("in-c0")]) == 1
         assert ids(await shelf.find("x", scope=others[0])) == set()
+
+
+async def test_an_index_of_a_former_catalog_is_not_believed(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 40)
+    delete_catalog(tmp_path)
+    async with open_shelf(tmp_path) as shelf:
+        await shelf.put(*[entry(f"new{n}", f"fresh{n}") for n in range(10)])
+        assert ids(await shelf.find("fresh3 word3", mode="keyword")) == {"new3#0"}
+
+
+async def test_a_restored_catalog_does_not_take_up_the_index_of_later_rows(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await shelf.put(entry("kept", "kept"))
+    backup = (tmp_path / "catalog.db").read_bytes()
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 40)
+    (tmp_path / "catalog.db").write_bytes(backup)
+    async with open_shelf(tmp_path) as shelf:
+        await shelf.put(*[entry(f"new{n}", f"fresh{n}") for n in range(10)])
+        assert ids(await shelf.find("kept fresh3 word3", mode="keyword")) == {"kept#0", "new3#0"}
+
+
+async def test_dead_neighbours_do_not_hide_live_rows(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path, exact_rows=500) as shelf:
+        rng = np.random.default_rng(3)
+        near = [unit(1) + 0.05 * rng.standard_normal(16).astype(np.float32) for _ in range(400)]
+        await shelf.put(
+            *[entry(f"near{n}", "x", vectors=[v / np.linalg.norm(v)]) for n, v in enumerate(near)],
+            *[entry(f"far{n}", "x", vectors=[unit(5_000 + n)]) for n in range(2_000)],
+        )
+        await shelf.store.settle(SCOPE)
+        await shelf.remove(*[f"near{n}" for n in range(400)])
+        found = await shelf.find(mode="vector", seed=1, limit=10)
+        assert len(ids(found)) >= 10
+        assert all(name.startswith("far") for name in ids(found))
+
+
+async def test_a_rebuild_that_is_late_does_not_take_back_what_was_pruned(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 40)
+    async with open_database(tmp_path / "catalog.db") as database:
+        assert await database.write(lambda db: adopt(db, 1, "newer", 30)) is not None
+        assert await database.write(lambda db: adopt(db, 1, "older", 20)) is None
+        [row] = await database.read(
+            lambda db: select(db, "SELECT removed_floor, snapshot FROM collection")
+        )
+    assert row == (30, "newer")
+
+
+async def test_a_replaced_snapshot_is_deleted(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 40)
+        [first] = (tmp_path / "index").glob("*/*")
+        await shelf.put(*[entry(f"e{n}", "y", vectors=[unit(900 + n)]) for n in range(60)])
+        await shelf.store.settle(SCOPE)
+        [second] = (tmp_path / "index").glob("*/*")
+        assert first != second
+
+
+async def test_a_catalog_deleted_while_in_use_takes_no_more_writes(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await shelf.put(entry("a", "x"))
+        delete_catalog(tmp_path)
+        with pytest.raises(StorageError, match=r"catalog\.db was deleted or replaced"):
+            await shelf.put(entry("b", "x"))
+        with pytest.raises(StorageError, match=r"catalog\.db was deleted or replaced"):
+            await shelf.store.search(SCOPE, StoreQuery("keyword", TermVector.of("x"), None, 5))
+        assert not (tmp_path / "catalog.db").exists()
+
+
+async def test_a_name_that_is_no_unicode_is_the_callers_mistake(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        with pytest.raises(InvalidInput, match="not valid Unicode"):
+            await shelf.catalog.collections.get(Scope(TenantId("t"), "\ud800"))

@@ -116,3 +116,53 @@ def test_environment_values_are_read_as_toml_where_they_are() -> None:
     assert config.guards.pii is False
     assert config.assistants["a"].collections == ("x", "y")
     assert config.assistants["a"].instructions == "be kind, please"
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments"),
+    [
+        ({"BEDPLATE_MODELS__X__MODEL": "m", "BEDPLATE_MODELS__X__USE": "openai"}, {}),
+        ({}, {"models.x.model": "m", "models.x.use": "openai"}),
+    ],
+)
+def test_options_of_a_slot_stay_whichever_comes_first(
+    environment: dict[str, str], arguments: dict[str, str]
+) -> None:
+    slot = load_config(environment=environment, arguments=arguments).config.models["x"]
+    assert (slot.use, slot.options) == ("openai", {"model": "m"})
+
+
+def test_a_model_may_be_called_use(tmp_path: Path) -> None:
+    file = write(tmp_path, "[models.use]\nuse = 'openai'\n")
+    models = load_config(file, environment={}).config.models
+    assert {name: slot.use for name, slot in models.items()} == {
+        "quote": "quote",
+        "default": "quote",
+        "use": "openai",
+    }
+
+
+@pytest.mark.parametrize("value", ["true", "'patterns'"])
+def test_a_wrong_form_of_a_guard_is_named_by_its_key_and_file(tmp_path: Path, value: str) -> None:
+    file = write(tmp_path, f"[guards]\npii = {value}\n")
+    with pytest.raises(ConfigError, match=r"guards\.pii \(from .*bedplate\.toml\).* give a table"):
+        load_config(file, environment={})
+
+
+def test_a_table_that_lacks_a_key_is_not_shown(tmp_path: Path) -> None:
+    file = write(tmp_path, "[models.x]\napi_key = 'very-secret'\n")
+    with pytest.raises(ConfigError, match=r"models\.x\.use \(from .*\) is missing") as caught:
+        load_config(file, environment={})
+    assert "very-secret" not in str(caught.value)
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    file = write(tmp_path, "[models.x]\nuse = 'openai'\napi_key = { file = 'key' }\n")
+    with pytest.raises(ConfigError, match=r"models\.x\.api_key wants the file 'key'.*not UTF-8"):
+        load_config(file, environment={})
+
+
+def test_a_file_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_config(write(tmp_path, "x = " + "[" * 5000), environment={})

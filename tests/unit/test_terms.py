@@ -34,3 +34,8 @@ def test_a_term_vector_survives_its_bytes_and_counts_every_term(terms: list[str]
     assert again.ids.tolist() == vector.ids.tolist() == sorted(set(vector.ids.tolist()))
     assert again.counts.tolist() == vector.counts.tolist()
     assert again.length == len(terms)
+
+
+def test_data_that_looks_like_one_long_word_is_kept_whole() -> None:
+    data = "running" * 20
+    assert analyse(f"running {data}") == ["run", data]

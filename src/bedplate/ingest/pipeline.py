@@ -5,7 +5,6 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import PurePath
 from typing import Protocol
 
@@ -20,13 +19,13 @@ from bedplate.domain.documents import (
     Metadata,
     MetadataValue,
 )
-from bedplate.domain.guard import Scrubbed
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import InvalidInput
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.report import Progress, Report
+from bedplate.ingest.scrub import scrub
 from bedplate.parsers.protocol import Parser
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores.protocol import Store
@@ -37,9 +36,6 @@ FORMAT = 1
 
 TITLE_WEIGHT = 3
 WAITING_BATCHES = 2
-MAX_TITLE = 500
-"""Characters of a title, and of a path of headings: each chunk is indexed under both."""
-
 MAX_ID = 1024
 MAX_NAME = 200
 UPLOADED = "upload:"
@@ -281,43 +277,12 @@ class Ingest:
         return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
 
     async def _cut(self, document: Document, run: "_Run") -> Prepared:
-        scrubbed = await asyncio.to_thread(self._scrub, document, run)
+        scrubbed = await asyncio.to_thread(scrub, document, self._pii, run.report.redactions)
         chunks = await self._chunker.chunk(scrubbed)
         terms = await asyncio.to_thread(
             lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
         )
         return Prepared(scrubbed, chunks, terms)
-
-    def _scrub(self, document: Document, run: "_Run") -> Document:
-        guard = self._pii
-
-        def clean(text: str) -> str:
-            if guard is None:
-                return text
-            scrubbed: Scrubbed = guard.scrub(text)
-            run.report.redactions.update(finding.type for finding in scrubbed.findings)
-            return scrubbed.text
-
-        @cache
-        def path(heading: str) -> str:
-            # Not counted: the heading block holds the same words.
-            return (guard.scrub(heading).text if guard else heading)[:MAX_TITLE]
-
-        return replace(
-            document,
-            title=clean(document.title)[:MAX_TITLE],
-            blocks=tuple(
-                replace(
-                    block,
-                    text=clean(block.text),
-                    heading=path(block.heading) if block.heading else block.heading,
-                )
-                for block in document.blocks
-            ),
-            metadata={
-                name: _clean_value(value, clean) for name, value in document.metadata.items()
-            },
-        )
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
         texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
@@ -394,11 +359,3 @@ def is_good_id(document_id: DocumentId) -> bool:
 
 def sorted_items(metadata: Metadata) -> str:
     return repr(sorted(metadata.items()))
-
-
-def _clean_value(value: MetadataValue, clean: Callable[[str], str]) -> MetadataValue:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, Sequence):
-        return [clean(member) if isinstance(member, str) else member for member in value]
-    return value

@@ -13,6 +13,7 @@ from bedplate.domain.documents import Metadata
 
 MOST_FIELDS = 20
 LONGEST_VALUE = 200
+OWN_NAMES = frozenset({"number", "title", "page", "heading"})
 
 _FRAME = re.compile(r"<(?=\s*/?\s*source\b)", re.IGNORECASE)
 _NOT_IN_NAME = re.compile(r"[^\w.-]")
@@ -62,7 +63,7 @@ def _metadata(metadata: Metadata) -> list[str]:
     for name, value in metadata.items():
         members = value if isinstance(value, list | tuple) else [value]
         shown = ", ".join(str(member) for member in members if member is not None)
-        if shown and len(shown) <= LONGEST_VALUE and name != "title":
+        if shown and len(shown) <= LONGEST_VALUE and name not in OWN_NAMES:
             facts.append(f'{_NOT_IN_NAME.sub("_", name)}="{_attribute(shown)}"')
     return facts[:MOST_FIELDS]
 

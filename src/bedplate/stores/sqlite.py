@@ -106,7 +106,7 @@ class SqliteStore:
                 self._keep(collection, rebuilt)
             saved = await asyncio.to_thread(self._snapshots.save, collection, rebuilt)
             former = await self._database.write(
-                lambda db: _adopt(db, collection, saved, rebuilt.removed)
+                lambda db: adopt(db, collection, saved, rebuilt.removed)
             )
             if former is not None:
                 await asyncio.to_thread(self._snapshots.delete, collection, former)
@@ -195,7 +195,7 @@ def _state(db: apsw.Connection, scope: Scope) -> _State | None:
     return None if row is None else _State(*row)
 
 
-def _adopt(db: apsw.Connection, collection: int, snapshot: str, removed: int) -> str | None:
+def adopt(db: apsw.Connection, collection: int, snapshot: str, removed: int) -> str | None:
     """Name the snapshot in the catalog and prune what it has seen; the one it replaces, if any."""
     former = select_one(
         db,

@@ -1,4 +1,6 @@
+import asyncio
 import logging
+from collections.abc import AsyncGenerator
 
 from bedplate.telemetry.logs import LineFormatter
 from bedplate.telemetry.trace import trace, trace_id
@@ -31,3 +33,17 @@ def test_a_log_line_carries_its_fields_and_the_trace() -> None:
     with trace(PARENT):
         line = LineFormatter().format(record)
     assert line.endswith(f"INFO bedplate.x: model call tokens=3 trace_id={'ab' * 16!r}")
+
+
+async def test_a_traced_stream_can_be_closed_by_another_task() -> None:
+    async def stream() -> AsyncGenerator[str]:
+        with trace() as identifier:
+            yield identifier
+            yield identifier
+
+    events = stream()
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(anext(events))  # type: ignore[arg-type]
+    assert len(first.result()) == 32
+    await events.aclose()
+    assert trace_id() == ""
