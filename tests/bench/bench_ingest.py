@@ -1,7 +1,7 @@
 """Ingest rate against the bare embedding of the same texts: CPU-seconds of this process and its
 parser processes, in pairs, the median of the ratios.
 
-The texts are generated, so that no evaluation set is needed: 400 documents of about 250 words.
+The texts are generated, so that no evaluation set is needed: 150 documents of about 250 words.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from bedplate.domain.retrieval import Scope
 from bedplate.ingest.files import find_files
 from bedplate.ingest.pipeline import embedded_text
 
-DOCUMENTS = 400
+DOCUMENTS = 150
 ROUNDS = 3
 SYLLABLES = [
     "ba",
