@@ -52,7 +52,7 @@ fix: .venv/dev  ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev  ## measure; needs BEDPLATE_EVAL_DATA for the quality figures
+bench: .venv/dev  ## measure; needs EVAL_DATA for the quality figures
 	$(BIN)/python tests/bench/run.py
 
 docs: .venv/dev  ## build the documentation into site/

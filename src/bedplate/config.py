@@ -66,7 +66,7 @@ class IngestConfig(Section):
 class SearchConfig(Section):
     limit: int = Field(default=10, gt=0)
     max_limit: int = Field(default=1_000, gt=0)
-    candidates: int = Field(default=200, gt=0)
+    candidates: int = Field(default=100, gt=0)
     keyword_weight: float = Field(default=0.4, ge=0, le=1)
 
 

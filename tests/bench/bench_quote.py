@@ -1,8 +1,8 @@
 """How well and how fast `quote` answers. Run: python tests/bench/bench_quote.py [--json]
 
-Reads qa_squad2 and qa_clapnq below BEDPLATE_EVAL_DATA; about eight minutes on one core. The weights
+Reads qa_squad2 and qa_clapnq below EVAL_DATA; about eight minutes on one core. The weights
 were fitted on these development articles (training/quote/README.md has the cross-validated
-figures); the half of CLAPNQ shown here was kept out of the fit. Point BEDPLATE_EVAL_DATA at other
+figures); the half of CLAPNQ shown here was kept out of the fit. Point EVAL_DATA at other
 articles for a held-out run.
 """
 

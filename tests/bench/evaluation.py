@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "BEDPLATE_EVAL_DATA"
+VARIABLE = "EVAL_DATA"
 
 
 class NoData(Exception):

@@ -14,7 +14,7 @@ from bedplate.errors import BedplateError, TooLarge, Unreadable
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import ParseLimits
 
-FOLDER = Path(os.environ.get("BEDPLATE_EVAL_DATA", "")) / "formats"
+FOLDER = Path(os.environ.get("EVAL_DATA", "")) / "formats"
 LIMITS = ParseLimits(seconds=20, memory=1 << 30)
 REASONS = {
     *("unsupported", "encrypted", "empty", "no_text", "malformed", "truncated", "unsafe"),
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(
         not (FOLDER / "manifest.jsonl").is_file(),
-        reason="BEDPLATE_EVAL_DATA names no folder with formats/manifest.jsonl",
+        reason="EVAL_DATA names no folder with formats/manifest.jsonl",
     ),
 ]
 

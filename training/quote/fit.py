@@ -1,6 +1,6 @@
 """Fits the refusal weights of the `quote` model. Run: python training/quote/fit.py
 
-Needs BEDPLATE_EVAL_DATA (qa_squad2, qa_clapnq); about five minutes on one core. Prints the
+Needs EVAL_DATA (qa_squad2, qa_clapnq); about five minutes on one core. Prints the
 cross-validated figures of the card and writes src/bedplate/models/quote_weights.json. Two runs
 give the same file: nothing is drawn at random but the off-topic questions, with a fixed seed.
 """

@@ -95,19 +95,23 @@ class Postings:
         total = int(np.count_nonzero(alive))
         if total == 0:
             return scores
-        mean = float(self.lengths[alive].mean()) or 1.0
+        whole = total == len(alive)
+        mean = float((self.lengths if whole else self.lengths[alive]).mean()) or 1.0
         damping = K1 * (1 - B + B * self.lengths / mean)
         for term, weight in zip(query.ids.tolist(), query.counts.tolist(), strict=True):
             found = [(segment, segment.find(term)) for segment in self.segments]
-            frequency = sum(int(alive[s.rows[place]].sum()) for s, place in found)
+            frequency = sum(
+                place.stop - place.start if whole else int(alive[s.rows[place]].sum())
+                for s, place in found
+            )
             if frequency == 0:
                 continue
-            idf = weight * np.log1p((total - frequency + 0.5) / (frequency + 0.5))
+            factor = weight * (K1 + 1) * np.log1p((total - frequency + 0.5) / (frequency + 0.5))
             for segment, place in found:
                 rows = segment.rows[place]
                 counts = segment.counts[place].astype(np.float32)
                 # A term occurs once in the list of a row, so no row is written twice.
-                scores[rows] += idf * counts * (K1 + 1) / (counts + damping[rows])
+                scores[rows] += np.float32(factor) * counts / (counts + damping[rows])
         scores[~alive] = 0.0
         return scores
 
