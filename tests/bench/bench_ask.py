@@ -31,7 +31,7 @@ def normal(text: str) -> str:
 
 
 def contains(answer: str, gold: Sequence[str]) -> bool:
-    text = f" {normal(re.sub(r'[[0-9]+]', '', answer))} "
+    text = f" {normal(re.sub(r'\[[0-9]+\]', '', answer))} "
     return any(f" {normal(one)} " in text for one in gold if normal(one))
 
 

@@ -22,7 +22,7 @@ from bedplate.domain.documents import (
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
-from bedplate.errors import InvalidInput
+from bedplate.errors import InvalidInput, StorageError
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
@@ -173,7 +173,7 @@ class Ingest:
             raise group.exceptions[0] from group
         if prune:
             await self._prune(scope, prune, run)
-        await self._store.settle(scope)
+        await self._settle(scope, run)
         report(len(sources))
         run.report.seconds = round(time.perf_counter() - started, 3)
         return run.report
@@ -306,6 +306,13 @@ class Ingest:
             else:
                 run.report.added += 1
             run.report.chunks += len(entry.chunks)
+
+    async def _settle(self, scope: Scope, run: "_Run") -> None:
+        try:
+            await self._store.settle(scope)
+        except StorageError as error:
+            # The documents are durable and found without it.
+            run.report.warnings.append(error.message)
 
     async def _prune(self, scope: Scope, roots: Sequence[str], run: "_Run") -> None:
         gone: list[DocumentId] = []
