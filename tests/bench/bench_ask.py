@@ -31,7 +31,8 @@ def normal(text: str) -> str:
 
 
 def contains(answer: str, gold: Sequence[str]) -> bool:
-    text = f" {normal(re.sub(r'\[[0-9]+\]', '', answer))} "
+    plain = re.sub(r"\[[0-9]+\]", "", answer)
+    text = f" {normal(plain)} "
     return any(f" {normal(one)} " in text for one in gold if normal(one))
 
 
