@@ -15,17 +15,17 @@ from typing import Any, NamedTuple, cast
 
 import apsw
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from bedplate.domain.filters import Filter
+from bedplate.domain.filters import And, Comparison, Filter, Not, Or
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Scope, Sort
 from bedplate.sqlite import Database, open_database, select, select_one
 from bedplate.state.protocol import Entry
+from bedplate.stores.postings import Flags
 from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
 from bedplate.stores.snapshot import Snapshots
-from bedplate.stores.sqlite_filter import compile_filter
+from bedplate.stores.sqlite_filter import compile_comparison, compile_filter
 from bedplate.stores.view import AddedRow, Found, View
 
 ADDED = """
@@ -70,7 +70,9 @@ class SqliteStore:
             return Candidates((), "exact")
 
         def work(db: apsw.Connection) -> Candidates:
-            passing = _passing(db, collection, query.filter)
+            passing = None
+            if query.filter is not None:
+                passing = _passing(db, collection, view, query.filter)
             found = view.search(query, passing, exact_rows=self._options.exact_rows)
             return Candidates(_candidates(view, found), found.recall)
 
@@ -240,19 +242,24 @@ def _follow(db: apsw.Connection, collection: int, generation: int, view: View) -
     )
 
 
-def _passing(
-    db: apsw.Connection, collection: int, filter: Filter | None
-) -> NDArray[np.int64] | None:
-    """The row ids of the documents that pass, or None where there is no filter."""
-    if filter is None:
-        return None
-    condition, values = compile_filter(filter, collection)
-    rows = select(
-        db,
-        f"SELECT d.id FROM document d WHERE d.collection_id = ? AND ({condition})",  # noqa: S608
-        (collection, *values),
-    )
-    return np.asarray([row[0] for row in rows], dtype=np.int64)
+def _passing(db: apsw.Connection, collection: int, view: View, filter: Filter) -> Flags:
+    """Which rows of the view pass: one query a comparison, put together here.
+
+    The same as one query with the whole condition, and several times faster where many pass.
+    """
+    match filter:
+        case Comparison():
+            rows, values, negated = compile_comparison(filter, collection)
+            listed = select(db, f"SELECT group_concat(document) FROM ({rows})", values)[0][0]  # noqa: S608
+            documents = np.fromstring(listed or "", dtype=np.int64, sep=",")
+            return np.isin(view.documents, documents, invert=negated)
+        case Not(clause):
+            return ~_passing(db, collection, view, clause)
+        case And(clauses) | Or(clauses):
+            parts = [_passing(db, collection, view, clause) for clause in clauses]
+            join = np.logical_and if isinstance(filter, And) else np.logical_or
+            # Of nothing, AND holds everywhere and OR nowhere.
+            return join.reduce([np.full(len(view.documents), isinstance(filter, And)), *parts])
 
 
 def _candidates(view: View, found: Found) -> tuple[Candidate, ...]:

@@ -13,7 +13,8 @@ def compile_filter(filter: Filter, collection: int) -> Condition:
     """A condition on `d.id`, a row of `document`, and the values to bind to it, in order."""
     match filter:
         case Comparison():
-            return _compare(filter, collection)
+            rows, values, negated = compile_comparison(filter, collection)
+            return f"d.id {'NOT IN' if negated else 'IN'} ({rows})", values
         case Not(clause):
             sql, values = compile_filter(clause, collection)
             return f"NOT ({sql})", values
@@ -25,7 +26,8 @@ def compile_filter(filter: Filter, collection: int) -> Condition:
             return joined, [value for _, values in parts for value in values]
 
 
-def _compare(comparison: Comparison, collection: int) -> Condition:
+def compile_comparison(comparison: Comparison, collection: int) -> tuple[str, list[object], bool]:
+    """A query for `document` of the rows that meet it, its values, and whether all but those pass."""
     values: list[object] = [collection, comparison.field]
     test = ""
     match comparison.operator:
@@ -41,6 +43,5 @@ def _compare(comparison: Comparison, collection: int) -> Condition:
             test = f" AND kind = ? AND value {SYMBOLS[operator]} ?"
             values += [comparison.kind, comparison.value]
             negated = operator == "ne"
-    word = "NOT IN" if negated else "IN"
     rows = f"SELECT document FROM field WHERE collection_id = ? AND name = ?{test}"  # noqa: S608
-    return f"d.id {word} ({rows})", values
+    return rows, values, negated

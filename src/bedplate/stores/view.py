@@ -116,16 +116,12 @@ class View:
         stale = self.vectors.size - self.vectors.indexed + len(self.alive) - live
         return stale > max(exact_rows // 2, live // 4)
 
-    def search(
-        self, query: StoreQuery, documents: NDArray[np.int64] | None, *, exact_rows: int
-    ) -> Found:
-        """Both legs over live rows; `documents` narrows to those documents' rows.
+    def search(self, query: StoreQuery, passing: Flags | None, *, exact_rows: int) -> Found:
+        """Both legs over live rows, and of those the ones that `passing` marks, where it is given.
 
         Up to `exact_rows` rows, and under any filter, every vector is compared.
         """
-        passes = self.alive
-        if documents is not None:
-            passes = passes & np.isin(self.documents, documents)
+        passes = self.alive if passing is None else self.alive & passing
         bm25 = self.postings.bm25(query.terms, self.alive)
         recall: Recall = "exact"
         legs: list[RowNumbers] = []
@@ -133,7 +129,7 @@ class View:
             legs.append(_best(np.flatnonzero(passes & (bm25 > 0)), bm25, query.limit))
         if query.mode != "keyword" and query.vector is not None:
             live = int(np.count_nonzero(passes))
-            if documents is None and self.vectors.indexed and live > exact_rows:
+            if passing is None and self.vectors.indexed and live > exact_rows:
                 recall = "ann"
             near = self._near(query.vector, query.limit, passes, recall)
             if recall == "ann" and len(near) < min(query.limit, live):
