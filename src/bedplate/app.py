@@ -18,7 +18,7 @@ from bedplate.embedders import EMBEDDERS
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, NotFound, UnknownAdapter
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
-from bedplate.guards.protocol import PiiGuard
+from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.models import MODELS
 from bedplate.models.protocol import ChatModel
@@ -46,6 +46,7 @@ class App:
     embedder: Embedder
     parser: Parser
     pii: PiiGuard | None
+    grounding: GroundingGuard
     turn: Turn
     search: Retrieve
     ask: Ask
@@ -104,13 +105,16 @@ class App:
         )
 
     async def check(self) -> None:
-        """Exercise every local part once; the error of the first that does not work."""
+        """Exercise catalog, store, embedder and guards once; the error of the first that fails.
+
+        Models were opened at start-up and are not called: a call may cost money.
+        """
         await self.catalog.collections.list(DEFAULT_TENANT)
+        await self.store.scan(self.scope(""), filter=None, sort=None, limit=1)
         await self.embedder.embed(["ready"])
         if self.pii is not None:
             self.pii.scrub("ready")
-        for name in self.turn.names:
-            self.turn.model(name)
+        await self.grounding.check("Ready?", "Ready.", ())
 
 
 @asynccontextmanager
@@ -162,6 +166,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             embedder=embedder,
             parser=parser,
             pii=pii,
+            grounding=grounding,
             turn=turn,
             search=search,
             ask=Ask(search, turn, grounding),

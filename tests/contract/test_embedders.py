@@ -43,8 +43,10 @@ async def test_shared_words_bring_texts_nearer(embedder: Embedder) -> None:
     assert query @ near > query @ far
 
 
-async def test_the_fingerprint_is_stable(embedder: Embedder) -> None:
-    assert embedder.fingerprint == embedder.fingerprint != ""
+@pytest.mark.parametrize("name", EMBEDDERS.names())
+async def test_the_fingerprint_is_the_same_at_every_start(name: str) -> None:
+    async with EMBEDDERS.load(name)({}) as first, EMBEDDERS.load(name)({}) as second:
+        assert first.fingerprint == second.fingerprint != ""
 
 
 @pytest.mark.parametrize("name", EMBEDDERS.names())

@@ -60,6 +60,10 @@ async def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> Non
         await start(tmp_path)
 
 
-async def test_every_part_is_exercised_by_the_check(tmp_path: Path) -> None:
-    await start(tmp_path)
-    assert (tmp_path / "data" / "catalog.db").is_file()
+async def test_the_check_passes_and_fails_once_a_part_does_not_work(tmp_path: Path) -> None:
+    arguments = {"data.dir": str(tmp_path / "data"), "embedder.use": "hashing"}
+    async with open_app(load_config(environment={}, arguments=arguments).config) as app:
+        await app.check()
+        (tmp_path / "data" / "catalog.db").unlink()
+        with pytest.raises(StorageError, match=r"catalog\.db"):
+            await app.check()
