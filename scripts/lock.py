@@ -8,7 +8,13 @@ ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
 LOCKS = {
     "requirements.lock": ["--group", f"{PYPROJECT}:build"],
-    "requirements-dev.lock": ["--all-extras", "--group", f"{PYPROJECT}:build", "--group", f"{PYPROJECT}:dev"],
+    "requirements-dev.lock": [
+        "--all-extras",
+        "--group",
+        f"{PYPROJECT}:build",
+        "--group",
+        f"{PYPROJECT}:dev",
+    ],
 }
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import Config, IngestConfig, Slot
+from bedplate.config import Config, IngestConfig, SearchConfig, Slot
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
@@ -25,11 +25,12 @@ from bedplate.models.protocol import ChatModel
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import ParseLimits, Parser
 from bedplate.rag.answer import Ask, AskRequest
-from bedplate.rag.retrieve import Retrieve
+from bedplate.rag.retrieve import Ranking, Retrieve
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import STORES
-from bedplate.stores.protocol import Store
+from bedplate.stores.protocol import Store, StoreQuery
+from bedplate.terms import TermVector
 
 T = TypeVar("T")
 
@@ -110,7 +111,9 @@ class App:
         Models were opened at start-up and are not called: a call may cost money.
         """
         await self.catalog.collections.list(DEFAULT_TENANT)
-        await self.store.scan(self.scope(""), filter=None, sort=None, limit=1)
+        await self.store.search(
+            self.scope(""), StoreQuery("keyword", TermVector.of("ready"), None, 1)
+        )
         await self.embedder.embed(["ready"])
         if self.pii is not None:
             self.pii.scrub("ready")
@@ -149,14 +152,14 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             catalog,
             store,
             embedder,
-            candidates=config.search.candidates,
-            keyword_weight=config.search.keyword_weight,
+            ranking=ranking(config.search),
             max_limit=config.search.max_limit,
         )
         ingest = Ingest(
             Parts(catalog, store, parser, chunker, embedder, pii),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
+            token_chunks=config.search.late_chunks if config.search.late_top else 0,
             recipe=f"{config.chunker!r}|{config.guards.pii!r}",
         )
         yield App(
@@ -210,6 +213,18 @@ def parse_limits(settings: IngestConfig) -> ParseLimits:
         characters=settings.max_characters,
         seconds=settings.parse_seconds,
         memory=settings.parse_memory_bytes,
+    )
+
+
+def ranking(settings: SearchConfig) -> Ranking:
+    """The configured order of hits, as the search flow takes it."""
+    return Ranking(
+        candidates=settings.candidates,
+        keyword_weight=settings.keyword_weight,
+        late_top=settings.late_top,
+        late_chunks=settings.late_chunks,
+        late_weight=settings.late_weight,
+        smoothing=settings.smoothing,
     )
 
 

@@ -4,6 +4,9 @@ English words lose their stop words and are stemmed (Snowball's "english" stemme
 scripts are kept whole; Chinese, Japanese and Korean, which write without spaces, become pairs of
 neighbouring characters. A term holds letters, marks and digits only, so that every store's own
 tokeniser leaves it whole.
+
+BM25 as Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", with
+the idf that cannot be negative: log(1 + (N - df + 0.5) / (df + 0.5)).
 """
 
 import re
@@ -13,7 +16,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import Stemmer
@@ -32,6 +35,9 @@ STOP_WORDS = frozenset(
     """.split()  # noqa: SIM905 - one word a line would hide the list's shape
 )
 
+K1 = 1.6
+B = 0.75
+
 _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 _CACHED_WORDS = 65_536
@@ -40,6 +46,9 @@ LONGEST_WORD = 64
 
 _stemmers: Any = Stemmer
 _local = threading.local()
+
+
+Weights = NDArray[np.float32]
 
 
 def analyse(text: str) -> list[str]:
@@ -116,3 +125,38 @@ class TermVector:
         return TermVector(
             np.frombuffer(content, "<u4", size), np.frombuffer(content, "<u2", size, size * 4)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TermStatistics:
+    """What BM25 knows of a collection: its chunks, all their terms, and of some terms how many
+    chunks hold each.
+    """
+
+    chunks: int
+    length: int
+    frequencies: NDArray[np.int64]
+
+    @property
+    def mean_length(self) -> float:
+        return self.length / self.chunks if self.length else 1.0
+
+    def idf(self) -> Weights:
+        """Of each term that `frequencies` counts, in that order; 0 for one that no chunk holds."""
+        counted = self.frequencies
+        idf = np.log1p((self.chunks - counted + 0.5) / (counted + 0.5))
+        return np.where(counted > 0, idf, 0.0).astype(np.float32)
+
+
+def damped(counts: NDArray[np.uint16], length: float, mean: float) -> Weights:
+    """How much each term of a text says, by its count: the document's side of BM25, 0 to K1 + 1."""
+    found = counts.astype(np.float32)
+    damping = np.float32(K1 * (1 - B + B * length / mean))
+    return cast(Weights, np.float32(K1 + 1) * found / (found + damping))
+
+
+def bm25(query: TermVector, idf: Weights, row: TermVector, mean: float) -> float:
+    """The score of one text; `idf` belongs to the query's terms, in their order."""
+    _, asked, there = np.intersect1d(query.ids, row.ids, assume_unique=True, return_indices=True)
+    weights = query.counts[asked] * idf[asked]
+    return float(weights @ damped(row.counts[there], row.length, mean))

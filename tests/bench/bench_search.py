@@ -25,7 +25,7 @@ from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
 from bedplate.domain.retrieval import Mode, Scope
 from bedplate.embedders import EMBEDDERS
 from bedplate.embedders.protocol import Embedder, Matrix
-from bedplate.rag.retrieve import Retrieve, SearchRequest
+from bedplate.rag.retrieve import Ranking, Retrieve, SearchRequest
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores import STORES
@@ -92,7 +92,7 @@ async def opened(path: Path, embedder: Embedder) -> AsyncIterator[tuple[Catalog,
         yield (
             catalog,
             store,
-            Retrieve(catalog, store, embedder, candidates=100, keyword_weight=0.4, max_limit=1000),
+            Retrieve(catalog, store, embedder, ranking=Ranking(), max_limit=1000),
         )
 
 

@@ -1,17 +1,21 @@
 """The contract of every catalog."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
+import numpy as np
 import pytest
 from tests.contract.entries import DIMENSIONS, entry
 
+from bedplate.domain.filters import Documents, Not
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
-from bedplate.domain.retrieval import Scope
+from bedplate.domain.retrieval import Scope, Sort
 from bedplate.errors import Conflict, NotFound, StorageError
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
+from bedplate.terms import TermVector
 
 SCOPE = Scope(TenantId("t1"), "notes")
 
@@ -186,3 +190,97 @@ async def test_sqlite_says_when_the_disk_is_full_and_keeps_what_it_had(tmp_path:
             await catalog.documents.replace(SCOPE, big)
         assert await listed(catalog) == ["a"]
         assert (await catalog.collections.get(SCOPE)).chunks == 1
+
+
+async def test_scan_sorts_by_a_field_with_missing_values_last(catalog: Catalog) -> None:
+    await create(catalog)
+    prices = {"a": 3, "b": 1, "c": None, "d": 2, "e": 2}
+    rows = [entry(k, "x", "y", metadata={"price": v}) for k, v in prices.items()]
+    await catalog.documents.replace(SCOPE, rows)
+    scan = catalog.index.scan
+    up = await scan(SCOPE, filter=None, sort=Sort("price"), limit=9)
+    down = await scan(SCOPE, filter=None, sort=Sort("price", descending=True), limit=2)
+    rest = await scan(SCOPE, filter=None, sort=Sort("price"), limit=2, offset=3)
+    assert up == ("b#0", "d#0", "e#0", "a#0", "c#0")
+    assert down == ("a#0", "d#0")
+    assert rest == ("a#0", "c#0")
+
+
+async def test_scan_selects_named_documents(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(SCOPE, [entry(name, "x") for name in ("a", "b", "ü'\"")])
+    wanted = Documents((DocumentId("ü'\""), DocumentId("b"), DocumentId("gone")))
+    found = await catalog.index.scan(SCOPE, filter=wanted, sort=None, limit=9)
+    assert found == ("b#0", "ü'\"#0")
+    found = await catalog.index.scan(SCOPE, filter=Not(wanted), sort=None, limit=9)
+    assert found == ("a#0",)
+
+
+async def test_index_rows_are_what_was_kept(catalog: Catalog) -> None:
+    await create(catalog)
+    kept = entry("a", "rain coat", "sun")
+    await catalog.documents.replace(SCOPE, [kept])
+    chunks = [ChunkId("a#1"), ChunkId("a#0"), ChunkId("gone#0")]
+    rows = await catalog.index.rows(SCOPE, chunks)
+    assert rows.keys() == {"a#0", "a#1"}
+    assert rows[ChunkId("a#1")].vector.tolist() == kept.vectors[1].tolist()
+    assert rows[ChunkId("a#0")].terms.ids.tolist() == kept.terms[0].ids.tolist()
+    assert await catalog.index.rows(Scope(TenantId("t2"), "notes"), chunks) == {}
+
+
+async def test_token_vectors_are_kept_for_the_chunks_that_have_them(catalog: Catalog) -> None:
+    await create(catalog)
+    tokens = (np.asarray([[1, -2], [127, 0]], dtype=np.int8), np.zeros((0, 2), dtype=np.int8))
+    await catalog.documents.replace(
+        SCOPE, [replace(entry("a", "x", "y"), tokens=tokens), entry("b", "z")]
+    )
+    found = await catalog.index.tokens(SCOPE, [ChunkId(name) for name in ("a#0", "a#1", "b#0")])
+    assert {name: matrix.tolist() for name, matrix in found.items()} == {
+        "a#0": [[1, -2], [127, 0]],
+        "a#1": [],
+    }
+    assert found[ChunkId("a#1")].shape == (0, 2)
+    await catalog.documents.replace(SCOPE, [entry("a", "x")])
+    assert await catalog.index.tokens(SCOPE, [ChunkId("a#0")]) == {}
+
+
+async def test_terms_are_counted_as_documents_come_change_and_go(catalog: Catalog) -> None:
+    await create(catalog)
+    other = Scope(TenantId("t2"), "notes")
+    await create(catalog, other)
+    terms = TermVector.of("rain coat snow")
+    names = {TermVector.of(name).ids[0]: name for name in ("rain", "coat", "snow")}
+
+    async def counted(scope: Scope = SCOPE) -> tuple[dict[str, int], int, int]:
+        found = await catalog.index.statistics(scope, terms)
+        pairs = zip((names[term] for term in terms.ids), found.frequencies.tolist(), strict=True)
+        return dict(pairs), found.chunks, found.length
+
+    await catalog.documents.replace(
+        SCOPE, [entry("a", "rain rain coat", "rain"), entry("b", "coat")]
+    )
+    await catalog.documents.replace(other, [entry("a", "snow")])
+    assert await counted() == ({"rain": 2, "coat": 2, "snow": 0}, 3, 5)
+    await catalog.documents.replace(SCOPE, [entry("a", "snow")])
+    assert await counted() == ({"rain": 0, "coat": 1, "snow": 1}, 2, 2)
+    await catalog.documents.remove(SCOPE, [DocumentId("b")])
+    assert await counted() == ({"rain": 0, "coat": 0, "snow": 1}, 1, 1)
+    await catalog.collections.drop(SCOPE)
+    assert await counted() == ({"rain": 0, "coat": 0, "snow": 0}, 0, 0)
+    assert await counted(other) == ({"rain": 0, "coat": 0, "snow": 1}, 1, 1)
+
+
+async def test_terms_of_an_older_catalog_are_counted_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    async with CATALOGS.load("sqlite")(path) as catalog:
+        await create(catalog)
+        await catalog.documents.replace(SCOPE, [entry("a", "rain rain", "rain coat")])
+    older = apsw.Connection(str(path))
+    older.execute(
+        "DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"
+        "PRAGMA user_version = 2"
+    )
+    older.close()
+    async with CATALOGS.load("sqlite")(path) as catalog:
+        found = await catalog.index.statistics(SCOPE, TermVector.of("rain"))
+        assert (found.chunks, found.length, found.frequencies.tolist()) == (2, 4, [2])

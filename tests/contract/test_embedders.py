@@ -7,8 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from bedplate.embedders import EMBEDDERS
-from bedplate.embedders.protocol import Embedder, TokenEmbedder
+from bedplate.embedders.protocol import Embedder, TokenEmbedder, gives_tokens
 from bedplate.errors import ConfigError
+from bedplate.terms import TermVector
 
 TEXTS = ["a red umbrella", "", "日本語のテキスト", "long " * 2000, "\x00 odd \ufffd"]
 
@@ -64,6 +65,35 @@ async def test_token_vectors_point_into_the_text() -> None:
         words = [text[start:end] for start, end in found.spans.tolist()]
         assert "".join(words) == text.replace(" ", "")
         assert found.vectors.shape == (len(words), embedder.dimensions)
+
+
+async def test_late_vectors_are_the_same_pass_without_stop_words_and_marks() -> None:
+    async with EMBEDDERS.load("onnx")({}) as embedder:
+        assert gives_tokens(embedder)
+        texts = ["The umbrellas, and an umbrella!", "", "the and of"]
+        first, empty, stops = await embedder.embed_late(texts)
+        assert len(empty.tokens) == len(stops.tokens) == 0
+        # Two words of which the longer is cut into pieces: all of them stand for one term.
+        assert set(first.terms.tolist()) == set(TermVector.of("umbrella").ids.tolist())
+        assert first.tokens.shape == (len(first.terms), embedder.token_width)
+        lengths = np.linalg.norm(first.tokens.astype(np.float32), axis=1)
+        assert lengths == pytest.approx(np.full(len(lengths), 127.0), abs=3)
+        alone = await embedder.embed(texts)
+        assert all(
+            float(late.vector @ row) > 0.99
+            for late, row in zip((first, empty, stops), alone, strict=True)
+        )
+
+
+async def test_late_vectors_bring_related_words_nearer() -> None:
+    async with EMBEDDERS.load("onnx")({}) as embedder:
+        assert gives_tokens(embedder)
+        query, near, far = await embedder.embed_late(["umbrella", "a parasol", "a sandwich"])
+        asked = query.tokens.astype(np.float32)
+        best = [
+            (asked @ text.tokens.astype(np.float32).T).max(axis=1).sum() for text in (near, far)
+        ]
+        assert best[0] > 2 * best[1]
 
 
 async def test_onnx_knows_meaning_without_shared_words() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from tests.contract.entries import DIMENSIONS, entry, unit
 
 from bedplate.domain.documents import MetadataValue
+from bedplate.domain.filters import And, Documents, Not
 from bedplate.domain.ids import DocumentId, TenantId
-from bedplate.domain.retrieval import Mode, Scope, Sort
+from bedplate.domain.retrieval import Mode, Scope
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores import STORES
@@ -167,14 +169,14 @@ async def test_scopes_are_apart(shelf: Shelf) -> None:
     for scope in (SCOPE, OTHER_TENANT, OTHER_COLLECTION):
         name = f"{scope.tenant}-{scope.collection}#0"
         assert ids(await shelf.find("secret", scope=scope, filter={"x": 1})) == {name}
-        assert await shelf.store.scan(scope, filter=None, sort=None, limit=9) == (name,)
+        assert await shelf.catalog.index.scan(scope, filter=None, sort=None, limit=9) == (name,)
 
 
 async def test_a_scope_without_documents_gives_nothing(shelf: Shelf) -> None:
     await shelf.put(entry("a", "x"))
     await shelf.remove("a")
     assert (await shelf.find("x")).items == ()
-    assert await shelf.store.scan(SCOPE, filter=None, sort=None, limit=5) == ()
+    assert await shelf.catalog.index.scan(SCOPE, filter=None, sort=None, limit=5) == ()
 
 
 METADATA: Mapping[str, Mapping[str, MetadataValue]] = {
@@ -221,7 +223,7 @@ async def test_filters_mean_the_same_everywhere(
         assert ids(await shelf.find("thing", mode=mode, filter=filter)) == wanted
     fields = (await shelf.catalog.collections.get(SCOPE)).fields
     parsed = parse_filter(filter, fields)  # type: ignore[arg-type]
-    assert set(await shelf.store.scan(SCOPE, filter=parsed, sort=None, limit=9)) == wanted
+    assert set(await shelf.catalog.index.scan(SCOPE, filter=parsed, sort=None, limit=9)) == wanted
 
 
 async def test_filters_apply_before_ranking(shelf: Shelf) -> None:
@@ -230,13 +232,24 @@ async def test_filters_apply_before_ranking(shelf: Shelf) -> None:
     assert ids(await shelf.find(mode="vector", limit=3, filter={"k": 1})) == {"far#0"}
 
 
-async def test_scan_sorts_by_a_field_with_missing_values_last(shelf: Shelf) -> None:
-    prices = {"a": 3, "b": 1, "c": None, "d": 2, "e": 2}
-    await shelf.put(*[entry(k, "x", "y", metadata={"price": v}) for k, v in prices.items()])
-    up = await shelf.store.scan(SCOPE, filter=None, sort=Sort("price"), limit=9)
-    down = await shelf.store.scan(SCOPE, filter=None, sort=Sort("price", descending=True), limit=2)
-    assert up == ("b#0", "d#0", "e#0", "a#0", "c#0")
-    assert down == ("a#0", "d#0")
+async def test_named_documents_are_a_filter(shelf: Shelf) -> None:
+    await shelf.put(*[entry(f"d{n}", "x", "y") for n in range(20)])
+    named = Documents((DocumentId("d3"), DocumentId("d7"), DocumentId("gone")))
+    query = StoreQuery("hybrid", TermVector.of("x"), unit(1), 10, named)
+    assert ids(await shelf.store.search(SCOPE, query)) == {"d3#0", "d3#1", "d7#0", "d7#1"}
+    query = replace(
+        query, filter=And([Not(named), Documents((DocumentId("d1"), DocumentId("d3")))])
+    )
+    assert ids(await shelf.store.search(SCOPE, query)) == {"d1#0", "d1#1"}
+
+
+async def test_vectors_are_given_with_the_candidates(shelf: Shelf) -> None:
+    await shelf.put(*[entry(f"d{n}", "x", vectors=[unit(n)]) for n in range(20)])
+    found = await shelf.find("x", limit=5)
+    assert found.vectors is not None
+    for candidate, vector in zip(found.items, found.vectors, strict=True):
+        n = int(candidate.chunk_id[1:-2])
+        assert vector.tolist() == pytest.approx(unit(n).tolist(), abs=1e-3)
 
 
 async def test_ties_at_the_limit_are_all_candidates(shelf: Shelf) -> None:

@@ -326,7 +326,7 @@ async def test_a_long_document_is_embedded_in_parts(desk: Desk) -> None:
     app, counting = desk.app, Counting(desk.app.embedder)
     async with CHUNKERS.load("structure")({}) as chunker:
         parts = Parts(app.catalog, app.store, app.parser, chunker, counting, None)
-        ingest = Ingest(parts, batch_chunks=4, max_file_bytes=10**6, recipe="")
+        ingest = Ingest(parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe="")
         text = "\n\n".join(f"Paragraph {n} of boots. " * 30 for n in range(20))
         report = await ingest.run(app.scope("c"), [Upload(Blob(text.encode(), "a.txt"))])
     assert sum(counting.sizes) == report.chunks > 8

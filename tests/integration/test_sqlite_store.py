@@ -15,7 +15,7 @@ from tests.contract.test_stores import SCOPE, Shelf, ids
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, StorageError
-from bedplate.sqlite import open_database, select
+from bedplate.sqlite.database import open_database, select
 from bedplate.state import CATALOGS
 from bedplate.stores import STORES
 from bedplate.stores.protocol import StoreQuery

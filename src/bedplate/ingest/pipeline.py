@@ -21,7 +21,7 @@ from bedplate.domain.documents import (
 )
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
-from bedplate.embedders.protocol import Embedder
+from bedplate.embedders.protocol import Embedder, Matrix, TokenMatrix, gives_tokens
 from bedplate.errors import InvalidInput, StorageError
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.report import Progress, Report
@@ -31,7 +31,7 @@ from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores.protocol import Store
 from bedplate.terms import TermVector
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the pipeline makes something else of the same document."""
 
 TITLE_WEIGHT = 3
@@ -105,9 +105,12 @@ class Ingest:
         *,
         batch_chunks: int,
         max_file_bytes: int,
+        token_chunks: int,
         recipe: str,
     ) -> None:
         """Wire the flow.
+
+        Token vectors are kept in collections of up to `token_chunks` chunks.
 
         `recipe` names the settings that shape the result: documents made by another one count as
         changed.
@@ -120,6 +123,7 @@ class Ingest:
         self._pii = parts.pii
         self._batch_chunks = batch_chunks
         self._max_file_bytes = max_file_bytes
+        self._token_chunks = token_chunks
         self._recipe = f"{FORMAT}|{recipe}|{parts.embedder.fingerprint}"
 
     async def run(
@@ -141,8 +145,8 @@ class Ingest:
             StorageError: the catalog cannot be written.
         """
         started = time.perf_counter()
-        await self.create(scope)
-        run = _Run(Report(scope.collection))
+        collection = await self.create(scope)
+        run = _Run(Report(scope.collection), tokens=collection.chunks < self._token_chunks)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
 
         def report(done: int) -> None:
@@ -287,16 +291,25 @@ class Ingest:
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
         texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
         # In parts: a document of any length can be interrupted, and takes little memory at once.
-        parts = [
-            await self._embedder.embed(texts[start : start + self._batch_chunks])
-            for start in range(0, len(texts), self._batch_chunks)
-        ]
-        vectors = np.concatenate(parts or [await self._embedder.embed([])])
+        vectors: list[Matrix] = [await self._embedder.embed([])]
+        tokens: list[TokenMatrix] = []
+        for start in range(0, len(texts), self._batch_chunks):
+            part = texts[start : start + self._batch_chunks]
+            if run.tokens and gives_tokens(self._embedder):
+                late = await self._embedder.embed_late(part)
+                vectors.append(np.stack([text.vector for text in late]))
+                tokens.extend(text.tokens for text in late)
+            else:
+                vectors.append(await self._embedder.embed(part))
+        rows = np.concatenate(vectors)
         entries: list[Entry] = []
         start = 0
         for item in batch:
             end = start + len(item.chunks)
-            entries.append(Entry(item.document, item.chunks, vectors[start:end], item.terms))
+            entries.append(
+                Entry(item.document, item.chunks, rows[start:end], item.terms,
+                      tuple(tokens[start:end]))
+            )  # fmt: skip
             start = end
         await self._catalog.documents.replace(scope, entries)
         await self._store.upsert(scope, entries)
@@ -327,6 +340,7 @@ class Ingest:
 @dataclass(slots=True)
 class _Run:
     report: Report
+    tokens: bool
     seen: set[DocumentId] = field(default_factory=set[DocumentId])
     known: set[DocumentId] = field(default_factory=set[DocumentId])
     failed: set[str] = field(default_factory=set[str])

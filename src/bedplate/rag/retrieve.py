@@ -1,18 +1,23 @@
-"""Search: both legs in the store, one order here."""
+"""Search: the store nominates, the order is made here, the same for every store."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from bedplate.domain.filters import Filter
-from bedplate.domain.ids import ChunkId
-from bedplate.domain.retrieval import Mode, Recall, Scope, SearchResult, Sort
-from bedplate.embedders.protocol import Embedder
+from bedplate.domain.ids import ChunkId, DocumentId
+from bedplate.domain.retrieval import Collection, Mode, Recall, Scope, SearchResult, Sort
+from bedplate.embedders.protocol import Embedder, LateVectors, gives_tokens
 from bedplate.errors import Conflict, InvalidInput
+from bedplate.rag.late import max_sim, weights
+from bedplate.rag.lowering import lower
+from bedplate.rag.ranking import Scores, fused, mixed, smoothed
+from bedplate.rag.scoring import score
 from bedplate.state.protocol import Catalog
 from bedplate.stores.filters import parse_filter
-from bedplate.stores.fusion import fuse, rank
-from bedplate.stores.protocol import Candidate, Store, StoreQuery
+from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
 from bedplate.terms import TermVector
 
 MAX_QUERY_CHARACTERS = 20_000
@@ -34,6 +39,30 @@ class SearchRequest:
     limit: int = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How candidates are found and put in order.
+
+    `candidates` is the size of each leg. `late_top` candidates are compared token by token in
+    collections of up to `late_chunks` chunks; 0 switches that off. `smoothing` is how far a score
+    moves towards those of similar passages; 0 switches that off.
+    """
+
+    candidates: int = 100
+    keyword_weight: float = 0.4
+    late_top: int = 80
+    late_chunks: int = 100_000
+    late_weight: float = 0.4
+    smoothing: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    chunks: list[tuple[ChunkId, float]]
+    candidates: Mapping[ChunkId, Candidate]
+    recall: Recall
+
+
 class Retrieve:
     """Finds passages of one collection."""
 
@@ -43,15 +72,13 @@ class Retrieve:
         store: Store,
         embedder: Embedder,
         *,
-        candidates: int,
-        keyword_weight: float,
+        ranking: Ranking,
         max_limit: int,
     ) -> None:
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
-        self._candidates = candidates
-        self._keyword_weight = keyword_weight
+        self._ranking = ranking
         self._max_limit = max_limit
 
     async def search(self, scope: Scope, request: SearchRequest) -> SearchResult:
@@ -59,28 +86,28 @@ class Retrieve:
 
         Raises:
             NotFound: there is no such collection.
-            BadFilter: the filter does not parse, or does not fit the schema.
+            BadFilter: the filter does not parse, or does not fit the schema or the store.
             InvalidInput: nothing to search for, or a limit out of bounds.
             Conflict: the collection belongs to another embedder.
         """
         started = time.perf_counter()
         self._check(request)
-        filter = await self._filter(scope, request)
-        ranked, recall = await (
-            self._ranked(scope, request, filter)
+        collection = await self._catalog.collections.get(scope)
+        filter = self._filter(collection, request)
+        ranked = await (
+            self._ranked(collection, request, filter)
             if request.text.strip()
             else self._scanned(scope, request, filter)
         )
-        best = dict(list(ranked.items())[: request.limit])
-        scores = {chunk: score for chunk, (score, _) in best.items()}
+        best = dict(ranked.chunks[: request.limit])
         hits = [
             replace(hit, cosine=found.cosine, bm25=found.bm25)
-            if (found := best[hit.chunk_id][1])
+            if (found := ranked.candidates.get(hit.chunk_id))
             else hit
-            for hit in await self._catalog.documents.hits(scope, scores)
+            for hit in await self._catalog.documents.hits(scope, best)
         ]
         took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(tuple(hits), request.mode, recall, round(took_ms, 3))
+        return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
 
     def _check(self, request: SearchRequest) -> None:
         if not 1 <= request.limit <= self._max_limit:
@@ -102,13 +129,12 @@ class Retrieve:
         if not request.text.strip() and request.filter is None and request.sort is None:
             raise InvalidInput("Give a query, a filter or a sort.", param="query")
 
-    async def _filter(self, scope: Scope, request: SearchRequest) -> Filter | None:
-        collection = await self._catalog.collections.get(scope)
+    def _filter(self, collection: Collection, request: SearchRequest) -> Filter | None:
         if request.text.strip() and request.mode != "keyword":
             found, own = collection.embedder, self._embedder.fingerprint
             if found != own:
                 raise Conflict(
-                    f"Collection {scope.collection!r} was made with embedder {found!r}; the "
+                    f"Collection {collection.name!r} was made with embedder {found!r}; the "
                     f"configured one is {own!r}. Configure the former, ingest into a new "
                     "collection, or search with mode keyword."
                 )
@@ -123,35 +149,97 @@ class Retrieve:
         return parse_filter(request.filter, collection.fields)
 
     async def _ranked(
-        self, scope: Scope, request: SearchRequest, filter: Filter | None
-    ) -> tuple[dict[ChunkId, tuple[float, Candidate | None]], Recall]:
-        vector = None
-        if request.mode != "keyword":
-            vector = (await self._embedder.embed([request.text]))[0]
-        found = await self._store.search(
-            scope,
-            StoreQuery(
-                mode=request.mode,
-                terms=TermVector.of(request.text),
-                vector=vector,
-                limit=max(self._candidates, request.limit),
-                filter=filter,
-            ),
+        self, collection: Collection, request: SearchRequest, filter: Filter | None
+    ) -> _Ranked:
+        scope = collection.scope
+        late = await self._question(collection, request)
+        vector = None if late is None else late.vector
+        query = StoreQuery(
+            mode=request.mode,
+            terms=TermVector.of(request.text),
+            vector=vector,
+            limit=max(self._ranking.candidates, request.limit),
+            filter=await self._lowered(scope, filter),
         )
+        found = await self._nominated(scope, query)
         match request.mode:
             case "hybrid":
-                order = fuse(found.items, keyword_weight=self._keyword_weight)
+                scores = await self._hybrid(scope, found, late)
             case "vector":
-                order = rank(found.items, [item.cosine or 0.0 for item in found.items])
+                scores = np.asarray([item.cosine or 0.0 for item in found.items])
             case "keyword":
-                order = rank(found.items, [item.bm25 or 0.0 for item in found.items])
-        items = {item.chunk_id: item for item in found.items}
-        return {chunk: (score, items[chunk]) for chunk, score in order}, found.recall
+                scores = np.asarray([item.bm25 or 0.0 for item in found.items])
+        pairs = zip((item.chunk_id for item in found.items), scores.tolist(), strict=True)
+        return _Ranked(
+            sorted(pairs, key=lambda pair: (-pair[1], pair[0])),
+            {item.chunk_id: item for item in found.items},
+            found.recall,
+        )
+
+    async def _question(self, collection: Collection, request: SearchRequest) -> LateVectors | None:
+        """The question as the mode needs it; without tokens where none are compared."""
+        if request.mode == "keyword":
+            return None
+        embedder, ranking = self._embedder, self._ranking
+        late = ranking.late_top > 0 and collection.chunks <= ranking.late_chunks
+        if late and request.mode == "hybrid" and gives_tokens(embedder):
+            return (await embedder.embed_late([request.text]))[0]
+        none = np.zeros(0, dtype=np.uint32)
+        vector = (await embedder.embed([request.text]))[0]
+        return LateVectors(vector, np.zeros((0, 0), dtype=np.int8), none)
+
+    async def _lowered(self, scope: Scope, filter: Filter | None) -> Filter | None:
+        if filter is None:
+            return None
+
+        async def find(leaf: Filter, limit: int) -> tuple[DocumentId, ...]:
+            chunks = await self._catalog.index.scan(scope, filter=leaf, sort=None, limit=limit)
+            return tuple(DocumentId(chunk.rpartition("#")[0]) for chunk in chunks)
+
+        return await lower(filter, self._store.abilities, find)
+
+    async def _nominated(self, scope: Scope, query: StoreQuery) -> Candidates:
+        """Candidates with exact scores, and with their vectors where there are any."""
+        if self._store.abilities.scores:
+            return await self._store.search(scope, query)
+        statistics = await self._catalog.index.statistics(scope, query.terms)
+        found = await self._store.search(scope, replace(query, idf=statistics.idf()))
+        rows = await self._catalog.index.rows(scope, [item.chunk_id for item in found.items])
+        return score(found, rows, query, statistics)
+
+    async def _hybrid(self, scope: Scope, found: Candidates, late: LateVectors | None) -> Scores:
+        ranking = self._ranking
+        scores = fused(
+            np.asarray([item.bm25 or 0.0 for item in found.items]),
+            np.asarray([item.cosine or 0.0 for item in found.items]),
+            ranking.keyword_weight,
+        )
+        if late is not None and len(late.tokens):
+            scores = await self._late(scope, found, scores, late)
+        if ranking.smoothing and found.vectors is not None:
+            scores = smoothed(scores, found.vectors, ranking.smoothing)
+        return scores
+
+    async def _late(
+        self, scope: Scope, found: Candidates, scores: Scores, late: LateVectors
+    ) -> Scores:
+        # By chunk id where scores are equal, so that the cut does not depend on the store.
+        ids = [item.chunk_id for item in found.items]
+        top = sorted(range(len(ids)), key=lambda n: (-scores[n], ids[n]))[: self._ranking.late_top]
+        tokens = await self._catalog.index.tokens(scope, [ids[n] for n in top])
+        if len(tokens) < len(top):
+            # Kept for a part of them only: a comparison would favour that part.
+            return scores
+        unique, counts = np.unique(late.terms, return_counts=True)
+        terms = TermVector(unique, counts.astype(np.uint16))
+        weight = weights(late, terms, await self._catalog.index.statistics(scope, terms))
+        sims = max_sim(late.tokens, weight, [tokens[ids[n]] for n in top])
+        return mixed(scores, sims, top, self._ranking.late_weight)
 
     async def _scanned(
         self, scope: Scope, request: SearchRequest, filter: Filter | None
-    ) -> tuple[dict[ChunkId, tuple[float, Candidate | None]], Recall]:
-        chunks = await self._store.scan(
+    ) -> _Ranked:
+        chunks = await self._catalog.index.scan(
             scope, filter=filter, sort=request.sort, limit=request.limit
         )
-        return dict.fromkeys(chunks, (0.0, None)), "exact"
+        return _Ranked([(chunk, 0.0) for chunk in chunks], {}, "exact")

@@ -7,23 +7,34 @@ from pathlib import Path
 from typing import Protocol
 
 from bedplate.domain.documents import Chunk, Document
+from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
-from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
-from bedplate.embedders.protocol import Matrix
-from bedplate.terms import TermVector
+from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
+from bedplate.embedders.protocol import Matrix, TokenMatrix
+from bedplate.terms import TermStatistics, TermVector
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A document ready to be kept.
 
-    Chunks, their vectors (one row each) and their index terms, in the same order.
+    Chunks, their vectors (one row each) and their index terms, in the same order; so are their
+    token vectors, where they are kept.
     """
 
     document: Document
     chunks: tuple[Chunk, ...]
     vectors: Matrix
     terms: tuple[TermVector, ...]
+    tokens: tuple[TokenMatrix, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """What ranking knows of a chunk: its unit vector, as kept (float16), and its terms."""
+
+    vector: Matrix
+    terms: TermVector
 
 
 class Collections(Protocol):
@@ -68,12 +79,47 @@ class Documents(Protocol):
         ...
 
 
+class IndexRows(Protocol):
+    """What search asks of the catalog, whichever store nominates the chunks.
+
+    Chunks that are gone, and unknown collections, are left out of the answers.
+    """
+
+    async def scan(
+        self,
+        scope: Scope,
+        *,
+        filter: Filter | None,
+        sort: Sort | None,
+        limit: int,
+        offset: int = 0,
+    ) -> tuple[ChunkId, ...]:
+        """The first chunk of each document that passes, ordered by `sort`, then document id.
+
+        Documents without a value to sort by come last.
+        """
+        ...
+
+    async def rows(self, scope: Scope, chunks: Sequence[ChunkId]) -> dict[ChunkId, IndexRow]: ...
+
+    async def tokens(self, scope: Scope, chunks: Sequence[ChunkId]) -> dict[ChunkId, TokenMatrix]:
+        """The token vectors of those chunks that have any."""
+        ...
+
+    async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
+        """Counted over the whole collection, in the order of `terms.ids`."""
+        ...
+
+
 class Catalog(Protocol):
     @property
     def collections(self) -> Collections: ...
 
     @property
     def documents(self) -> Documents: ...
+
+    @property
+    def index(self) -> IndexRows: ...
 
 
 class OpenCatalog(Protocol):

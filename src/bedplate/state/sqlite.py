@@ -1,24 +1,23 @@
 """The catalog in one SQLite file. The tables are laid out, and explained, in `migrations/`."""
 
 import json
-import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
-from typing import cast
 
 import apsw
 
-from bedplate.domain.documents import Metadata, Scalar
-from bedplate.domain.filters import FieldKind, kind_of, normalise_date
+from bedplate.domain.filters import FieldKind
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
-from bedplate.errors import Conflict, NotFound, StorageError
-from bedplate.sqlite import Database, Row, open_database, select, select_one
-from bedplate.state.protocol import Catalog, Collections, Documents, Entry
+from bedplate.errors import Conflict, NotFound
+from bedplate.sqlite.database import Database, Row, open_database, select, select_one
+from bedplate.state.protocol import Catalog, Collections, Documents, Entry, IndexRows
+from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
+from bedplate.state.sqlite_rows import insert, now, remove
+from bedplate.state.sqlite_schema import migrate
 
 COLLECTION = """
 SELECT tenant_id, name, embedder, dimensions, created_at, documents, chunks, id FROM collection
@@ -34,12 +33,14 @@ FROM document d JOIN chunk c ON c.document = d.id
 WHERE d.collection_id = ? AND d.tenant_id = ? AND d.document_id = ? AND c.ordinal = ?
 """
 PAGE = 500
+TABLES = ("field", "field_kind", "vector", "token", "term", "chunk", "document", "removed")
 
 
 class SqliteCatalog:
     def __init__(self, database: Database) -> None:
         self.collections: Collections = SqliteCollections(database)
         self.documents: Documents = SqliteDocuments(database)
+        self.index: IndexRows = SqliteIndexRows(database)
 
 
 class SqliteCollections:
@@ -51,7 +52,7 @@ class SqliteCollections:
             db.execute(
                 "INSERT INTO collection (tenant_id, name, embedder, dimensions, created_at)"
                 " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (scope.tenant, scope.collection, embedder, dimensions, _now()),
+                (scope.tenant, scope.collection, embedder, dimensions, now()),
             )
             return _collection(db, scope)
 
@@ -77,7 +78,7 @@ class SqliteCollections:
     async def drop(self, scope: Scope) -> None:
         def work(db: apsw.Connection) -> None:
             collection = _collection_id(db, scope)
-            for table in ("field", "field_kind", "vector", "chunk", "document", "removed"):
+            for table in TABLES:
                 db.execute(f"DELETE FROM {table} WHERE collection_id = ?", (collection,))  # noqa: S608
             db.execute("DELETE FROM collection WHERE id = ?", (collection,))
 
@@ -91,9 +92,11 @@ class SqliteDocuments:
     async def replace(self, scope: Scope, entries: Sequence[Entry]) -> None:
         def work(db: apsw.Connection) -> None:
             collection = _collection_id(db, scope)
-            _remove(db, collection, [entry.document.id for entry in entries])
+            remove(db, scope.tenant, collection, [entry.document.id for entry in entries])
             for entry in entries:
-                _insert(db, scope.tenant, collection, entry)
+                insert(db, scope.tenant, collection, entry)
+            added = [terms for entry in entries for terms in entry.terms]
+            count_terms(db, scope.tenant, collection, added, 1)
             _touch(db, collection)
 
         await self._database.write(work)
@@ -101,7 +104,7 @@ class SqliteDocuments:
     async def remove(self, scope: Scope, ids: Sequence[DocumentId]) -> int:
         def work(db: apsw.Connection) -> int:
             collection = _collection_id(db, scope)
-            count = _remove(db, collection, ids)
+            count = remove(db, scope.tenant, collection, ids)
             if count:
                 _touch(db, collection)
             return count
@@ -253,130 +256,12 @@ def _to_hit(chunk_id: ChunkId, score: float, row: Row) -> Hit:
     )
 
 
-def _insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry) -> None:
-    document = entry.document
-    db.execute(
-        "INSERT INTO document (tenant_id, collection_id, document_id, title, source, media_type,"
-        " sha256, origin, pages, chunks, metadata, updated_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (tenant, collection, document.id, document.title, document.source, document.media_type,
-         document.sha256, document.origin, document.pages, len(entry.chunks),
-         json.dumps(document.metadata, ensure_ascii=False), _now()),
-    )  # fmt: skip
-    row = db.last_insert_rowid()
-    fields = _fields(document.metadata)
-    db.executemany(
-        "INSERT OR IGNORE INTO field (tenant_id, collection_id, name, kind, value, document)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        [(tenant, collection, *field, row) for field in fields],
-    )
-    db.executemany(
-        "INSERT INTO field_kind (tenant_id, collection_id, name, kind, documents)"
-        " VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET documents = documents + 1",
-        [(tenant, collection, *pair) for pair in {(name, kind) for name, kind, _ in fields}],
-    )
-    db.execute(
-        "UPDATE collection SET documents = documents + 1, chunks = chunks + ? WHERE id = ?",
-        (len(entry.chunks), collection),
-    )
-    vectors = entry.vectors.astype("<f2")
-    for chunk, vector, terms in zip(entry.chunks, vectors, entry.terms, strict=True):
-        db.execute(
-            'INSERT INTO chunk (tenant_id, collection_id, document, ordinal, text, start, "end",'
-            " page, heading) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (tenant, collection, row, chunk.ordinal, chunk.text, chunk.start, chunk.end,
-             chunk.page, chunk.heading),
-        )  # fmt: skip
-        db.execute(
-            "INSERT INTO vector (chunk, tenant_id, collection_id, document, ordinal, embedding,"
-            " terms) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (db.last_insert_rowid(), tenant, collection, row, chunk.ordinal, vector.tobytes(),
-             terms.to_bytes()),
-        )  # fmt: skip
-
-
-def _fields(metadata: Metadata) -> list[tuple[str, FieldKind, Scalar]]:
-    rows: list[tuple[str, FieldKind, Scalar]] = []
-    for name, value in metadata.items():
-        members = cast(Sequence[Scalar], value if isinstance(value, list | tuple) else [value])
-        rows.extend((name, *_indexed(member)) for member in members if _is_indexable(member))
-    return rows
-
-
-def _is_indexable(value: Scalar | None) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
-
-
-def _indexed(value: Scalar) -> tuple[FieldKind, Scalar]:
-    kind = kind_of(value)
-    if isinstance(value, str):
-        return kind, normalise_date(value) or value
-    # SQLite's integers have 64 bits; a larger one is compared as the nearest float.
-    return kind, float(value) if abs(value) >= 2**63 else value
-
-
-def _remove(db: apsw.Connection, collection: int, ids: Sequence[DocumentId]) -> int:
-    removed = 0
-    for document_id in ids:
-        found = select_one(
-            db,
-            "SELECT id, chunks FROM document WHERE collection_id = ? AND document_id = ?",
-            (collection, document_id),
-        )
-        if found is not None:
-            removed += 1
-            _remove_row(db, collection, *found)
-    return removed
-
-
-def _remove_row(db: apsw.Connection, collection: int, row: int, chunks: int) -> None:
-    db.execute(
-        "UPDATE field_kind SET documents = documents - 1 WHERE collection_id = ?"
-        " AND (name, kind) IN (SELECT name, kind FROM field WHERE document = ?)",
-        (collection, row),
-    )
-    db.execute("DELETE FROM field_kind WHERE collection_id = ? AND documents = 0", (collection,))
-    db.execute("DELETE FROM field WHERE document = ?", (row,))
-    db.execute(
-        "DELETE FROM vector WHERE chunk IN (SELECT id FROM chunk WHERE document = ?)", (row,)
-    )
-    db.execute("DELETE FROM chunk WHERE document = ?", (row,))
-    db.execute("DELETE FROM document WHERE id = ?", (row,))
-    db.execute(
-        "UPDATE collection SET documents = documents - 1, chunks = chunks - ? WHERE id = ?",
-        (chunks, collection),
-    )
-
-
 def _touch(db: apsw.Connection, collection: int) -> None:
     db.execute("UPDATE collection SET generation = generation + 1 WHERE id = ?", (collection,))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
-
-
-def _migrate(db: apsw.Connection) -> None:
-    version = int(db.pragma("user_version"))
-    scripts = sorted(
-        (int(script.name.split("_")[0]), script)
-        for script in files("bedplate.state").joinpath("migrations").iterdir()
-        if script.name.endswith(".sql")
-    )
-    newest = scripts[-1][0]
-    if version > newest:
-        raise StorageError(
-            f"The catalog has schema {version}, newer than {newest}, the newest this version of "
-            "Bedplate knows: upgrade Bedplate."
-        )
-    for number, script in scripts:
-        if number > version:
-            db.execute(script.read_text(encoding="utf-8"))
-            db.execute(f"PRAGMA user_version = {number}")
 
 
 @asynccontextmanager
 async def open_sqlite_catalog(path: Path) -> AsyncGenerator[Catalog]:
     async with open_database(path) as database:
-        await database.write(_migrate)
+        await database.write(migrate)
         yield SqliteCatalog(database)

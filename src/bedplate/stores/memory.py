@@ -15,14 +15,22 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from bedplate.domain.documents import Metadata, Scalar
-from bedplate.domain.filters import And, Comparison, Filter, Not, Or, kind_of, normalise_date
+from bedplate.domain.filters import (
+    And,
+    Comparison,
+    Documents,
+    Filter,
+    Not,
+    Or,
+    kind_of,
+    normalise_date,
+)
 from bedplate.domain.ids import ChunkId, DocumentId
-from bedplate.domain.retrieval import Scope, Sort
+from bedplate.domain.retrieval import Scope
 from bedplate.embedders.protocol import Matrix
 from bedplate.state.protocol import Entry
-from bedplate.stores.postings import K1, B
-from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
-from bedplate.terms import TermVector
+from bedplate.stores.protocol import Abilities, Candidate, Candidates, Store, StoreQuery
+from bedplate.terms import K1, B, TermVector
 
 ORDERINGS: Mapping[str, Callable[[Any, Any], bool]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
@@ -34,6 +42,10 @@ class MemoryOptions(BaseModel):
 class MemoryStore:
     def __init__(self) -> None:
         self._scopes: dict[Scope, dict[DocumentId, Entry]] = {}
+
+    @property
+    def abilities(self) -> Abilities:
+        return Abilities(scores=True, most_documents=10_000, compares=lambda _: True)
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         kept = self._scopes.setdefault(scope, {})
@@ -56,7 +68,7 @@ class MemoryStore:
                 chunk_id, _cosine(query.vector, vector), _bm25(query.terms, terms, every_term)
             )
             for chunk_id, vector, terms, metadata in rows
-            if query.filter is None or passes(metadata, query.filter)
+            if query.filter is None or passes(document_of(chunk_id), metadata, query.filter)
         ]
         chosen: set[ChunkId] = set()
         if query.mode != "vector":
@@ -64,25 +76,11 @@ class MemoryStore:
             chosen |= _top(matching, lambda c: c.bm25 or 0.0, query.limit)
         if query.mode != "keyword" and query.vector is not None:
             chosen |= _top(candidates, lambda c: c.cosine or 0.0, query.limit)
-        return Candidates(tuple(c for c in candidates if c.chunk_id in chosen), "exact")
-
-    async def scan(
-        self, scope: Scope, *, filter: Filter | None, sort: Sort | None, limit: int
-    ) -> tuple[ChunkId, ...]:
-        found = [
-            entry
-            for _, entry in sorted(self._scopes.get(scope, {}).items())
-            if entry.chunks and (filter is None or passes(entry.document.metadata, filter))
-        ]
-        if sort is not None:
-            field, pick = sort.field, max if sort.descending else min
-            keyed = [(_values(entry.document.metadata, field), entry) for entry in found]
-            present = [(pick(values), entry) for values, entry in keyed if values]
-            present.sort(key=lambda pair: pair[0], reverse=sort.descending)
-            found = [entry for _, entry in present] + [
-                entry for values, entry in keyed if not values
-            ]
-        return tuple(entry.chunks[0].id for entry in found[:limit])
+        found = tuple(c for c in candidates if c.chunk_id in chosen)
+        vectors = {chunk_id: vector for chunk_id, vector, _, _ in rows}
+        none = np.zeros((0, 0), dtype=np.float32)
+        taken = np.stack([vectors[c.chunk_id] for c in found]) if found else none
+        return Candidates(found, "exact", taken)
 
     async def settle(self, scope: Scope) -> None:
         """Nothing to do: there is no index."""
@@ -91,14 +89,20 @@ class MemoryStore:
         self._scopes.pop(scope, None)
 
 
-def passes(metadata: Metadata, filter: Filter) -> bool:
+def document_of(chunk_id: ChunkId) -> DocumentId:
+    return DocumentId(chunk_id.rpartition("#")[0])
+
+
+def passes(document: DocumentId, metadata: Metadata, filter: Filter) -> bool:
     match filter:
         case And(clauses):
-            return all(passes(metadata, clause) for clause in clauses)
+            return all(passes(document, metadata, clause) for clause in clauses)
         case Or(clauses):
-            return any(passes(metadata, clause) for clause in clauses)
+            return any(passes(document, metadata, clause) for clause in clauses)
         case Not(clause):
-            return not passes(metadata, clause)
+            return not passes(document, metadata, clause)
+        case Documents(ids):
+            return document in ids
         case Comparison():
             return _compare(metadata, filter)
 

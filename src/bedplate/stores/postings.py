@@ -1,8 +1,4 @@
-"""An inverted index in arrays, and BM25 over it.
-
-BM25 as Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", with
-the idf that cannot be negative: log(1 + (N - df + 0.5) / (df + 0.5)).
-"""
+"""An inverted index in arrays, and BM25 over it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bedplate.terms import TermVector
-
-K1 = 1.6
-B = 0.75
+from bedplate.terms import K1, B, TermVector
 
 MERGE_AT = 8
 

@@ -17,15 +17,15 @@ import apsw
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from bedplate.domain.filters import And, Comparison, Filter, Not, Or
-from bedplate.domain.ids import ChunkId, DocumentId
-from bedplate.domain.retrieval import Scope, Sort
-from bedplate.sqlite import Database, open_database, select, select_one
+from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
+from bedplate.domain.ids import DocumentId
+from bedplate.domain.retrieval import Scope
+from bedplate.sqlite.database import Database, open_database, select, select_one
+from bedplate.sqlite.filters import compile_leaf
 from bedplate.state.protocol import Entry
 from bedplate.stores.postings import Flags
-from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
+from bedplate.stores.protocol import Abilities, Candidate, Candidates, Store, StoreQuery
 from bedplate.stores.snapshot import Snapshots
-from bedplate.stores.sqlite_filter import compile_comparison, compile_filter
 from bedplate.stores.view import AddedRow, Found, View
 
 ADDED = """
@@ -58,6 +58,10 @@ class SqliteStore:
         # A rebuild takes the memory of the index once more: one at a time.
         self._rebuilding = asyncio.Lock()
 
+    @property
+    def abilities(self) -> Abilities:
+        return Abilities(scores=True, most_documents=2**31, compares=lambda _: True)
+
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """Nothing to write: the next search reads what the catalog committed."""
 
@@ -74,27 +78,7 @@ class SqliteStore:
             if query.filter is not None:
                 passing = _passing(db, collection, view, query.filter)
             found = view.search(query, passing, exact_rows=self._options.exact_rows)
-            return Candidates(_candidates(view, found), found.recall)
-
-        return await self._database.read(work)
-
-    async def scan(
-        self, scope: Scope, *, filter: Filter | None, sort: Sort | None, limit: int
-    ) -> tuple[ChunkId, ...]:
-        def work(db: apsw.Connection) -> tuple[ChunkId, ...]:
-            state = _state(db, scope)
-            if state is None:
-                return ()
-            collection = state.collection
-            order, order_values = _order(sort, collection)
-            where, where_values = compile_filter(filter, collection) if filter else ("1", [])
-            rows = select(
-                db,
-                "SELECT d.document_id FROM document d WHERE d.collection_id = ? AND d.chunks > 0"  # noqa: S608
-                f" AND ({where}) ORDER BY {order} LIMIT ?",
-                (collection, *where_values, *order_values, limit),
-            )
-            return tuple(ChunkId(f"{document_id}#0") for (document_id,) in rows)
+            return Candidates(_candidates(view, found), found.recall, found.vectors)
 
         return await self._database.read(work)
 
@@ -248,8 +232,8 @@ def _passing(db: apsw.Connection, collection: int, view: View, filter: Filter) -
     The same as one query with the whole condition, and several times faster where many pass.
     """
     match filter:
-        case Comparison():
-            rows, values, negated = compile_comparison(filter, collection)
+        case Comparison() | Documents():
+            rows, values, negated = compile_leaf(filter, collection)
             listed = select(db, f"SELECT group_concat(document) FROM ({rows})", values)[0][0]  # noqa: S608
             documents = np.fromstring(listed or "", dtype=np.int64, sep=",")
             return np.isin(view.documents, documents, invert=negated)
@@ -269,17 +253,6 @@ def _candidates(view: View, found: Found) -> tuple[Candidate, ...]:
     if found.cosine is not None:
         cosines = cast(list[float | None], found.cosine.tolist())
     return tuple(map(Candidate, names, cosines, found.bm25.tolist()))
-
-
-def _order(sort: Sort | None, collection: int) -> tuple[str, list[object]]:
-    if sort is None:
-        return "d.document_id", []
-    pick, direction = ("max", "DESC") if sort.descending else ("min", "ASC")
-    value = (
-        f"(SELECT {pick}(value) FROM field f WHERE f.document = d.id AND f.collection_id = ?"  # noqa: S608
-        " AND f.name = ?)"
-    )
-    return f"{value} IS NULL, {value} {direction}, d.document_id", [collection, sort.field] * 2
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ HNSW: Malkov and Yashunin 2016, arXiv:1603.09320. Graph and flat scans are faiss
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import faiss
 import numpy as np
@@ -73,11 +73,6 @@ class Vectors:
         newer = passes.copy()
         newer[: self.indexed] = False
         return _joined([(rows[0][live], scores[0][live]), self.exact(query, newer, count)])
-
-    def cosines(self, query: Matrix, rows: RowNumbers) -> Matrix:
-        """The cosine of each row named, in that order."""
-        # Not `@`: its library starts threads that cost more than they bring at this size.
-        return cast(Matrix, np.einsum("ij,j->i", self.take(rows), query))
 
     def take(self, rows: RowNumbers) -> Matrix:
         """The vectors of the rows named, in that order."""

@@ -21,6 +21,7 @@ class Found:
     """Row numbers in order of row, each with both scores."""
 
     rows: RowNumbers
+    vectors: Matrix
     cosine: Matrix | None
     bm25: Matrix
     recall: Recall
@@ -138,8 +139,10 @@ class View:
                 near = self._near(query.vector, query.limit, passes, recall)
             legs.append(near)
         rows = np.unique(np.concatenate(legs)) if legs else np.zeros(0, dtype=np.int64)
-        cosine = None if query.vector is None else self.vectors.cosines(query.vector, rows)
-        return Found(rows, cosine, bm25[rows], recall)
+        vectors = self.vectors.take(rows)
+        # Not `@`: its library starts threads that cost more than they bring at this size.
+        cosine = None if query.vector is None else np.einsum("ij,j->i", vectors, query.vector)
+        return Found(rows, vectors, cosine, bm25[rows], recall)
 
     def _near(self, vector: Matrix, limit: int, passes: Flags, recall: Recall) -> RowNumbers:
         look = self.vectors.exact if recall == "exact" else self.vectors.sampled

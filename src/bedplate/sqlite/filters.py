@@ -1,19 +1,20 @@
-"""Filters as SQL over the catalog's `field` table, with every value bound."""
+"""Filters as SQL over the catalog's tables, with every value bound."""
 
 import json
 
-from bedplate.domain.filters import And, Comparison, Filter, Not, Or
+from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
 
 SYMBOLS = {"eq": "=", "ne": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 Condition = tuple[str, list[object]]
+Leaf = Comparison | Documents
 
 
 def compile_filter(filter: Filter, collection: int) -> Condition:
     """A condition on `d.id`, a row of `document`, and the values to bind to it, in order."""
     match filter:
-        case Comparison():
-            rows, values, negated = compile_comparison(filter, collection)
+        case Comparison() | Documents():
+            rows, values, negated = compile_leaf(filter, collection)
             return f"d.id {'NOT IN' if negated else 'IN'} ({rows})", values
         case Not(clause):
             sql, values = compile_filter(clause, collection)
@@ -26,8 +27,20 @@ def compile_filter(filter: Filter, collection: int) -> Condition:
             return joined, [value for _, values in parts for value in values]
 
 
-def compile_comparison(comparison: Comparison, collection: int) -> tuple[str, list[object], bool]:
+def compile_leaf(leaf: Leaf, collection: int) -> tuple[str, list[object], bool]:
     """A query for `document` of the rows that meet it, its values, and whether all but those pass."""
+    match leaf:
+        case Comparison():
+            return _compile_comparison(leaf, collection)
+        case Documents(ids):
+            rows = (
+                "SELECT id AS document FROM document WHERE collection_id = ?"
+                " AND document_id IN (SELECT value FROM json_each(?))"
+            )
+            return rows, [collection, json.dumps(ids)], False
+
+
+def _compile_comparison(comparison: Comparison, collection: int) -> tuple[str, list[object], bool]:
     values: list[object] = [collection, comparison.field]
     test = ""
     match comparison.operator:

@@ -1,0 +1,1 @@
+"""SQLite: connections, and filters as SQL over the catalog's tables."""

@@ -1,0 +1,43 @@
+"""The catalog's tables, brought to the newest version."""
+
+from importlib.resources import files
+from typing import cast
+
+import apsw
+
+from bedplate.errors import StorageError
+from bedplate.sqlite.database import select
+from bedplate.state.sqlite_index import count_terms
+from bedplate.terms import TermVector
+
+COUNTED_SINCE = 3
+"""The migration that began to count terms."""
+
+
+def migrate(db: apsw.Connection) -> None:
+    """Apply what is missing, in order; StorageError for a file from a newer version."""
+    version = int(db.pragma("user_version"))
+    scripts = sorted(
+        (int(script.name.split("_")[0]), script)
+        for script in files("bedplate.state").joinpath("migrations").iterdir()
+        if script.name.endswith(".sql")
+    )
+    newest = scripts[-1][0]
+    if version > newest:
+        raise StorageError(
+            f"The catalog has schema {version}, newer than {newest}, the newest this version of "
+            "Bedplate knows: upgrade Bedplate."
+        )
+    for number, script in scripts:
+        if number > version:
+            db.execute(script.read_text(encoding="utf-8"))
+            if number == COUNTED_SINCE:
+                _count_all(db)
+            db.execute(f"PRAGMA user_version = {number}")
+
+
+def _count_all(db: apsw.Connection) -> None:
+    for collection, tenant in select(db, "SELECT id, tenant_id FROM collection"):
+        rows = db.execute("SELECT terms FROM vector WHERE collection_id = ?", (collection,))
+        texts = (TermVector.from_bytes(cast(bytes, terms)) for (terms,) in rows)
+        count_terms(db, tenant, collection, texts, 1)
