@@ -1,19 +1,20 @@
 """The contract of every store, with the catalog written first as the pipeline does."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.contract.entries import DIMENSIONS, entry, unit
+from tests.contract.shelves import SHELVES
 
 from bedplate.domain.documents import MetadataValue
-from bedplate.domain.filters import And, Documents, Not
+from bedplate.domain.filters import And, Documents, Filter, Not
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.retrieval import Mode, Scope
-from bedplate.state import CATALOGS
+from bedplate.rag.lowering import lower
+from bedplate.rag.scoring import nominate
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores import STORES
 from bedplate.stores.filters import parse_filter
@@ -53,37 +54,41 @@ class Shelf:
         scope: Scope = SCOPE,
     ) -> Candidates:
         fields = (await self.catalog.collections.get(scope)).fields
-        return await self.store.search(
-            scope,
-            StoreQuery(
-                mode=mode,
-                terms=TermVector.of(text),
-                vector=None if mode == "keyword" else unit(seed),
-                limit=limit,
-                filter=None if filter is None else parse_filter(filter, fields),  # type: ignore[arg-type]
-            ),
+        parsed = None if filter is None else parse_filter(filter, fields)  # type: ignore[arg-type]
+        query = StoreQuery(
+            mode=mode,
+            terms=TermVector.of(text),
+            vector=None if mode == "keyword" else unit(seed),
+            limit=limit,
         )
+        return await self.ask(query, parsed, scope=scope)
+
+    async def ask(
+        self, query: StoreQuery, filter: Filter | None, *, scope: Scope = SCOPE
+    ) -> Candidates:
+        """As the search flow asks a store: in terms that it has, and with exact scores."""
+
+        async def documents(leaf: Filter, limit: int) -> tuple[DocumentId, ...]:
+            chunks = await self.catalog.index.scan(scope, filter=leaf, sort=None, limit=limit)
+            return tuple(DocumentId(chunk.rpartition("#")[0]) for chunk in chunks)
+
+        if filter is not None:
+            query = replace(query, filter=await lower(filter, self.store.abilities, documents))
+        return await nominate(self.catalog.index, self.store, scope, query)
 
 
-ADAPTERS: list[tuple[str, dict[str, int]]] = [
-    *((name, {}) for name in STORES.names()),
-    # The same with a graph from the first few rows on.
-    ("sqlite", {"exact_rows": 8}),
-]
-
-
-@pytest.fixture(params=ADAPTERS, ids=lambda value: f"{value[0]}{value[1] or ''}")
+@pytest.fixture(params=SHELVES, ids=lambda shelf: shelf.id)
 async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
-    name, options = request.param
-    path = tmp_path / "catalog.db"
-    async with AsyncExitStack() as stack:
-        catalog = await stack.enter_async_context(CATALOGS.load("sqlite")(path))
-        store = await stack.enter_async_context(STORES.load(name)(options, path=path))
+    async with request.param.open(tmp_path) as (catalog, store):
         yield Shelf(catalog, store)
 
 
 def ids(found: Candidates) -> set[str]:
     return {candidate.chunk_id for candidate in found.items}
+
+
+def test_every_store_is_held_to_this_contract() -> None:
+    assert {shelf.store for shelf in SHELVES} == set(STORES.names())
 
 
 async def test_keyword_search_finds_only_chunks_with_a_term(shelf: Shelf) -> None:
@@ -126,11 +131,8 @@ async def test_bm25_ranks_rare_terms_and_short_texts_higher(shelf: Shelf) -> Non
 async def test_all_stores_give_the_same_scores(tmp_path: Path) -> None:
     answers: list[dict[str, tuple[float, float]]] = []
     texts = ["rain coat for rain", "umbrella", "rain boots and a hat", "sun hat"]
-    for name in STORES.names():
-        path = tmp_path / name / "catalog.db"
-        async with AsyncExitStack() as stack:
-            catalog = await stack.enter_async_context(CATALOGS.load("sqlite")(path))
-            store = await stack.enter_async_context(STORES.load(name)({}, path=path))
+    for number, each in enumerate(SHELVES):
+        async with each.open(tmp_path / str(number)) as (catalog, store):
             shelf = Shelf(catalog, store)
             await shelf.put(*[entry(f"d{n}", text) for n, text in enumerate(texts)])
             found = await shelf.find("rain rain hat")

@@ -14,7 +14,7 @@ from bedplate.errors import Conflict, InvalidInput
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
-from bedplate.rag.scoring import score
+from bedplate.rag.scoring import nominate
 from bedplate.state.protocol import Catalog
 from bedplate.stores.filters import parse_filter
 from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
@@ -161,7 +161,7 @@ class Retrieve:
             limit=max(self._ranking.candidates, request.limit),
             filter=await self._lowered(scope, filter),
         )
-        found = await self._nominated(scope, query)
+        found = await nominate(self._catalog.index, self._store, scope, query)
         match request.mode:
             case "hybrid":
                 scores = await self._hybrid(scope, found, late)
@@ -197,15 +197,6 @@ class Retrieve:
             return tuple(DocumentId(chunk.rpartition("#")[0]) for chunk in chunks)
 
         return await lower(filter, self._store.abilities, find)
-
-    async def _nominated(self, scope: Scope, query: StoreQuery) -> Candidates:
-        """Candidates with exact scores, and with their vectors where there are any."""
-        if self._store.abilities.scores:
-            return await self._store.search(scope, query)
-        statistics = await self._catalog.index.statistics(scope, query.terms)
-        found = await self._store.search(scope, replace(query, idf=statistics.idf()))
-        rows = await self._catalog.index.rows(scope, [item.chunk_id for item in found.items])
-        return score(found, rows, query, statistics)
 
     async def _hybrid(self, scope: Scope, found: Candidates, late: LateVectors | None) -> Scores:
         ranking = self._ranking

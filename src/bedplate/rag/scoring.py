@@ -1,14 +1,26 @@
 """Exact scores for candidates that a store only nominated, from what the catalog keeps of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from bedplate.domain.ids import ChunkId
+from bedplate.domain.retrieval import Scope
 from bedplate.embedders.protocol import Matrix
-from bedplate.state.protocol import IndexRow
-from bedplate.stores.protocol import Candidate, Candidates, StoreQuery
+from bedplate.state.protocol import IndexRow, IndexRows
+from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
 from bedplate.terms import TermStatistics, bm25
+
+
+async def nominate(index: IndexRows, store: Store, scope: Scope, query: StoreQuery) -> Candidates:
+    """The store's candidates with exact scores and vectors, whether it scores by itself or not."""
+    if store.abilities.scores:
+        return await store.search(scope, query)
+    statistics = await index.statistics(scope, query.terms)
+    found = await store.search(scope, replace(query, idf=statistics.idf()))
+    rows = await index.rows(scope, [item.chunk_id for item in found.items])
+    return score(found, rows, query, statistics)
 
 
 def score(

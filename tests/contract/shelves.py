@@ -1,0 +1,52 @@
+"""The stores as the contract opens them: each with its catalog, and the server it needs."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedplate.state import CATALOGS
+from bedplate.state.protocol import Catalog
+from bedplate.stores import STORES
+from bedplate.stores.protocol import Store
+
+Options = Mapping[str, Any]
+Serve = Callable[[Path], AbstractAsyncContextManager[Options]]
+"""Starts what a store needs in a folder of its own; the options that reach it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenShelf:
+    """A store of the table by its name, and how it is opened."""
+
+    id: str
+    store: str
+    serve: Serve
+
+    @asynccontextmanager
+    async def open(self, folder: Path) -> AsyncGenerator[tuple[Catalog, Store]]:
+        path = folder / "catalog.db"
+        async with AsyncExitStack() as stack:
+            options = await stack.enter_async_context(self.serve(folder))
+            catalog = await stack.enter_async_context(CATALOGS.load("sqlite")(path))
+            store = await stack.enter_async_context(STORES.load(self.store)(options, path=path))
+            yield catalog, store
+
+
+def given(options: Options) -> Serve:
+    """Nothing to start."""
+
+    @asynccontextmanager
+    async def serve(_: Path) -> AsyncGenerator[Options]:
+        yield options
+
+    return serve
+
+
+SHELVES = (
+    OpenShelf("memory", "memory", given({})),
+    OpenShelf("sqlite", "sqlite", given({})),
+    # With a graph from the first few rows on.
+    OpenShelf("sqlite-graph", "sqlite", given({"exact_rows": 8})),
+)
