@@ -26,6 +26,8 @@ from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import ParseLimits, Parser
 from bedplate.rag.answer import Ask, AskRequest
 from bedplate.rag.retrieve import Retrieve
+from bedplate.rerankers import RERANKERS
+from bedplate.rerankers.protocol import Reranker
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import STORES
@@ -44,6 +46,7 @@ class App:
     catalog: Catalog
     store: Store
     embedder: Embedder
+    reranker: Reranker | None
     parser: Parser
     pii: PiiGuard | None
     grounding: GroundingGuard
@@ -131,6 +134,9 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         enter = stack.enter_async_context
         embedder = await enter(_slot("embedder", config.embedder, EMBEDDERS.load))
         chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
+        reranker = None
+        if config.reranker is not None:
+            reranker = await enter(_slot("reranker", config.reranker, RERANKERS.load))
         pii = None
         if config.guards.pii is not False:
             pii = await enter(_slot("guards.pii", config.guards.pii, PII_GUARDS.load))
@@ -164,6 +170,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             catalog=catalog,
             store=store,
             embedder=embedder,
+            reranker=reranker,
             parser=parser,
             pii=pii,
             grounding=grounding,
