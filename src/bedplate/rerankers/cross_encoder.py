@@ -91,7 +91,12 @@ class CrossEncoderOptions(BaseModel):
 
 class CrossEncoder:
     def __init__(self, model: Path, tokenizer: Path, options: CrossEncoderOptions) -> None:
-        self._pairs = PairTokenizer(tokenizer, options.window)
+        try:
+            self._pairs = PairTokenizer(tokenizer.read_bytes(), options.window)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"The tokenizer {str(tokenizer)!r} cannot be read: {error}."
+            ) from error
         self._session = _open_session(model, options.threads)
         self._types = {node.name: node.type for node in self._session.get_inputs()}
         self._model = str(model)
@@ -127,10 +132,14 @@ class CrossEncoder:
 
     def _score(self, query: str, texts: Sequence[str], stop: threading.Event) -> Scores:
         scores = np.zeros(len(texts))
-        encodings = self._pairs.encode(query, texts)
-        for batch in _by_length(encodings):
+        encodings: list[Encoding] = []
+        for start in range(0, len(texts), BATCH_PAIRS):
             if stop.is_set():
-                break
+                return scores
+            encodings += self._pairs.encode(query, texts[start : start + BATCH_PAIRS])
+        for batch in batches_by_length([len(encoding.ids) for encoding in encodings]):
+            if stop.is_set():
+                return scores
             try:
                 scores[batch] = self._run([encodings[i] for i in batch])
             except RUNTIME_ERRORS as error:
@@ -188,11 +197,9 @@ class CrossEncoder:
 class PairTokenizer:
     """Query and passage as one input. The passage is cut to what the window leaves for it."""
 
-    def __init__(self, path: Path, window: int) -> None:
-        try:
-            self._tokenizer: Any = Tokenizer.from_buffer(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"The tokenizer {str(path)!r} cannot be read: {error}.") from error
+    def __init__(self, file: bytes, window: int) -> None:
+        """ValueError when `file` is no tokenizer.json."""
+        self._tokenizer: Any = Tokenizer.from_buffer(file)
         self.padding = _padding(self._tokenizer)
         self.window = window
         self._tokenizer.no_padding()
@@ -256,17 +263,13 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _by_length(encodings: Sequence[Encoding]) -> list[list[int]]:
-    """Batches of about equal length, so that little padding is computed."""
-    order = sorted(range(len(encodings)), key=lambda i: len(encodings[i].ids))
+def batches_by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Numbers of pairs in batches of about equal length, so that little padding is computed."""
     batches: list[list[int]] = []
-    for index in order:
+    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
         batch = batches[-1] if batches else []
-        if (
-            not batch
-            or len(batch) == BATCH_PAIRS
-            or ((len(batch) + 1) * len(encodings[index].ids) > BATCH_TOKENS)
-        ):
+        full = len(batch) == BATCH_PAIRS or (len(batch) + 1) * lengths[index] > BATCH_TOKENS
+        if not batch or full:
             batches.append([index])
         else:
             batch.append(index)
