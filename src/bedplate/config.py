@@ -68,7 +68,7 @@ class SearchConfig(Section):
     max_limit: int = Field(default=1_000, gt=0)
     candidates: int = Field(default=100, gt=0)
     keyword_weight: float = Field(default=0.4, ge=0, le=1)
-    rerank_top: int = Field(default=50, gt=0)
+    rerank_top: int = Field(default=20, gt=0)
     rerank_weight: float = Field(default=0.7, ge=0, le=1)
 
 
