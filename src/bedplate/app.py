@@ -26,6 +26,8 @@ from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import ParseLimits, Parser
 from bedplate.rag.answer import Ask, AskRequest
 from bedplate.rag.retrieve import Ranking, Retrieve
+from bedplate.rerankers import RERANKERS
+from bedplate.rerankers.protocol import Reranker
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import STORES
@@ -45,6 +47,7 @@ class App:
     catalog: Catalog
     store: Store
     embedder: Embedder
+    reranker: Reranker | None
     parser: Parser
     pii: PiiGuard | None
     grounding: GroundingGuard
@@ -117,6 +120,8 @@ class App:
         await self.embedder.embed(["ready"])
         if self.pii is not None:
             self.pii.scrub("ready")
+        if self.reranker is not None:
+            await self.reranker.score("ready", ["ready"], deadline=None)
         await self.grounding.check("Ready?", "Ready.", ())
 
 
@@ -134,6 +139,9 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         enter = stack.enter_async_context
         embedder = await enter(_slot("embedder", config.embedder, EMBEDDERS.load))
         chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
+        reranker = None
+        if config.reranker is not None:
+            reranker = await enter(_slot("reranker", config.reranker, RERANKERS.load))
         pii = None
         if config.guards.pii is not False:
             pii = await enter(_slot("guards.pii", config.guards.pii, PII_GUARDS.load))
@@ -152,6 +160,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             catalog,
             store,
             embedder,
+            reranker,
             ranking=ranking(config.search),
             max_limit=config.search.max_limit,
         )
@@ -167,6 +176,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             catalog=catalog,
             store=store,
             embedder=embedder,
+            reranker=reranker,
             parser=parser,
             pii=pii,
             grounding=grounding,
@@ -225,10 +235,17 @@ def ranking(settings: SearchConfig) -> Ranking:
         late_chunks=settings.late_chunks,
         late_weight=settings.late_weight,
         smoothing=settings.smoothing,
+        rerank_top=settings.rerank_top,
+        rerank_weight=settings.rerank_weight,
     )
 
 
 def _check_assistants(config: Config) -> None:
+    if config.ask.passages > config.search.max_limit:
+        raise ConfigError(
+            f"ask.passages is {config.ask.passages}, more than search.max_limit "
+            f"({config.search.max_limit}) allows: raise the latter or lower the former."
+        )
     if config.ask.model not in config.models:
         raise ConfigError(
             f"ask.model is {config.ask.model!r}; configured models: {', '.join(config.models)}."

@@ -73,6 +73,8 @@ class SearchConfig(Section):
     late_chunks: int = Field(default=100_000, ge=0)
     late_weight: float = Field(default=0.4, ge=0, le=1)
     smoothing: float = Field(default=0.3, ge=0, lt=1)
+    rerank_top: int = Field(default=20, gt=0)
+    rerank_weight: float = Field(default=0.7, ge=0, le=1)
 
 
 class AskConfig(Section):
@@ -103,6 +105,7 @@ class Config(Section):
     store: Slot = Slot(use="sqlite")
     embedder: Slot = Slot(use="onnx")
     chunker: Slot = Slot(use="structure")
+    reranker: Slot | None = None
     ingest: IngestConfig = IngestConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()

@@ -22,6 +22,9 @@ async def start(folder: Path, **settings: Any) -> None:
         ({"store.use": "sqlit"}, r"store\.use: There is no stores adapter 'sqlit'.*'sqlite'"),
         ({"store.cache": 3}, r"Unknown setting 'store\.cache': the adapter 'sqlite'"),
         ({"models.x.use": "openai"}, r"models\.x"),
+        ({"reranker.use": "http2"}, r"reranker\.use: There is no rerankers adapter .*'http'"),
+        ({"reranker.use": "http"}, r"reranker\.base_url: Field required"),
+        ({"reranker.use": "terms", "reranker.k": 1}, r"Unknown setting 'reranker\.k'"),
         ({"embedder.dimensions": "many"}, r"embedder\.dimensions: .*integer"),
         ({"ask.model": "gone"}, r"ask\.model is 'gone'.*quote"),
         (
@@ -67,3 +70,13 @@ async def test_the_check_passes_and_fails_once_a_part_does_not_work(tmp_path: Pa
         (tmp_path / "data" / "catalog.db").unlink()
         with pytest.raises(StorageError, match=r"catalog\.db"):
             await app.check()
+
+
+async def test_a_reranker_is_opened_when_there_is_a_slot_for_it(tmp_path: Path) -> None:
+    given = {"data.dir": str(tmp_path / "data"), "embedder.use": "hashing"}
+    async with open_app(load_config(environment={}, arguments=given).config) as app:
+        assert app.reranker is None
+    given["reranker.use"] = "terms"
+    async with open_app(load_config(environment={}, arguments=given).config) as app:
+        assert app.reranker is not None
+        assert await app.reranker.score("rain", ["rain"], deadline=None) != [0.0]

@@ -156,6 +156,13 @@ def test_a_table_that_lacks_a_key_is_not_shown(tmp_path: Path) -> None:
     assert "very-secret" not in str(caught.value)
 
 
+def test_a_reranker_without_its_name_is_not_shown(tmp_path: Path) -> None:
+    file = write(tmp_path, "[reranker]\napi_key = 'very-secret'\n")
+    with pytest.raises(ConfigError, match=r"^reranker\.use \(from .*\) is missing\.$") as caught:
+        load_config(file, environment={})
+    assert "very-secret" not in str(caught.value)
+
+
 def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"\xff\xfe")
     file = write(tmp_path, "[models.x]\nuse = 'openai'\napi_key = { file = 'key' }\n")

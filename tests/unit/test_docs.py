@@ -19,6 +19,7 @@ from bedplate.embedders import EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.registry import Registry
+from bedplate.rerankers import RERANKERS
 from bedplate.stores import STORES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "embedders": EMBEDDERS,
     "stores": STORES,
     "chunkers": CHUNKERS,
+    "rerankers": RERANKERS,
     "models": MODELS,
     "guards.pii": PII_GUARDS,
     "guards.groundedness": GROUNDING_GUARDS,

@@ -11,6 +11,7 @@ from bedplate.chunkers import CHUNKERS
 from bedplate.embedders import EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
+from bedplate.rerankers import RERANKERS
 from bedplate.state import CATALOGS
 from bedplate.stores import STORES
 
@@ -19,7 +20,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin", "impl", "common",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
-REGISTRIES = [CHUNKERS, EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, CATALOGS, STORES]
+REGISTRIES = [CHUNKERS, EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
+              STORES]  # fmt: skip
 
 
 def tree(path: Path) -> ast.Module:

@@ -16,6 +16,9 @@ SMOOTHED = 400
 
 def standard(values: Scores) -> Scores:
     """Mean 0 and deviation 1; all 0 where the values are equal."""
+    # Scores of any size a float may have: their squares must neither overflow nor vanish.
+    largest = float(np.abs(values).max()) if len(values) else 0.0
+    values = values / largest if largest > 0 else values
     spread = float(values.std()) if len(values) else 0.0
     return (values - values.mean()) / spread if spread > 0 else np.zeros_like(values)
 

@@ -14,7 +14,9 @@ from bedplate.errors import Conflict, InvalidInput
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
+from bedplate.rag.rerank import rerank
 from bedplate.rag.scoring import nominate
+from bedplate.rerankers.protocol import Reranker
 from bedplate.state.protocol import Catalog
 from bedplate.stores.filters import parse_filter
 from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
@@ -30,6 +32,7 @@ class SearchRequest:
     `filter` is JSON (text or parsed) or an expression, checked against the collection's schema.
     Without `text` the filter alone selects, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
+    `deadline` is on the event loop's clock.
     """
 
     text: str = ""
@@ -37,6 +40,7 @@ class SearchRequest:
     filter: str | Mapping[str, object] | None = None
     sort: Sort | None = None
     limit: int = 10
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Ranking:
 
     `candidates` is the size of each leg. `late_top` candidates are compared token by token in
     collections of up to `late_chunks` chunks; 0 switches that off. `smoothing` is how far a score
-    moves towards those of similar passages; 0 switches that off.
+    moves towards those of similar passages; 0 switches that off. A reranker, where there is one,
+    reads the best `rerank_top` hits.
     """
 
     candidates: int = 100
@@ -54,6 +59,8 @@ class Ranking:
     late_chunks: int = 100_000
     late_weight: float = 0.4
     smoothing: float = 0.3
+    rerank_top: int = 20
+    rerank_weight: float = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class Retrieve:
         catalog: Catalog,
         store: Store,
         embedder: Embedder,
+        reranker: Reranker | None = None,
         *,
         ranking: Ranking,
         max_limit: int,
@@ -78,6 +86,7 @@ class Retrieve:
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
+        self._reranker = reranker
         self._ranking = ranking
         self._max_limit = max_limit
 
@@ -89,6 +98,7 @@ class Retrieve:
             BadFilter: the filter does not parse, or does not fit the schema or the store.
             InvalidInput: nothing to search for, or a limit out of bounds.
             Conflict: the collection belongs to another embedder.
+            UpstreamError: the reranker failed.
         """
         started = time.perf_counter()
         self._check(request)
@@ -99,13 +109,21 @@ class Retrieve:
             if request.text.strip()
             else self._scanned(scope, request, filter)
         )
-        best = dict(ranked.chunks[: request.limit])
+        reread = self._reranker is not None and request.mode == "hybrid" and bool(ranked.candidates)
+        best = dict(ranked.chunks[: max(request.limit, self._ranking.rerank_top * reread)])
         hits = [
             replace(hit, cosine=found.cosine, bm25=found.bm25)
             if (found := ranked.candidates.get(hit.chunk_id))
             else hit
             for hit in await self._catalog.documents.hits(scope, best)
         ]
+        if self._reranker is not None and reread:
+            top, weight = self._ranking.rerank_top, self._ranking.rerank_weight
+            hits = await rerank(
+                self._reranker, request.text, hits, top=top, weight=weight,
+                deadline=request.deadline,
+            )  # fmt: skip
+            hits = hits[: request.limit]
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
 

@@ -8,7 +8,7 @@ from bedplate.cli.init import template
 from bedplate.config import Config, load_config
 
 HIDDEN = re.compile(r"^#(?=[\w\[])", re.MULTILINE)
-KEY = {"OPENAI_API_KEY": "k"}
+KEYS = {"OPENAI_API_KEY": "k", "COHERE_API_KEY": "k"}
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -25,11 +25,17 @@ def test_the_template_as_it_is_equals_the_defaults(tmp_path: Path) -> None:
 
 def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> None:
     shown = HIDDEN.sub("", template())
-    found = load_config(write(tmp_path, shown), environment=KEY).config
+    found = load_config(write(tmp_path, shown), environment=KEYS).config
     default = load_config(write(tmp_path, ""), environment={}).config
-    examples = {"models": default.models, "assistants": default.assistants}
+    examples = {
+        "models": default.models,
+        "assistants": default.assistants,
+        "reranker": default.reranker,
+    }
     assert found.model_copy(update=examples) == default
     assert found.models["local"].use == "openai"
+    assert found.reranker is not None
+    assert found.reranker.use == "http"
     assert found.assistants["docs"].collections == ("docs",)
 
 
