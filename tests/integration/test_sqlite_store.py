@@ -44,13 +44,14 @@ def delete_catalog(folder: Path) -> None:
         file.unlink()
 
 
-async def test_a_graph_is_sampled_and_says_so_while_a_filter_is_exact(tmp_path: Path) -> None:
+async def test_a_graph_is_sampled_and_says_so_where_enough_rows_pass(tmp_path: Path) -> None:
     async with open_shelf(tmp_path) as shelf:
         await shelf.put(*[entry(f"d{n}", "x", metadata={"n": n}) for n in range(40)])
         assert (await shelf.find(mode="vector", limit=3)).recall == "exact"
         await shelf.store.settle(SCOPE)
         assert (await shelf.find(mode="vector", limit=3)).recall == "ann"
-        assert (await shelf.find(mode="vector", limit=3, filter="n < 20")).recall == "exact"
+        assert (await shelf.find(mode="vector", limit=3, filter="n < 20")).recall == "ann"
+        assert (await shelf.find(mode="vector", limit=3, filter="n < 8")).recall == "exact"
         assert (await shelf.find("x", mode="keyword", limit=3)).recall == "exact"
 
 
@@ -238,3 +239,58 @@ async def test_a_name_that_is_no_unicode_is_the_callers_mistake(tmp_path: Path) 
     async with open_shelf(tmp_path) as shelf:
         with pytest.raises(InvalidInput, match="not valid Unicode"):
             await shelf.catalog.collections.get(Scope(TenantId("t"), "\ud800"))
+
+
+async def test_a_filter_that_most_rows_near_the_query_fail_is_compared_exactly(
+    tmp_path: Path,
+) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        near = [entry(f"n{n}", "x", vectors=[unit(1)], metadata={"far": 0}) for n in range(300)]
+        far = [entry(f"f{n}", "x", vectors=[-unit(1)], metadata={"far": 1}) for n in range(300)]
+        await shelf.put(*near, *far)
+        await shelf.store.settle(SCOPE)
+        found = await shelf.find(mode="vector", seed=1, limit=5, filter="far == 1")
+        assert found.recall == "exact"
+        assert len(ids(found)) >= 5
+        assert all(name.startswith("f") for name in ids(found))
+
+
+async def test_under_a_filter_the_graph_finds_what_an_exact_scan_finds(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        rows = [
+            entry(f"d{n}", "x", vectors=[unit(n)], metadata={"n": n % 10}) for n in range(2_000)
+        ]
+        await shelf.put(*rows)
+        await shelf.store.settle(SCOPE)
+        matrix = np.stack([unit(n) for n in range(2_000)])
+        kept = np.asarray([n % 10 < 5 for n in range(2_000)])
+        hits = 0
+        for seed in range(5_000, 5_050):
+            scores = np.where(kept, matrix @ unit(seed), -2)
+            best = {f"d{n}#0" for n in np.argsort(-scores)[:10]}
+            found = await shelf.find(mode="vector", seed=seed, limit=10, filter="n < 5")
+            assert found.recall == "ann"
+            hits += len(best & ids(found))
+        assert hits / 500 >= 0.98
+
+
+async def test_rows_that_were_replaced_are_let_go_of(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path, exact_rows=40) as shelf:
+        for _ in range(20):
+            await shelf.put(*[entry(f"d{n}", "x") for n in range(10)])
+            await shelf.find("x")
+            await shelf.store.settle(SCOPE)
+        async with open_database(tmp_path / "catalog.db") as database:
+            removed = await database.read(lambda db: select(db, "SELECT count(*) FROM removed"))
+        assert removed[0][0] <= 20
+        assert len(ids(await shelf.find("x", limit=50))) == 10
+    async with open_shelf(tmp_path, exact_rows=40) as shelf:
+        assert len(ids(await shelf.find("x", limit=50))) == 10
+
+
+async def test_of_more_ties_than_are_given_the_first_by_chunk_id_are(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path, exact_rows=1_000) as shelf:
+        await shelf.put(*[entry(f"z{n:02}", "word") for n in range(50)])
+        await shelf.put(*[entry(f"a{n:02}", "word") for n in range(50)])
+        found = await shelf.find("word", mode="keyword", limit=5)
+        assert ids(found) == {f"a{n:02}#0" for n in range(10)}

@@ -176,7 +176,8 @@ class Retrieve:
             mode=request.mode,
             terms=TermVector.of(request.text),
             vector=vector,
-            limit=max(self._ranking.candidates, request.limit),
+            # One leg alone is not put into another order, so no more than the hits are wanted.
+            limit=max(self._ranking.candidates * (request.mode == "hybrid"), request.limit),
             filter=await self._lowered(scope, filter),
         )
         found = await nominate(self._catalog.index, self._store, scope, query)

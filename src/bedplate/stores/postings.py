@@ -82,15 +82,21 @@ class Postings:
         terms = np.repeat(whole.ids, np.diff(whole.starts))[keep]
         return Postings((Segment.sort(terms, rows[keep], whole.counts[keep]),), lengths)
 
-    def bm25(self, query: TermVector, alive: Flags) -> Scores:
-        """The score of every row, 0.0 without any query term. Only live rows count as documents."""
+    def damping(self, alive: Flags) -> Scores:
+        """BM25's share of a row's length in its score, for every row; the mean is of live rows."""
+        live = self.lengths[alive]
+        mean = (float(live.mean()) if len(live) else 0.0) or 1.0
+        return (K1 * (1 - B + B * self.lengths / mean)).astype(np.float32)
+
+    def bm25(self, query: TermVector, alive: Flags, live: int, damping: Scores) -> Scores:
+        """The score of every row, 0.0 without any query term.
+
+        Only the `live` rows that are `alive` count as documents; `damping` is `damping(alive)`.
+        """
         scores = np.zeros(len(self.lengths), dtype=np.float32)
-        total = int(np.count_nonzero(alive))
-        if total == 0:
+        if live == 0:
             return scores
-        whole = total == len(alive)
-        mean = float((self.lengths if whole else self.lengths[alive]).mean()) or 1.0
-        damping = K1 * (1 - B + B * self.lengths / mean)
+        total, whole = live, live == len(alive)
         for term, weight in zip(query.ids.tolist(), query.counts.tolist(), strict=True):
             found = [(segment, segment.find(term)) for segment in self.segments]
             frequency = sum(
@@ -105,7 +111,8 @@ class Postings:
                 counts = segment.counts[place].astype(np.float32)
                 # A term occurs once in the list of a row, so no row is written twice.
                 scores[rows] += np.float32(factor) * counts / (counts + damping[rows])
-        scores[~alive] = 0.0
+        if not whole:
+            scores[~alive] = 0.0
         return scores
 
 

@@ -34,9 +34,9 @@ class StoreQuery:
 class Candidate:
     """A chunk that at least one leg found.
 
-    A store that scores gives `bm25` always (0.0 for a chunk without any query term) and `cosine`
-    wherever the query has a vector. Of another store's scores only the order within a leg matters;
-    None means that this leg did not find the chunk.
+    A store that scores gives both of them in a hybrid search (`bm25` 0.0 for a chunk without any
+    query term), and of a single leg at least its own. Of another store's scores only the order
+    within a leg matters; None means that this leg did not find the chunk.
     """
 
     chunk_id: ChunkId

@@ -87,10 +87,13 @@ class SqliteStore:
             collection, view = await self._view(scope)
             if view is None or not view.wants_rebuild(self._options.exact_rows):
                 return
-            rebuilt = await asyncio.to_thread(view.rebuilt)
+            graph = view.wants_graph(self._options.exact_rows)
+            rebuilt = await asyncio.to_thread(view.rebuilt, graph=graph)
             async with self._lock(collection):
                 self._keep(collection, rebuilt)
-            saved = await asyncio.to_thread(self._snapshots.save, collection, rebuilt)
+            saved = None
+            if graph:
+                saved = await asyncio.to_thread(self._snapshots.save, collection, rebuilt)
             former = await self._database.write(
                 lambda db: adopt(db, collection, saved, rebuilt.removed)
             )
@@ -181,8 +184,11 @@ def _state(db: apsw.Connection, scope: Scope) -> _State | None:
     return None if row is None else _State(*row)
 
 
-def adopt(db: apsw.Connection, collection: int, snapshot: str, removed: int) -> str | None:
-    """Name the snapshot in the catalog and prune what it has seen; the one it replaces, if any."""
+def adopt(db: apsw.Connection, collection: int, snapshot: str | None, removed: int) -> str | None:
+    """Name the snapshot in the catalog and prune what it has seen; the one it replaces, if any.
+
+    Without a snapshot, a reader that starts reads the rows themselves.
+    """
     former = select_one(
         db,
         "SELECT snapshot FROM collection WHERE id = ? AND removed_floor <= ?",
@@ -236,7 +242,7 @@ def _passing(db: apsw.Connection, collection: int, view: View, filter: Filter) -
             rows, values, negated = compile_leaf(filter, collection)
             listed = select(db, f"SELECT group_concat(document) FROM ({rows})", values)[0][0]  # noqa: S608
             documents = np.fromstring(listed or "", dtype=np.int64, sep=",")
-            return np.isin(view.documents, documents, invert=negated)
+            return view.passing(documents, invert=negated)
         case Not(clause):
             return ~_passing(db, collection, view, clause)
         case And(clauses) | Or(clauses):
@@ -249,10 +255,10 @@ def _passing(db: apsw.Connection, collection: int, view: View, filter: Filter) -
 def _candidates(view: View, found: Found) -> tuple[Candidate, ...]:
     rows = cast(list[int], found.rows.tolist())
     names = [view.names[row] for row in rows]
-    cosines: list[float | None] = [None] * len(names)
-    if found.cosine is not None:
-        cosines = cast(list[float | None], found.cosine.tolist())
-    return tuple(map(Candidate, names, cosines, found.bm25.tolist()))
+    none: list[float | None] = [None] * len(names)
+    cosine = none if found.cosine is None else found.cosine.tolist()
+    keyword = none if found.bm25 is None else found.bm25.tolist()
+    return tuple(map(Candidate, names, cosine, keyword))
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from bedplate.embedders.protocol import Matrix
 
 NEIGHBOURS = 32
 BUILD_EFFORT = 80
-SEARCH_EFFORT = 256
+SEARCH_EFFORT = 128
 ADDED_AT_ONCE = 16_384
 
 _faiss: Any = faiss
@@ -54,25 +54,32 @@ class Vectors:
         added.add_sa_codes(codes)
         return Vectors(self.dimensions, self.graph, self.indexed, _compact((*self.parts, added)))
 
-    def exact(self, query: Matrix, passes: Flags, count: int) -> Scored:
-        """The `count` best of the rows that pass, every one of them compared."""
+    def exact(self, query: Matrix, passes: Flags | None, count: int, first: int = 0) -> Scored:
+        """The `count` best of the rows that pass, every one of them compared.
+
+        None stands for all rows; parts that end before row `first` are left out.
+        """
         found: list[Scored] = []
         for start, flat in self._flats():
-            scope = passes[start : start + int(flat.ntotal)]
-            if scope.any():
+            end = start + int(flat.ntotal)
+            scope = None if passes is None else passes[start:end]
+            if end > first and (scope is None or scope.any()):
                 rows, scores = _search_flat(flat, query, scope, count)
                 found.append((rows + start, scores))
         return _joined(found)
 
-    def sampled(self, query: Matrix, passes: Flags, count: int) -> Scored:
-        """About `count` of the nearest rows by the graph, and the best of the newer ones."""
-        effort = _faiss.SearchParametersHNSW(efSearch=max(SEARCH_EFFORT, 2 * count))
-        scores, rows = self.graph.search(query[None], min(count, self.indexed), params=effort)
+    def sampled(self, query: Matrix, passes: Flags | None, count: int, reach: int) -> Scored:
+        """Those that pass of about the `reach` nearest rows by the graph, and the best `count` of
+        the newer ones.
+        """
+        effort = _faiss.SearchParametersHNSW(efSearch=effort_of(reach))
+        scores, rows = self.graph.search(query[None], min(reach, self.indexed), params=effort)
         # -1 stands for "no more": it must not be taken for the last row.
-        live = (rows[0] >= 0) & passes[rows[0]]
-        newer = passes.copy()
-        newer[: self.indexed] = False
-        return _joined([(rows[0][live], scores[0][live]), self.exact(query, newer, count)])
+        live = rows[0] >= 0
+        if passes is not None:
+            live &= passes[rows[0]]
+        newer = self.exact(query, passes, count, first=self.indexed)
+        return _joined([(rows[0][live], scores[0][live]), newer])
 
     def take(self, rows: RowNumbers) -> Matrix:
         """The vectors of the rows named, in that order."""
@@ -83,7 +90,13 @@ class Vectors:
                 taken[here] = flat.reconstruct_batch(rows[here] - start)
         return taken
 
-    def rebuilt(self, rows: RowNumbers) -> "Vectors":
+    def kept(self, rows: RowNumbers) -> "Vectors":
+        """Just these rows, in that order, without a graph."""
+        flat = _flat(self.dimensions)
+        flat.add(self.take(rows))
+        return Vectors(self.dimensions, None, 0, (flat,) if len(rows) else ())
+
+    def indexed_anew(self, rows: RowNumbers) -> "Vectors":
         """A graph over just these rows, in that order; takes seconds to minutes."""
         graph = _faiss.IndexHNSWSQ(
             self.dimensions, _faiss.ScalarQuantizer.QT_fp16, NEIGHBOURS, _faiss.METRIC_INNER_PRODUCT
@@ -124,7 +137,15 @@ def _flat(dimensions: int) -> Any:
     )
 
 
-def _search_flat(flat: Any, query: Matrix, scope: Flags, count: int) -> Scored:
+def effort_of(reach: int) -> int:
+    """HNSW's ef for a number of nearest rows."""
+    return max(SEARCH_EFFORT, reach + reach // 2)
+
+
+def _search_flat(flat: Any, query: Matrix, scope: Flags | None, count: int) -> Scored:
+    if scope is None:
+        scores, rows = flat.search(query[None], min(count, int(flat.ntotal)))
+        return rows[0], scores[0]
     bits = np.packbits(scope, bitorder="little")
     only = _faiss.SearchParameters(sel=_faiss.IDSelectorBitmap(bits))
     wanted = min(count, int(np.count_nonzero(scope)))
