@@ -15,6 +15,7 @@ from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.embedders import EMBEDDERS
+from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, NotFound, UnknownAdapter
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
@@ -34,11 +35,15 @@ from bedplate.stores.protocol import Store
 T = TypeVar("T")
 
 CATALOG_FILE = "catalog.db"
+EMBEDDER_CACHE_FILE = "embeddings.db"
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What the edges call. Parts are here for reading; flows are how anything is done."""
+    """What the edges call. Parts are here for reading; flows are how anything is done.
+
+    `embedder` is the one without a cache: a check of it must reach it.
+    """
 
     config: Config
     catalog: Catalog
@@ -130,6 +135,10 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         embedder = await enter(_slot("embedder", config.embedder, EMBEDDERS.load))
+        remembering = embedder
+        if limit := config.embedder_cache.max_bytes:
+            file = config.data.dir / EMBEDDER_CACHE_FILE
+            remembering = await enter(open_embedder_cache(embedder, file, max_bytes=limit))
         chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
         pii = None
         if config.guards.pii is not False:
@@ -141,20 +150,20 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         catalog = await enter(CATALOGS.load("sqlite")(path))
         store = await enter(_slot("store", config.store, STORES.load, path=path))
         models: dict[str, ChatModel] = {
-            name: await enter(_slot(f"models.{name}", slot, MODELS.load, embedder=embedder))
+            name: await enter(_slot(f"models.{name}", slot, MODELS.load, embedder=remembering))
             for name, slot in config.models.items()
         }
         turn = Turn(models, seconds=config.ask.seconds)
         search = Retrieve(
             catalog,
             store,
-            embedder,
+            remembering,
             candidates=config.search.candidates,
             keyword_weight=config.search.keyword_weight,
             max_limit=config.search.max_limit,
         )
         ingest = Ingest(
-            Parts(catalog, store, parser, chunker, embedder, pii),
+            Parts(catalog, store, parser, chunker, remembering, pii),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
             recipe=f"{config.chunker!r}|{config.guards.pii!r}",

@@ -11,6 +11,7 @@ from tests.fixtures.embeddings_wire import serve_embeddings_wire
 from tests.fixtures.static_model import write_static_model
 
 from bedplate.embedders import EMBEDDERS
+from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, TokenEmbedder
 from bedplate.errors import ConfigError
 
@@ -35,10 +36,17 @@ async def options(name: str, tmp_path: Path) -> AsyncIterator[Mapping[str, Any]]
             yield {}
 
 
-@pytest.fixture
-async def embedder(name: str, options: Mapping[str, Any]) -> AsyncIterator[Embedder]:
-    async with EMBEDDERS.load(name)(options) as opened:
-        yield opened
+@pytest.fixture(params=[False, True], ids=["plain", "cached"])
+async def embedder(
+    name: str, options: Mapping[str, Any], request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Embedder]:
+    """Each adapter as it is, and behind the cache."""
+    file = tmp_path / "embeddings.db"
+    async with (
+        EMBEDDERS.load(name)(options) as opened,
+        open_embedder_cache(opened, file, max_bytes=10_000_000) as remembering,
+    ):
+        yield remembering if request.param else opened
 
 
 async def test_vectors_are_unit_rows_of_the_promised_shape(embedder: Embedder) -> None:
