@@ -15,6 +15,7 @@ from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.embedders import EMBEDDERS
+from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, NotFound, UnknownAdapter
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
@@ -37,11 +38,15 @@ from bedplate.terms import TermVector
 T = TypeVar("T")
 
 CATALOG_FILE = "catalog.db"
+EMBEDDER_CACHE_FILE = "embeddings.db"
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What the edges call. Parts are here for reading; flows are how anything is done."""
+    """What the edges call. Parts are here for reading; flows are how anything is done.
+
+    `embedder` is the one without a cache: a check of it must reach it.
+    """
 
     config: Config
     catalog: Catalog
@@ -138,6 +143,10 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         embedder = await enter(_slot("embedder", config.embedder, EMBEDDERS.load))
+        remembering = embedder
+        if limit := config.embedder_cache.max_bytes:
+            file = config.data.dir / EMBEDDER_CACHE_FILE
+            remembering = await enter(open_embedder_cache(embedder, file, max_bytes=limit))
         chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
         reranker = None
         if config.reranker is not None:
@@ -152,20 +161,20 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         catalog = await enter(CATALOGS.load("sqlite")(path))
         store = await enter(_slot("store", config.store, STORES.load, path=path))
         models: dict[str, ChatModel] = {
-            name: await enter(_slot(f"models.{name}", slot, MODELS.load, embedder=embedder))
+            name: await enter(_slot(f"models.{name}", slot, MODELS.load, embedder=remembering))
             for name, slot in config.models.items()
         }
         turn = Turn(models, seconds=config.ask.seconds)
         search = Retrieve(
             catalog,
             store,
-            embedder,
+            remembering,
             reranker,
             ranking=ranking(config.search),
             max_limit=config.search.max_limit,
         )
         ingest = Ingest(
-            Parts(catalog, store, parser, chunker, embedder, pii),
+            Parts(catalog, store, parser, chunker, remembering, pii),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=config.search.late_chunks if config.search.late_top else 0,

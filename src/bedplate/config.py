@@ -52,6 +52,11 @@ class Slot(BaseModel):
         return dict(self.model_extra or {})
 
 
+class EmbedderCacheConfig(Section):
+    max_bytes: int = Field(default=0, ge=0)
+    """Of the file of vectors remembered by their text; 0 remembers none."""
+
+
 class IngestConfig(Section):
     max_file_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
     max_expanded_bytes: int = Field(default=500 * MEBIBYTE, gt=0)
@@ -104,6 +109,7 @@ class Config(Section):
     data: DataConfig = DataConfig()
     store: Slot = Slot(use="sqlite")
     embedder: Slot = Slot(use="onnx")
+    embedder_cache: EmbedderCacheConfig = EmbedderCacheConfig()
     chunker: Slot = Slot(use="structure")
     reranker: Slot | None = None
     ingest: IngestConfig = IngestConfig()

@@ -1,12 +1,17 @@
 """The contract of every embedder."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from tests.fixtures.embeddings_wire import serve_embeddings_wire
+from tests.fixtures.static_model import write_static_model
 
 from bedplate.embedders import EMBEDDERS
+from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, TokenEmbedder, gives_tokens
 from bedplate.errors import ConfigError
 from bedplate.terms import TermVector
@@ -15,9 +20,34 @@ TEXTS = ["a red umbrella", "", "日本語のテキスト", "long " * 2000, "\x00
 
 
 @pytest.fixture(params=EMBEDDERS.names())
-async def embedder(request: pytest.FixtureRequest) -> AsyncIterator[Embedder]:
-    async with EMBEDDERS.load(request.param)({}) as opened:
-        yield opened
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def options(name: str, tmp_path: Path) -> AsyncIterator[Mapping[str, Any]]:
+    """What the adapter cannot do without."""
+    match name:
+        case "openai":
+            async with serve_embeddings_wire() as wire:
+                yield {"base_url": wire.base_url, "model": "m"}
+        case "static":
+            yield {"path": write_static_model(tmp_path / "model")}
+        case _:
+            yield {}
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "cached"])
+async def embedder(
+    name: str, options: Mapping[str, Any], request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Embedder]:
+    """Each adapter as it is, and behind the cache."""
+    file = tmp_path / "embeddings.db"
+    async with (
+        EMBEDDERS.load(name)(options) as opened,
+        open_embedder_cache(opened, file, max_bytes=10_000_000) as remembering,
+    ):
+        yield remembering if request.param else opened
 
 
 async def test_vectors_are_unit_rows_of_the_promised_shape(embedder: Embedder) -> None:
@@ -44,16 +74,16 @@ async def test_shared_words_bring_texts_nearer(embedder: Embedder) -> None:
     assert query @ near > query @ far
 
 
-@pytest.mark.parametrize("name", EMBEDDERS.names())
-async def test_the_fingerprint_is_the_same_at_every_start(name: str) -> None:
-    async with EMBEDDERS.load(name)({}) as first, EMBEDDERS.load(name)({}) as second:
+async def test_the_fingerprint_is_the_same_at_every_start(
+    name: str, options: Mapping[str, Any]
+) -> None:
+    async with EMBEDDERS.load(name)(options) as first, EMBEDDERS.load(name)(options) as second:
         assert first.fingerprint == second.fingerprint != ""
 
 
-@pytest.mark.parametrize("name", EMBEDDERS.names())
-async def test_unknown_options_are_refused(name: str) -> None:
+async def test_unknown_options_are_refused(name: str, options: Mapping[str, Any]) -> None:
     with pytest.raises(ValidationError, match="extra"):
-        async with EMBEDDERS.load(name)({"nonsense": 1}):
+        async with EMBEDDERS.load(name)({**options, "nonsense": 1}):
             pass
 
 

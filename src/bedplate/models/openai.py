@@ -14,11 +14,12 @@ import aiohttp
 from bedplate.domain.chat import ChatEvent, ChatRequest, TextDelta
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import UpstreamError
-from bedplate.models.openai_errors import Failures
 from bedplate.models.openai_reply import Reply
 from bedplate.models.openai_request import OpenAIOptions, encode_request
 from bedplate.models.protocol import ChatModel
 from bedplate.models.sse import EventTooLong, SseEvent, SseParser
+from bedplate.upstream.failures import Failures
+from bedplate.upstream.options import secrets
 
 T = TypeVar("T")
 
@@ -81,14 +82,11 @@ class OpenAIModel:
         self._options = options
         self._session = session
         self._turns = asyncio.Semaphore(options.max_connections)
-        secrets = [secret.get_secret_value() for secret in options.headers.values()]
-        if options.api_key is not None:
-            secrets.append(options.api_key.get_secret_value())
         self._failures = Failures(
             f"The model {options.model!r} at {options.shown_url}",
             options.shown_url,
             options.connect_seconds,
-            secrets,
+            secrets(options.api_key, options.headers),
         )
 
     @property

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from bedplate.domain.chat import ChatRequest, Finished, FinishReason, Usage
-from bedplate.models.openai_errors import Failures
 from bedplate.models.sse import SseEvent
+from bedplate.upstream.failures import Failures
 
 logger = logging.getLogger(__name__)
 

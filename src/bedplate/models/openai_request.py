@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from bedplate.domain.chat import ChatRequest
 from bedplate.errors import InvalidInput
+from bedplate.upstream.options import ApiKey, BaseUrl, Headers, endpoint, sent_headers, shown
 
 OURS = frozenset({"model", "messages", "stream", "stream_options"})
 UNSUPPORTED = frozenset({"tools", "functions", "logprobs", "audio"})
@@ -19,31 +20,6 @@ OPENAI_HOST = "api.openai.com"
 OutputLimitField = Literal["max_tokens", "max_completion_tokens"]
 
 
-def _check_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in value:
-        raise ValueError("must be an http or https URL, such as http://127.0.0.1:11434/v1")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold credentials; use api_key or headers")
-    # Both raise ValueError for what no connection could be made to.
-    _ = parts.port, parts.hostname.encode("idna")
-    return value
-
-
-def _check_headers(value: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
-    for name, secret in value.items():
-        if not name or not _is_header_text(name + secret.get_secret_value()):
-            raise ValueError(f"header {name!r} holds characters that HTTP cannot send")
-    return value
-
-
-def _check_key(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not (text and _is_header_text(text)):
-        raise ValueError("must be printable ASCII and not empty")
-    return value
-
-
 def _check_body(value: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         check_fields(value)
@@ -52,16 +28,15 @@ def _check_body(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return value
 
 
-Headers = Annotated[Mapping[str, SecretStr], AfterValidator(_check_headers)]
 Body = Annotated[Mapping[str, Any], AfterValidator(_check_body)]
 
 
 class OpenAIOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    base_url: Annotated[str, AfterValidator(_check_url)] = "https://api.openai.com/v1"
+    base_url: BaseUrl = "https://api.openai.com/v1"
     model: str = Field(min_length=1)
-    api_key: Annotated[SecretStr, AfterValidator(_check_key)] | None = None
+    api_key: ApiKey | None = None
     headers: Headers = Field(default_factory=dict[str, SecretStr])
     """Sent with every request; values are treated as secrets."""
     connect_seconds: float = Field(default=5.0, gt=0)
@@ -82,13 +57,12 @@ class OpenAIOptions(BaseModel):
 
     @property
     def endpoint(self) -> str:
-        parts = urlsplit(self.base_url)
-        return parts._replace(path=f"{parts.path.rstrip('/')}/chat/completions").geturl()
+        return endpoint(self.base_url, "chat/completions")
 
     @property
     def shown_url(self) -> str:
         """Without the query, which may hold a key."""
-        return urlsplit(self.base_url)._replace(query="", fragment="").geturl()
+        return shown(self.base_url)
 
     @property
     def limit_field(self) -> OutputLimitField:
@@ -99,11 +73,7 @@ class OpenAIOptions(BaseModel):
 
     @property
     def sent_headers(self) -> dict[str, str]:
-        # A compressing proxy would hold text back until its block is full.
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-        if self.api_key is not None:
-            headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
-        return headers | {name: value.get_secret_value() for name, value in self.headers.items()}
+        return sent_headers(self.api_key, self.headers)
 
 
 def encode_request(request: ChatRequest, options: OpenAIOptions) -> bytes:
@@ -144,7 +114,3 @@ def check_fields(fields: Mapping[str, Any]) -> None:
                 f"{name}: not supported by this model yet, got {value!r:.100}; leave it out.",
                 param=name,
             )
-
-
-def _is_header_text(text: str) -> bool:
-    return text.isascii() and text.isprintable()

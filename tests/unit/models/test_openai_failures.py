@@ -25,9 +25,9 @@ from bedplate.domain.chat import ChatEvent, ChatRequest, Message, TextDelta
 from bedplate.embedders.hashing import open_hashing_embedder
 from bedplate.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
 from bedplate.models.openai import open_openai_model
-from bedplate.models.openai_errors import retry_after
 from bedplate.models.protocol import ChatModel
 from bedplate.models.sse import MAX_EVENT_BYTES
+from bedplate.upstream.failures import retry_after
 
 ASK = ChatRequest((Message("user", "Say hello"),))
 KEY = "sk-very-secret-key"
