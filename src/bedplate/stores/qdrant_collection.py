@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -140,10 +139,14 @@ class QdrantCollection:
             },
             sparse_vectors_config={SPARSE: models.SparseVectorParams()},
         )
-        # Another process may be first.
-        with suppress(Conflict):
+        try:
             await self._call(created)
-        await self.look()
+        except (Conflict, StorageError):
+            # Another process was first; older servers say so with a plain 400.
+            if await self.look() is None:
+                raise
+        else:
+            await self.look()
 
     async def upsert(self, points: list[models.PointStruct]) -> None:
         """StorageError if the collection was removed meanwhile; repeating makes a new one."""
