@@ -117,7 +117,8 @@ class QdrantStore:
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """A document's new chunks are written over its old ones, and then what it had more is
-        removed: a reader meanwhile sees chunks of both, and never a document without any.
+        removed: a reader meanwhile sees chunks of both, and never a document without any. A write
+        that fails may leave it so until it is repeated, as may two writers of one document at once.
         """
         latest = list({entry.document.id: entry for entry in entries}.values())
         dimensions = {entry.vectors.shape[1] for entry in latest if entry.chunks}

@@ -149,7 +149,7 @@ class QdrantCollection:
             await self.look()
 
     async def upsert(self, points: list[models.PointStruct]) -> None:
-        """StorageError if the collection was removed meanwhile; repeating makes a new one."""
+        """StorageError if the collection was removed meanwhile; the next `prepare` makes it anew."""
         try:
             result = await self._call(
                 self._client.upsert(self._name, points, wait=True, ordering=ORDERING)
@@ -157,7 +157,7 @@ class QdrantCollection:
         except NotFound as error:
             raise StorageError(
                 f"{self._failures.label} has lost its collection {self._name!r} ({error.message}); "
-                "ingest again."
+                "what it held has to be written again."
             ) from error
         self._check(result)
 
