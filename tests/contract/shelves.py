@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.qdrant_server import serve_qdrant
+
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import STORES
@@ -44,9 +46,17 @@ def given(options: Options) -> Serve:
     return serve
 
 
+@asynccontextmanager
+async def qdrant(_: Path) -> AsyncGenerator[Options]:
+    async with serve_qdrant() as server:
+        # Small batches, so that most writes take several.
+        yield {"url": server.url, "batch_points": 7}
+
+
 SHELVES = (
     OpenShelf("memory", "memory", given({})),
     OpenShelf("sqlite", "sqlite", given({})),
     # With a graph from the first few rows on.
     OpenShelf("sqlite-graph", "sqlite", given({"exact_rows": 8})),
+    OpenShelf("qdrant", "qdrant", qdrant),
 )
