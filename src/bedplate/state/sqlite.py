@@ -13,11 +13,13 @@ from typing import cast
 import apsw
 
 from bedplate.domain.documents import Metadata, Scalar
+from bedplate.domain.facets import Facets
 from bedplate.domain.filters import FieldKind, kind_of, normalise_date
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.errors import Conflict, NotFound, StorageError
 from bedplate.sqlite import Database, Row, open_database, select, select_one
+from bedplate.state.facets import generation, read_facets
 from bedplate.state.protocol import Catalog, Collections, Documents, Entry
 
 COLLECTION = """
@@ -82,6 +84,18 @@ class SqliteCollections:
             db.execute("DELETE FROM collection WHERE id = ?", (collection,))
 
         await self._database.write(work)
+
+    async def generation(self, scope: Scope) -> int:
+        def work(db: apsw.Connection) -> int:
+            return generation(db, _collection_id(db, scope))
+
+        return await self._database.read(work)
+
+    async def facets(self, scope: Scope, *, limit: int = 50_000) -> Facets:
+        def work(db: apsw.Connection) -> Facets:
+            return read_facets(db, scope, _collection_id(db, scope), limit)
+
+        return await self._database.read(work)
 
 
 class SqliteDocuments:
