@@ -11,6 +11,7 @@ from datetime import date
 from typing import cast
 
 from bedplate.domain.retrieval import Match, SelfQuery
+from bedplate.rag.self_query_clauses import conditions
 from bedplate.rag.self_query_dates import read_dates
 from bedplate.rag.self_query_flags import read_flags
 from bedplate.rag.self_query_mode import Mode, mode
@@ -18,7 +19,7 @@ from bedplate.rag.self_query_numbers import read_numbers
 from bedplate.rag.self_query_order import Order, read_order
 from bedplate.rag.self_query_rest import content, rest
 from bedplate.rag.self_query_sentence import Found, Sentence
-from bedplate.rag.self_query_values import candidates, conditions, lock, read_values, titles
+from bedplate.rag.self_query_values import candidates, lock, read_values, titles
 from bedplate.rag.self_query_vocabulary import Vocabulary
 from bedplate.rag.self_query_words import tokens
 
@@ -29,8 +30,17 @@ _LEADS = (Mode.REQUEST, Mode.CHOICE)
 _CERTAIN = 2
 _HEAD_TOKENS = 20
 _WHOLE_TOKENS = 40
-_COLON = re.compile(r":\s+(?=\S)|\n+(?=\S)")
-_SENTENCE_END = re.compile(r"(?<=[\w)\"'][.!?])\s+(?=[\"'\u201c]?[A-Z0-9])")
+_SHORT = 8
+"""What follows a colon in so few words, without a full stop, goes on asking: "hats: red ones"."""
+
+_HEAD = re.compile(
+    r"""(?: :\s+ | \n+ | \s[-\u2013\u2014]\s+(?=[^\W\d]) | [,;]?\s+(?=(?:in\ which|where)\s)
+          | ,\s+(?=(?:It|He|She|They|The|This|In|A|An|Featuring|Based)\s) )(?=\S)""",
+    re.VERBOSE,
+)
+"""Where a description begins: after a colon or a dash, or with a clause of its own."""
+
+_SENTENCE_END = re.compile(r"(?<=[a-z0-9)\"'][a-z0-9)\"'][.!?])\s+(?=[\"'\u201c]?[A-Z0-9])")
 
 
 def read(question: str, vocabulary: Vocabulary, *, today: date) -> SelfQuery:
@@ -40,6 +50,9 @@ def read(question: str, vocabulary: Vocabulary, *, today: date) -> SelfQuery:
     meet in one document is for the caller to see. Without any condition or order the text is the
     question, unchanged. `today` is what "since January" and "last month" count from.
     """
+    if vocabulary.is_identifier(question.strip().rstrip("?.!")):
+        # Someone looks for the document of that title, which may well name a genre.
+        return SelfQuery(question)
     for head, tail in _regions(question):
         found = _read(head, tail, vocabulary, today)
         if found is not None:
@@ -53,10 +66,15 @@ def _regions(question: str) -> Iterator[tuple[str, str]]:
     Conditions are said before a colon or in the first sentence; what follows describes. If
     nothing is said there, a short question is read as a whole.
     """
-    for pattern, most in ((_COLON, _HEAD_TOKENS), (_SENTENCE_END, MOST_TOKENS)):
+    for pattern, most in ((_HEAD, _HEAD_TOKENS), (_SENTENCE_END, MOST_TOKENS)):
         split = pattern.search(question)
-        if split is not None and len(tokens(question[: split.start()])) <= most:
-            yield question[: split.start()], question[split.end() :]
+        if split is None:
+            continue
+        head, tail = question[: split.start()], question[split.end() :]
+        listed = split.group().startswith(":") and not tail.endswith(".")
+        goes_on = listed and len(tokens(tail)) <= _SHORT
+        if not goes_on and len(tokens(head)) <= most:
+            yield head, tail
     most = MOST_TOKENS if not _SENTENCE_END.search(question) else _WHOLE_TOKENS
     if len(question) <= MOST_TOKENS * 100 and len(tokens(question)) <= most:
         yield question, ""
@@ -74,7 +92,7 @@ def _read(head: str, tail: str, vocabulary: Vocabulary, today: date) -> SelfQuer
     found += read_flags(sentence)
     known = [*titles(sentence), *named]
     found += conditions(sentence, read_values(sentence, known, lead=asked in _LEADS))
-    found, order = _believed(sentence, found, order, asked)
+    found, order = _believed(sentence, _without_second_times(sentence, found), order, asked)
     if not found and order is None:
         return None
     found.sort(key=lambda one: one.first)
@@ -90,6 +108,30 @@ def _read(head: str, tail: str, vocabulary: Vocabulary, today: date) -> SelfQuer
         limit=None if order is None else order.limit,
         matched=_matches(sentence, found, order),
     )
+
+
+def _without_second_times(sentence: Sentence, found: Sequence[Found]) -> list[Found]:
+    """Of conditions on one number or time, those that narrow the first one of them.
+
+    Another whole range, as in "films from 1976-1978 that play in 1945", is about something else.
+    """
+    kept: list[Found] = []
+    ranged: dict[str, Found] = {}
+    for one in sorted(found, key=lambda one: one.first):
+        ((name, value),) = one.clause.items()
+        numeric = isinstance(value, int | float) or _is_bounds(value)
+        first = ranged.get(name) if numeric and not name.startswith("$") else None
+        if first is not None and not _bounds_join(dict(first.clause), name, value):
+            sentence.taken.difference_update(range(one.first, one.last))
+            continue
+        if numeric:
+            ranged.setdefault(name, one)
+        kept.append(one)
+    return kept
+
+
+def _is_bounds(value: object) -> bool:
+    return isinstance(value, dict) and "$in" not in cast(dict[str, object], value)
 
 
 def _believed(

@@ -23,6 +23,9 @@ _REQUESTS = frozenset(
 _PREPOSITIONS = word_set("in at on for of to from by with during under after before")
 _INTERROGATIVES = word_set("what who whom why how")
 _PRONOUNS = word_set("it he she they this these those that we his her its their")
+_SPEAKERS = word_set("i i'm i'd i've we we're we'd my our show find give list get search")
+_RELATIVES = word_set("that which who whose whom where there when")
+_MAIN_VERBS = word_set("is was are were has had does did")
 _INVERSIONS = frozenset(f", {verb}" for verb in word_set("did does do was were has have had"))
 _BE = word_set("is are was were 's the")
 
@@ -51,8 +54,23 @@ def mode(sentence: Sentence, named: Sequence[Named], *, order: bool) -> Mode:
         return Mode.CHOICE if known and (order or not says) else Mode.OTHER
     if first in _ASKS:
         return Mode.QUESTION if _speaks_of_records(sentence, named) else Mode.OTHER
+    if _states(sentence, start):
+        return Mode.OTHER
     # "is the red umbrella waterproof?": the condition is what is asked, not what is known.
     return Mode.OTHER if first in _ANSWERED_YES | _PRONOUNS else Mode.REQUEST
+
+
+def _states(sentence: Sentence, start: int) -> bool:
+    """Whether it has a main verb, as in "Ben is a film starring ...": that tells, and asks not."""
+    if sentence.low(start) in _SPEAKERS:
+        return False
+    for index in range(start + 1, len(sentence.tokens)):
+        word = sentence.low(index)
+        if word in _RELATIVES:
+            return False
+        if word in _MAIN_VERBS:
+            return True
+    return False
 
 
 def _asks_later(sentence: Sentence, start: int) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bedplate.rag.self_query_schema import Field
 from bedplate.rag.self_query_sentence import Found, Sentence
 from bedplate.rag.self_query_thesaurus import CONCEPTS, MONEY_SIGNS
-from bedplate.rag.self_query_words import FILLER, word_set
+from bedplate.rag.self_query_words import FILLER, Token, word_set
 
 _COMPARE: Mapping[str, str] = {
     phrase.strip(): operator
@@ -68,8 +68,14 @@ _SCALES = {
 _ABOUT = word_set("around about approximately roughly circa nearly almost ~ approx")
 _DASHES = frozenset("-\u2013\u2014")
 _EACH = word_set("a an per each / every")
-_LINKS = word_set("of is a an are with has have that for the its be than to it's costs =:")
+_LINKS = word_set("of is are be a the must should to than by at = :")
+_MOST_LINKS = 3
 _BARE = word_set("$lt $lte $gt $gte")
+_SPELLED: Mapping[str, float] = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
+    "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100, "thousand": 1000,
+}  # fmt: skip
 _MONEY = frozenset({"price", "money"})
 _FAR = 10
 """A limit so many times the highest value is about something else."""
@@ -103,8 +109,12 @@ def read_numbers(sentence: Sentence) -> list[Found]:
 
 
 def _is_start(sentence: Sentence, index: int) -> bool:
-    token = sentence.tokens[index]
-    return token.number is not None and sentence.free(index) and index not in sentence.locked
+    number = _number(sentence.tokens[index])
+    return number is not None and sentence.free(index) and index not in sentence.locked
+
+
+def _number(token: Token) -> float | None:
+    return _SPELLED.get(token.low) if token.number is None else token.number
 
 
 def _condition(sentence: Sentence, index: int) -> Found | None:
@@ -139,9 +149,12 @@ def _condition(sentence: Sentence, index: int) -> Found | None:
 def _quantity(sentence: Sentence, index: int, unit_at: int | None = None) -> Quantity | None:
     """The number at `index` with its sign, scale and unit; the unit may stand further on."""
     token = sentence.tokens[index]
-    if token.number is None:
+    value = _number(token)
+    if value is None:
         return None
-    first, last, value = index, index + 1, token.number
+    first, last = index, index + 1
+    if value >= 100 and token.number is None and sentence.low(index - 1) in ("a", "one"):
+        first -= 1
     units: set[str] = set()
     scaled = token.suffix in _SCALES
     if sentence.low(index - 1) in MONEY_SIGNS and sentence.free(index - 1):
@@ -216,34 +229,19 @@ def _follows(sentence: Sentence, first: int, last: int) -> bool:
 def _field(
     sentence: Sentence, one: Quantity, first: int, last: int, bounds: Mapping[str, float]
 ) -> tuple[Field | None, int, int, bool]:
-    """The field meant, with the span widened over the words that say so."""
+    """The field meant, with the span widened over the words that say so: the unit first, then a
+    field's name after the number, a name or cue before it, and "in stock" after it.
+    """
     schema = sentence.vocabulary.schema
-    skip = sentence.low(last) in ("in", "of")
-    after, size = sentence.field_after(last + skip)
-    numbers = [f for f in after if f.kind == "number"]
-    if len(numbers) == 1 and not one.units & {"price", "money"}:
-        return numbers[0], first, last + skip + size, True
-    at = first
-    while at > 0 and sentence.low(at - 1) in _LINKS | {":"} and first - at < 3:
-        at -= 1
-    before, size = sentence.field_before(at)
-    numbers = [f for f in before if f.kind == "number"]
-    if len(numbers) == 1:
-        return numbers[0], at - size, last, True
-    concept = _cue(sentence.fold(at - 1))
-    found = [concept] if concept else sorted(one.units, key=list(CONCEPTS).index)
-    for name in found:
-        word = sentence.fold(at - 1) if concept else sentence.fold(one.last - 1)
-        field = schema.of_concept(name, word)
-        if field is not None:
-            said = sentence.fold(last) in CONCEPTS[name].cues
-            # A percentage may be one of anything: it takes a word to make it a discount.
-            cued = bool(concept) or said or "percent" not in one.units
-            last += said
-            if sentence.low(last) in _EACH and field.named([sentence.fold(last + 1)]):
-                last += 2
-            return field, at - 1 if concept else first, last, cued
-    if one.units or concept or not bounds.keys() <= _BARE or _is_time(sentence, one, first):
+    found = _by_unit(sentence, one, first, last)
+    if found is None and not one.units & _MONEY:
+        found = _by_name_after(sentence, first, last)
+    found = found or _by_word_before(sentence, first, last)
+    if found is None and sentence.low(last) in ("in", "of"):
+        found = _by_name_after(sentence, first, last, skip=1)
+    if found is not None:
+        return found
+    if one.units or not bounds.keys() <= _BARE or _is_time(sentence, one, first):
         return None, first, last, False
     rate = sentence.low(last) in _EACH
     field = _bare(sentence, schema.numbers, last + 2 * rate)
@@ -252,15 +250,63 @@ def _field(
     return field, first, last + 2 * rate, False
 
 
+_Meant = tuple[Field, int, int, bool]
+"""A field, the span with the words that name it, and whether they leave no doubt."""
+
+
+def _by_unit(sentence: Sentence, one: Quantity, first: int, last: int) -> _Meant | None:
+    word = sentence.fold(one.last - 1)
+    for name in sorted(one.units, key=list(CONCEPTS).index):
+        field = sentence.vocabulary.schema.of_concept(name, word)
+        if field is None:
+            continue
+        # A percentage may be one of anything: it takes a word to make it a discount.
+        at = _before(sentence, first)
+        cues = CONCEPTS[name].cues
+        before = sentence.fold(at - 1) in cues or field.named([sentence.fold(at - 1)])
+        first = at - 1 if before and sentence.free(at - 1) else first
+        after = sentence.fold(last) in cues
+        last += after
+        if sentence.low(last) in _EACH | {"in"} and field.named([sentence.fold(last + 1)]):
+            last += 2
+        return field, first, last, before or after or "percent" not in one.units
+    return None
+
+
+def _by_name_after(sentence: Sentence, first: int, last: int, skip: int = 0) -> _Meant | None:
+    fields, size = sentence.field_after(last + skip)
+    numbers = [field for field in fields if field.kind == "number"]
+    return (numbers[0], first, last + skip + size, True) if len(numbers) == 1 else None
+
+
+def _by_word_before(sentence: Sentence, first: int, last: int) -> _Meant | None:
+    at = _before(sentence, first)
+    fields, size = sentence.field_before(at)
+    numbers = [field for field in fields if field.kind == "number"]
+    if len(numbers) == 1 and sentence.low(at - size - 1) != "in":
+        return numbers[0], at - size, last, True
+    word = sentence.fold(at - 1)
+    for name, concept in CONCEPTS.items():
+        if word in concept.cues and sentence.low(at - 2) != "in":
+            field = sentence.vocabulary.schema.of_concept(name, word)
+            if field is not None:
+                return field, at - 1, last, True
+    return None
+
+
+def _before(sentence: Sentence, first: int) -> int:
+    """Where the words end that a comparison is made of: "price (is) under 50"."""
+    at = first
+    while at > 0 and sentence.low(at - 1) in _LINKS and first - at < _MOST_LINKS:
+        at -= 1
+    return at
+
+
 def _is_time(sentence: Sentence, one: Quantity, first: int) -> bool:
     """Whether a number without a unit is rather a year: "from 2009 to 2014", "since 40"."""
     text = sentence.text(one.first, one.last)
     years = len(text) in (4, 9) and 1900 <= one.value <= 2100
     return years or sentence.low(first) in ("from", "since")
-
-
-def _cue(word: str) -> str | None:
-    return next((name for name, concept in CONCEPTS.items() if word in concept.cues), None)
 
 
 def _bare(sentence: Sentence, numbers: Sequence[Field], last: int) -> Field | None:

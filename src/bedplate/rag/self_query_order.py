@@ -44,16 +44,19 @@ class Order:
 
 def read_order(sentence: Sentence) -> Order | None:
     """The first order asked for by a field that there is; its tokens are taken."""
+    guess: Order | None = None
     for index in range(len(sentence.tokens)):
         if not sentence.free(index) or index in sentence.locked:
             continue
-        found = (
-            _sorted_by(sentence, index) or _top(sentence, index) or _superlative(sentence, index)
-        )
-        if found is not None:
+        found = _sorted_by(sentence, index) or _top(sentence, index)
+        found = found or _superlative(sentence, index)
+        if found is not None and not found.weak:
             sentence.take(found.first, found.last)
             return found
-    return None
+        guess = guess or found
+    if guess is not None:
+        sentence.take(guess.first, guess.last)
+    return guess
 
 
 def _sorted_by(sentence: Sentence, at: int) -> Order | None:
@@ -104,6 +107,7 @@ def _superlative(sentence: Sentence, at: int) -> Order | None:
         limit, last = _count(sentence, last), last + 1
     if _count(sentence, first - 1) and sentence.free(first - 1):
         limit, first = _count(sentence, first - 1), first - 1
+        first -= sentence.low(first - 1) == "top"
     if sentence.low(first - 1) == "the":
         first -= 1
     if sentence.low(last) == "first":

@@ -6,6 +6,8 @@ from bedplate.rag.self_query_sentence import Found, Sentence
 from bedplate.rag.self_query_thesaurus import TOPIC
 from bedplate.rag.self_query_words import FILLER
 
+_LOOSE_ENDS = frozenset(",;:-(\u2013\u2014")
+
 
 def content(sentence: Sentence) -> list[int]:
     """The tokens that say something which no condition says."""
@@ -55,7 +57,7 @@ def _written(text: str, sentence: Sentence, stays: Sequence[int]) -> str:
             pieces.append([index])
     shown: list[str] = []
     for piece in pieces:
-        while piece and sentence.tokens[piece[-1]].low in FILLER | {",", ";", ":", "-"}:
+        while piece and sentence.tokens[piece[-1]].low in FILLER | _LOOSE_ENDS:
             piece.pop()
         while piece and not sentence.tokens[piece[0]].is_word:
             piece.pop(0)

@@ -1,25 +1,24 @@
-"""Known values named in a sentence: which words they are, which field is meant, how they combine.
+"""Known values named in a sentence: which words they are, and which field is meant.
 
 A value counts only where the sentence uses it as a value: after a word that governs it ("starring
 X"), or as the head of a noun phrase ("red umbrellas under ..."), never as part of another phrase
 ("umbrella stand") or of a description ("about war").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bedplate.rag.self_query_schema import Field
-from bedplate.rag.self_query_sentence import HYPHENS, Found, Sentence
+from bedplate.rag.self_query_sentence import HYPHENS, Sentence
 from bedplate.rag.self_query_thesaurus import PREPOSITIONS, TOPIC, VALUE_CUES
 from bedplate.rag.self_query_vocabulary import MOST_WORDS, Value, is_small
 from bedplate.rag.self_query_words import JOINTS, Token, word_set
 from bedplate.terms import STOP_WORDS
 
-_NEGATIONS = word_set("not without except excluding non no minus")
+_NEGATIONS = word_set("neither nor not without except excluding non no minus")
 _SKIPPED = word_set("the a an both either any all only in from by with of for is are as")
 _NOUN_LINKS = word_set("and or both no not")
 _BETWEEN = word_set("both either also all only not the a an")
-_LISTED = frozenset({"and", "or", ",", "nor", "&"})
+LISTED = frozenset({"and", "or", ",", "nor", "&"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,7 @@ class Named:
     start: int = -1
     negated: bool = False
     cued: bool = False
+    weak: bool = False
 
     @property
     def head(self) -> int:
@@ -114,7 +114,8 @@ def titles(sentence: Sentence) -> list[Named]:
         if names is None or "title" not in names:
             continue
         quoted = sentence.low(index + 1) in ('"', "'", "\u201c")
-        for last, words in reversed(_spans(sentence, index + 1 + quoted)):
+        for last, _ in reversed(_spans(sentence, index + 1 + quoted)):
+            words = [word.low for word in _words(sentence, index + 1 + quoted, last)]
             if values := tuple(sentence.vocabulary.identifiers(words)):
                 found.append(Named(index + 1, last + quoted, values, start=index, cued=True))
                 break
@@ -143,6 +144,7 @@ def _judge(
 ) -> Named | None:
     names, start, strong, prep = _cue(sentence, one.first, named)
     negated, start = _negation(sentence, start)
+    negated = negated or _continues_negation(sentence, one.first, named)
     own, size = sentence.field_after(one.last)
     last = one.last
     own = [field for field in own if any(v.field.name == field.name for v in one.values)]
@@ -155,19 +157,31 @@ def _judge(
     found = replace(
         one, last=last, values=values, start=start, negated=negated, cued=strong or prep
     )
+    if not _credible(sentence, one):
+        return None
     if strong:
-        return found if _credible(sentence, one) else None
-    if not lead or _in_description(sentence, one.first):
+        return found
+    if not lead or _in_description(sentence, one.first, governed=prep):
         return None
-    if not _stands_alone(sentence, one, following):
+    if not (_stands_alone(sentence, one, following) and _placed(sentence, found, names)):
         return None
-    if not _placed(sentence, found, names):
+    closed = all(is_small(value.field) for value in found.values)
+    return found if closed else _name(sentence, found, governed=prep)
+
+
+def _name(sentence: Sentence, found: Named, *, governed: bool) -> Named | None:
+    """One of a great many values, of which some are any words: a preposition before it or its
+    capitals show that it is meant.
+
+    Someone who writes without capitals may mean the name, if nothing else is left to mean.
+    """
+    words = _words(sentence, found.first, found.last)
+    if len(words) == 1 or _is_stop(words[-1]):
         return None
-    if all(is_small(value.field) for value in found.values):
-        return found if _credible(sentence, one) else None
-    words = _words(sentence, one.first, one.last)
-    capitals = all(word.is_capital or _is_stop(word) for word in words)
-    return found if len(words) > 1 and (capitals or prep) and _credible(sentence, one) else None
+    if governed or all(word.is_capital or _is_stop(word) for word in words):
+        return found
+    cased = any(token.text[0].isupper() for token in sentence.tokens)
+    return None if cased else replace(found, weak=True)
 
 
 def _cue(
@@ -177,7 +191,7 @@ def _cue(
     it starts, whether it settles the field, and whether it is at least a preposition.
     """
     at = first
-    while at > 0 and sentence.low(at - 1) in _LISTED:
+    while at > 0 and sentence.low(at - 1) in LISTED:
         listed = next((n for n in named if n.last == at - 1 or n.last == at - 2), None)
         if listed is None:
             break
@@ -208,6 +222,17 @@ def _negation(sentence: Sentence, start: int) -> tuple[bool, int]:
     if word in _NEGATIONS or (word == "other" and sentence.low(at) == "than"):
         return True, at - 1
     return False, start
+
+
+def _continues_negation(sentence: Sentence, first: int, named: Sequence[Named]) -> bool:
+    """Whether it goes on a list that began with "not": "not red or blue"."""
+    if sentence.low(first - 1) not in LISTED:
+        return False
+    before = next((one for one in named if one.last == first - 1), None)
+    if before is None:
+        return False
+    _, start, _, _ = _cue(sentence, before.first, named)
+    return _negation(sentence, start)[0] or _continues_negation(sentence, before.first, named)
 
 
 def _of_fields(
@@ -259,12 +284,14 @@ def _credible(sentence: Sentence, one: Named) -> bool:
     return one.first > 0 and all(word.is_capital for word in words)
 
 
-def _in_description(sentence: Sentence, first: int) -> bool:
-    """Whether a word such as "about" comes before, and no comma or condition in between."""
+def _in_description(sentence: Sentence, first: int, *, governed: bool) -> bool:
+    """Whether a word such as "about" comes before, and no condition, nor a comma that a
+    preposition follows, in between.
+    """
     if sentence.low(first - 1) in ("by", "from") and sentence.tokens[first].is_capital:
         return False
     for index in range(first - 1, -1, -1):
-        if index in sentence.taken or sentence.low(index) in (",", ";"):
+        if index in sentence.taken or (governed and sentence.low(index) in (",", ";")):
             return False
         if sentence.fold(index) in TOPIC or sentence.low(index) in TOPIC:
             return True
@@ -282,7 +309,7 @@ def _placed(sentence: Sentence, one: Named, names: frozenset[str]) -> bool:
     at = one.head
     while sentence.low(at - 1) in _BETWEEN:
         at -= 1
-    if at - 1 in sentence.taken or sentence.low(at - 1) in ("are", "is", *_LISTED) or one.negated:
+    if at - 1 in sentence.taken or sentence.low(at - 1) in ("are", "is", *LISTED) or one.negated:
         return sentence.attached(at)
     opening = sentence.unexplained(one.first)
     if not any(_is_stop(word) and word.low not in _NOUN_LINKS for word in opening):
@@ -302,82 +329,3 @@ def _stands_alone(sentence: Sentence, one: Named, following: int | None) -> bool
     if sentence.low(one.first - 1) in HYPHENS and sentence.low(one.first - 2) not in _NEGATIONS:
         return False
     return one.last == following or sentence.ends_phrase(one.last)
-
-
-def conditions(sentence: Sentence, named: Sequence[Named]) -> list[Found]:
-    """The values as clauses: members of one field are joined as the sentence joins them."""
-    found: list[Found] = []
-    groups: list[list[Named]] = []
-    for one in named:
-        sentence.take(one.head, one.last)
-        if groups and _same_group(sentence, groups[-1][-1], one):
-            groups[-1].append(one)
-        else:
-            groups.append([one])
-    for group in groups:
-        found.extend(_joined(sentence, group))
-    return _without_contradictions(sentence, found, groups)
-
-
-def _without_contradictions(
-    sentence: Sentence, found: Sequence[Found], groups: Sequence[Sequence[Named]]
-) -> list[Found]:
-    """Drop values that no document can have at once: one of them was meant as something else."""
-    single = [
-        one.values[0].field.name
-        for group in groups
-        for one in group[:1]
-        if not one.negated and len(_field(one)) == 1 and not one.values[0].field.is_list
-    ]
-    doubled = {name for name in single if single.count(name) > 1}
-    kept: list[Found] = []
-    for one in found:
-        if doubled.isdisjoint(one.clause):
-            kept.append(one)
-        else:
-            sentence.taken.difference_update(range(one.first, one.last))
-    return kept
-
-
-def _same_group(sentence: Sentence, before: Named, one: Named) -> bool:
-    if before.negated or one.negated:
-        return False
-    between = {sentence.low(index) for index in range(before.last, one.head)}
-    return _field(before) == _field(one) and between <= _LISTED | {"both", "either"}
-
-
-def _field(one: Named) -> frozenset[str]:
-    return frozenset(value.field.name for value in one.values)
-
-
-def _joined(sentence: Sentence, group: Sequence[Named]) -> list[Found]:
-    field: Field = group[0].values[0].field
-    first, last = group[0].head, group[-1].last
-    joins = {sentence.low(index) for index in range(group[0].last, group[-1].head)}
-    # A field with one value cannot have two: "laptops and tablets" are either.
-    either = "or" in joins or (not field.is_list and bool(joins & _LISTED))
-    several = len(group) > 1
-    if several and either and len(_field(group[0])) == 1:
-        texts = sorted({value.text for one in group for value in one.values})
-        sentence.take(first, last)
-        return [Found(first, last, {field.name: {"$in": texts}}, f"{field.name} in {texts}")]
-    if several and not field.is_list:
-        # Two values of a field that has one, side by side: one of them is something else.
-        for one in group:
-            sentence.taken.difference_update(range(one.head, one.last))
-        return []
-    return [_single(one) for one in group]
-
-
-def _single(one: Named) -> Found:
-    fields: dict[str, list[str]] = {}
-    for value in one.values:
-        fields.setdefault(value.field.name, []).append(value.text)
-    clauses: list[Mapping[str, object]] = [
-        {name: texts[0] if len(texts) == 1 else {"$in": texts}} for name, texts in fields.items()
-    ]
-    shown = " or ".join(f'{name} == "{text}"' for name, all_ in fields.items() for text in all_)
-    clause = clauses[0] if len(clauses) == 1 else {"$or": clauses}
-    if one.negated:
-        clause, shown = {"$not": clause}, f"not {shown}"
-    return Found(one.head, one.last, clause, shown, cued=one.cued)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bedplate.domain.facets import Facets
 from bedplate.rag.self_query_schema import Field, Schema
-from bedplate.rag.self_query_words import fold, folded, word_set
+from bedplate.rag.self_query_words import WORD, fold, folded, word_set
 from bedplate.terms import STOP_WORDS, analyse
 
 MOST_WORDS = 8
@@ -46,11 +46,13 @@ class Vocabulary:
         self._forms: dict[frozenset[str], list[Value]] = {}
         self._several: list[tuple[list[str], Value]] = []
         self._rare: list[Field] = []
+        self._identifiers: set[str] = set()
         for field in self.schema.fields:
             if field.kind != "string":
                 continue
             if is_identifier(field):
                 self._rare.append(field)
+                self._identifiers.update(str(value).lower() for value in field.facet.values)
             else:
                 self._index(field)
 
@@ -76,15 +78,17 @@ class Vocabulary:
 
     def identifiers(self, words: Sequence[str]) -> Iterator[Value]:
         """Values that nearly every document has its own of, such as titles; by a full scan."""
-        key = "".join(words)
         for field in self._rare:
             for value, documents in field.facet.values.items():
                 text = str(value)
-                # Folding all of them would take long; a plain look rules most of them out.
-                if text.isascii() and words[0][:2] not in text.casefold():
-                    continue
-                if len(text) <= 2 * len(key) + 9 and "".join(folded(text)) == key:
+                low = text.lower()
+                # Splitting all of them would take long; a plain look rules most of them out.
+                if words[0] in low and words[-1] in low and WORD.findall(low) == list(words):
                     yield Value(field, text, documents)
+
+    def is_identifier(self, text: str) -> bool:
+        """Whether `text` is such a value, in whatever case."""
+        return text.lower() in self._identifiers
 
     def _index(self, field: Field) -> None:
         small = is_small(field)

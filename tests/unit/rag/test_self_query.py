@@ -280,6 +280,10 @@ def test_what_is_no_condition_stays_text(
         (FILMS, "It was a short war."),
         (FILMS, "the roots of a tree"),
         (FILMS, "films about war"),
+        (FILMS, "Film 7"),
+        (FILMS, "it"),
+        (FILMS, "Ash is a 1988 drama film directed by Kim Dahl and starring Ida Berg."),
+        (FILMS, "Tom Ask was born in 1975 and made war films."),
     ],
 )
 def test_a_question_without_conditions_is_left_as_it_is(known: Vocabulary, question: str) -> None:
@@ -349,6 +353,95 @@ def test_any_text_gives_a_filter_that_parses_and_spans_within_it(question: str) 
             assert found == SelfQuery(question)
         for match in found.matched:
             assert 0 <= match.start < match.end <= len(question)
+
+
+def test_a_list_of_many_names_describes_one_document() -> None:
+    names = ["Ann Lee", "Bo Dahl", "Cy Berg", "Di Fox", "Ed Moe"]
+    known = vocabulary("films", cycled(40, cast=[names, names[:2]], year=[1990, 1995]))
+    few, many = ("films from 1990 with " + " and ".join(names[:n]) for n in (2, 5))
+    assert ask(few, known).filter == {
+        "$and": [{"year": 1990}, {"cast": "Ann Lee"}, {"cast": "Bo Dahl"}]
+    }
+    assert ask(many, known).filter == {"year": 1990}
+    assert ask(many.replace(" and ", " or "), known).filter == {
+        "year": 1990,
+        "cast": {"$in": names},
+    }
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        (
+            "War film from 1975 - a girl meets Tom Ask in 1988, in a town by the sea",
+            "a girl meets Tom Ask in 1988, in a town by the sea",
+        ),
+        (
+            "War film from 1975 where Tom Ask plays a soldier in 1988",
+            "where Tom Ask plays a soldier in 1988",
+        ),
+        (
+            "War film from 1975, In the snow of 1988 a soldier meets Tom Ask and a dog.",
+            "In the snow of 1988 a soldier meets Tom Ask and a dog.",
+        ),
+        (
+            "War film from 1975\nA soldier comes home in 1988 and meets the family of Tom Ask.",
+            "A soldier comes home in 1988 and meets the family of Tom Ask.",
+        ),
+    ],
+)
+def test_a_description_gives_no_conditions(question: str, text: str) -> None:
+    found = ask(question, FILMS)
+    assert (found.filter, found.text) == ({"genre": "War", "year": 1975}, text)
+
+
+@pytest.mark.parametrize(
+    ("question", "filter"),
+    [
+        (
+            "umbrellas: red, blue or black",
+            {"category": "umbrella", "colour": {"$in": ["black", "blue", "red"]}},
+        ),
+        (
+            "umbrella, blue, max 40 EUR",
+            {"category": "umbrella", "colour": "blue", "price": {"$lte": 40}},
+        ),
+        (
+            "umbrellas not red or blue",
+            {
+                "$and": [
+                    {"category": "umbrella"},
+                    {"$not": {"colour": "red"}},
+                    {"$not": {"colour": "blue"}},
+                ]
+            },
+        ),
+        ("red and blue umbrellas", {"colour": {"$in": ["blue", "red"]}, "category": "umbrella"}),
+        (
+            "do you have any black umbrellas under fifty dollars?",
+            {"colour": "black", "category": "umbrella", "price": {"$lt": 50}},
+        ),
+        ("which umbrellas are waterproof?", {"category": "umbrella", "waterproof": True}),
+        (
+            "umbrellas rated 4 or better in stock",
+            {"category": "umbrella", "rating": {"$gte": 4}, "in_stock": True},
+        ),
+        (
+            "umbrellas in stock with at least 4 stars",
+            {"category": "umbrella", "in_stock": True, "rating": {"$gte": 4}},
+        ),
+    ],
+)
+def test_lists_negations_and_orders_of_words(question: str, filter: Mapping[str, object]) -> None:
+    assert ask(question).filter == filter
+    assert ask(question).text == ""
+
+
+def test_a_question_about_records_keeps_its_words_and_takes_named_conditions_only() -> None:
+    question = "how many umbrellas cost less than $30?"
+    assert ask(question) == SelfQuery(
+        question, {"price": {"$lt": 30}}, matched=ask(question).matched
+    )
 
 
 def test_a_very_long_question_is_left_alone() -> None:
