@@ -26,6 +26,9 @@ from bedplate.rag.self_query_words import tokens
 MOST_TOKENS = 80
 """A longer sentence describes; it is not read for conditions."""
 
+_LONGEST = 4_000
+"""Conditions are looked for within so many characters."""
+
 _LEADS = (Mode.REQUEST, Mode.CHOICE)
 _CERTAIN = 2
 _HEAD_TOKENS = 20
@@ -34,13 +37,14 @@ _SHORT = 8
 """What follows a colon in so few words, without a full stop, goes on asking: "hats: red ones"."""
 
 _HEAD = re.compile(
-    r"""(?: :\s+ | \n+ | \s[-\u2013\u2014]\s+(?=[^\W\d]) | [,;]?\s+(?=(?:in\ which|where)\s)
-          | ,\s+(?=(?:It|He|She|They|The|This|In|A|An|Featuring|Based)\s) )(?=\S)""",
+    r"""(?: :\s{1,9} | \n{1,9} | \s[-\u2013\u2014]\s{1,9}(?=[^\W\d])
+          | [,;]?\s{1,9}(?=(?:in\ which|where)\s)
+          | ,\s{1,9}(?=(?:It|He|She|They|The|This|In|A|An|Featuring|Based)\s) )(?=\S)""",
     re.VERBOSE,
 )
 """Where a description begins: after a colon or a dash, or with a clause of its own."""
 
-_SENTENCE_END = re.compile(r"(?<=[a-z0-9)\"'][a-z0-9)\"'][.!?])\s+(?=[\"'\u201c]?[A-Z0-9])")
+_SENTENCE_END = re.compile(r"(?<=[a-z0-9)\"'][a-z0-9)\"'][.!?])\s{1,9}(?=[\"'\u201c]?[A-Z0-9])")
 
 
 def read(question: str, vocabulary: Vocabulary, *, today: date) -> SelfQuery:
@@ -50,7 +54,7 @@ def read(question: str, vocabulary: Vocabulary, *, today: date) -> SelfQuery:
     meet in one document is for the caller to see. Without any condition or order the text is the
     question, unchanged. `today` is what "since January" and "last month" count from.
     """
-    if vocabulary.is_identifier(question.strip().rstrip("?.!")):
+    if vocabulary.identifiers(question.strip().rstrip("?.!")):
         # Someone looks for the document of that title, which may well name a genre.
         return SelfQuery(question)
     for head, tail in _regions(question):
@@ -67,7 +71,7 @@ def _regions(question: str) -> Iterator[tuple[str, str]]:
     nothing is said there, a short question is read as a whole.
     """
     for pattern, most in ((_HEAD, _HEAD_TOKENS), (_SENTENCE_END, MOST_TOKENS)):
-        split = pattern.search(question)
+        split = pattern.search(question[:_LONGEST])
         if split is None:
             continue
         head, tail = question[: split.start()], question[split.end() :]
@@ -75,8 +79,8 @@ def _regions(question: str) -> Iterator[tuple[str, str]]:
         goes_on = listed and len(tokens(tail)) <= _SHORT
         if not goes_on and len(tokens(head)) <= most:
             yield head, tail
-    most = MOST_TOKENS if not _SENTENCE_END.search(question) else _WHOLE_TOKENS
-    if len(question) <= MOST_TOKENS * 100 and len(tokens(question)) <= most:
+    most = MOST_TOKENS if not _SENTENCE_END.search(question[:_LONGEST]) else _WHOLE_TOKENS
+    if len(question) <= _LONGEST and len(tokens(question)) <= most:
         yield question, ""
 
 

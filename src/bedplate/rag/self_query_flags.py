@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bedplate.rag.self_query_schema import Field
 from bedplate.rag.self_query_sentence import Found, Sentence
+from bedplate.rag.self_query_vocabulary import Value
 from bedplate.rag.self_query_words import word_set
 
 _AVAILABLE: Mapping[str, bool] = {
@@ -71,19 +72,26 @@ def _availability(sentence: Sentence, at: int) -> Found | None:
 
 
 def _written(sentence: Sentence, at: int, size: int, wanted: bool) -> Found | None:  # noqa: FBT001
-    """The text that says so: "In Stock", "available", "sold out" under any of its names."""
-    phrases = [
-        sentence.phrase(at, size),
-        *(p for p, sense in _AVAILABLE.items() if sense == wanted),
-    ]
-    for phrase in phrases:
-        for value in sentence.vocabulary.exact(phrase.split()):
-            clause = {value.field.name: value.text}
-            return Found(at, at + size, clause, f'{value.field.name} == "{value.text}"')
-    if phrases[0].startswith("not "):
-        yes = _written(sentence, at, size, not wanted)
-        if yes is not None:
-            return Found(yes.first, yes.last, {"$not": yes.clause}, f"not {yes.meaning}")
+    """The text that says so: "In Stock", "available", "sold out" under any of its names; or, for
+    something "not in stock", everything without the text that it is.
+    """
+    said = sentence.phrase(at, size)
+    value = _value(sentence, said, wanted)
+    no = value is None and said.startswith("not ")
+    value = _value(sentence, said, not wanted) if no else value
+    if value is None:
+        return None
+    clause: Mapping[str, object] = {value.field.name: value.text}
+    shown = f'{value.field.name} == "{value.text}"'
+    if no:
+        clause, shown = {"$not": clause}, f"not {shown}"
+    return Found(at, at + size, clause, shown)
+
+
+def _value(sentence: Sentence, said: str, wanted: bool) -> Value | None:  # noqa: FBT001
+    for phrase in (said, *(phrase for phrase, sense in _AVAILABLE.items() if sense == wanted)):
+        if values := sentence.vocabulary.exact(phrase.split()):
+            return values[0]
     return None
 
 

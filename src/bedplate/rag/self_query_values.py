@@ -114,9 +114,9 @@ def titles(sentence: Sentence) -> list[Named]:
         if names is None or "title" not in names:
             continue
         quoted = sentence.low(index + 1) in ('"', "'", "\u201c")
-        for last, _ in reversed(_spans(sentence, index + 1 + quoted)):
-            words = [word.low for word in _words(sentence, index + 1 + quoted, last)]
-            if values := tuple(sentence.vocabulary.identifiers(words)):
+        first = index + 1 + quoted
+        for last, _ in reversed(_spans(sentence, first)):
+            if values := tuple(sentence.vocabulary.identifiers(sentence.text(first, last))):
                 found.append(Named(index + 1, last + quoted, values, start=index, cued=True))
                 break
     return found

@@ -1,11 +1,11 @@
 """The known values of a collection, indexed so that a sentence's words find them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bedplate.domain.facets import Facets
 from bedplate.rag.self_query_schema import Field, Schema
-from bedplate.rag.self_query_words import WORD, fold, folded, word_set
+from bedplate.rag.self_query_words import fold, folded, word_set
 from bedplate.terms import STOP_WORDS, analyse
 
 MOST_WORDS = 8
@@ -45,14 +45,13 @@ class Vocabulary:
         self._keys: dict[str, list[Value]] = {}
         self._forms: dict[frozenset[str], list[Value]] = {}
         self._several: list[tuple[list[str], Value]] = []
-        self._rare: list[Field] = []
-        self._identifiers: set[str] = set()
+        self._identifiers: dict[str, list[tuple[Field, str]]] = {}
         for field in self.schema.fields:
             if field.kind != "string":
                 continue
             if is_identifier(field):
-                self._rare.append(field)
-                self._identifiers.update(str(value).lower() for value in field.facet.values)
+                for text in map(str, field.facet.values):
+                    self._identifiers.setdefault(text.lower(), []).append((field, text))
             else:
                 self._index(field)
 
@@ -76,19 +75,10 @@ class Vocabulary:
         ]
         return found if len(found) == 1 else []
 
-    def identifiers(self, words: Sequence[str]) -> Iterator[Value]:
-        """Values that nearly every document has its own of, such as titles; by a full scan."""
-        for field in self._rare:
-            for value, documents in field.facet.values.items():
-                text = str(value)
-                low = text.lower()
-                # Splitting all of them would take long; a plain look rules most of them out.
-                if words[0] in low and words[-1] in low and WORD.findall(low) == list(words):
-                    yield Value(field, text, documents)
-
-    def is_identifier(self, text: str) -> bool:
-        """Whether `text` is such a value, in whatever case."""
-        return text.lower() in self._identifiers
+    def identifiers(self, text: str) -> list[Value]:
+        """The values written like `text`, but for case, that tell documents apart: titles."""
+        found = self._identifiers.get(text.lower(), [])
+        return [Value(field, value, 1) for field, value in found]
 
     def _index(self, field: Field) -> None:
         small = is_small(field)

@@ -15,7 +15,7 @@ _TOKEN = re.compile(
       | (?P<sign><=|>=|!=|[^\w\s])""",
     re.VERBOSE,
 )
-WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*(?:\+\+|#(?!\w))?")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*(?:\+\+|#(?!\w))?")
 _APOSTROPHES = str.maketrans("", "", "'\u2019")
 _CACHED_WORDS = 65_536
 
@@ -87,7 +87,7 @@ def _token(match: re.Match[str]) -> Token:
 
 def folded(text: str) -> Iterator[str]:
     """The words of a value as they are compared; "&" is the word it is read as."""
-    for word in WORD.findall(text.replace("&", " and ") if "&" in text else text):
+    for word in _WORD.findall(text.replace("&", " and ") if "&" in text else text):
         yield fold(word)
 
 

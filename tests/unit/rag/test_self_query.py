@@ -280,6 +280,7 @@ def test_what_is_no_condition_stays_text(
         (FILMS, "It was a short war."),
         (FILMS, "the roots of a tree"),
         (FILMS, "films about war"),
+        (FILMS, "not in stock"),
         (FILMS, "Film 7"),
         (FILMS, "it"),
         (FILMS, "Ash is a 1988 drama film directed by Kim Dahl and starring Ida Berg."),
@@ -337,7 +338,7 @@ def test_a_collection_without_fields_leaves_every_question_alone() -> None:
 WORDS = st.sampled_from(
     """umbrellas red blue or and not in Oslo under over between 20 60 $ dollars % 4 stars rated
     since before after January 2025 2025-02-30 31 February the cheapest top newest in stock
-    waterproof by Acme Fjell & Co , : . - ( ) ? what which how is about sorted by price 1990s
+    waterproof available not without titled starring Ida Berg with between 5 k by Acme Fjell & Co , : . - ( ) ? what which how is about sorted by price 1990s
     last 999 years 1e9 \u0663 \u00bd \u00b2 C++ K\u212a \u0130stanbul \U0001f327 o'clock""".split()  # noqa: SIM905 - one word a line would hide the list's shape
 )
 
@@ -435,6 +436,14 @@ def test_a_description_gives_no_conditions(question: str, text: str) -> None:
 def test_lists_negations_and_orders_of_words(question: str, filter: Mapping[str, object]) -> None:
     assert ask(question).filter == filter
     assert ask(question).text == ""
+
+
+def test_what_is_not_in_stock_lacks_the_text_that_it_is() -> None:
+    rows = cycled(40, kind=["lamp", "chair"], status=["in stock", "on its way", "in stock"])
+    known = vocabulary("goods", rows)
+    assert ask("lamps in stock", known).filter == {"kind": "lamp", "status": "in stock"}
+    found = ask("lamps not in stock", known)
+    assert found.filter == {"kind": "lamp", "$not": {"status": "in stock"}}
 
 
 def test_a_question_about_records_keeps_its_words_and_takes_named_conditions_only() -> None:
