@@ -166,18 +166,21 @@ def _judge(
     if not (_stands_alone(sentence, one, following) and _placed(sentence, found, names)):
         return None
     closed = all(is_small(value.field) for value in found.values)
-    return found if closed else _name(sentence, found, governed=prep)
+    suits = prep and all(value.field.named(names) for value in found.values)
+    return found if closed else _name(sentence, found, governed=prep, suits=suits)
 
 
-def _name(sentence: Sentence, found: Named, *, governed: bool) -> Named | None:
+def _name(sentence: Sentence, found: Named, *, governed: bool, suits: bool) -> Named | None:
     """One of a great many values, of which some are any words: a preposition before it or its
     capitals show that it is meant.
 
     Someone who writes without capitals may mean the name, if nothing else is left to mean.
     """
     words = _words(sentence, found.first, found.last)
-    if len(words) == 1 or _is_stop(words[-1]):
+    if _is_stop(words[-1]):
         return None
+    if len(words) == 1:
+        return found if suits and words[0].is_capital and len(words[0].text) > 2 else None
     if governed or all(word.is_capital or _is_stop(word) for word in words):
         return found
     cased = any(token.text[0].isupper() for token in sentence.tokens)
@@ -259,17 +262,16 @@ def _meant(values: Sequence[Value]) -> tuple[Value, ...]:
 
 def _as_written(sentence: Sentence, one: Named, values: Sequence[Value]) -> tuple[Value, ...]:
     """Of several spellings the one that the sentence has, if it has one: Sport or Sports."""
-    words = _words(sentence, one.first, one.last)
-    spoken = "".join(word.low for word in words)
-    for written in (sentence.text(one.first, one.last).lower(), spoken):
-        same = tuple(
-            value
-            for value in values
-            if value.text.lower() == written
-            or "".join(c for c in value.text.lower() if c.isalnum()) == written
-        )
-        if same and {v.field.name for v in same} == {v.field.name for v in values}:
-            return same
+    written = sentence.text(one.first, one.last)
+    spoken = "".join(word.low for word in _words(sentence, one.first, one.last))
+    fields = {value.field.name for value in values}
+    for fits in (
+        [value for value in values if value.text.rstrip(".") == written],
+        [value for value in values if value.text.rstrip(".").lower() == written.lower()],
+        [v for v in values if "".join(c for c in v.text.lower() if c.isalnum()) == spoken],
+    ):
+        if {value.field.name for value in fits} == fields:
+            return tuple(fits)
     return tuple(values)
 
 
