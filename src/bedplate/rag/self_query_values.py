@@ -82,12 +82,17 @@ def _spans(sentence: Sentence, at: int) -> list[tuple[int, list[str]]]:
         if token.is_word:
             words = [*words, token.fold.replace(".", "")]
             spans.append((index + 1, words))
-        elif token.low not in JOINTS or not words:
+        elif not words or not (token.low in JOINTS or _goes_on(sentence, index)):
             break
         elif token.low == "&":
             words = [*words, "and"]
         index += 1
     return spans
+
+
+def _goes_on(sentence: Sentence, comma: int) -> bool:
+    """Whether the comma is one within a name: "Ed Begley, Jr."."""
+    return sentence.low(comma) == "," and sentence.low(comma + 1) in ("jr", "sr", "inc", "ltd")
 
 
 def _words(sentence: Sentence, first: int, last: int) -> list[Token]:

@@ -25,7 +25,7 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-JOINTS = frozenset("-&./_\u2010\u2011")
+JOINTS = frozenset('-&./_"\u201c\u201d\u2010\u2011')
 """Signs that may stand within a name: Sci-Fi, Dolce & Gabbana, T.J. Miller."""
 
 REQUEST = word_set(
