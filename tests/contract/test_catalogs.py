@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.contract.entries import DIMENSIONS, entry
 
+from bedplate.domain.documents import MetadataValue
 from bedplate.domain.filters import Documents, Not
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope, Sort
@@ -142,6 +143,58 @@ async def test_a_document_without_chunks_is_kept(catalog: Catalog) -> None:
     await create(catalog)
     await catalog.documents.replace(SCOPE, [entry("empty")])
     assert (await catalog.documents.get(SCOPE, DocumentId("empty"))).chunks == 0
+
+
+async def test_facets_count_the_values_of_each_field(catalog: Catalog) -> None:
+    await create(catalog)
+    await create(catalog, Scope(TenantId("t2"), "notes"))
+    rows: list[dict[str, MetadataValue]] = [
+        {"tag": ["x", "y"], "n": 1, "ok": True, "day": "2026-01-02", "note": "z" * 101},
+        {"tag": ["y"], "n": 2.5, "ok": True, "day": "2026-03-04T05:06:07Z", "none": None},
+        {"tag": "w", "n": 7},
+    ]
+    await catalog.documents.replace(
+        SCOPE, [entry(f"d{n}", "text", metadata=row) for n, row in enumerate(rows)]
+    )
+    facets = await catalog.collections.facets(SCOPE)
+    assert (facets.collection, facets.documents) == ("notes", 3)
+    found = {(facet.name, facet.kind): facet for facet in facets.fields}
+    tag = found["tag", "string"]
+    assert list(tag.values.items()) == [("y", 2), ("w", 1), ("x", 1)]
+    assert (tag.documents, tag.entries, tag.complete) == (3, 4, True)
+    number = found["n", "number"]
+    assert (number.low, number.high, number.whole) == (1, 7, False)
+    assert found["ok", "boolean"].values == {True: 2}
+    assert (found["day", "date"].low, found["day", "date"].high) == (
+        "2026-01-02T00:00:00.000000+00:00",
+        "2026-03-04T05:06:07.000000+00:00",
+    )
+    assert found["note", "string"].values == {}
+    other = await catalog.collections.facets(Scope(TenantId("t2"), "notes"))
+    assert other.fields == ()
+
+
+async def test_facets_keep_the_most_frequent_values_within_the_limit(catalog: Catalog) -> None:
+    await create(catalog)
+    tags = [["a", "b"], ["b", "c"], ["b", "c"]]
+    await catalog.documents.replace(
+        SCOPE, [entry(f"d{n}", "text", metadata={"tag": row}) for n, row in enumerate(tags)]
+    )
+    (facet,) = (await catalog.collections.facets(SCOPE, limit=2)).fields
+    assert (facet.values, facet.complete) == ({"b": 3, "c": 2}, False)
+
+
+async def test_the_generation_grows_with_every_change(catalog: Catalog) -> None:
+    await create(catalog)
+    seen = [await catalog.collections.generation(SCOPE)]
+    await catalog.documents.replace(SCOPE, [entry("a", "x")])
+    seen.append(await catalog.collections.generation(SCOPE))
+    await catalog.documents.remove(SCOPE, [DocumentId("a")])
+    seen.append(await catalog.collections.generation(SCOPE))
+    assert seen == sorted(set(seen))
+    assert (await catalog.collections.facets(SCOPE)).generation == seen[-1]
+    with pytest.raises(NotFound):
+        await catalog.collections.facets(Scope(TenantId("t2"), "notes"))
 
 
 async def test_sqlite_keeps_everything_over_a_reopen(tmp_path: Path) -> None:

@@ -95,3 +95,28 @@ class SearchResult:
     mode: Mode
     recall: Recall
     took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Characters `start` to `end` of a question, and what they were read as."""
+
+    start: int
+    end: int
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelfQuery:
+    """A question read as a search.
+
+    `filter` is in the JSON notation of filters, so that it can be shown and edited. `text` is what
+    is left to search for; it is empty where filter and sort say everything. `limit` is how many
+    documents the question asks for, if it says so.
+    """
+
+    text: str
+    filter: Mapping[str, object] | None = None
+    sort: Sort | None = None
+    limit: int | None = None
+    matched: tuple[Match, ...] = ()

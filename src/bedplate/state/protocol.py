@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bedplate.domain.documents import Chunk, Document
+from bedplate.domain.facets import Facets
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
@@ -49,6 +50,18 @@ class Collections(Protocol):
     async def list(self, tenant: TenantId) -> tuple[Collection, ...]: ...
 
     async def drop(self, scope: Scope) -> None: ...
+
+    async def generation(self, scope: Scope) -> int:
+        """A number that grows with every change of the collection's documents."""
+        ...
+
+    async def facets(self, scope: Scope, *, limit: int = 50_000) -> Facets:
+        """What occurs in each metadata field, at most `limit` distinct strings of each.
+
+        Strings of more than 100 characters are prose, not values, and are left out; so are all
+        fields but the 500 that most documents have.
+        """
+        ...
 
 
 class Documents(Protocol):

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import apsw
 
+from bedplate.domain.facets import Facets
 from bedplate.domain.filters import FieldKind
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.errors import Conflict, NotFound
 from bedplate.sqlite.database import Database, Row, open_database, select, select_one
 from bedplate.state.protocol import Catalog, Collections, Documents, Entry, IndexRows
+from bedplate.state.sqlite_facets import generation, read_facets
 from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
 from bedplate.state.sqlite_rows import insert, now, remove
 from bedplate.state.sqlite_schema import migrate
@@ -83,6 +85,18 @@ class SqliteCollections:
             db.execute("DELETE FROM collection WHERE id = ?", (collection,))
 
         await self._database.write(work)
+
+    async def generation(self, scope: Scope) -> int:
+        def work(db: apsw.Connection) -> int:
+            return generation(db, _collection_id(db, scope))
+
+        return await self._database.read(work)
+
+    async def facets(self, scope: Scope, *, limit: int = 50_000) -> Facets:
+        def work(db: apsw.Connection) -> Facets:
+            return read_facets(db, scope, _collection_id(db, scope), limit)
+
+        return await self._database.read(work)
 
 
 class SqliteDocuments:
