@@ -26,6 +26,7 @@ from bedplate.models.protocol import ChatModel
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import ParseLimits, Parser
 from bedplate.rag.answer import Ask, AskRequest
+from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Ranking, Retrieve
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
@@ -57,7 +58,7 @@ class App:
     pii: PiiGuard | None
     grounding: GroundingGuard
     turn: Turn
-    search: Retrieve
+    search: Interpret
     ask: Ask
     ingest: Ingest
 
@@ -84,6 +85,7 @@ class App:
             passages=settings.passages,
             max_output_tokens=settings.max_output_tokens,
             deadline=deadline,
+            self_query=self.config.search.self_query,
         )
 
     def assistant_question(
@@ -111,6 +113,7 @@ class App:
             history=history,
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
+            self_query=self.config.search.self_query,
         )
 
     async def check(self) -> None:
@@ -165,7 +168,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             for name, slot in config.models.items()
         }
         turn = Turn(models, seconds=config.ask.seconds)
-        search = Retrieve(
+        retrieve = Retrieve(
             catalog,
             store,
             remembering,
@@ -173,6 +176,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             ranking=ranking(config.search),
             max_limit=config.search.max_limit,
         )
+        search = Interpret(retrieve, catalog)
         ingest = Ingest(
             Parts(catalog, store, parser, chunker, remembering, pii),
             batch_chunks=config.ingest.batch_chunks,

@@ -73,6 +73,8 @@ class SearchConfig(Section):
     max_limit: int = Field(default=1_000, gt=0)
     candidates: int = Field(default=100, gt=0)
     keyword_weight: float = Field(default=0.4, ge=0, le=1)
+    self_query: bool = True
+    """Whether conditions in a question become a filter when the caller does not say."""
     late_top: int = Field(default=80, ge=0, le=1_000)
     """How many candidates are compared token by token; 0 neither keeps nor uses token vectors."""
     late_chunks: int = Field(default=100_000, ge=0)

@@ -159,6 +159,7 @@ class Search(Body):
     filter: Filter = None
     sort: Text | None = None
     limit: int | None = None
+    self_query: bool | None = None
 
 
 class Hit(Shown):
@@ -177,11 +178,36 @@ class Hit(Shown):
     metadata: Values
 
 
+class Sort(Shown):
+    field: str
+    descending: bool
+
+
+class Match(Shown):
+    """Characters `start` to `end` of the query, and what they were read as."""
+
+    start: int
+    end: int
+    meaning: str
+
+
+class SelfQuery(Shown):
+    """How the query was read. Not `applied` when no document meets all of it."""
+
+    text: str
+    filter: dict[str, Any] | None
+    sort: Sort | None
+    limit: int | None
+    matched: list[Match]
+    applied: bool
+
+
 class SearchResult(Shown):
     hits: list[Hit]
     mode: retrieval.Mode
     recall: retrieval.Recall
     took_ms: float
+    self_query: SelfQuery | None
 
 
 class Question(Body):

@@ -12,13 +12,18 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 @router.post("/search")
 async def search(body: Search, app: CurrentApp, tenant: Tenant) -> SearchResult:
-    """By a query, by a filter, or both; `sort` orders everything that passes the filter."""
+    """By a query, by a filter, or both; `sort` orders everything that passes the filter.
+
+    Conditions that the query speaks of become a filter; `self_query` in the answer shows it, and
+    `"self_query": false` leaves the query as it is.
+    """
     request = SearchRequest(
         text=body.query,
         mode=body.mode,
         filter=body.filter,
         sort=None if body.sort is None else _sort(body.sort),
         limit=app.config.search.limit if body.limit is None else body.limit,
+        self_query=app.config.search.self_query if body.self_query is None else body.self_query,
     )
     found = await app.search.search(app.scope(body.collection, tenant), request)
     return SearchResult.model_validate(found)

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +18,7 @@ from bedplate.errors import InvalidInput
 if TYPE_CHECKING:
     from bedplate.app import App
     from bedplate.cli.batch import Item
-    from bedplate.domain.retrieval import Hit, SearchResult
+    from bedplate.domain.retrieval import Hit, SearchResult, SelfQuery
     from bedplate.rag.retrieve import SearchRequest
 
 SNIPPET = 280
@@ -43,6 +44,13 @@ def register(app: typer.Typer) -> None:
             typer.Option("--sort", metavar="FIELD", help="Order by a field; -FIELD: descending."),
         ] = None,
         limit: Annotated[int | None, typer.Option("--limit", help="The most hits wanted.")] = None,
+        self_query: Annotated[
+            bool | None,
+            typer.Option(
+                "--self-query/--no-self-query",
+                help="Whether conditions in QUERY become a filter; search.self_query is the default.",
+            ),
+        ] = None,
         queries: Annotated[
             str | None,
             typer.Option(
@@ -64,7 +72,7 @@ def register(app: typer.Typer) -> None:
             raise InvalidInput(f"--limit is {limit}; it must be at least 1.", param="limit")
         if queries is not None and (query or sort):
             raise InvalidInput("--queries brings the queries: leave out QUERY and --sort.")
-        run_async(_search(invocation, collection, request, queries))
+        run_async(_search(invocation, collection, request, queries, self_query))
 
 
 def parse_sort(text: str | None) -> Sort | None:
@@ -77,13 +85,21 @@ def parse_sort(text: str | None) -> Sort | None:
 
 
 async def _search(
-    invocation: Invocation, collection: str, request: SearchRequest, queries: str | None
+    invocation: Invocation,
+    collection: str,
+    request: SearchRequest,
+    queries: str | None,
+    self_query: bool | None,
 ) -> None:
     from bedplate.app import open_app
 
     config = invocation.load().config
     need_data(config)
-    request = replace(request, limit=request.limit or config.search.limit)
+    request = replace(
+        request,
+        limit=request.limit or config.search.limit,
+        self_query=config.search.self_query if self_query is None else self_query,
+    )
     async with open_app(config) as app:
         scope = app.scope(collection)
         if queries is not None:
@@ -104,7 +120,8 @@ async def _batch(app: App, collection: str, request: SearchRequest, queries: str
     async def work(item: Item) -> dict[str, Any]:
         own = request.filter if item.filter is None else item.filter
         result = await app.search.search(scope, replace(request, text=item.text, filter=own))
-        return {"id": item.id, "hits": [hit_as_json(hit) for hit in result.hits]}
+        read = {} if result.self_query is None else {"self_query": asdict(result.self_query)}
+        return {"id": item.id, "hits": [hit_as_json(hit) for hit in result.hits], **read}
 
     return await run_batch(queries, work)
 
@@ -115,6 +132,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "mode": result.mode,
         "recall": result.recall,
         "took_ms": result.took_ms,
+        "self_query": None if result.self_query is None else asdict(result.self_query),
     }
 
 
@@ -153,9 +171,24 @@ def show(result: SearchResult, query: str) -> None:
         out.print()
     if not result.hits:
         out.print("Nothing found.")
+    if result.self_query is not None:
+        out.print(one_line(read_as(result.self_query)), style="dim")
     count = f"{len(result.hits)} hit{'' if len(result.hits) == 1 else 's'}"
     how = f"{result.mode}, " if query else ""
     out.print(f"{count} ({how}{result.recall}, {result.took_ms:.0f} ms)", style="dim")
+
+
+def read_as(understood: SelfQuery) -> str:
+    """How a question was read, for people."""
+    parts = [f"filter {json.dumps(understood.filter, ensure_ascii=False)}"] * bool(
+        understood.filter
+    )
+    if understood.sort is not None:
+        parts.append(f"sort {'-' * understood.sort.descending}{understood.sort.field}")
+    parts.append(f'text "{understood.text}"' if understood.text else "no text")
+    if not understood.applied:
+        parts.append("which nothing meets, so the whole question was searched for")
+    return f"Read as: {', '.join(parts)}. Off with --no-self-query."
 
 
 def place(source: str, page: int | None, heading: str | None) -> str:

@@ -88,16 +88,6 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult:
-    """Hits, best first. `recall` says whether every vector was compared or an index sampled."""
-
-    hits: tuple[Hit, ...]
-    mode: Mode
-    recall: Recall
-    took_ms: float
-
-
-@dataclass(frozen=True, slots=True)
 class Match:
     """Characters `start` to `end` of a question, and what they were read as."""
 
@@ -112,7 +102,8 @@ class SelfQuery:
 
     `filter` is in the JSON notation of filters, so that it can be shown and edited. `text` is what
     is left to search for; it is empty where filter and sort say everything. `limit` is how many
-    documents the question asks for, if it says so.
+    documents the question asks for, if it says so. Not `applied` when no document meets it all: then
+    the whole question was searched for.
     """
 
     text: str
@@ -120,3 +111,18 @@ class SelfQuery:
     sort: Sort | None = None
     limit: int | None = None
     matched: tuple[Match, ...] = ()
+    applied: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first. `recall` says whether every vector was compared or an index sampled.
+
+    `self_query` is how the question was read, where conditions or an order were found in it.
+    """
+
+    hits: tuple[Hit, ...]
+    mode: Mode
+    recall: Recall
+    took_ms: float
+    self_query: SelfQuery | None = None

@@ -20,9 +20,10 @@ from bedplate.domain.retrieval import Hit, Scope
 from bedplate.errors import InvalidInput
 from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
+from bedplate.rag.interpret import Interpret
 from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
-from bedplate.rag.retrieve import Retrieve, SearchRequest
+from bedplate.rag.retrieve import SearchRequest
 from bedplate.telemetry.trace import trace
 
 REFUSAL_START = "i don't know"
@@ -34,6 +35,7 @@ class AskRequest:
     """A question to one or more collections of a tenant.
 
     `history` is the conversation before the question. `deadline` is on the event loop's clock.
+    `self_query` is as in `SearchRequest`.
     """
 
     question: str
@@ -46,11 +48,12 @@ class AskRequest:
     max_output_tokens: int | None = None
     temperature: float | None = None
     deadline: float | None = None
+    self_query: bool = True
 
 
 class Ask:
-    def __init__(self, retrieve: Retrieve, turn: Turn, grounding: GroundingGuard) -> None:
-        self._retrieve = retrieve
+    def __init__(self, search: Interpret, turn: Turn, grounding: GroundingGuard) -> None:
+        self._search = search
         self._turn = turn
         self._grounding = grounding
         self._prompts = Prompts()
@@ -136,8 +139,14 @@ class Ask:
         )
 
     async def _find(self, request: AskRequest) -> list[Passage]:
-        search = SearchRequest(request.question, filter=request.filter, limit=request.passages)
-        found = [(await self._retrieve.search(scope, search)).hits for scope in request.scopes]
+        search = SearchRequest(
+            request.question,
+            filter=request.filter,
+            limit=request.passages,
+            self_query=request.self_query,
+            by_relevance=True,
+        )
+        found = [(await self._search.search(scope, search)).hits for scope in request.scopes]
         hits = interleave(found)[: request.passages]
         return [Passage(number, hit) for number, hit in enumerate(hits, start=1)]
 

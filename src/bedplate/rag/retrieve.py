@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bedplate.domain.filters import Filter
+from bedplate.domain.filters import And, Filter
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Mode, Recall, Scope, SearchResult, Sort
 from bedplate.embedders.protocol import Embedder, LateVectors, gives_tokens
@@ -33,6 +33,11 @@ class SearchRequest:
     Without `text` the filter alone selects, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
     `deadline` is on the event loop's clock.
+
+    `self_query` lets the conditions and the order that `text` speaks of become filter and sort;
+    what is left of the text is searched for. Where nothing is left, the documents that pass are
+    the hits, or, `by_relevance`, the passages of theirs that fit the whole text. `narrowed` is a
+    filter that must hold as well as `filter`.
     """
 
     text: str = ""
@@ -41,6 +46,9 @@ class SearchRequest:
     sort: Sort | None = None
     limit: int = 10
     deadline: float | None = None
+    self_query: bool = False
+    by_relevance: bool = False
+    narrowed: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,8 @@ class Retrieve:
                 "condition into the filter.",
                 param="sort",
             )
-        if not request.text.strip() and request.filter is None and request.sort is None:
+        conditions = (request.filter, request.narrowed, request.sort)
+        if not request.text.strip() and all(each is None for each in conditions):
             raise InvalidInput("Give a query, a filter or a sort.", param="query")
 
     def _filter(self, collection: Collection, request: SearchRequest) -> Filter | None:
@@ -162,9 +171,9 @@ class Retrieve:
                 f"Cannot sort by {request.sort.field!r}: no document has it. Fields: {known}.",
                 param="sort",
             )
-        if request.filter is None:
-            return None
-        return parse_filter(request.filter, collection.fields)
+        written = [each for each in (request.filter, request.narrowed) if each is not None]
+        filters = [parse_filter(each, collection.fields) for each in written]
+        return And(filters) if len(filters) > 1 else next(iter(filters), None)
 
     async def _ranked(
         self, collection: Collection, request: SearchRequest, filter: Filter | None

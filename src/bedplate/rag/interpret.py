@@ -1,0 +1,135 @@
+"""Search that first reads a sentence: conditions and order become filter and sort."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+
+from bedplate.domain.filters import normalise_date
+from bedplate.domain.retrieval import Hit, Scope, SearchResult, SelfQuery, Sort
+from bedplate.rag.retrieve import Retrieve, SearchRequest
+from bedplate.rag.self_query import read
+from bedplate.rag.self_query_vocabulary import Vocabulary
+from bedplate.state.protocol import Catalog
+from bedplate.terms import analyse
+
+SORTED = 100
+"""How many hits are looked through for those to put in the order of a field."""
+
+MOST_KEPT = 64
+PATIENCE = 50
+"""A vocabulary that is behind is used for so many times what it took to make."""
+
+
+def utc_today() -> date:
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    vocabulary: Vocabulary
+    generation: int
+    until: float
+
+
+class Interpret:
+    """Reads the question of a search where the request allows it, then searches."""
+
+    def __init__(
+        self, retrieve: Retrieve, catalog: Catalog, *, today: Callable[[], date] = utc_today
+    ) -> None:
+        self._retrieve = retrieve
+        self._catalog = catalog
+        self._today = today
+        self._kept: OrderedDict[Scope, _Kept] = OrderedDict()
+
+    async def search(self, scope: Scope, request: SearchRequest) -> SearchResult:
+        """As `Retrieve.search`, and the result says how the question was read.
+
+        Conditions that no document meets together are not applied, and the result says so.
+        """
+        started = time.perf_counter()
+        if not (request.self_query and request.text.strip()) or request.sort is not None:
+            return await self._retrieve.search(scope, request)
+        understood = await self._read(scope, request.text)
+        if understood is None or (understood.filter is None and understood.sort is None):
+            return await self._retrieve.search(scope, request)
+        found = await self._narrowed(scope, request, understood)
+        if not found.hits:
+            understood = replace(understood, applied=False)
+            found = await self._retrieve.search(scope, request)
+        took_ms = round((time.perf_counter() - started) * 1000, 3)
+        return replace(found, self_query=found.self_query or understood, took_ms=took_ms)
+
+    async def _read(self, scope: Scope, question: str) -> SelfQuery | None:
+        vocabulary = await self._vocabulary(scope)
+        if vocabulary is None:
+            return None
+        return await asyncio.to_thread(read, question, vocabulary, today=self._today())
+
+    async def _vocabulary(self, scope: Scope) -> Vocabulary | None:
+        """The collection's values, about as new as it is; None where it has no metadata."""
+        generation = await self._catalog.collections.generation(scope)
+        kept = self._kept.get(scope)
+        now = time.monotonic()
+        if kept is None or (kept.generation != generation and now > kept.until):
+            facets = await self._catalog.collections.facets(scope)
+            vocabulary = await asyncio.to_thread(Vocabulary, facets)
+            done = time.monotonic()
+            kept = _Kept(vocabulary, facets.generation, done + PATIENCE * (done - now))
+            self._kept[scope] = kept
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(scope)
+        return kept.vocabulary if kept.vocabulary.facets.fields else None
+
+    async def _narrowed(
+        self, scope: Scope, request: SearchRequest, understood: SelfQuery
+    ) -> SearchResult:
+        wanted = min(request.limit, understood.limit or request.limit)
+        text = understood.text
+        if understood.sort is None and not text and request.by_relevance:
+            text = request.text
+        narrowed = replace(request, text=text, narrowed=understood.filter, limit=wanted)
+        if understood.sort is None:
+            return await self._retrieve.search(scope, narrowed)
+        if not text:
+            return await self._retrieve.search(scope, replace(narrowed, sort=understood.sort))
+        most = max(SORTED, request.limit)
+        found = await self._retrieve.search(scope, replace(narrowed, limit=most))
+        ordered = in_order(found.hits, understood.text, understood.sort)
+        if ordered:
+            return replace(found, hits=tuple(ordered[:wanted]))
+        # Nothing has all of the words: an order of the rest would put what hardly fits first.
+        plain = replace(understood, sort=None, limit=None)
+        return replace(found, hits=found.hits[: request.limit], self_query=plain)
+
+
+def in_order(hits: Sequence[Hit], text: str, sort: Sort) -> list[Hit]:
+    """Of the hits that hold every word of `text`, one a document, by the field of `sort`.
+
+    Documents without the field come last.
+    """
+    words = set(analyse(text))
+    chosen: dict[str, Hit] = {}
+    for hit in hits:
+        if hit.document_id not in chosen and words <= set(analyse(f"{hit.title} {hit.text}")):
+            chosen[hit.document_id] = hit
+    pick = max if sort.descending else min
+    keyed = [(_values(hit, sort.field), hit) for hit in chosen.values()]
+    present = [(pick(values), hit) for values, hit in keyed if values]
+    present.sort(key=lambda pair: pair[0], reverse=sort.descending)
+    return [hit for _, hit in present] + [hit for values, hit in keyed if not values]
+
+
+def _values(hit: Hit, field: str) -> list[tuple[int, float | str]]:
+    """Numbers before text, as the catalog's own order has them."""
+    value = hit.metadata.get(field)
+    members = value if isinstance(value, list | tuple) else [value]
+    return [
+        (1, normalise_date(member) or member) if isinstance(member, str) else (0, member)
+        for member in members
+        if isinstance(member, str | int | float)
+    ]
