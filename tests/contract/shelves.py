@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.pinecone_server import serve_pinecone
+
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import STORES
@@ -44,9 +46,17 @@ def given(options: Options) -> Serve:
     return serve
 
 
+@asynccontextmanager
+async def serve_pinecone_shelf(_: Path) -> AsyncGenerator[Options]:
+    """Searches see a write only after they have missed it once."""
+    async with serve_pinecone(lag=1) as server:
+        yield {"api_key": server.key, "base_url": server.url}
+
+
 SHELVES = (
     OpenShelf("memory", "memory", given({})),
     OpenShelf("sqlite", "sqlite", given({})),
     # With a graph from the first few rows on.
     OpenShelf("sqlite-graph", "sqlite", given({"exact_rows": 8})),
+    OpenShelf("pinecone", "pinecone", serve_pinecone_shelf),
 )
