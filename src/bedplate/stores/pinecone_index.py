@@ -114,6 +114,8 @@ class IndexLookup:
 
     async def find(self) -> Index | None:
         """The index, if it has been made by now; ConfigError if it is not one of Bedplate's."""
+        if self._index is not None:
+            return self._index
         async with self._one_at_a_time:
             if self._index is None:
                 self._index = await self._open_existing()
@@ -164,8 +166,11 @@ class IndexLookup:
         )
 
     async def create(self, dimensions: int) -> Index:
+        """The index, made unless another call or process has just made it."""
         options = self._options
         async with self._one_at_a_time:
+            if self._index is not None:
+                return self._index
             try:
                 async with self._call():
                     await self._client.indexes.create(
@@ -188,7 +193,7 @@ class IndexLookup:
                         timeout=-1,
                     )
             except Conflict:
-                # Another process has just made it.
+                # Another process was faster.
                 pass
             except NotFound as error:
                 raise ConfigError(
