@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.pinecone_server import serve_pinecone
 from tests.fixtures.qdrant_server import serve_qdrant
 
 from bedplate.state import CATALOGS
@@ -53,10 +54,18 @@ async def qdrant(_: Path) -> AsyncGenerator[Options]:
         yield {"url": server.url, "batch_points": 7}
 
 
+@asynccontextmanager
+async def pinecone(_: Path) -> AsyncGenerator[Options]:
+    """Searches see a write only after they have missed it once."""
+    async with serve_pinecone(lag=1) as server:
+        yield {"api_key": server.key, "base_url": server.url}
+
+
 SHELVES = (
     OpenShelf("memory", "memory", given({})),
     OpenShelf("sqlite", "sqlite", given({})),
     # With a graph from the first few rows on.
     OpenShelf("sqlite-graph", "sqlite", given({"exact_rows": 8})),
     OpenShelf("qdrant", "qdrant", qdrant),
+    OpenShelf("pinecone", "pinecone", pinecone),
 )

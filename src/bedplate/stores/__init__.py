@@ -8,7 +8,11 @@ STORES = Registry[OpenStore](
     {
         "sqlite": "bedplate.stores.sqlite:open_sqlite_store",
         "memory": "bedplate.stores.memory:open_memory_store",
+        "pinecone": "bedplate.stores.pinecone:open_pinecone_store",
         "qdrant": "bedplate.stores.qdrant:open_qdrant_store",
     },
-    extras={"qdrant": "qdrant"},
+    extras={
+        "pinecone": "pinecone",
+        "qdrant": "qdrant",
+    },
 )
