@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.weaviate_server import serve_weaviate
+
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import STORES
@@ -44,9 +46,16 @@ def given(options: Options) -> Serve:
     return serve
 
 
+@asynccontextmanager
+async def weaviate(_: Path) -> AsyncGenerator[Options]:
+    async with serve_weaviate() as server:
+        yield {"url": server.url, "grpc_url": server.grpc_url}
+
+
 SHELVES = (
     OpenShelf("memory", "memory", given({})),
     OpenShelf("sqlite", "sqlite", given({})),
     # With a graph from the first few rows on.
     OpenShelf("sqlite-graph", "sqlite", given({"exact_rows": 8})),
+    OpenShelf("weaviate", "weaviate", weaviate),
 )

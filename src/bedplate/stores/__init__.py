@@ -8,5 +8,7 @@ STORES = Registry[OpenStore](
     {
         "sqlite": "bedplate.stores.sqlite:open_sqlite_store",
         "memory": "bedplate.stores.memory:open_memory_store",
+        "weaviate": "bedplate.stores.weaviate:open_weaviate_store",
     },
+    extras={"weaviate": "weaviate"},
 )
