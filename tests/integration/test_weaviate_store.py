@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,18 +102,25 @@ async def test_a_collection_made_for_something_else_is_left_alone() -> None:
             assert set(engine.classes) == {"Bedplate", "Other"}
 
 
-async def test_another_kind_of_index_than_the_collection_has_fails_the_opening() -> None:
+async def test_other_settings_than_the_collection_was_made_with_fail_the_opening() -> None:
     async with serve_weaviate() as server:
         async with opened(server, index="flat") as store:
             await store.upsert(SCOPE, [entry("a", "x")])
             assert (await search(store)).recall == "exact"
-        error = await refusal(server, index="hnsw")
-        assert isinstance(error, ConfigError)
-        assert "'flat'" in error.message
+        for options in ({"index": "hnsw"}, {"index": "flat", "replicas": 3}):
+            error = await refusal(server, **options)
+            assert isinstance(error, ConfigError)
+            assert "'flat' and 1 replicas" in error.message
 
 
 async def test_two_processes_that_open_at_once_make_one_collection() -> None:
-    async with serve_weaviate() as server, opened(server) as one, opened(server) as other:
+    async with serve_weaviate() as server, AsyncExitStack() as stack:
+        async with asyncio.TaskGroup() as tasks:
+            first, second = (
+                tasks.create_task(stack.enter_async_context(opened(server))) for _ in range(2)
+            )
+        assert [name for name, _ in server.seen].count("POST /v1/schema") == 2
+        one, other = first.result(), second.result()
         await one.upsert(SCOPE, [entry("a", "x")])
         assert ids(await search(other)) == {"a#0"}
 
@@ -194,6 +201,15 @@ async def test_a_server_that_goes_away_is_unavailable_and_in_time() -> None:
         assert time.monotonic() - started < 10
     async with serve_weaviate(engine) as server, opened(server) as store:
         assert ids(await search(store)) == {"a#0"}
+
+
+async def test_rest_that_goes_away_is_unavailable() -> None:
+    async with serve_weaviate() as server, opened(server, seconds=2.0) as store:
+        await store.upsert(SCOPE, [entry("a", "x")])
+        await server.stop_rest()
+        for call in (store.drop(SCOPE), store.upsert(SCOPE, [entry("b", "x")])):
+            with pytest.raises(Unavailable, match="no connection"):
+                await call
 
 
 async def test_vectors_of_another_length_are_a_conflict_and_change_nothing() -> None:

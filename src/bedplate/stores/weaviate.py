@@ -129,7 +129,8 @@ class WeaviateStore:
         lengths = {int(entry.vectors.shape[1]) for entry in latest if entry.chunks}
         if lengths:
             await self._check_lengths(scope, lengths)
-            for batch in batches(rows_of(latest), self._options.batch):
+            waiting = batches(rows_of(latest), self._options.batch)
+            while batch := await asyncio.to_thread(next, waiting, None):
                 await self._insert(scope, batch)
         for group in _groups(latest, DELETED_AT_ONCE):
             await self._delete(scope, Where.any_of([_stale(entry) for entry in group]))
@@ -142,7 +143,9 @@ class WeaviateStore:
 
     async def search(self, scope: Scope, query: StoreQuery) -> Candidates:
         rows = self._rows(scope)
-        where = None if query.filter is None else compile_filter(query.filter)
+        where = None
+        if query.filter is not None:
+            where = await asyncio.to_thread(compile_filter, query.filter)
         asked = None if query.mode == "vector" else _asked(query)
         vector = None if query.mode == "keyword" else query.vector
         try:
@@ -151,10 +154,11 @@ class WeaviateStore:
                 dense = tasks.create_task(self._by_vector(rows, vector, where, query.limit))
         except ExceptionGroup as group:
             error = group.exceptions[0]
-            if isinstance(error, StorageError) and not await self._exists(scope):
-                return Candidates((), "exact")
-            if isinstance(error, StorageError) and vector is not None:
-                await self._check_lengths(scope, {len(vector)})
+            if isinstance(error, StorageError):
+                if await self._is_unwritten(scope, error):
+                    return Candidates((), "exact")
+                if vector is not None:
+                    await self._check_lengths(scope, {len(vector)})
             raise error from group
         bm25, cosine = keyword.result(), dense.result()
         found = [Candidate(name, cosine.get(name), bm25.get(name)) for name in {**cosine, **bm25}]
@@ -179,6 +183,14 @@ class WeaviateStore:
     async def _exists(self, scope: Scope) -> bool:
         async with self._failures.calling("looking for a collection", self._options.seconds):
             return bool(await self._all.tenants.get_by_names([tenant_of(scope)]))
+
+    async def _is_unwritten(self, scope: Scope, error: StorageError) -> bool:
+        """Whether a call failed because the scope had no tenant: it has none before a write.
+
+        The server says so in words only. It is asked where the words are others; they come first
+        because by now another write may have made the tenant.
+        """
+        return "tenant not found" in error.message or not await self._exists(scope)
 
     async def _by_terms(
         self, rows: Rows, asked: str | None, where: FilterReturn | None, limit: int
@@ -221,8 +233,8 @@ class WeaviateStore:
                 found = await self._rows(scope).query.fetch_objects(
                     limit=1, include_vector=[VECTOR], return_properties=[CHUNK]
                 )
-        except StorageError:
-            if await self._exists(scope):
+        except StorageError as error:
+            if not await self._is_unwritten(scope, error):
                 raise
             found = None
         there = {len(each.vector[VECTOR]) for each in found.objects} if found else set[int]()
@@ -248,8 +260,8 @@ class WeaviateStore:
             try:
                 async with self._failures.calling(doing, self._options.seconds):
                     done = await self._written(scope).data.delete_many(where)
-            except StorageError:
-                if await self._exists(scope):
+            except StorageError as error:
+                if not await self._is_unwritten(scope, error):
                     raise
                 return
             if not done.matches:

@@ -46,7 +46,7 @@ class Failures:
             ) from error
         except UnexpectedStatusCodeError as error:
             if error.status_code >= 500:
-                raise Unavailable(self._said(f"is not ready, HTTP {error.status_code}")) from error
+                raise Unavailable(self._said(f"not ready, HTTP {error.status_code}")) from error
             hint = "; set api_key" if error.status_code in (401, 403) else "; check url"
             what = f"refused with HTTP {error.status_code}{hint}"
             raise ConfigError(self._said(what, error)) from error
@@ -83,7 +83,7 @@ class Failures:
         return StorageError(self._said(f"{doing} failed: {self._clean(reason)}"))
 
     def _unreachable(self, error: Exception) -> Unavailable:
-        return Unavailable(self._said(f"is not reachable; is it running ({type(error).__name__})"))
+        return Unavailable(self._said(f"no connection ({type(error).__name__}); is it running"))
 
     def _said(self, what: str, error: Exception | None = None) -> str:
         return f"{self._label}: {what}{f': {self._clean(str(error))}' if error else ''}."

@@ -49,7 +49,7 @@ async def open_collection(
             if error.status_code != 422 or not await client.collections.exists(name):
                 raise
     rows: Rows = client.collections.use(name)
-    await _check(rows, name, index)
+    await _check(rows, name, index, replicas)
     return rows
 
 
@@ -106,7 +106,7 @@ def _property(
     )
 
 
-async def _check(rows: Rows, name: str, index: Index) -> None:
+async def _check(rows: Rows, name: str, index: Index, replicas: int) -> None:
     found = await rows.config.get()
     wanted = {p.name: (p.dataType, p.tokenization) for p in _properties()}
     there = {p.name: (p.data_type, p.tokenization) for p in found.properties}
@@ -117,10 +117,12 @@ async def _check(rows: Rows, name: str, index: Index) -> None:
         )
     vectors = (found.vector_config or {}).get(VECTOR)
     kind = vectors.vector_index_config.vector_index_type() if vectors else "none"
-    if kind != index:
+    factor = found.replication_config.factor
+    if (kind, factor) != (index, replicas):
         raise ConfigError(
-            f"The Weaviate collection {name!r} has a vector index of type {kind!r}, not {index!r} "
-            f"(index); set index to that type, or give another name (collection)."
+            f"The Weaviate collection {name!r} was made with index {kind!r} and {factor} replicas, "
+            f"not {index!r} and {replicas}; configure those (index, replicas), or give another "
+            "name (collection)."
         )
 
 
