@@ -1,6 +1,7 @@
 """The weaviate store by the official client, against a local server made from the specification."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -15,10 +16,15 @@ from tests.contract.entries import entry, unit
 from tests.fixtures.weaviate_engine import Engine
 from tests.fixtures.weaviate_server import WeaviateServer, serve_weaviate
 
+from bedplate.app import open_app
+from bedplate.config import load_config
+from bedplate.domain.documents import Blob
 from bedplate.domain.filters import Comparison
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import BedplateError, ConfigError, Conflict, StorageError, Unavailable
+from bedplate.ingest.pipeline import Upload
+from bedplate.rag.retrieve import SearchRequest
 from bedplate.state.protocol import Entry
 from bedplate.stores import STORES
 from bedplate.stores.protocol import Candidates, Store, StoreQuery
@@ -331,6 +337,53 @@ async def test_what_callers_write_is_data_everywhere(said: str) -> None:
         assert set(server.engine.classes) == {"Bedplate"}
         for request in server.requests("Search"):
             assert said.encode() not in request.SerializeToString()
+
+
+FILTERS = (
+    None,
+    "price < 50 and not (kind == 'tent')",
+    "added >= 2026-01-05",
+    "name > 'item 15'",
+    {"$or": [{"stock": {"$gt": 2**53}}, {"kind": {"$nin": ["tent", "boot"]}}]},
+)
+
+
+async def test_the_whole_server_finds_the_same_as_with_sqlite(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": f"p{n}", "text": f"A {kind} for rain number {n} " + "wide " * (n % 5),
+            "name": f"item {n:02}",
+            "kind": kind, "price": n * 3.5, "added": f"2026-01-{n % 9 + 1:02}",
+            "stock": 2**53 + n if n % 4 else n,
+        }
+        for n, kind in enumerate(["tent", "boot", "hat", "stove"] * 8)
+    ]  # fmt: skip
+    lines = "\n".join(json.dumps(row) for row in rows)
+    answers: list[list[dict[str, float]]] = []
+    async with serve_weaviate() as server:
+        reach = {"store.url": server.url, "store.grpc_url": server.grpc_url}
+        for store in ({"store.use": "sqlite"}, {"store.use": "weaviate", **reach}):
+            folder = tmp_path / store["store.use"]
+            # Smoothing takes any of the neighbours that are equally near.
+            settings = {"data.dir": str(folder), "embedder.use": "hashing", **store}
+            settings["search.smoothing"] = 0.0
+            config = load_config(environment={}, arguments=settings).config
+            async with open_app(config) as app:
+                await app.check()
+                upload = Upload(Blob(lines.encode(), "rows.jsonl"))
+                report = await app.ingest.run(app.scope("shop"), [upload])
+                assert not report.failures
+                found = [
+                    await app.search.search(
+                        app.scope("shop"), SearchRequest("rain boot", filter=each, limit=50)
+                    )
+                    for each in FILTERS
+                ]
+            answers.append([{hit.chunk_id: hit.score for hit in each.hits} for each in found])
+    sqlite, weaviate = answers
+    for one, other in zip(sqlite, weaviate, strict=True):
+        assert one
+        assert other == pytest.approx(one, abs=1e-3)
 
 
 async def test_searches_and_writes_may_run_side_by_side() -> None:

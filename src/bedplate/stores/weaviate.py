@@ -11,18 +11,13 @@ opaque terms too; weaviate_filter.py says how.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, TypeVar, cast
 
-import weaviate
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from weaviate.classes.config import ConsistencyLevel
-from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter as Where
 from weaviate.classes.query import MetadataQuery
 from weaviate.collections.classes.filters import FilterReturn
@@ -30,11 +25,12 @@ from weaviate.collections.classes.filters import FilterReturn
 from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
 from bedplate.domain.retrieval import Recall, Scope
 from bedplate.embedders.protocol import Matrix
-from bedplate.errors import ConfigError, Conflict, StorageError
+from bedplate.errors import Conflict, StorageError
 from bedplate.state.protocol import Entry
 from bedplate.stores.protocol import Abilities, Candidate, Candidates, Store, StoreQuery
 from bedplate.stores.weaviate_errors import Failures
 from bedplate.stores.weaviate_filter import compares, compile_filter, of_documents
+from bedplate.stores.weaviate_options import WeaviateOptions, check_version, make_client
 from bedplate.stores.weaviate_schema import (
     CHUNK,
     ORDINAL,
@@ -57,54 +53,7 @@ MOST_DOCUMENTS = 10_000
 # Weaviate's QUERY_MAXIMUM_RESULTS, unless it is told otherwise.
 MOST_RESULTS = 10_000
 DELETED_AT_ONCE = 500
-GRPC_PORT = 50051
 INDEXING_PAUSE_SECONDS = 0.05
-OLDEST_VERSION = (1, 33)
-
-
-class WeaviateOptions(BaseModel):
-    """Options of the weaviate store.
-
-    `url` is where REST is; `grpc_url` where gRPC is, the same host's port 50051 when not set.
-    `index` and `replicas` are for the collection when it is made. `batch` bounds the objects of one
-    write. `seconds` bounds one request with the client's repeats, `connect_seconds` the opening.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-    url: str
-    grpc_url: str | None = None
-    api_key: SecretStr | None = None
-    collection: str = Field(default="Bedplate", pattern=r"^[A-Z][_0-9A-Za-z]{0,229}$")
-    index: Literal["hnsw", "flat"] = "hnsw"
-    replicas: int = Field(default=1, ge=1)
-    batch: int = Field(default=100, ge=1, le=10_000)
-    connect_seconds: float = Field(default=5.0, gt=0)
-    seconds: float = Field(default=30.0, gt=0)
-
-    @field_validator("url", "grpc_url")
-    @classmethod
-    def _is_an_origin(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("it must start with http:// or https:// and name a host")
-        if parts.username or parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("it is scheme, host and port only; the key goes into api_key")
-        if parts.port == 0:  # one out of range raises by itself
-            raise ValueError("its port must be from 1 to 65535")
-        return value
-
-    @property
-    def rest(self) -> SplitResult:
-        return urlsplit(self.url)
-
-    @property
-    def grpc(self) -> SplitResult:
-        if self.grpc_url is not None:
-            return urlsplit(self.grpc_url)
-        host = f"[{self.rest.hostname}]" if ":" in str(self.rest.hostname) else self.rest.hostname
-        return self.rest._replace(netloc=f"{host}:{GRPC_PORT}")
 
 
 class WeaviateStore:
@@ -311,40 +260,6 @@ def _groups(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield group
 
 
-def _client(options: WeaviateOptions, secret: str) -> weaviate.WeaviateAsyncClient:
-    rest, grpc = options.rest, options.grpc
-    return weaviate.use_async_with_custom(
-        http_host=str(rest.hostname),
-        http_port=_port(rest),
-        http_secure=rest.scheme == "https",
-        grpc_host=str(grpc.hostname),
-        grpc_port=_port(grpc),
-        grpc_secure=grpc.scheme == "https",
-        auth_credentials=Auth.api_key(secret) if secret else None,
-        additional_config=AdditionalConfig(
-            timeout=Timeout(
-                init=options.connect_seconds, query=options.seconds, insert=options.seconds
-            )
-        ),
-        # They would also ask PyPI for a newer client. The opening checks both ports itself.
-        skip_init_checks=True,
-    )
-
-
-def _port(parts: SplitResult) -> int:
-    return parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _check_version(version: str, url: str) -> None:
-    numbers = re.match(r"v?([0-9]+)\.([0-9]+)", version)
-    if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST_VERSION:
-        oldest = ".".join(map(str, OLDEST_VERSION))
-        raise ConfigError(
-            f"Weaviate at {url} is version {version}; {oldest} is the oldest that can negate a "
-            "filter. Upgrade it."
-        )
-
-
 @asynccontextmanager
 async def open_weaviate_store(options: Mapping[str, Any], *, path: Path) -> AsyncGenerator[Store]:
     """See WeaviateOptions. The server is asked for its version, and the collection made, at once.
@@ -354,14 +269,13 @@ async def open_weaviate_store(options: Mapping[str, Any], *, path: Path) -> Asyn
         Unavailable: nothing answers.
     """
     chosen = WeaviateOptions.model_validate(dict(options))
-    secret = chosen.api_key.get_secret_value() if chosen.api_key else ""
-    failures = Failures(chosen.rest.geturl(), chosen.grpc.geturl(), secret)
-    client = _client(chosen, secret)
+    failures = Failures(chosen.rest.geturl(), chosen.grpc.geturl(), chosen.secret)
+    client = make_client(chosen)
     try:
         async with failures.opening(chosen.connect_seconds):
             await client.connect()
             meta = cast(Mapping[str, str], await client.get_meta())
-            _check_version(meta["version"], chosen.url)
+            check_version(meta["version"], chosen.url)
             rows = await open_collection(
                 client, chosen.collection, index=chosen.index, replicas=chosen.replicas
             )
