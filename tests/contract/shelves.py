@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.fixtures.pinecone_server import serve_pinecone
 from tests.fixtures.qdrant_server import serve_qdrant
+from tests.fixtures.weaviate_server import serve_weaviate
 
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
@@ -61,6 +62,12 @@ async def pinecone(_: Path) -> AsyncGenerator[Options]:
         yield {"api_key": server.key, "base_url": server.url}
 
 
+@asynccontextmanager
+async def weaviate(_: Path) -> AsyncGenerator[Options]:
+    async with serve_weaviate() as server:
+        yield {"url": server.url, "grpc_url": server.grpc_url}
+
+
 SHELVES = (
     OpenShelf("memory", "memory", given({})),
     OpenShelf("sqlite", "sqlite", given({})),
@@ -68,4 +75,5 @@ SHELVES = (
     OpenShelf("sqlite-graph", "sqlite", given({"exact_rows": 8})),
     OpenShelf("qdrant", "qdrant", qdrant),
     OpenShelf("pinecone", "pinecone", pinecone),
+    OpenShelf("weaviate", "weaviate", weaviate),
 )

@@ -10,9 +10,11 @@ STORES = Registry[OpenStore](
         "memory": "bedplate.stores.memory:open_memory_store",
         "pinecone": "bedplate.stores.pinecone:open_pinecone_store",
         "qdrant": "bedplate.stores.qdrant:open_qdrant_store",
+        "weaviate": "bedplate.stores.weaviate:open_weaviate_store",
     },
     extras={
         "pinecone": "pinecone",
         "qdrant": "qdrant",
+        "weaviate": "weaviate",
     },
 )
