@@ -364,9 +364,7 @@ async def test_the_whole_server_finds_the_same_as_with_sqlite(tmp_path: Path) ->
         reach = {"store.url": server.url, "store.grpc_url": server.grpc_url}
         for store in ({"store.use": "sqlite"}, {"store.use": "weaviate", **reach}):
             folder = tmp_path / store["store.use"]
-            # Smoothing takes any of the neighbours that are equally near.
             settings = {"data.dir": str(folder), "embedder.use": "hashing", **store}
-            settings["search.smoothing"] = 0.0
             config = load_config(environment={}, arguments=settings).config
             async with open_app(config) as app:
                 await app.check()

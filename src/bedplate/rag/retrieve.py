@@ -242,9 +242,9 @@ class Retrieve:
     async def _late(
         self, scope: Scope, found: Candidates, scores: Scores, late: LateVectors
     ) -> Scores:
-        # By chunk id where scores are equal, so that the cut does not depend on the store.
         ids = [item.chunk_id for item in found.items]
-        top = sorted(range(len(ids)), key=lambda n: (-scores[n], ids[n]))[: self._ranking.late_top]
+        order: list[int] = np.argsort(-scores, kind="stable").tolist()
+        top = order[: self._ranking.late_top]
         tokens = await self._catalog.index.tokens(scope, [ids[n] for n in top])
         if len(tokens) < len(top):
             # Kept for a part of them only: a comparison would favour that part.

@@ -14,13 +14,22 @@ from bedplate.terms import TermStatistics, bm25
 
 
 async def nominate(index: IndexRows, store: Store, scope: Scope, query: StoreQuery) -> Candidates:
-    """The store's candidates with exact scores and vectors, whether it scores by itself or not."""
+    """The store's candidates with exact scores and vectors, whether it scores by itself or not.
+
+    They come in the order of their chunk ids, so that nothing later depends on the store's order.
+    """
     if store.abilities.scores:
-        return await store.search(scope, query)
+        return _in_order(await store.search(scope, query))
     statistics = await index.statistics(scope, query.terms)
     found = await store.search(scope, replace(query, idf=statistics.idf()))
     rows = await index.rows(scope, [item.chunk_id for item in found.items])
-    return score(found, rows, query, statistics)
+    return _in_order(score(found, rows, query, statistics))
+
+
+def _in_order(found: Candidates) -> Candidates:
+    order = sorted(range(len(found.items)), key=lambda n: found.items[n].chunk_id)
+    vectors = None if found.vectors is None else found.vectors[order]
+    return Candidates(tuple(found.items[n] for n in order), found.recall, vectors)
 
 
 def score(
