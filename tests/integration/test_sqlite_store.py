@@ -238,3 +238,29 @@ async def test_a_name_that_is_no_unicode_is_the_callers_mistake(tmp_path: Path) 
     async with open_shelf(tmp_path) as shelf:
         with pytest.raises(InvalidInput, match="not valid Unicode"):
             await shelf.catalog.collections.get(Scope(TenantId("t"), "\ud800"))
+
+
+async def test_documents_that_are_being_replaced_are_not_lost_to_a_filter(tmp_path: Path) -> None:
+    names = [f"d{n}" for n in range(5)]
+    async with open_shelf(tmp_path) as reader, open_shelf(tmp_path) as writer:
+        kept = [entry(name, "common", metadata={"n": 1}) for name in names]
+        await writer.put(*kept)
+        done = asyncio.Event()
+
+        async def replace_again_and_again() -> None:
+            for _ in range(150):
+                await writer.catalog.documents.replace(SCOPE, kept)
+            done.set()
+
+        async def search() -> int:
+            searches = 0
+            while not done.is_set():
+                found = await reader.find("common", filter="n == 1")
+                assert ids(found) == {f"{name}#0" for name in names}
+                searches += 1
+            return searches
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(replace_again_and_again())
+            searching = [tasks.create_task(search()) for _ in range(3)]
+        assert sum(task.result() for task in searching) > 0

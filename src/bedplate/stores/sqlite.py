@@ -69,14 +69,11 @@ class SqliteStore:
         """Nothing to write: the next search reads what the catalog committed."""
 
     async def search(self, scope: Scope, query: StoreQuery) -> Candidates:
-        collection, view = await self._view(scope)
+        _, view, passing = await self._seen(scope, query.filter)
         if view is None:
             return Candidates((), "exact")
 
-        def work(db: apsw.Connection) -> Candidates:
-            passing = None
-            if query.filter is not None:
-                passing = _passing(db, collection, view, query.filter)
+        def work(_: apsw.Connection) -> Candidates:
             found = view.search(query, passing, exact_rows=self._options.exact_rows)
             return Candidates(_candidates(view, found), found.recall, found.vectors)
 
@@ -84,7 +81,7 @@ class SqliteStore:
 
     async def settle(self, scope: Scope) -> None:
         async with self._rebuilding:
-            collection, view = await self._view(scope)
+            collection, view, _ = await self._seen(scope, None)
             if view is None or not view.wants_rebuild(self._options.exact_rows):
                 return
             rebuilt = await asyncio.to_thread(view.rebuilt)
@@ -107,22 +104,41 @@ class SqliteStore:
             self._locks.pop(collection, None)
         await asyncio.to_thread(self._snapshots.keep_only, alive)
 
-    async def _view(self, scope: Scope) -> tuple[int, View | None]:
-        """The collection's row and its view, as new as the catalog is now."""
-        state = await self._database.read(lambda db: _state(db, scope))
-        if state is None:
-            return 0, None
-        collection, generation = state.collection, state.generation
-        view = self._views.get(collection)
-        if view is not None and view.generation == generation:
-            self._views.move_to_end(collection)
-            return collection, view
-        async with self._lock(collection):
-            current = self._views.get(collection)
-            view = await self._database.read(lambda db: self._catch_up(db, scope, current))
-            if view is not None:
-                self._keep(collection, view)
-            return collection, view
+    async def _seen(self, scope: Scope, filter: Filter | None) -> "_Seen":
+        """The collection's index as the catalog is now, and which of its rows pass."""
+        seen = await self._database.read(lambda db: self._look(db, scope, filter, catch_up=False))
+        if seen.collection and seen.view is None:
+            async with self._lock(seen.collection):
+                seen = await self._database.read(
+                    lambda db: self._look(db, scope, filter, catch_up=True)
+                )
+                if seen.view is not None:
+                    self._keep(seen.collection, seen.view)
+        elif seen.collection in self._views:
+            self._views.move_to_end(seen.collection)
+        return seen
+
+    def _look(
+        self, db: apsw.Connection, scope: Scope, filter: Filter | None, *, catch_up: bool
+    ) -> "_Seen":
+        """In one transaction: a filter of another moment names rows that the index does not have.
+
+        Without `catch_up` there is no view where it is behind.
+        """
+        seen, passing = _Seen(0), None
+        with db:
+            state = _state(db, scope)
+            if state is not None:
+                view = self._views.get(state.collection)
+                behind = view is None or view.generation != state.generation
+                if behind and catch_up:
+                    view = self._caught_up(db, state, view)
+                elif behind:
+                    view = None
+                if view is not None and filter is not None:
+                    passing = _passing(db, state.collection, view, filter)
+                seen = _Seen(state.collection, view, passing)
+        return seen
 
     def _lock(self, collection: int) -> asyncio.Lock:
         return self._locks.setdefault(collection, asyncio.Lock())
@@ -136,29 +152,23 @@ class SqliteStore:
     def _footprint(self) -> int:
         return sum(view.footprint for view in self._views.values())
 
-    def _catch_up(self, db: apsw.Connection, scope: Scope, view: View | None) -> View | None:
-        with db:
-            state = _state(db, scope)
-            if state is None:
-                return None
-            collection, floor = state.collection, state.removed_floor
-            if view is not None and view.generation == state.generation:
-                return view
+    def _caught_up(self, db: apsw.Connection, state: "_State", view: View | None) -> View:
+        collection, floor = state.collection, state.removed_floor
+        if (
+            view is None
+            or view.removed < floor
+            or (_behind(db, collection, view) > self._options.exact_rows)
+        ):
+            stored = self._snapshots.load(collection, state.snapshot)
             if (
-                view is None
-                or view.removed < floor
-                or (_behind(db, collection, view) > self._options.exact_rows)
+                stored is not None
+                and stored.removed >= floor
+                and (view is None or stored.generation > view.generation)
             ):
-                stored = self._snapshots.load(collection, state.snapshot)
-                if (
-                    stored is not None
-                    and stored.removed >= floor
-                    and (view is None or stored.generation > view.generation)
-                ):
-                    view = stored
-                elif view is None or view.removed < floor:
-                    view = View.empty(state.dimensions, removed=floor)
-            return _follow(db, collection, state.generation, view)
+                view = stored
+            elif view is None or view.removed < floor:
+                view = View.empty(state.dimensions, removed=floor)
+        return _follow(db, collection, state.generation, view)
 
 
 class _State(NamedTuple):
@@ -169,6 +179,14 @@ class _State(NamedTuple):
     dimensions: int
     removed_floor: int
     snapshot: str | None
+
+
+class _Seen(NamedTuple):
+    """`collection` is its row, 0 where there is none; `passing` marks rows of the view."""
+
+    collection: int
+    view: View | None = None
+    passing: Flags | None = None
 
 
 def _state(db: apsw.Connection, scope: Scope) -> _State | None:
