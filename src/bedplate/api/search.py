@@ -17,6 +17,7 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant) -> SearchResult:
         text=body.query,
         mode=body.mode,
         filter=body.filter,
+        join=body.join,
         sort=None if body.sort is None else _sort(body.sort),
         limit=app.config.search.limit if body.limit is None else body.limit,
     )

@@ -40,6 +40,7 @@ class AskRequest:
     scopes: tuple[Scope, ...]
     model: str
     filter: str | Mapping[str, object] | None = None
+    join: Mapping[str, object] | None = None
     passages: int = 8
     instructions: str = ""
     history: tuple[Message, ...] = ()
@@ -136,7 +137,9 @@ class Ask:
         )
 
     async def _find(self, request: AskRequest) -> list[Passage]:
-        search = SearchRequest(request.question, filter=request.filter, limit=request.passages)
+        search = SearchRequest(
+            request.question, filter=request.filter, join=request.join, limit=request.passages
+        )
         found = [(await self._retrieve.search(scope, search)).hits for scope in request.scopes]
         hits = interleave(found)[: request.passages]
         return [Passage(number, hit) for number, hit in enumerate(hits, start=1)]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bedplate.domain.filters import Filter
+from bedplate.domain.filters import And, Filter
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Mode, Recall, Scope, SearchResult, Sort
+from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Embedder, LateVectors, gives_tokens
 from bedplate.errors import Conflict, InvalidInput
 from bedplate.rag.late import max_sim, weights
@@ -19,6 +20,7 @@ from bedplate.rag.scoring import nominate
 from bedplate.rerankers.protocol import Reranker
 from bedplate.state.protocol import Catalog
 from bedplate.stores.filters import parse_filter
+from bedplate.stores.joins import parse_join
 from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
 from bedplate.terms import TermVector
 
@@ -30,7 +32,9 @@ class SearchRequest:
     """One search.
 
     `filter` is JSON (text or parsed) or an expression, checked against the collection's schema.
-    Without `text` the filter alone selects, one hit a document. `sort` puts everything that passes
+    `join` narrows by declared business tables, `{table: condition}`: some row of each must belong
+    to the document and meet the condition, which names columns in either notation of filters.
+    Without `text` filter and join alone select, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
     `deadline` is on the event loop's clock.
     """
@@ -41,6 +45,7 @@ class SearchRequest:
     sort: Sort | None = None
     limit: int = 10
     deadline: float | None = None
+    join: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Retrieve:
         *,
         ranking: Ranking,
         max_limit: int,
+        tables: Mapping[str, BusinessTable] | None = None,
     ) -> None:
         self._catalog = catalog
         self._store = store
@@ -89,13 +95,14 @@ class Retrieve:
         self._reranker = reranker
         self._ranking = ranking
         self._max_limit = max_limit
+        self._tables = tables or {}
 
     async def search(self, scope: Scope, request: SearchRequest) -> SearchResult:
         """Hits, best first; equal requests on equal data give equal answers.
 
         Raises:
             NotFound: there is no such collection.
-            BadFilter: the filter does not parse, or does not fit the schema or the store.
+            BadFilter: filter or join does not parse, or does not fit the schema or the store.
             InvalidInput: nothing to search for, or a limit out of bounds.
             Conflict: the collection belongs to another embedder.
             UpstreamError: the reranker failed.
@@ -144,7 +151,8 @@ class Retrieve:
                 "condition into the filter.",
                 param="sort",
             )
-        if not request.text.strip() and request.filter is None and request.sort is None:
+        selected = request.filter is not None or request.join is not None
+        if not request.text.strip() and not selected and request.sort is None:
             raise InvalidInput("Give a query, a filter or a sort.", param="query")
 
     def _filter(self, collection: Collection, request: SearchRequest) -> Filter | None:
@@ -162,9 +170,12 @@ class Retrieve:
                 f"Cannot sort by {request.sort.field!r}: no document has it. Fields: {known}.",
                 param="sort",
             )
-        if request.filter is None:
-            return None
-        return parse_filter(request.filter, collection.fields)
+        clauses: list[Filter] = []
+        if request.filter is not None:
+            clauses.append(parse_filter(request.filter, collection.fields))
+        if request.join is not None:
+            clauses.extend(parse_join(request.join, self._tables, collection.fields))
+        return And(tuple(clauses)) if len(clauses) > 1 else next(iter(clauses), None)
 
     async def _ranked(
         self, collection: Collection, request: SearchRequest, filter: Filter | None

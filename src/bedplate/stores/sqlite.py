@@ -17,11 +17,12 @@ import apsw
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
+from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or, Related
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
 from bedplate.sqlite.database import Database, open_database, select, select_one
 from bedplate.sqlite.filters import compile_leaf
+from bedplate.sqlite.related import files_of
 from bedplate.state.protocol import Entry
 from bedplate.stores.postings import Flags
 from bedplate.stores.protocol import Abilities, Candidate, Candidates, Store, StoreQuery
@@ -60,7 +61,7 @@ class SqliteStore:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(scores=True, most_documents=2**31, compares=lambda _: True)
+        return Abilities(scores=True, most_documents=2**31, compares=lambda _: True, tables=True)
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """Nothing to write: the next search reads what the catalog committed."""
@@ -106,11 +107,14 @@ class SqliteStore:
 
     async def _seen(self, scope: Scope, filter: Filter | None) -> "_Seen":
         """The collection's index as the catalog is now, and which of its rows pass."""
-        seen = await self._database.read(lambda db: self._look(db, scope, filter, catch_up=False))
+        files = files_of(filter)
+        seen = await self._database.read(
+            lambda db: self._look(db, scope, filter, catch_up=False), attach=files
+        )
         if seen.collection and seen.view is None:
             async with self._lock(seen.collection):
                 seen = await self._database.read(
-                    lambda db: self._look(db, scope, filter, catch_up=True)
+                    lambda db: self._look(db, scope, filter, catch_up=True), attach=files
                 )
                 if seen.view is not None:
                     self._keep(seen.collection, seen.view)
@@ -250,7 +254,7 @@ def _passing(db: apsw.Connection, collection: int, view: View, filter: Filter) -
     The same as one query with the whole condition, and several times faster where many pass.
     """
     match filter:
-        case Comparison() | Documents():
+        case Comparison() | Documents() | Related():
             rows, values, negated = compile_leaf(filter, collection)
             listed = select(db, f"SELECT group_concat(document) FROM ({rows})", values)[0][0]  # noqa: S608
             documents = np.fromstring(listed or "", dtype=np.int64, sep=",")
