@@ -264,3 +264,11 @@ async def test_documents_that_are_being_replaced_are_not_lost_to_a_filter(tmp_pa
             tasks.create_task(replace_again_and_again())
             searching = [tasks.create_task(search()) for _ in range(3)]
         assert sum(task.result() for task in searching) > 0
+
+
+async def test_every_connection_has_the_settings_it_is_opened_with(tmp_path: Path) -> None:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "temp_store": 2}
+    async with open_database(tmp_path / "catalog.db") as database:
+        for run in (database.read, database.write):
+            found = await run(lambda db: {name: db.pragma(name) for name in wanted})
+            assert found == wanted

@@ -93,10 +93,11 @@ class Database:
             # As an absolute path it is no URI; what is attached may then be one.
             connection = apsw.Connection(str(self.path.absolute()), OPEN)
             connection.set_busy_timeout(BUSY_MILLISECONDS)
+            # Fetched, as apsw runs no further than the first row: the ones after it would not happen.
             connection.execute(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                 f"PRAGMA cache_size = -{CACHE_KIBIBYTES}; PRAGMA temp_store = MEMORY"
-            )
+            ).fetchall()
             self._local.connection = connection
             with self._lock:
                 self._opened.append(connection)
