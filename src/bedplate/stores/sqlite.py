@@ -133,6 +133,7 @@ class SqliteStore:
         with db:
             state = _state(db, scope)
             if state is not None:
+                # In a reader's thread; views are immutable, and this one look-up is atomic.
                 view = self._views.get(state.collection)
                 behind = view is None or view.generation != state.generation
                 if behind and catch_up:
