@@ -14,6 +14,7 @@ from bedplate.config import Config, IngestConfig, SearchConfig, Slot
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
+from bedplate.domain.tables import BusinessTable
 from bedplate.embedders import EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder
@@ -72,6 +73,7 @@ class App:
         *,
         model: str | None = None,
         filter: str | Mapping[str, object] | None = None,
+        join: Mapping[str, object] | None = None,
         deadline: float | None = None,
         tenant: TenantId = DEFAULT_TENANT,
     ) -> AskRequest:
@@ -82,6 +84,7 @@ class App:
             scopes=(Scope(tenant, collection),),
             model=model or settings.model,
             filter=filter,
+            join=join,
             passages=settings.passages,
             max_output_tokens=settings.max_output_tokens,
             deadline=deadline,
@@ -138,7 +141,8 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
     """Open every part, wire the flows, close all in reverse order.
 
     Raises:
-        ConfigError: an adapter that does not exist, or options it does not take.
+        ConfigError: an adapter that does not exist, options it does not take, or a business table
+            that is not there.
         StorageError: the data folder or the catalog cannot be used.
     """
     _check_assistants(config)
@@ -162,6 +166,8 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         )
         parser = await enter(open_parser(parse_limits(config.ingest)))
         catalog = await enter(CATALOGS.load("sqlite")(path))
+        tables = business_tables(config)
+        await catalog.tables.check(list(tables.values()))
         store = await enter(_slot("store", config.store, STORES.load, path=path))
         models: dict[str, ChatModel] = {
             name: await enter(_slot(f"models.{name}", slot, MODELS.load, embedder=remembering))
@@ -175,6 +181,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             reranker,
             ranking=ranking(config.search),
             max_limit=config.search.max_limit,
+            tables=tables,
         )
         search = Interpret(retrieve, catalog)
         ingest = Ingest(
@@ -251,6 +258,22 @@ def ranking(settings: SearchConfig) -> Ranking:
         rerank_top=settings.rerank_top,
         rerank_weight=settings.rerank_weight,
     )
+
+
+def business_tables(config: Config) -> dict[str, BusinessTable]:
+    """The declared tables by name."""
+    return {
+        name: BusinessTable(
+            name=name,
+            table=table.table,
+            key=table.key,
+            field=table.field,
+            columns=table.columns,
+            tenant_column=table.tenant_column,
+            database=None if table.database is None else table.database.absolute(),
+        )
+        for name, table in config.tables.items()
+    }
 
 
 def _check_assistants(config: Config) -> None:

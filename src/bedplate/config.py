@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -106,6 +106,21 @@ class AssistantConfig(Section):
     passages: int | None = Field(default=None, gt=0, le=50)
 
 
+class TableConfig(Section):
+    """A business table, by whose columns a search can be narrowed."""
+
+    table: str = Field(min_length=1)
+    database: Path | None = None
+    """Another SQLite file; a catalog that is not SQLite has no use for it."""
+    key: str = Field(min_length=1)
+    field: str = Field(min_length=1)
+    columns: tuple[str, ...] = Field(min_length=1)
+    tenant_column: str | None = Field(default=None, min_length=1)
+
+
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+
+
 class Config(Section):
     server: ServerConfig = ServerConfig()
     data: DataConfig = DataConfig()
@@ -120,6 +135,11 @@ class Config(Section):
     guards: GuardsConfig = GuardsConfig()
     models: Mapping[str, Slot] = Field(default_factory=dict[str, Slot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
+    tables: Mapping[TableName, TableConfig] = Field(default_factory=dict[str, TableConfig])
+
+
+NAMED: Mapping[str, type[BaseModel]] = {"assistants": AssistantConfig, "tables": TableConfig}
+"""Sections that are tables by name."""
 
 
 BUILT_IN: Tree = {
@@ -318,12 +338,12 @@ def _known_keys(path: tuple[str, ...]) -> list[str]:
     section: type[BaseModel] = Config
     for part in path:
         if part not in section.model_fields:
-            return list(AssistantConfig.model_fields) if path[0] == "assistants" else []
+            return []
         annotation = section.model_fields[part].annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             section = annotation
-        elif part == "assistants":
-            section = AssistantConfig
+        elif part in NAMED:
+            section = NAMED[part]
             break
     return list(section.model_fields)
 

@@ -67,8 +67,8 @@ class BadFilter(InvalidInput):
 
     code = "bad_filter"
 
-    def __init__(self, message: str, *, position: int | None = None) -> None:
-        super().__init__(message, param="filter")
+    def __init__(self, message: str, *, position: int | None = None, param: str = "filter") -> None:
+        super().__init__(message, param=param)
         self.position = position
 
 

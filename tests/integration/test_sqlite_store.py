@@ -294,3 +294,37 @@ async def test_of_more_ties_than_are_given_the_first_by_chunk_id_are(tmp_path: P
         await shelf.put(*[entry(f"a{n:02}", "word") for n in range(50)])
         found = await shelf.find("word", mode="keyword", limit=5)
         assert ids(found) == {f"a{n:02}#0" for n in range(10)}
+
+
+async def test_documents_that_are_being_replaced_are_not_lost_to_a_filter(tmp_path: Path) -> None:
+    names = [f"d{n}" for n in range(5)]
+    async with open_shelf(tmp_path) as reader, open_shelf(tmp_path) as writer:
+        kept = [entry(name, "common", metadata={"n": 1}) for name in names]
+        await writer.put(*kept)
+        done = asyncio.Event()
+
+        async def replace_again_and_again() -> None:
+            for _ in range(150):
+                await writer.catalog.documents.replace(SCOPE, kept)
+            done.set()
+
+        async def search() -> int:
+            searches = 0
+            while not done.is_set():
+                found = await reader.find("common", filter="n == 1")
+                assert ids(found) == {f"{name}#0" for name in names}
+                searches += 1
+            return searches
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(replace_again_and_again())
+            searching = [tasks.create_task(search()) for _ in range(3)]
+        assert sum(task.result() for task in searching) > 0
+
+
+async def test_every_connection_has_the_settings_it_is_opened_with(tmp_path: Path) -> None:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "temp_store": 2}
+    async with open_database(tmp_path / "catalog.db") as database:
+        for run in (database.read, database.write):
+            found = await run(lambda db: {name: db.pragma(name) for name in wanted})
+            assert found == wanted

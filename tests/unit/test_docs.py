@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import AssistantConfig, Config, Slot
+from bedplate.config import AssistantConfig, Config, Slot, TableConfig
 from bedplate.embedders import EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
@@ -78,6 +78,8 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
             yield "models.<name>.use", "required"
         elif key == "assistants":
             yield from settings(AssistantConfig, "assistants.<name>.")
+        elif key == "tables":
+            yield from settings(TableConfig, "tables.<name>.")
         elif isinstance(inner, type) and issubclass(inner, Slot):
             value = field.get_default(call_default_factory=True)
             yield (key, shown(value)) if prefix else (f"{key}.use", shown(value.use))

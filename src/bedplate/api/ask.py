@@ -37,6 +37,7 @@ async def ask(
         body.question,
         model=body.model,
         filter=body.filter,
+        join=body.join,
         deadline=deadline,
         tenant=tenant,
     )

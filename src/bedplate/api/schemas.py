@@ -33,6 +33,7 @@ def _check_id(id: str) -> str:
 Text = Annotated[str, AfterValidator(_check_unicode)]
 Id = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_check_id)]
 Filter = str | dict[str, JsonValue] | None
+Join = dict[Text, str | dict[str, JsonValue]] | None
 Values = dict[str, MetadataValue]
 
 
@@ -151,12 +152,16 @@ class Deleted(Shown):
 
 
 class Search(Body):
-    """`filter` is an expression, or JSON. `sort` is a field, with "-" before it descending."""
+    """`filter` is an expression, or JSON. `join` has one of these for each business table by name.
+
+    `sort` is a field, with "-" before it descending.
+    """
 
     collection: Text
     query: Text = ""
     mode: retrieval.Mode = "hybrid"
     filter: Filter = None
+    join: Join = None
     sort: Text | None = None
     limit: int | None = None
     self_query: bool | None = None
@@ -215,6 +220,7 @@ class Question(Body):
     question: Text
     model: Text | None = None
     filter: Filter = None
+    join: Join = None
     stream: bool = False
 
 

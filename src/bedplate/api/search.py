@@ -21,6 +21,7 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant) -> SearchResult:
         text=body.query,
         mode=body.mode,
         filter=body.filter,
+        join=body.join,
         sort=None if body.sort is None else _sort(body.sort),
         limit=app.config.search.limit if body.limit is None else body.limit,
         self_query=app.config.search.self_query if body.self_query is None else body.self_query,

@@ -10,7 +10,7 @@ import typer
 
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
 from bedplate.cli.screen import Typewriter, console, one_line, table, write_json
-from bedplate.cli.search import place
+from bedplate.cli.search import parse_join, place
 from bedplate.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -35,13 +35,19 @@ def register(app: typer.Typer) -> None:
         filter: Annotated[
             str | None, typer.Option("--filter", help="Only documents that pass: see `search`.")
         ] = None,
+        join: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--join", metavar="TABLE: EXPR", help="Only documents that fit: see `search`."
+            ),
+        ] = None,
         questions: Annotated[
             str | None,
             typer.Option(
                 "--questions",
                 metavar="FILE.jsonl",
-                help='A batch, "-" for stdin: {"id", "text", "filter"?} a line in, an answer '
-                "with its id a line out.",
+                help='A batch, "-" for stdin: {"id", "text", "filter"?, "join"?} a line in, an '
+                "answer with its id a line out.",
             ),
         ] = None,
     ) -> None:
@@ -51,7 +57,8 @@ def register(app: typer.Typer) -> None:
         """
         if (question is None) == (questions is None):
             raise InvalidInput("Give a QUESTION or --questions FILE.jsonl, one of them.")
-        run_async(_ask(invocation, collection, question, model, filter, questions))
+        joined = parse_join(join)
+        run_async(_ask(invocation, collection, question, model, filter, joined, questions))
 
 
 async def _ask(
@@ -60,6 +67,7 @@ async def _ask(
     question: str | None,
     model: str | None,
     filter: str | None,
+    join: dict[str, object] | None,
     questions: str | None,
 ) -> None:
     from bedplate.app import open_app
@@ -68,8 +76,8 @@ async def _ask(
     need_data(config)
     async with open_app(config) as app:
         if questions is not None:
-            raise typer.Exit(await _batch(app, collection, model, filter, questions))
-        request = app.question(collection, question or "", model=model, filter=filter)
+            raise typer.Exit(await _batch(app, collection, model, filter, join, questions))
+        request = app.question(collection, question or "", model=model, filter=filter, join=join)
         if invocation.json:
             write_json(as_json(await app.ask.answer(request)))
         else:
@@ -77,7 +85,12 @@ async def _ask(
 
 
 async def _batch(
-    app: App, collection: str, model: str | None, filter: str | None, questions: str
+    app: App,
+    collection: str,
+    model: str | None,
+    filter: str | None,
+    join: dict[str, object] | None,
+    questions: str,
 ) -> int:
     from bedplate.cli.batch import run_batch
 
@@ -86,7 +99,8 @@ async def _batch(
 
     async def work(item: Item) -> dict[str, Any]:
         own = filter if item.filter is None else item.filter
-        request = app.question(collection, item.text, model=model, filter=own)
+        own_join = join if item.join is None else item.join
+        request = app.question(collection, item.text, model=model, filter=own, join=own_join)
         answer = await app.ask.answer(request)
         return {"id": item.id, **as_json(answer)}
 

@@ -29,6 +29,7 @@ class Item:
     id: str | int | float
     text: str
     filter: str | dict[str, object] | None
+    join: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +124,23 @@ def _decode(raw: bytes) -> dict[str, object]:
 
 
 def _item(number: int, fields: dict[str, object]) -> Item:
-    id, text, filter = fields.get("id"), fields.get("text"), fields.get("filter")
+    id, text = fields.get("id"), fields.get("text")
+    filter, join = fields.get("filter"), fields.get("join")
     if isinstance(id, bool) or not isinstance(id, str | int | float | None):
         raise InvalidInput('"id" must be text or a number.', param="id")
     if not isinstance(text, str | None):
         raise InvalidInput('"text" must be text.', param="text")
-    if text is None and filter is None:
+    if text is None and filter is None and join is None:
         raise InvalidInput('"text" is missing.', param="text")
     if not isinstance(filter, str | dict | None):
         raise InvalidInput('"filter" must be an expression or an object.', param="filter")
+    if not isinstance(join, dict | None):
+        raise InvalidInput('"join" must be an object, {TABLE: CONDITION}.', param="join")
     return Item(
-        number if id is None else id, text or "", cast("str | dict[str, object] | None", filter)
+        number if id is None else id,
+        text or "",
+        cast("str | dict[str, object] | None", filter),
+        cast("dict[str, object] | None", join),
     )
 
 

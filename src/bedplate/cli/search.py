@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +39,14 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option("--filter", help="'price < 50 and kind == \"rain\"', or JSON."),
         ] = None,
+        join: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--join",
+                metavar="TABLE: EXPR",
+                help="Narrow by a business table: 'stock: quantity > 0', or JSON. Repeatable.",
+            ),
+        ] = None,
         sort: Annotated[
             str | None,
             typer.Option("--sort", metavar="FIELD", help="Order by a field; -FIELD: descending."),
@@ -56,7 +64,7 @@ def register(app: typer.Typer) -> None:
             typer.Option(
                 "--queries",
                 metavar="FILE.jsonl",
-                help='A batch, "-" for stdin: {"id", "text", "filter"?} a line in, '
+                help='A batch, "-" for stdin: {"id", "text", "filter"?, "join"?} a line in, '
                 '{"id", "hits"} a line out.',
             ),
         ] = None,
@@ -67,7 +75,9 @@ def register(app: typer.Typer) -> None:
         """
         from bedplate.rag.retrieve import SearchRequest
 
-        request = SearchRequest(query, mode, filter, parse_sort(sort), limit or 0)
+        request = SearchRequest(
+            query, mode, filter, parse_sort(sort), limit or 0, join=parse_join(join)
+        )
         if limit is not None and limit < 1:
             raise InvalidInput(f"--limit is {limit}; it must be at least 1.", param="limit")
         if queries is not None and (query or sort):
@@ -82,6 +92,26 @@ def parse_sort(text: str | None) -> Sort | None:
     if not field:
         raise InvalidInput("--sort wants a field's name.", param="sort")
     return Sort(field, descending=text.startswith("-"))
+
+
+def parse_join(texts: Sequence[str] | None) -> dict[str, object] | None:
+    """The options as one join. Each is 'TABLE: CONDITION', or a JSON object of such pairs."""
+    from bedplate.stores.joins import load_join
+
+    joins: dict[str, object] = {}
+    for text in texts or ():
+        name, colon, condition = text.partition(":")
+        given = load_join(text) if text.lstrip().startswith("{") else {name.strip(): condition}
+        if not colon:
+            raise InvalidInput(
+                f"--join is {text[:60]!r}; write it like 'stock: quantity > 0'.", param="join"
+            )
+        if twice := joins.keys() & given.keys():
+            raise InvalidInput(
+                f"--join names {min(twice)!r} twice: join its conditions with 'and'.", param="join"
+            )
+        joins |= given
+    return joins if texts else None
 
 
 async def _search(
@@ -119,7 +149,9 @@ async def _batch(app: App, collection: str, request: SearchRequest, queries: str
 
     async def work(item: Item) -> dict[str, Any]:
         own = request.filter if item.filter is None else item.filter
-        result = await app.search.search(scope, replace(request, text=item.text, filter=own))
+        join = request.join if item.join is None else item.join
+        own_request = replace(request, text=item.text, filter=own, join=join)
+        result = await app.search.search(scope, own_request)
         read = {} if result.self_query is None else {"self_query": asdict(result.self_query)}
         return {"id": item.id, "hits": [hit_as_json(hit) for hit in result.hits], **read}
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from bedplate.domain.documents import Scalar
 from bedplate.domain.ids import DocumentId
+from bedplate.domain.tables import BusinessTable
 
 FieldKind = Literal["string", "number", "boolean", "date"]
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "exists"]
@@ -37,6 +38,18 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """Some row of the business table belongs to the document and meets all the conditions.
+
+    Their comparisons name columns, and mean what they mean in that database: values are compared
+    as given (`kind` says nothing, dates are text), and nothing but `exists` holds of a NULL.
+    """
+
+    table: BusinessTable
+    conditions: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     clauses: Sequence["Filter"]
 
@@ -51,7 +64,7 @@ class Not:
     clause: "Filter"
 
 
-Filter = Comparison | Documents | And | Or | Not
+Filter = Comparison | Documents | Related | And | Or | Not
 
 _ISO_DATE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"

@@ -42,6 +42,7 @@ class AskRequest:
     scopes: tuple[Scope, ...]
     model: str
     filter: str | Mapping[str, object] | None = None
+    join: Mapping[str, object] | None = None
     passages: int = 8
     instructions: str = ""
     history: tuple[Message, ...] = ()
@@ -142,6 +143,7 @@ class Ask:
         search = SearchRequest(
             request.question,
             filter=request.filter,
+            join=request.join,
             limit=request.passages,
             self_query=request.self_query,
             by_relevance=True,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
+from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or, Related
 from bedplate.domain.ids import DocumentId
 from bedplate.errors import BadFilter
 from bedplate.stores.protocol import Abilities
@@ -28,15 +28,26 @@ async def lower(filter: Filter, abilities: Abilities, find: Find) -> Filter:
             return filter
         case Comparison():
             return filter if abilities.compares(filter) else await _listed(filter, abilities, find)
+        case Related():
+            return filter if abilities.tables else await _listed(filter, abilities, find)
 
 
-async def _listed(comparison: Comparison, abilities: Abilities, find: Find) -> Documents:
+async def _listed(leaf: Comparison | Related, abilities: Abilities, find: Find) -> Documents:
     most = abilities.most_documents
-    found = await find(comparison, most + 1)
+    found = await find(leaf, most + 1)
     if len(found) > most:
+        param, condition = _shown(leaf)
         raise BadFilter(
-            f"filter: the condition on {comparison.field!r} ({comparison.operator} "
-            f"{str(comparison.value)[:60]}) cannot be expressed in this store and passes more than "
-            f"the {most:,} documents whose ids it takes; narrow it, or use the sqlite store."
+            f"{param}: {condition} cannot be expressed in this store and passes more than "
+            f"the {most:,} documents whose ids it takes; narrow it, or use the sqlite store.",
+            param=param,
         )
     return Documents(found)
+
+
+def _shown(leaf: Comparison | Related) -> tuple[str, str]:
+    match leaf:
+        case Comparison(field, operator, value):
+            return "filter", f"the condition on {field!r} ({operator} {str(value)[:60]})"
+        case Related(table):
+            return "join", f"the condition on the table {table.name!r}"

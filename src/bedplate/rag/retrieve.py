@@ -9,6 +9,7 @@ import numpy as np
 from bedplate.domain.filters import And, Filter
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Mode, Recall, Scope, SearchResult, Sort
+from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Embedder, LateVectors, gives_tokens
 from bedplate.errors import Conflict, InvalidInput
 from bedplate.rag.late import max_sim, weights
@@ -19,6 +20,7 @@ from bedplate.rag.scoring import nominate
 from bedplate.rerankers.protocol import Reranker
 from bedplate.state.protocol import Catalog
 from bedplate.stores.filters import parse_filter
+from bedplate.stores.joins import parse_join
 from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
 from bedplate.terms import TermVector
 
@@ -30,7 +32,9 @@ class SearchRequest:
     """One search.
 
     `filter` is JSON (text or parsed) or an expression, checked against the collection's schema.
-    Without `text` the filter alone selects, one hit a document. `sort` puts everything that passes
+    `join` narrows by declared business tables, `{table: condition}`: some row of each must belong
+    to the document and meet the condition, which names columns in either notation of filters.
+    Without `text` filter and join alone select, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
     `deadline` is on the event loop's clock.
 
@@ -49,6 +53,7 @@ class SearchRequest:
     self_query: bool = False
     by_relevance: bool = False
     narrowed: Mapping[str, object] | None = None
+    join: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class Retrieve:
         *,
         ranking: Ranking,
         max_limit: int,
+        tables: Mapping[str, BusinessTable] | None = None,
     ) -> None:
         self._catalog = catalog
         self._store = store
@@ -97,13 +103,14 @@ class Retrieve:
         self._reranker = reranker
         self._ranking = ranking
         self._max_limit = max_limit
+        self._tables = tables or {}
 
     async def search(self, scope: Scope, request: SearchRequest) -> SearchResult:
         """Hits, best first; equal requests on equal data give equal answers.
 
         Raises:
             NotFound: there is no such collection.
-            BadFilter: the filter does not parse, or does not fit the schema or the store.
+            BadFilter: filter or join does not parse, or does not fit the schema or the store.
             InvalidInput: nothing to search for, or a limit out of bounds.
             Conflict: the collection belongs to another embedder.
             UpstreamError: the reranker failed.
@@ -152,7 +159,7 @@ class Retrieve:
                 "condition into the filter.",
                 param="sort",
             )
-        conditions = (request.filter, request.narrowed, request.sort)
+        conditions = (request.filter, request.narrowed, request.join, request.sort)
         if not request.text.strip() and all(each is None for each in conditions):
             raise InvalidInput("Give a query, a filter or a sort.", param="query")
 
@@ -172,8 +179,10 @@ class Retrieve:
                 param="sort",
             )
         written = [each for each in (request.filter, request.narrowed) if each is not None]
-        filters = [parse_filter(each, collection.fields) for each in written]
-        return And(filters) if len(filters) > 1 else next(iter(filters), None)
+        clauses = [parse_filter(each, collection.fields) for each in written]
+        if request.join is not None:
+            clauses.extend(parse_join(request.join, self._tables, collection.fields))
+        return And(tuple(clauses)) if len(clauses) > 1 else next(iter(clauses), None)
 
     async def _ranked(
         self, collection: Collection, request: SearchRequest, filter: Filter | None

@@ -7,7 +7,7 @@ library that open one file in one process cancel each other's POSIX locks
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,6 +23,7 @@ Row = tuple[Any, ...]
 READERS = 4
 BUSY_MILLISECONDS = 30_000
 CACHE_KIBIBYTES = 16_384
+OPEN = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
 
 class Database:
@@ -37,9 +38,17 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
 
-    async def read(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run `work` on a reader; it sees one consistent state only if it opens a transaction."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._run, work)
+    async def read(
+        self, work: Callable[[apsw.Connection], T], *, attach: Collection[Path] = ()
+    ) -> T:
+        """Run `work` on a reader; it sees one consistent state only if it opens a transaction.
+
+        `attach` are other SQLite files that it reads, each as a schema called by its path. Nothing
+        can be written to them.
+        """
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, self._run, work, attach
+        )
 
     async def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """Run `work` inside one transaction: committed durably on return, or undone on error."""
@@ -53,10 +62,15 @@ class Database:
         for connection in self._opened:
             connection.close()
 
-    def _run(self, work: Callable[[apsw.Connection], T]) -> T:
+    def _run(self, work: Callable[[apsw.Connection], T], attach: Collection[Path]) -> T:
         with _translated(self.path):
             self._check_in_place()
-            return work(self._connection())
+            connection = self._connection()
+        for file in attach:
+            with _translated(file):
+                self._attach(connection, file)
+        with _translated(self.path, *attach):
+            return work(connection)
 
     def _run_transaction(self, work: Callable[[apsw.Connection], T]) -> T:
         with _translated(self.path):
@@ -76,17 +90,33 @@ class Database:
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = apsw.Connection(str(self.path))
+            # As an absolute path it is no URI; what is attached may then be one.
+            connection = apsw.Connection(str(self.path.absolute()), OPEN)
             connection.set_busy_timeout(BUSY_MILLISECONDS)
+            # Fetched, as apsw runs no further than the first row: the ones after it would not happen.
             connection.execute(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                 f"PRAGMA cache_size = -{CACHE_KIBIBYTES}; PRAGMA temp_store = MEMORY"
-            )
+            ).fetchall()
             self._local.connection = connection
             with self._lock:
                 self._opened.append(connection)
                 self._identity = self._identity or _identity(self.path)
         return connection
+
+    def _attach(self, connection: apsw.Connection, file: Path) -> None:
+        """Unless that very file is attached already: it may have been replaced by a newer one."""
+        attached = cast(
+            dict[Path, tuple[int, int] | None], self._local.__dict__.setdefault("attached", {})
+        )
+        found = _identity(file)
+        if found is not None and attached.get(file) == found:
+            return
+        if file in attached:
+            connection.execute("DETACH ?", (str(file),))
+            del attached[file]
+        connection.execute("ATTACH ? AS ?", (f"{file.absolute().as_uri()}?mode=ro", str(file)))
+        attached[file] = found
 
     def _check_in_place(self) -> None:
         """A file that was deleted can still be written, but what is written is lost with it."""
@@ -116,7 +146,8 @@ def select_one(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Row
 
 
 @contextmanager
-def _translated(path: Path) -> Generator[None]:
+def _translated(*paths: Path) -> Generator[None]:
+    path = " or ".join(map(str, paths))
     try:
         yield
     except apsw.FullError as error:

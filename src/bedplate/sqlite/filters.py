@@ -2,18 +2,19 @@
 
 import json
 
-from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
+from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or, Related
+from bedplate.sqlite.related import compile_related
 
 SYMBOLS = {"eq": "=", "ne": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 Condition = tuple[str, list[object]]
-Leaf = Comparison | Documents
+Leaf = Comparison | Documents | Related
 
 
 def compile_filter(filter: Filter, collection: int) -> Condition:
     """A condition on `d.id`, a row of `document`, and the values to bind to it, in order."""
     match filter:
-        case Comparison() | Documents():
+        case Comparison() | Documents() | Related():
             rows, values, negated = compile_leaf(filter, collection)
             return f"d.id {'NOT IN' if negated else 'IN'} ({rows})", values
         case Not(clause):
@@ -38,6 +39,8 @@ def compile_leaf(leaf: Leaf, collection: int) -> tuple[str, list[object], bool]:
                 " AND document_id IN (SELECT value FROM json_each(?))"
             )
             return rows, [collection, json.dumps(ids)], False
+        case Related():
+            return *compile_related(leaf, collection), False
 
 
 def _compile_comparison(comparison: Comparison, collection: int) -> tuple[str, list[object], bool]:

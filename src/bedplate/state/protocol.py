@@ -11,6 +11,7 @@ from bedplate.domain.facets import Facets
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
+from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
 from bedplate.terms import TermStatistics, TermVector
 
@@ -124,6 +125,17 @@ class IndexRows(Protocol):
         ...
 
 
+class Tables(Protocol):
+    """The business tables that filters may name (`Related`), in the catalog's database."""
+
+    async def check(self, tables: Sequence[BusinessTable]) -> None:
+        """ConfigError that names the first table, column or file that is not there.
+
+        So are the catalog's own tables, which may not be declared.
+        """
+        ...
+
+
 class Catalog(Protocol):
     @property
     def collections(self) -> Collections: ...
@@ -133,6 +145,9 @@ class Catalog(Protocol):
 
     @property
     def index(self) -> IndexRows: ...
+
+    @property
+    def tables(self) -> Tables: ...
 
 
 class OpenCatalog(Protocol):

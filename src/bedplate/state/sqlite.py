@@ -15,11 +15,12 @@ from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.errors import Conflict, NotFound
 from bedplate.sqlite.database import Database, Row, open_database, select, select_one
-from bedplate.state.protocol import Catalog, Collections, Documents, Entry, IndexRows
+from bedplate.state.protocol import Catalog, Collections, Documents, Entry, IndexRows, Tables
 from bedplate.state.sqlite_facets import generation, read_facets
 from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
 from bedplate.state.sqlite_rows import insert, now, remove
 from bedplate.state.sqlite_schema import migrate
+from bedplate.state.sqlite_tables import SqliteTables
 
 COLLECTION = """
 SELECT tenant_id, name, embedder, dimensions, created_at, documents, chunks, id FROM collection
@@ -43,6 +44,7 @@ class SqliteCatalog:
         self.collections: Collections = SqliteCollections(database)
         self.documents: Documents = SqliteDocuments(database)
         self.index: IndexRows = SqliteIndexRows(database)
+        self.tables: Tables = SqliteTables(database)
 
 
 class SqliteCollections:

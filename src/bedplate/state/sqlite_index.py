@@ -12,6 +12,7 @@ from bedplate.domain.retrieval import Scope, Sort
 from bedplate.embedders.protocol import TokenMatrix
 from bedplate.sqlite.database import Database, Row, select, select_one
 from bedplate.sqlite.filters import compile_filter
+from bedplate.sqlite.related import files_of
 from bedplate.state.protocol import IndexRow
 from bedplate.terms import TermStatistics, TermVector
 
@@ -46,7 +47,7 @@ class SqliteIndexRows:
             )
             return tuple(ChunkId(f"{document_id}#0") for (document_id,) in rows)
 
-        return await self._database.read(work)
+        return await self._database.read(work, attach=files_of(filter))
 
     async def rows(self, scope: Scope, chunks: Sequence[ChunkId]) -> dict[ChunkId, IndexRow]:
         def work(db: apsw.Connection) -> dict[ChunkId, IndexRow]:

@@ -11,7 +11,7 @@ from typing import Literal, NoReturn
 from bedplate.domain.documents import Scalar
 from bedplate.domain.filters import And, Filter, Not, Operator, Or, normalise_date
 from bedplate.errors import BadFilter
-from bedplate.stores.field_schema import MAX_DEPTH, FieldSchema, joined, shown
+from bedplate.stores.field_schema import MAX_DEPTH, Schema, joined, shown
 
 _SYMBOLS: Mapping[str, Operator] = {
     "=": "eq",
@@ -47,7 +47,7 @@ class _Token:
     value: Scalar = ""
 
 
-def parse_expression(source: str, schema: FieldSchema) -> Filter:
+def parse_expression(source: str, schema: Schema) -> Filter:
     """Read `source`, whose comparisons `schema` checks; BadFilter names the position."""
     return _Expression(source, schema).read()
 
@@ -55,7 +55,7 @@ def parse_expression(source: str, schema: FieldSchema) -> Filter:
 class _Expression:
     """A recursive-descent parser with one token of look-ahead."""
 
-    def __init__(self, source: str, schema: FieldSchema) -> None:
+    def __init__(self, source: str, schema: Schema) -> None:
         self._source = source
         self._schema = schema
         self._tokens = list(self._scan())

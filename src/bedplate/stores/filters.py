@@ -12,7 +12,7 @@ from typing import cast
 from bedplate.domain.filters import And, Filter, Not, Operator, Or
 from bedplate.errors import BadFilter
 from bedplate.stores.expressions import parse_expression
-from bedplate.stores.field_schema import MAX_DEPTH, Fields, FieldSchema, joined, shown
+from bedplate.stores.field_schema import MAX_DEPTH, Fields, FieldSchema, Schema, joined, shown
 
 MAX_CHARACTERS = 4096
 
@@ -37,7 +37,11 @@ def parse_filter(source: str | Mapping[str, object], fields: Fields) -> Filter:
     to one kind, dates in the form of `normalise_date`. BadFilter says what is wrong and, for
     text, where.
     """
-    schema = FieldSchema(fields)
+    return read_condition(source, FieldSchema(fields))
+
+
+def read_condition(source: str | Mapping[str, object], schema: Schema) -> Filter:
+    """Either notation as the domain's tree, its comparisons made and checked by `schema`."""
     if not isinstance(source, str):
         return _read_object(source, schema, 1)
     if len(source) > MAX_CHARACTERS:
@@ -45,11 +49,12 @@ def parse_filter(source: str | Mapping[str, object], fields: Fields) -> Filter:
             f"filter: {len(source)} characters are too many; at most {MAX_CHARACTERS:,} are read"
         )
     if source.lstrip().startswith("{"):
-        return _read_object(_load_json(source), schema, 1)
+        return _read_object(load_json(source), schema, 1)
     return parse_expression(source, schema)
 
 
-def _load_json(source: str) -> object:
+def load_json(source: str) -> object:
+    """Any JSON; BadFilter for other text, and for a key that is given twice."""
     try:
         return json.loads(source, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
@@ -69,7 +74,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return read
 
 
-def _read_object(source: object, schema: FieldSchema, depth: int) -> Filter:
+def _read_object(source: object, schema: Schema, depth: int) -> Filter:
     """One JSON object: all of its entries must hold."""
     clauses: list[Filter] = []
     for key, value in _entries(source, depth):
@@ -92,7 +97,7 @@ def _read_object(source: object, schema: FieldSchema, depth: int) -> Filter:
     return joined(And, clauses)
 
 
-def _read_conditions(name: str, source: object, schema: FieldSchema, depth: int) -> Filter:
+def _read_conditions(name: str, source: object, schema: Schema, depth: int) -> Filter:
     """The operators of one field, e.g. {"$gt": 1, "$lt": 5}: all must hold."""
     clauses: list[Filter] = []
     for key, value in _entries(source, depth):

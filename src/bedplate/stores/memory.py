@@ -22,6 +22,7 @@ from bedplate.domain.filters import (
     Filter,
     Not,
     Or,
+    Related,
     kind_of,
     normalise_date,
 )
@@ -103,6 +104,8 @@ def passes(document: DocumentId, metadata: Metadata, filter: Filter) -> bool:
             return not passes(document, metadata, clause)
         case Documents(ids):
             return document in ids
+        case Related():
+            raise AssertionError("a store without tables is given documents in their place")
         case Comparison():
             return _compare(metadata, filter)
 

@@ -29,6 +29,7 @@ from bedplate.domain.filters import (
     Filter,
     Not,
     Or,
+    Related,
     kind_of,
     normalise_date,
 )
@@ -110,6 +111,8 @@ def _compile(filter: Filter, *, wanted: bool) -> Condition:
             if not keys:
                 return NOTHING if wanted else EVERYTHING
             return {DOCUMENT: {"$in" if wanted else "$nin": keys}}
+        case Related():
+            raise AssertionError("a store without tables is given documents in their place")
         case Comparison():
             return _compare(filter, wanted=wanted)
 

@@ -25,6 +25,7 @@ from bedplate.domain.filters import (
     Filter,
     Not,
     Or,
+    Related,
     kind_of,
     normalise_date,
 )
@@ -134,6 +135,8 @@ def _compile(filter: Filter) -> models.Condition:
             return models.Filter(must_not=[_compile(clause)])
         case Documents(ids):
             return _match_any(DOCUMENT, ids)
+        case Related():
+            raise AssertionError("a store without tables is given documents in their place")
         case Comparison():
             return _compile_comparison(filter)
 

@@ -17,11 +17,12 @@ import apsw
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
+from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or, Related
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
 from bedplate.sqlite.database import Database, open_database, select, select_one
 from bedplate.sqlite.filters import compile_leaf
+from bedplate.sqlite.related import files_of
 from bedplate.state.protocol import Entry
 from bedplate.stores.postings import Flags
 from bedplate.stores.protocol import Abilities, Candidate, Candidates, Store, StoreQuery
@@ -60,7 +61,7 @@ class SqliteStore:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(scores=True, most_documents=2**31, compares=lambda _: True)
+        return Abilities(scores=True, most_documents=2**31, compares=lambda _: True, tables=True)
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """Nothing to write: the next search reads what the catalog committed."""
@@ -69,14 +70,11 @@ class SqliteStore:
         """Nothing to write: the next search reads what the catalog committed."""
 
     async def search(self, scope: Scope, query: StoreQuery) -> Candidates:
-        collection, view = await self._view(scope)
+        _, view, passing = await self._seen(scope, query.filter)
         if view is None:
             return Candidates((), "exact")
 
-        def work(db: apsw.Connection) -> Candidates:
-            passing = None
-            if query.filter is not None:
-                passing = _passing(db, collection, view, query.filter)
+        def work(_: apsw.Connection) -> Candidates:
             found = view.search(query, passing, exact_rows=self._options.exact_rows)
             return Candidates(_candidates(view, found), found.recall, found.vectors)
 
@@ -84,7 +82,7 @@ class SqliteStore:
 
     async def settle(self, scope: Scope) -> None:
         async with self._rebuilding:
-            collection, view = await self._view(scope)
+            collection, view, _ = await self._seen(scope, None)
             if view is None or not view.wants_rebuild(self._options.exact_rows):
                 return
             graph = view.wants_graph(self._options.exact_rows)
@@ -110,22 +108,45 @@ class SqliteStore:
             self._locks.pop(collection, None)
         await asyncio.to_thread(self._snapshots.keep_only, alive)
 
-    async def _view(self, scope: Scope) -> tuple[int, View | None]:
-        """The collection's row and its view, as new as the catalog is now."""
-        state = await self._database.read(lambda db: _state(db, scope))
-        if state is None:
-            return 0, None
-        collection, generation = state.collection, state.generation
-        view = self._views.get(collection)
-        if view is not None and view.generation == generation:
-            self._views.move_to_end(collection)
-            return collection, view
-        async with self._lock(collection):
-            current = self._views.get(collection)
-            view = await self._database.read(lambda db: self._catch_up(db, scope, current))
-            if view is not None:
-                self._keep(collection, view)
-            return collection, view
+    async def _seen(self, scope: Scope, filter: Filter | None) -> "_Seen":
+        """The collection's index as the catalog is now, and which of its rows pass."""
+        files = files_of(filter)
+        seen = await self._database.read(
+            lambda db: self._look(db, scope, filter, catch_up=False), attach=files
+        )
+        if seen.collection and seen.view is None:
+            async with self._lock(seen.collection):
+                seen = await self._database.read(
+                    lambda db: self._look(db, scope, filter, catch_up=True), attach=files
+                )
+                if seen.view is not None:
+                    self._keep(seen.collection, seen.view)
+        elif seen.collection in self._views:
+            self._views.move_to_end(seen.collection)
+        return seen
+
+    def _look(
+        self, db: apsw.Connection, scope: Scope, filter: Filter | None, *, catch_up: bool
+    ) -> "_Seen":
+        """In one transaction: a filter of another moment names rows that the index does not have.
+
+        Without `catch_up` there is no view where it is behind.
+        """
+        seen, passing = _Seen(0), None
+        with db:
+            state = _state(db, scope)
+            if state is not None:
+                # In a reader's thread; views are immutable, and this one look-up is atomic.
+                view = self._views.get(state.collection)
+                behind = view is None or view.generation != state.generation
+                if behind and catch_up:
+                    view = self._caught_up(db, state, view)
+                elif behind:
+                    view = None
+                if view is not None and filter is not None:
+                    passing = _passing(db, state.collection, view, filter)
+                seen = _Seen(state.collection, view, passing)
+        return seen
 
     def _lock(self, collection: int) -> asyncio.Lock:
         return self._locks.setdefault(collection, asyncio.Lock())
@@ -139,29 +160,23 @@ class SqliteStore:
     def _footprint(self) -> int:
         return sum(view.footprint for view in self._views.values())
 
-    def _catch_up(self, db: apsw.Connection, scope: Scope, view: View | None) -> View | None:
-        with db:
-            state = _state(db, scope)
-            if state is None:
-                return None
-            collection, floor = state.collection, state.removed_floor
-            if view is not None and view.generation == state.generation:
-                return view
+    def _caught_up(self, db: apsw.Connection, state: "_State", view: View | None) -> View:
+        collection, floor = state.collection, state.removed_floor
+        if (
+            view is None
+            or view.removed < floor
+            or (_behind(db, collection, view) > self._options.exact_rows)
+        ):
+            stored = self._snapshots.load(collection, state.snapshot)
             if (
-                view is None
-                or view.removed < floor
-                or (_behind(db, collection, view) > self._options.exact_rows)
+                stored is not None
+                and stored.removed >= floor
+                and (view is None or stored.generation > view.generation)
             ):
-                stored = self._snapshots.load(collection, state.snapshot)
-                if (
-                    stored is not None
-                    and stored.removed >= floor
-                    and (view is None or stored.generation > view.generation)
-                ):
-                    view = stored
-                elif view is None or view.removed < floor:
-                    view = View.empty(state.dimensions, removed=floor)
-            return _follow(db, collection, state.generation, view)
+                view = stored
+            elif view is None or view.removed < floor:
+                view = View.empty(state.dimensions, removed=floor)
+        return _follow(db, collection, state.generation, view)
 
 
 class _State(NamedTuple):
@@ -172,6 +187,14 @@ class _State(NamedTuple):
     dimensions: int
     removed_floor: int
     snapshot: str | None
+
+
+class _Seen(NamedTuple):
+    """`collection` is its row, 0 where there is none; `passing` marks rows of the view."""
+
+    collection: int
+    view: View | None = None
+    passing: Flags | None = None
 
 
 def _state(db: apsw.Connection, scope: Scope) -> _State | None:
@@ -238,7 +261,7 @@ def _passing(db: apsw.Connection, collection: int, view: View, filter: Filter) -
     The same as one query with the whole condition, and several times faster where many pass.
     """
     match filter:
-        case Comparison() | Documents():
+        case Comparison() | Documents() | Related():
             rows, values, negated = compile_leaf(filter, collection)
             listed = select(db, f"SELECT group_concat(document) FROM ({rows})", values)[0][0]  # noqa: S608
             documents = np.fromstring(listed or "", dtype=np.int64, sep=",")

@@ -28,6 +28,7 @@ from bedplate.domain.filters import (
     Not,
     Operator,
     Or,
+    Related,
     kind_of,
     normalise_date,
 )
@@ -79,6 +80,8 @@ def compile_filter(filter: Filter) -> FilterReturn:
             return Where.not_(compile_filter(clause))
         case Documents(ids):
             return of_documents(ids)
+        case Related():
+            raise AssertionError("a store without tables is given documents in their place")
         case Comparison():
             return _compile_comparison(filter)
 

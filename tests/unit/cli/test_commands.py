@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import apsw
 import pytest
 from tests.fixtures.command_line import Call
 
@@ -61,6 +62,95 @@ def test_a_search_finds_what_fits(shop: Call, arguments: list[str], expected: li
     ran = shop("search", "-c", "shop", "--json", *arguments)
     assert ran.code == 0
     assert ids(ran.out) == expected
+
+
+SHELF = """
+[tables.shelf]
+table = "shelf"
+database = "shelf.db"
+key = "id"
+field = "document_id"
+columns = ["town", "pieces"]
+[models.default]
+use = "scripted"
+replies = ["It is this one [1]."]
+"""
+IN_OSLO = 'shelf: town == "Oslo" and pieces > 0'
+
+
+@pytest.fixture
+def shelved(shop: Call, tmp_path: Path) -> Call:
+    db = apsw.Connection(str(tmp_path / "shelf.db"))
+    db.execute(
+        "CREATE TABLE shelf (id TEXT, town TEXT, pieces INTEGER);"
+        "INSERT INTO shelf VALUES ('u', 'Oslo', 4), ('t', 'Oslo', 0), ('b', 'Rome', 2)"
+    )
+    db.close()
+    (tmp_path / "bedplate.toml").write_text(SHELF, encoding="utf-8")
+    return shop
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--join", IN_OSLO], ["u"]),
+        (["--join", "shelf:pieces > 0", "--sort", "price"], ["u", "b"]),
+        (["--join", 'shelf: {"pieces": {"$gt": 0}}', "--filter", "price > 50"], ["b"]),
+        (["--join", '{"shelf": {"town": "Rome"}}', "hills"], ["b"]),
+        (["--join", '{"shelf": "town == \'Bern\'"}', "hills"], []),
+    ],
+)
+def test_a_join_narrows_a_search(shelved: Call, arguments: list[str], expected: list[str]) -> None:
+    ran = shelved("search", "-c", "shop", "--json", *arguments)
+    assert ran.code == 0, ran.err
+    assert ids(ran.out) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--join", "shelf"], "invalid_input", "write it like 'stock: quantity > 0'"),
+        (["--join", "shelf:"], "bad_filter", "join: shelf: it is empty"),
+        (["--join", "shelve: pieces > 0"], "bad_filter", "Did you mean 'shelf'?"),
+        (["--join", "shelf: piece > 0"], "bad_filter", "Did you mean 'pieces'?"),
+        (["--join", '{"shelf": '], "bad_filter", "join: not JSON"),
+        (["--join", IN_OSLO, "--join", IN_OSLO], "invalid_input", "names 'shelf' twice"),
+    ],
+)
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_a_wrong_join_is_explained(
+    shelved: Call, command: str, arguments: list[str], code: str, message: str
+) -> None:
+    ran = shelved(command, "-c", "shop", "--json", "rain", *arguments)
+    assert ran.code == 2
+    assert ran.json["error"]["code"] == code
+    assert message in ran.json["error"]["message"]
+
+
+def test_an_answer_comes_only_from_what_a_join_leaves(shelved: Call) -> None:
+    question = ("ask", "-c", "shop", "--json", "What keeps rain off?", "--join")
+    [cited] = shelved(*question, 'shelf: town == "Rome"').json["citations"]
+    assert cited["document_id"] == "b"
+    assert shelved(*question, 'shelf: town == "Bern"').json["refused"] is True
+
+
+def test_a_line_of_a_batch_may_have_its_own_join(shelved: Call, tmp_path: Path) -> None:
+    lines = [
+        {"id": 1, "text": "hills rain"},
+        {"id": 2, "text": "hills rain", "join": {"shelf": {"town": "Rome"}}},
+        {"id": 3, "join": {"shelf": "pieces == 0"}},
+        {"id": 4, "text": "x", "join": "shelf: pieces > 0"},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "lines.jsonl").write_text(text, encoding="utf-8")
+    ran = shelved("search", "-c", "shop", "--queries", "lines.jsonl", "--join", IN_OSLO)
+    assert ran.code == 4
+    found = [[hit["document_id"] for hit in line.get("hits", ())] for line in ran.lines]
+    assert found == [["u"], ["b"], ["t"], []]
+    assert '"join" must be an object' in ran.lines[3]["error"]["message"]
+    ran = shelved("ask", "-c", "shop", "--questions", "lines.jsonl", "--join", IN_OSLO)
+    cited = [line["citations"][0]["document_id"] for line in ran.lines[:2]]
+    assert cited == ["u", "b"]
 
 
 @pytest.mark.parametrize(

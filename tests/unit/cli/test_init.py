@@ -31,11 +31,13 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "models": default.models,
         "assistants": default.assistants,
         "reranker": default.reranker,
+        "tables": default.tables,
     }
     assert found.model_copy(update=examples) == default
     assert found.models["local"].use == "openai"
     assert found.reranker is not None
     assert found.reranker.use == "http"
+    assert found.tables["stock"].columns == ("city", "quantity", "added")
     assert found.assistants["docs"].collections == ("docs",)
 
 
