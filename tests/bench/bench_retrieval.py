@@ -58,8 +58,8 @@ def questions(name: str) -> tuple[list[tuple[str, str]], Relevant]:
         step = len(asked) // GUARD_QUESTIONS
         some = asked[::step][:GUARD_QUESTIONS]
         return (
-            [(q["_id"], q["question"]) for q in some],
-            {q["_id"]: {q["paragraph_id"]: 1.0} for q in some},
+            [(q["id"], q["question"]) for q in some],
+            {q["id"]: {q["paragraph_id"]: 1.0} for q in some},
         )
     home, split = folder(f"retrieval_{name}"), SETS[name]
     relevant: Relevant = {}
