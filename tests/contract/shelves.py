@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.milvus import milvus
+
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import STORES
@@ -49,4 +51,5 @@ SHELVES = (
     OpenShelf("sqlite", "sqlite", given({})),
     # With a graph from the first few rows on.
     OpenShelf("sqlite-graph", "sqlite", given({"exact_rows": 8})),
+    OpenShelf("milvus", "milvus", milvus),
 )

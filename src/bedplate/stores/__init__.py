@@ -8,5 +8,7 @@ STORES = Registry[OpenStore](
     {
         "sqlite": "bedplate.stores.sqlite:open_sqlite_store",
         "memory": "bedplate.stores.memory:open_memory_store",
+        "milvus": "bedplate.stores.milvus:open_milvus_store",
     },
+    extras={"milvus": "milvus"},
 )
