@@ -51,5 +51,7 @@ SHELVES = (
     OpenShelf("sqlite", "sqlite", given({})),
     # With a graph from the first few rows on.
     OpenShelf("sqlite-graph", "sqlite", given({"exact_rows": 8})),
+    OpenShelf("lancedb", "lancedb", given({})),
+    OpenShelf("lancedb-graph", "lancedb", given({"exact_rows": 8})),
     OpenShelf("milvus", "milvus", milvus),
 )

@@ -8,7 +8,8 @@ STORES = Registry[OpenStore](
     {
         "sqlite": "bedplate.stores.sqlite:open_sqlite_store",
         "memory": "bedplate.stores.memory:open_memory_store",
+        "lancedb": "bedplate.stores.lancedb:open_lancedb_store",
         "milvus": "bedplate.stores.milvus:open_milvus_store",
     },
-    extras={"milvus": "milvus"},
+    extras={"lancedb": "lancedb", "milvus": "milvus"},
 )
