@@ -128,23 +128,29 @@ async def test_a_write_that_the_server_does_not_survive_is_healed_by_its_repeat(
 ) -> None:
     server = start_milvus(tmp_path / "data")
     options = {"uri": server.uri, "seconds": 2}
-    many = [entry(f"d{n}", *["x"] * 30) for n in range(40)]
+    many = [entry(f"d{n}", *["x"] * 20) for n in range(100)]
+
+    async def kill_when_a_part_is_written(store: Store) -> None:
+        while len(ids(await store.search(SCOPE, vectors(limit=5)))) < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(server.kill)
+
     try:
         async with open_milvus_store(options, path=tmp_path) as store:
             await store.upsert(SCOPE, [entry("kept", "x")])
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(asyncio.to_thread(server.kill))
+                tasks.create_task(kill_when_a_part_is_written(store))
                 with pytest.raises(Unavailable, match="cannot be reached"):
                     await store.upsert(SCOPE, many)
             server = start_milvus(server.folder, server.port)
             await store.upsert(SCOPE, many)
-            found = ids(await store.search(SCOPE, vectors(limit=2_000)))
+            found = ids(await store.search(SCOPE, vectors(limit=2_500)))
         async with open_milvus_store(options, path=tmp_path) as store:
             await store.upsert(SCOPE, [entry("kept", "x", "y")])
-            found |= ids(await store.search(SCOPE, vectors(limit=2_000)))
+            found |= ids(await store.search(SCOPE, vectors(limit=2_500)))
     finally:
         server.kill()
-    assert found == {"kept#0", "kept#1", *(f"d{n}#{m}" for n in range(40) for m in range(30))}
+    assert found == {"kept#0", "kept#1", *(f"d{n}#{m}" for n in range(100) for m in range(20))}
 
 
 @asynccontextmanager

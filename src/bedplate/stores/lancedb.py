@@ -34,7 +34,7 @@ from bedplate.stores.protocol import Abilities, Candidate, Candidates, Store, St
 MOST_DOCUMENTS = 10_000
 COMMIT_ROWS = 2_000
 COMMIT_DOCUMENTS = 1_000
-REFINE = 5
+REFINE = 2
 ROUNDING = 1e-5
 LOOSE_ROWS = 1_000
 LOOSE_FRAGMENTS = 10

@@ -27,7 +27,7 @@ class LanceOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     folder: Path | None = None
-    exact_rows: int = Field(default=20_000, ge=1)
+    exact_rows: int = Field(default=30_000, ge=1)
     keep_seconds: float = Field(default=3600.0, ge=60)
     """How long a version is kept that a reader may still be reading."""
 
