@@ -35,6 +35,7 @@ MOST_DOCUMENTS = 10_000
 COMMIT_ROWS = 2_000
 COMMIT_DOCUMENTS = 1_000
 REFINE = 2
+"""How many times as many finds of the graph are compared again in full."""
 ROUNDING = 1e-5
 LOOSE_ROWS = 1_000
 LOOSE_FRAGMENTS = 10
@@ -196,8 +197,8 @@ class LanceStore:
             said = str(error)[:MAX_MESSAGE]
             raise StorageError(
                 f"The LanceDB tables in {self._folder} cannot be read or written: {said}. If it "
-                "stays so, ingest into a new folder: the store is made from the catalog's "
-                "documents."
+                "stays so, delete the collection's table and build it anew from the catalog, "
+                "which has lost nothing."
             ) from error
 
 
