@@ -30,6 +30,7 @@ MODES: tuple[Mode, ...] = ("keyword", "vector", "hybrid")
 GUARD = "squad"
 GUARD_QUESTIONS = 300
 RRF_K = 60
+DEPTH = 100
 
 Relevant = dict[str, dict[str, float]]
 
@@ -84,7 +85,8 @@ def reciprocal(*legs: Sequence[Hit]) -> list[str]:
         for place, hit in enumerate(leg, start=1):
             key = (hit.chunk_id, hit.document_id)
             scores[key] = scores.get(key, 0.0) + 1 / (RRF_K + place)
-    return [document for _, document in sorted(scores, key=lambda key: (-scores[key], key))]
+    best = sorted(scores, key=lambda key: (-scores[key], key))[:DEPTH]
+    return [document for _, document in best]
 
 
 class Tally:
@@ -119,7 +121,7 @@ async def measure(name: str) -> dict[str, Any]:
             for query, text in queries:
                 legs: dict[Mode, Sequence[Hit]] = {}
                 for mode in MODES:
-                    request = SearchRequest(text, mode=mode, limit=100)
+                    request = SearchRequest(text, mode=mode, limit=DEPTH)
                     cpu = time.process_time()
                     legs[mode] = (await app.search.search(app.scope(name), request)).hits
                     tallies[mode].cpu += time.process_time() - cpu

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.milvus import milvus
 from tests.fixtures.pinecone_server import serve_pinecone
 from tests.fixtures.qdrant_server import serve_qdrant
 from tests.fixtures.weaviate_server import serve_weaviate
@@ -76,4 +77,7 @@ SHELVES = (
     OpenShelf("qdrant", "qdrant", qdrant),
     OpenShelf("pinecone", "pinecone", pinecone),
     OpenShelf("weaviate", "weaviate", weaviate),
+    OpenShelf("lancedb", "lancedb", given({})),
+    OpenShelf("lancedb-graph", "lancedb", given({"exact_rows": 8})),
+    OpenShelf("milvus", "milvus", milvus),
 )

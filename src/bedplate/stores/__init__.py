@@ -8,11 +8,15 @@ STORES = Registry[OpenStore](
     {
         "sqlite": "bedplate.stores.sqlite:open_sqlite_store",
         "memory": "bedplate.stores.memory:open_memory_store",
+        "lancedb": "bedplate.stores.lancedb:open_lancedb_store",
+        "milvus": "bedplate.stores.milvus:open_milvus_store",
         "pinecone": "bedplate.stores.pinecone:open_pinecone_store",
         "qdrant": "bedplate.stores.qdrant:open_qdrant_store",
         "weaviate": "bedplate.stores.weaviate:open_weaviate_store",
     },
     extras={
+        "lancedb": "lancedb",
+        "milvus": "milvus",
         "pinecone": "pinecone",
         "qdrant": "qdrant",
         "weaviate": "weaviate",
