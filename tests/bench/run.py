@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BENCHES = (
-    "bench_footprint", "bench_ingest", "bench_search", "bench_retrieval", "bench_ask",
+    "bench_footprint", "bench_ingest", "bench_search", "bench_stores", "bench_retrieval", "bench_ask",
     "bench_quote", "bench_structured",
 )  # fmt: skip
 
