@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from bedplate.api.current import CurrentApp, Tenant
+from bedplate.api.current import CurrentApp, Deadline, Tenant
 from bedplate.api.schemas import Search, SearchResult
 from bedplate.domain.retrieval import Sort
 from bedplate.rag.retrieve import SearchRequest
@@ -11,7 +11,7 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 
 @router.post("/search")
-async def search(body: Search, app: CurrentApp, tenant: Tenant) -> SearchResult:
+async def search(body: Search, app: CurrentApp, tenant: Tenant, deadline: Deadline) -> SearchResult:
     """By a query, by a filter, or both; `sort` orders everything that passes the filter."""
     request = SearchRequest(
         text=body.query,
@@ -19,6 +19,7 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant) -> SearchResult:
         filter=body.filter,
         sort=None if body.sort is None else _sort(body.sort),
         limit=app.config.search.limit if body.limit is None else body.limit,
+        deadline=deadline,
     )
     found = await app.search.search(app.scope(body.collection, tenant), request)
     return SearchResult.model_validate(found)

@@ -1,5 +1,6 @@
 """Ask: find passages, let a model answer from them alone, resolve and check what it cites."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -16,10 +17,11 @@ from bedplate.domain.answers import (
     Grounding,
 )
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, Usage
-from bedplate.domain.retrieval import Hit, Scope
-from bedplate.errors import InvalidInput
+from bedplate.domain.retrieval import Scope
+from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
+from bedplate.rag.find import find
 from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
 from bedplate.rag.retrieve import Retrieve, SearchRequest
@@ -62,6 +64,7 @@ class Ask:
             InvalidInput: an empty question, or one that is too long.
             NotFound: an unknown collection or model.
             UpstreamError: the model failed; text that was streamed before stands alone.
+            UpstreamTimeout: found, answered or checked too late for the deadline.
         """
         started = time.perf_counter()
         self._check(request)
@@ -84,11 +87,7 @@ class Ask:
                         first_ms = first_ms or (time.perf_counter() - started) * 1000
                         text += ready
                         yield AnswerDelta(ready)
-            citations = resolve(text, passages)
-            refused = is_refusal(text, citations)
-            grounded = Grounding(1.0, "unchecked")
-            if not refused:
-                grounded = await self._grounding.check(request.question, text, passages)
+            citations, refused, grounded = await self._review(request, text, passages)
             yield Answer(
                 text=text,
                 citations=citations,
@@ -136,16 +135,31 @@ class Ask:
         )
 
     async def _find(self, request: AskRequest) -> list[Passage]:
-        search = SearchRequest(request.question, filter=request.filter, limit=request.passages)
-        found = [(await self._retrieve.search(scope, search)).hits for scope in request.scopes]
-        hits = interleave(found)[: request.passages]
+        search = SearchRequest(
+            request.question,
+            filter=request.filter,
+            limit=request.passages,
+            deadline=request.deadline,
+        )
+        hits = await find(self._retrieve, request.scopes, search)
         return [Passage(number, hit) for number, hit in enumerate(hits, start=1)]
 
-
-def interleave(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
-    """By rank, since scores of different collections do not compare."""
-    longest = max((len(hits) for hits in ranked), default=0)
-    return [hits[rank] for rank in range(longest) for hits in ranked if rank < len(hits)]
+    async def _review(
+        self, request: AskRequest, text: str, passages: Sequence[Passage]
+    ) -> tuple[tuple[Citation, ...], bool, Grounding]:
+        """What the finished text cites, whether it refuses, and how well it is grounded."""
+        try:
+            async with asyncio.timeout_at(request.deadline):
+                citations = await asyncio.to_thread(resolve, text, passages)
+                if is_refusal(text, citations):
+                    return citations, True, Grounding(1.0, "unchecked")
+                grounded = await self._grounding.check(request.question, text, passages)
+                return citations, False, grounded
+        except TimeoutError as error:
+            raise UpstreamTimeout(
+                "The answer was not checked against its sources by the deadline.",
+                provider="grounding",
+            ) from error
 
 
 def is_refusal(text: str, citations: Sequence[Citation]) -> bool:

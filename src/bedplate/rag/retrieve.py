@@ -1,5 +1,6 @@
 """Search: the store nominates, the order is made here, the same for every store."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,8 +10,9 @@ import numpy as np
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Mode, Recall, Scope, SearchResult, Sort
-from bedplate.embedders.protocol import Embedder, LateVectors, gives_tokens
-from bedplate.errors import Conflict, InvalidInput
+from bedplate.embedders.protocol import Embedder, LateVectors
+from bedplate.errors import Conflict, InvalidInput, UpstreamTimeout
+from bedplate.rag.asked import Asked
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
@@ -90,8 +92,16 @@ class Retrieve:
         self._ranking = ranking
         self._max_limit = max_limit
 
-    async def search(self, scope: Scope, request: SearchRequest) -> SearchResult:
+    def asked(self, text: str) -> Asked:
+        """The vectors of a text, for several searches with it."""
+        return Asked(self._embedder, text)
+
+    async def search(
+        self, scope: Scope, request: SearchRequest, asked: Asked | None = None
+    ) -> SearchResult:
         """Hits, best first; equal requests on equal data give equal answers.
+
+        `asked` is the request's text, where its vectors are shared with other searches.
 
         Raises:
             NotFound: there is no such collection.
@@ -99,13 +109,24 @@ class Retrieve:
             InvalidInput: nothing to search for, or a limit out of bounds.
             Conflict: the collection belongs to another embedder.
             UpstreamError: the reranker failed.
+            UpstreamTimeout: not done by the deadline.
         """
-        started = time.perf_counter()
         self._check(request)
+        try:
+            async with asyncio.timeout_at(request.deadline):
+                return await self._search(scope, request, asked or self.asked(request.text))
+        except TimeoutError as error:
+            raise UpstreamTimeout(
+                f"Collection {scope.collection!r} was not searched by the deadline.",
+                provider="search",
+            ) from error
+
+    async def _search(self, scope: Scope, request: SearchRequest, asked: Asked) -> SearchResult:
+        started = time.perf_counter()
         collection = await self._catalog.collections.get(scope)
         filter = self._filter(collection, request)
         ranked = await (
-            self._ranked(collection, request, filter)
+            self._ranked(collection, request, filter, asked)
             if request.text.strip()
             else self._scanned(scope, request, filter)
         )
@@ -167,10 +188,10 @@ class Retrieve:
         return parse_filter(request.filter, collection.fields)
 
     async def _ranked(
-        self, collection: Collection, request: SearchRequest, filter: Filter | None
+        self, collection: Collection, request: SearchRequest, filter: Filter | None, asked: Asked
     ) -> _Ranked:
         scope = collection.scope
-        late = await self._question(collection, request)
+        late = await self._question(collection, request, asked)
         vector = None if late is None else late.vector
         query = StoreQuery(
             mode=request.mode,
@@ -195,17 +216,15 @@ class Retrieve:
             found.recall,
         )
 
-    async def _question(self, collection: Collection, request: SearchRequest) -> LateVectors | None:
+    async def _question(
+        self, collection: Collection, request: SearchRequest, asked: Asked
+    ) -> LateVectors | None:
         """The question as the mode needs it; without tokens where none are compared."""
         if request.mode == "keyword":
             return None
-        embedder, ranking = self._embedder, self._ranking
+        ranking = self._ranking
         late = ranking.late_top > 0 and collection.chunks <= ranking.late_chunks
-        if late and request.mode == "hybrid" and gives_tokens(embedder):
-            return (await embedder.embed_late([request.text]))[0]
-        none = np.zeros(0, dtype=np.uint32)
-        vector = (await embedder.embed([request.text]))[0]
-        return LateVectors(vector, np.zeros((0, 0), dtype=np.int8), none)
+        return await asked.vectors(tokens=late and request.mode == "hybrid")
 
     async def _lowered(self, scope: Scope, filter: Filter | None) -> Filter | None:
         if filter is None:
