@@ -109,6 +109,7 @@ class App:
             passages=assistant.passages or self.config.ask.passages,
             instructions=assistant.instructions,
             history=history,
+            rewrite=self.config.search.rewrite,
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
         )

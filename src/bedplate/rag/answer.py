@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from bedplate.chat.turn import Turn
 from bedplate.domain.answers import (
@@ -22,6 +23,7 @@ from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
 from bedplate.rag.find import find
+from bedplate.rag.follow_up import search_text
 from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
 from bedplate.rag.retrieve import Retrieve, SearchRequest
@@ -30,12 +32,16 @@ from bedplate.telemetry.trace import trace
 REFUSAL_START = "i don't know"
 MAX_QUESTION_CHARACTERS = 20_000
 
+Rewrite = Literal["rules", "off"]
+
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """A question to one or more collections of a tenant.
 
-    `history` is the conversation before the question. `deadline` is on the event loop's clock.
+    `history` is the conversation before the question; `rewrite` says whether a question that leans
+    on it is searched for as it stands or completed (rag/follow_up.py); the model is asked the
+    question itself. `deadline` is on the event loop's clock.
     """
 
     question: str
@@ -45,6 +51,7 @@ class AskRequest:
     passages: int = 8
     instructions: str = ""
     history: tuple[Message, ...] = ()
+    rewrite: Rewrite = "rules"
     max_output_tokens: int | None = None
     temperature: float | None = None
     deadline: float | None = None
@@ -135,8 +142,11 @@ class Ask:
         )
 
     async def _find(self, request: AskRequest) -> list[Passage]:
+        text = request.question
+        if request.rewrite == "rules":
+            text = search_text(text, request.history)
         search = SearchRequest(
-            request.question,
+            text,
             filter=request.filter,
             limit=request.passages,
             deadline=request.deadline,
