@@ -247,6 +247,7 @@ def ranking(settings: SearchConfig) -> Ranking:
         smoothing=settings.smoothing,
         rerank_top=settings.rerank_top,
         rerank_weight=settings.rerank_weight,
+        recency=settings.recency,
     )
 
 

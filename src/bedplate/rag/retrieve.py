@@ -16,6 +16,7 @@ from bedplate.rag.asked import Asked
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
+from bedplate.rag.recency import WINDOW, prefer_newer, wanted
 from bedplate.rag.rerank import rerank
 from bedplate.rag.scoring import nominate
 from bedplate.rerankers.protocol import Reranker
@@ -52,7 +53,8 @@ class Ranking:
     `candidates` is the size of each leg. `late_top` candidates are compared token by token in
     collections of up to `late_chunks` chunks; 0 switches that off. `smoothing` is how far a score
     moves towards those of similar passages; 0 switches that off. A reranker, where there is one,
-    reads the best `rerank_top` hits.
+    reads the best `rerank_top` hits. `recency` is how much the date counts for a question that asks
+    for what is current; 0 switches that off.
     """
 
     candidates: int = 100
@@ -63,6 +65,7 @@ class Ranking:
     smoothing: float = 0.3
     rerank_top: int = 20
     rerank_weight: float = 0.7
+    recency: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,11 @@ class Retrieve:
             if request.text.strip()
             else self._scanned(scope, request, filter)
         )
-        reread = self._reranker is not None and request.mode == "hybrid" and bool(ranked.candidates)
-        best = dict(ranked.chunks[: max(request.limit, self._ranking.rerank_top * reread)])
+        hybrid = request.mode == "hybrid" and bool(ranked.candidates)
+        reread = self._reranker is not None and hybrid
+        time_wanted = wanted(request.text) if hybrid and self._ranking.recency else None
+        window = max(self._ranking.rerank_top * reread, WINDOW * (time_wanted is not None))
+        best = dict(ranked.chunks[: max(request.limit, window)])
         hits = [
             replace(hit, cosine=found.cosine, bm25=found.bm25)
             if (found := ranked.candidates.get(hit.chunk_id))
@@ -144,7 +150,9 @@ class Retrieve:
                 self._reranker, request.text, hits, top=top, weight=weight,
                 deadline=request.deadline,
             )  # fmt: skip
-            hits = hits[: request.limit]
+        if time_wanted is not None:
+            hits = prefer_newer(hits, time_wanted, self._ranking.recency)
+        hits = hits[: request.limit]
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
 
