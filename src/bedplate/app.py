@@ -248,6 +248,7 @@ def ranking(settings: SearchConfig) -> Ranking:
         rerank_top=settings.rerank_top,
         rerank_weight=settings.rerank_weight,
         recency=settings.recency,
+        diversity=settings.diversity,
     )
 
 

@@ -104,3 +104,39 @@ async def test_an_answer_is_not_checked_beyond_its_deadline(tmp_path: Path) -> N
         late = asyncio.get_running_loop().time() + 1
         with pytest.raises(UpstreamTimeout, match="not checked against its sources"):
             await ask.answer(app.question("a", "Which boots?", deadline=late))
+
+
+async def test_an_answer_is_given_no_copies_and_as_many_passages_as_there_are(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as app:
+        copies = [Upload(Blob(b"Boots are brown.", f"{n}/a.txt")) for n in range(10)]
+        others = [Upload(Blob(f"Boot number {n}.".encode(), f"{n}.txt")) for n in range(12)]
+        await app.ingest.run(app.scope("a"), [*copies, *others])
+        await app.ask.answer(app.question("a", "Which boots are brown?"))
+        [request] = app.turn.model("default").requests  # type: ignore[attr-defined]
+    texts = [passage.hit.text for passage in request.passages]
+    assert len(texts) == len(set(texts)) == 8
+    assert "Boots are brown." in texts
+
+
+async def test_diversity_puts_another_subject_before_a_repetition(tmp_path: Path) -> None:
+    async with opened(tmp_path) as app:
+        uploads = [
+            Upload(Blob(text.encode(), f"{name}.txt"))
+            for name, text in {
+                "x": "brown boots of leather",
+                "y": "brown boots of leather, too",
+                "z": "black boots for mountains",
+                "w": "the price of hats",
+            }.items()
+        ]
+        await app.ingest.run(app.scope("d"), uploads)
+        found: dict[float, list[str]] = {}
+        for weight in (0.0, 0.6):
+            ranking = Ranking(diversity=weight)
+            search = Retrieve(app.catalog, app.store, app.embedder, ranking=ranking, max_limit=10)
+            hits = (await search.search(app.scope("d"), SearchRequest("brown leather boots"))).hits
+            found[weight] = [hit.document_id[0] for hit in hits]
+    assert set(found[0.0][:2]) == {"x", "y"}
+    assert found[0.6][1] in {"z", "w"}

@@ -149,6 +149,7 @@ class Ask:
             text,
             filter=request.filter,
             limit=request.passages,
+            unique=True,
             deadline=request.deadline,
         )
         hits = await find(self._retrieve, request.scopes, search)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from bedplate.domain.retrieval import Hit, Scope
 from bedplate.errors import BedplateError
+from bedplate.rag.diversity import without_copies
 from bedplate.rag.retrieve import Retrieve, SearchRequest
 
 
@@ -26,7 +27,8 @@ async def find(retrieve: Retrieve, scopes: Sequence[Scope], request: SearchReque
             if isinstance(error, BedplateError):
                 raise error from failed
         raise
-    return interleave([task.result().hits for task in tasks])[: request.limit]
+    hits = interleave([task.result().hits for task in tasks])
+    return (without_copies(hits) if request.unique else hits)[: request.limit]
 
 
 def interleave(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:

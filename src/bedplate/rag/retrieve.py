@@ -3,20 +3,20 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Mode, Recall, Scope, SearchResult, Sort
-from bedplate.embedders.protocol import Embedder, LateVectors
+from bedplate.embedders.protocol import Embedder, LateVectors, Matrix
 from bedplate.errors import Conflict, InvalidInput, UpstreamTimeout
+from bedplate.rag import diversity, recency
 from bedplate.rag.asked import Asked
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
-from bedplate.rag.recency import WINDOW, prefer_newer, wanted
 from bedplate.rag.rerank import rerank
 from bedplate.rag.scoring import nominate
 from bedplate.rerankers.protocol import Reranker
@@ -26,6 +26,8 @@ from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
 from bedplate.terms import TermVector
 
 MAX_QUERY_CHARACTERS = 20_000
+SPARE = 3
+"""How many times the wanted hits are looked at where copies are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class SearchRequest:
     `filter` is JSON (text or parsed) or an expression, checked against the collection's schema.
     Without `text` the filter alone selects, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
-    `deadline` is on the event loop's clock.
+    `unique` leaves out copies of a better hit. `deadline` is on the event loop's clock.
     """
 
     text: str = ""
@@ -43,6 +45,7 @@ class SearchRequest:
     filter: str | Mapping[str, object] | None = None
     sort: Sort | None = None
     limit: int = 10
+    unique: bool = False
     deadline: float | None = None
 
 
@@ -54,7 +57,8 @@ class Ranking:
     collections of up to `late_chunks` chunks; 0 switches that off. `smoothing` is how far a score
     moves towards those of similar passages; 0 switches that off. A reranker, where there is one,
     reads the best `rerank_top` hits. `recency` is how much the date counts for a question that asks
-    for what is current; 0 switches that off.
+    for what is current, `diversity` how much a hit loses for resembling one before it; 0 switches
+    either off.
     """
 
     candidates: int = 100
@@ -66,6 +70,7 @@ class Ranking:
     rerank_top: int = 20
     rerank_weight: float = 0.7
     recency: float = 0.5
+    diversity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class _Ranked:
     chunks: list[tuple[ChunkId, float]]
     candidates: Mapping[ChunkId, Candidate]
     recall: Recall
+    vectors: Mapping[ChunkId, Matrix] = field(default_factory=dict[ChunkId, Matrix])
 
 
 class Retrieve:
@@ -135,8 +141,14 @@ class Retrieve:
         )
         hybrid = request.mode == "hybrid" and bool(ranked.candidates)
         reread = self._reranker is not None and hybrid
-        time_wanted = wanted(request.text) if hybrid and self._ranking.recency else None
-        window = max(self._ranking.rerank_top * reread, WINDOW * (time_wanted is not None))
+        time_wanted = recency.wanted(request.text) if hybrid and self._ranking.recency else None
+        varied = hybrid and self._ranking.diversity > 0
+        window = max(
+            request.limit * SPARE * request.unique,
+            self._ranking.rerank_top * reread,
+            recency.WINDOW * (time_wanted is not None),
+            diversity.WINDOW * varied,
+        )
         best = dict(ranked.chunks[: max(request.limit, window)])
         hits = [
             replace(hit, cosine=found.cosine, bm25=found.bm25)
@@ -144,6 +156,8 @@ class Retrieve:
             else hit
             for hit in await self._catalog.documents.hits(scope, best)
         ]
+        if request.unique:
+            hits = diversity.without_copies(hits)
         if self._reranker is not None and reread:
             top, weight = self._ranking.rerank_top, self._ranking.rerank_weight
             hits = await rerank(
@@ -151,7 +165,10 @@ class Retrieve:
                 deadline=request.deadline,
             )  # fmt: skip
         if time_wanted is not None:
-            hits = prefer_newer(hits, time_wanted, self._ranking.recency)
+            hits = recency.prefer_newer(hits, time_wanted, self._ranking.recency)
+        if varied:
+            weight = self._ranking.diversity
+            hits = diversity.diverse(hits, ranked.vectors, weight, request.limit)
         hits = hits[: request.limit]
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
@@ -217,11 +234,13 @@ class Retrieve:
                 scores = np.asarray([item.cosine or 0.0 for item in found.items])
             case "keyword":
                 scores = np.asarray([item.bm25 or 0.0 for item in found.items])
-        pairs = zip((item.chunk_id for item in found.items), scores.tolist(), strict=True)
+        ids = [item.chunk_id for item in found.items]
+        pairs = zip(ids, scores.tolist(), strict=True)
         return _Ranked(
             sorted(pairs, key=lambda pair: (-pair[1], pair[0])),
             {item.chunk_id: item for item in found.items},
             found.recall,
+            {} if found.vectors is None else dict(zip(ids, found.vectors, strict=True)),
         )
 
     async def _question(
