@@ -134,9 +134,21 @@ async def test_diversity_puts_another_subject_before_a_repetition(tmp_path: Path
         await app.ingest.run(app.scope("d"), uploads)
         found: dict[float, list[str]] = {}
         for weight in (0.0, 0.6):
-            ranking = Ranking(diversity=weight)
-            search = Retrieve(app.catalog, app.store, app.embedder, ranking=ranking, max_limit=10)
-            hits = (await search.search(app.scope("d"), SearchRequest("brown leather boots"))).hits
+            request = SearchRequest("brown leather boots", diversity=weight)
+            hits = (await app.search.search(app.scope("d"), request)).hits
             found[weight] = [hit.document_id[0] for hit in hits]
+        default = await retrieve(app, app.embedder).search(
+            app.scope("d"), SearchRequest("brown leather boots")
+        )
+        varied = Retrieve(
+            app.catalog,
+            app.store,
+            app.embedder,
+            ranking=Ranking(diversity=0.6),
+            max_limit=10,
+        )
+        same = await varied.search(app.scope("d"), SearchRequest("brown leather boots"))
+    assert [hit.document_id[0] for hit in default.hits] == found[0.0]
+    assert [hit.document_id[0] for hit in same.hits] == found[0.6]
     assert set(found[0.0][:2]) == {"x", "y"}
     assert found[0.6][1] in {"z", "w"}

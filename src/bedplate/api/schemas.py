@@ -159,6 +159,7 @@ class Search(Body):
     filter: Filter = None
     sort: Text | None = None
     limit: int | None = None
+    diversity: float | None = None
 
 
 class Hit(Shown):

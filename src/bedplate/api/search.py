@@ -19,6 +19,7 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant, deadline: Deadli
         filter=body.filter,
         sort=None if body.sort is None else _sort(body.sort),
         limit=app.config.search.limit if body.limit is None else body.limit,
+        diversity=body.diversity,
         deadline=deadline,
     )
     found = await app.search.search(app.scope(body.collection, tenant), request)

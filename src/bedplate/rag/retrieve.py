@@ -37,7 +37,8 @@ class SearchRequest:
     `filter` is JSON (text or parsed) or an expression, checked against the collection's schema.
     Without `text` the filter alone selects, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
-    `unique` leaves out copies of a better hit. `deadline` is on the event loop's clock.
+    `unique` leaves out copies of a better hit. `diversity` stands in for the configured one, where
+    hybrid search makes use of it. `deadline` is on the event loop's clock.
     """
 
     text: str = ""
@@ -46,6 +47,7 @@ class SearchRequest:
     sort: Sort | None = None
     limit: int = 10
     unique: bool = False
+    diversity: float | None = None
     deadline: float | None = None
 
 
@@ -142,7 +144,9 @@ class Retrieve:
         hybrid = request.mode == "hybrid" and bool(ranked.candidates)
         reread = self._reranker is not None and hybrid
         time_wanted = recency.wanted(request.text) if hybrid and self._ranking.recency else None
-        varied = hybrid and self._ranking.diversity > 0
+        chosen = request.diversity
+        weight = self._ranking.diversity if chosen is None else chosen
+        varied = hybrid and weight > 0
         window = max(
             request.limit * SPARE * request.unique,
             self._ranking.rerank_top * reread,
@@ -159,15 +163,13 @@ class Retrieve:
         if request.unique:
             hits = diversity.without_copies(hits)
         if self._reranker is not None and reread:
-            top, weight = self._ranking.rerank_top, self._ranking.rerank_weight
             hits = await rerank(
-                self._reranker, request.text, hits, top=top, weight=weight,
-                deadline=request.deadline,
+                self._reranker, request.text, hits, top=self._ranking.rerank_top,
+                weight=self._ranking.rerank_weight, deadline=request.deadline,
             )  # fmt: skip
         if time_wanted is not None:
             hits = recency.prefer_newer(hits, time_wanted, self._ranking.recency)
         if varied:
-            weight = self._ranking.diversity
             hits = diversity.diverse(hits, ranked.vectors, weight, request.limit)
         hits = hits[: request.limit]
         took_ms = (time.perf_counter() - started) * 1000
@@ -177,6 +179,11 @@ class Retrieve:
         if not 1 <= request.limit <= self._max_limit:
             raise InvalidInput(
                 f"limit is {request.limit}; it must be 1 to {self._max_limit}.", param="limit"
+            )
+        if request.diversity is not None and not 0 <= request.diversity < 1:
+            raise InvalidInput(
+                f"diversity is {request.diversity}; it must be 0 or more and below 1.",
+                param="diversity",
             )
         if len(request.text) > MAX_QUERY_CHARACTERS:
             raise InvalidInput(
