@@ -114,6 +114,7 @@ class App:
             passages=assistant.passages or self.config.ask.passages,
             instructions=assistant.instructions,
             history=history,
+            rewrite=self.config.search.rewrite,
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
@@ -257,6 +258,8 @@ def ranking(settings: SearchConfig) -> Ranking:
         smoothing=settings.smoothing,
         rerank_top=settings.rerank_top,
         rerank_weight=settings.rerank_weight,
+        recency=settings.recency,
+        diversity=settings.diversity,
     )
 
 

@@ -82,6 +82,12 @@ class SearchConfig(Section):
     smoothing: float = Field(default=0.3, ge=0, lt=1)
     rerank_top: int = Field(default=20, gt=0)
     rerank_weight: float = Field(default=0.7, ge=0, le=1)
+    recency: float = Field(default=0.5, ge=0, le=2)
+    """How much the date counts for a question that asks for what is current; 0 is off."""
+    diversity: float = Field(default=0.0, ge=0, lt=1)
+    """How much a hit loses for resembling one before it; 0 is off."""
+    rewrite: Literal["rules", "off"] = "rules"
+    """What a follow-up question in a conversation is searched for with."""
 
 
 class AskConfig(Section):
