@@ -116,6 +116,13 @@ def select_one(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Row
 
 
 @contextmanager
+def one_moment(db: apsw.Connection) -> Generator[None]:
+    """Let several reads of one `read` see the same state."""
+    with db:
+        yield
+
+
+@contextmanager
 def _translated(path: Path) -> Generator[None]:
     try:
         yield

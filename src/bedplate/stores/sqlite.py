@@ -178,8 +178,8 @@ def _state(db: apsw.Connection, scope: Scope) -> _State | None:
     row = select_one(
         db,
         "SELECT id, generation, dimensions, removed_floor, snapshot FROM collection"
-        " WHERE tenant_id = ? AND name = ?",
-        (scope.tenant, scope.collection),
+        " WHERE tenant_id = ? AND (name = ? OR key = ?)",
+        (scope.tenant, scope.collection, scope.collection),
     )
     return None if row is None else _State(*row)
 
