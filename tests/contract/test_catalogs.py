@@ -278,7 +278,8 @@ async def test_terms_of_an_older_catalog_are_counted_when_it_is_opened(tmp_path:
     older = apsw.Connection(str(path))
     older.execute(
         "DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"
-        "DROP TABLE placement; DROP INDEX collection_key; ALTER TABLE collection DROP COLUMN key;"
+        "DROP TABLE placement; DROP INDEX collection_key; DROP INDEX collection_former_key;"
+        "ALTER TABLE collection DROP COLUMN key; ALTER TABLE collection DROP COLUMN former_key;"
         "PRAGMA user_version = 2"
     )
     older.close()
@@ -434,7 +435,9 @@ async def test_placements_say_what_a_store_still_needs(catalog: Catalog) -> None
         SCOPE, "s", {DocumentId("a"): entry_a.updated_at}, [DocumentId("b")]
     )
     assert await catalog.versions.rekey(SCOPE, "notes/k", store="s")
-    with pytest.raises(NotFound):
+    assert await listed(catalog, before.index) == ["a"]
+    assert (await catalog.index.rows(before.index, [ChunkId("a#0")])).keys() == {"a#0"}
+    with pytest.raises(Conflict, match="try again"):
         await catalog.documents.replace(before.index, [entry("c", "x")])
     await catalog.placements.forget(SCOPE, "s")
     assert (await behind(SCOPE, "s", 9)).missing == {"a": 1}

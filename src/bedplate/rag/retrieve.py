@@ -82,10 +82,13 @@ class Retrieve:
         *,
         ranking: Ranking,
         max_limit: int,
+        former: Embedder | None = None,
     ) -> None:
+        """`former` embeds the questions to collections that were made with it."""
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
+        self._former = former
         self._reranker = reranker
         self._ranking = ranking
         self._max_limit = max_limit
@@ -107,7 +110,7 @@ class Retrieve:
         ranked = await (
             self._ranked(collection, request, filter)
             if request.text.strip()
-            else self._scanned(scope, request, filter)
+            else self._scanned(collection.index, request, filter)
         )
         reread = self._reranker is not None and request.mode == "hybrid" and bool(ranked.candidates)
         best = dict(ranked.chunks[: max(request.limit, self._ranking.rerank_top * reread)])
@@ -115,7 +118,7 @@ class Retrieve:
             replace(hit, cosine=found.cosine, bm25=found.bm25)
             if (found := ranked.candidates.get(hit.chunk_id))
             else hit
-            for hit in await self._catalog.documents.hits(scope, best)
+            for hit in await self._catalog.documents.hits(collection.index, best)
         ]
         if self._reranker is not None and reread:
             top, weight = self._ranking.rerank_top, self._ranking.rerank_weight
@@ -149,13 +152,7 @@ class Retrieve:
 
     def _filter(self, collection: Collection, request: SearchRequest) -> Filter | None:
         if request.text.strip() and request.mode != "keyword":
-            found, own = collection.embedder, self._embedder.fingerprint
-            if found != own:
-                raise Conflict(
-                    f"Collection {collection.name!r} was made with embedder {found!r}; the "
-                    f"configured one is {own!r}. Configure the former, ingest into a new "
-                    "collection, or search with mode keyword."
-                )
+            self._embedder_of(collection)
         if request.sort is not None and request.sort.field not in collection.fields:
             known = ", ".join(sorted(collection.fields)) or "none"
             raise InvalidInput(
@@ -169,7 +166,8 @@ class Retrieve:
     async def _ranked(
         self, collection: Collection, request: SearchRequest, filter: Filter | None
     ) -> _Ranked:
-        scope = collection.scope
+        # Not by its name: that may go to another index while this search runs.
+        scope = collection.index
         late = await self._question(collection, request)
         vector = None if late is None else late.vector
         query = StoreQuery(
@@ -199,13 +197,23 @@ class Retrieve:
         """The question as the mode needs it; without tokens where none are compared."""
         if request.mode == "keyword":
             return None
-        embedder, ranking = self._embedder, self._ranking
+        embedder, ranking = self._embedder_of(collection), self._ranking
         late = ranking.late_top > 0 and collection.chunks <= ranking.late_chunks
         if late and request.mode == "hybrid" and gives_tokens(embedder):
             return (await embedder.embed_late([request.text]))[0]
         none = np.zeros(0, dtype=np.uint32)
         vector = (await embedder.embed([request.text]))[0]
         return LateVectors(vector, np.zeros((0, 0), dtype=np.int8), none)
+
+    def _embedder_of(self, collection: Collection) -> Embedder:
+        for embedder in filter(None, (self._embedder, self._former)):
+            if embedder.fingerprint == collection.embedder:
+                return embedder
+        raise Conflict(
+            f"Collection {collection.name!r} was made with embedder {collection.embedder!r}; the "
+            f"configured one is {self._embedder.fingerprint!r}. Run `bedplate reindex -c "
+            f"{collection.name}`, configure the former embedder, or search with mode keyword."
+        )
 
     async def _lowered(self, scope: Scope, filter: Filter | None) -> Filter | None:
         if filter is None:

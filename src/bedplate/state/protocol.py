@@ -183,7 +183,7 @@ class Versions(Protocol):
         ...
 
     async def rekey(self, scope: Scope, key: str, *, store: str) -> bool:
-        """Let stores know a collection by another key from now on.
+        """Let stores know a collection by another key from now on; reads still take the former.
 
         False, and nothing is changed, when the placements in `store` are behind.
         """

@@ -15,7 +15,9 @@ COLLECTION = """
 SELECT tenant_id, name, embedder, dimensions, created_at, documents, chunks, key, id
 FROM collection
 """
-NAMED = "SELECT id, name, key FROM collection WHERE tenant_id = ? AND (name = ? OR key = ?)"
+NAMED = """
+SELECT id, name, key FROM collection WHERE tenant_id = ? AND (name = ? OR key = ? OR former_key = ?)
+"""
 
 
 def find_collection(db: apsw.Connection, scope: Scope) -> int:
@@ -24,12 +26,13 @@ def find_collection(db: apsw.Connection, scope: Scope) -> int:
 
 
 def writable_collection(db: apsw.Connection, scope: Scope) -> int:
-    """The same for a write: Conflict where a key is given whose collection lost its name.
+    """The same for a write: Conflict where a key is given that is no longer the collection's, or
+    whose collection lost its name.
 
     The writer looked it up before the names were swapped, and must look again.
     """
     row, name, key = _find(db, scope)
-    if scope.collection == key and "/" in name:
+    if scope.collection != name and (scope.collection != key or "/" in name):
         base = name.partition("/")[0]
         raise Conflict(f"Collection {base!r} got another index meanwhile: try again.")
     return int(row)
@@ -64,7 +67,7 @@ def to_collection(db: apsw.Connection, row: Row) -> Collection:
 
 
 def _find(db: apsw.Connection, scope: Scope) -> Row:
-    row = select_one(db, NAMED, (scope.tenant, scope.collection, scope.collection))
+    row = select_one(db, NAMED, (scope.tenant, *[scope.collection] * 3))
     if row is not None:
         return row
     names = [

@@ -121,8 +121,8 @@ def _collection_id(db: apsw.Connection, scope: Scope) -> int:
     """The collection's row, or 0, which none has."""
     row = select_one(
         db,
-        "SELECT id FROM collection WHERE tenant_id = ? AND (name = ? OR key = ?)",
-        (scope.tenant, scope.collection, scope.collection),
+        "SELECT id FROM collection WHERE tenant_id = ? AND (name = ? OR key = ? OR former_key = ?)",
+        (scope.tenant, *[scope.collection] * 3),
     )
     return 0 if row is None else int(row[0])
 

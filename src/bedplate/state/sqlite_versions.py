@@ -135,7 +135,9 @@ class SqliteVersions:
             collection = find_collection(db, scope)
             if placement_difference(db, collection, store, 1):
                 return False
-            db.execute("UPDATE collection SET key = ? WHERE id = ?", (key, collection))
+            db.execute(
+                "UPDATE collection SET former_key = key, key = ? WHERE id = ?", (key, collection)
+            )
             return True
 
         return await self._database.write(work)

@@ -59,12 +59,13 @@ class Abilities:
 
     `scores`: its BM25 and cosines are exact, for every candidate. `compares` says whether it can
     express a comparison; one that it cannot reaches it as `Documents` of at most `most_documents`
-    ids.
+    ids. `follows`: it reads the catalog itself, so there is nothing to write to it.
     """
 
     scores: bool
     most_documents: int
     compares: Callable[[Comparison], bool]
+    follows: bool = False
 
 
 class Store(Protocol):

@@ -4,6 +4,9 @@
 ALTER TABLE collection ADD COLUMN key TEXT NOT NULL DEFAULT '';
 UPDATE collection SET key = name || '/' || id;
 CREATE UNIQUE INDEX collection_key ON collection (tenant_id, key);
+-- The key before, by which readers that looked it up still find the rows.
+ALTER TABLE collection ADD COLUMN former_key TEXT;
+CREATE INDEX collection_former_key ON collection (tenant_id, former_key);
 
 -- Documents that were put into a store while it is being filled, in the state of `updated_at`.
 CREATE TABLE placement (
