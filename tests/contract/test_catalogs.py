@@ -340,7 +340,7 @@ async def test_entries_are_read_back_as_they_were_kept(catalog: Catalog) -> None
     kept = entry("a", "rain coat", "sun", metadata={"tags": ["x"], "n": 1})
     await catalog.documents.replace(SCOPE, [kept, entry("empty")])
     names = [DocumentId(name) for name in ("empty", "gone", "a")]
-    empty, read = await catalog.documents.entries(SCOPE, names)
+    empty, read = await catalog.index.entries(SCOPE, names)
     assert (empty.document.id, empty.chunks, empty.vectors.shape) == ("empty", (), (0, DIMENSIONS))
     assert read.document == replace(kept.document, blocks=())
     assert read.chunks == kept.chunks
@@ -415,7 +415,7 @@ async def test_versions_of_tenants_are_apart(catalog: Catalog) -> None:
 async def test_placements_say_what_a_store_still_needs(catalog: Catalog) -> None:
     await create(catalog)
     await catalog.documents.replace(SCOPE, [entry("a", "x"), entry("b", "y", "z")])
-    entries = await catalog.documents.entries(SCOPE, [DocumentId("a"), DocumentId("b")])
+    entries = await catalog.index.entries(SCOPE, [DocumentId("a"), DocumentId("b")])
     behind = catalog.placements.difference
     assert await behind(SCOPE, "s", 9) == Difference({"a": 1, "b": 2}, ())  # type: ignore[dict-item]
     assert (await behind(SCOPE, "s", 1)).missing == {"a": 1}
@@ -429,7 +429,7 @@ async def test_placements_say_what_a_store_still_needs(catalog: Catalog) -> None
     before = await catalog.collections.get(SCOPE)
     assert not await catalog.versions.rekey(SCOPE, "notes/k", store="s")
     assert (await catalog.collections.get(SCOPE)).key == before.key
-    [entry_a] = await catalog.documents.entries(SCOPE, [DocumentId("a")])
+    [entry_a] = await catalog.index.entries(SCOPE, [DocumentId("a")])
     assert entry_a.updated_at is not None
     await catalog.placements.note(
         SCOPE, "s", {DocumentId("a"): entry_a.updated_at}, [DocumentId("b")]
@@ -452,4 +452,4 @@ async def test_entries_of_a_damaged_document_are_refused(tmp_path: Path) -> None
         connection.execute("DELETE FROM vector WHERE ordinal = 1")
         connection.close()
         with pytest.raises(StorageError, match="'a' has 2 passages.*of 1"):
-            await catalog.documents.entries(SCOPE, [DocumentId("a")])
+            await catalog.index.entries(SCOPE, [DocumentId("a")])

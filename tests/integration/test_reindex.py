@@ -79,7 +79,7 @@ async def refilled(app: App) -> None:
         for name in ("c", *[v.collection.name for v in await app.snapshots.list(app.scope("c"))]):
             collection = await app.catalog.collections.get(app.scope(name))
             ids = [DocumentId(name) for name in await listed(app, name)]
-            entries = await app.catalog.documents.entries(collection.index, ids)
+            entries = await app.catalog.index.entries(collection.index, ids)
             await app.store.upsert(collection.index, entries)
 
 
@@ -262,6 +262,8 @@ async def test_a_snapshot_is_frozen_and_swapped_back(tmp_path: Path, store: str)
         await app.ingest.remove(scope, [DocumentId("d2")])
         await put(app, [99])
         assert sorted(await listed(app, "c/v1")) == [f"d{n}" for n in range(8)]
+        if store == "sqlite":
+            assert (await found(app, "code2x", "c/v1"))[0] == "d2"
         assert await found(app, "changed", mode="keyword") == ["d1"]
         _, kept = await app.snapshots.rollback(scope, "v1")
         assert await found(app, "changed", mode="keyword") == []
@@ -376,7 +378,7 @@ async def test_what_the_catalog_does_not_have_is_found_out_too(tmp_path: Path) -
         collection = await app.catalog.collections.get(scope)
         there = MemoryStore()
         ids = [DocumentId("d1"), DocumentId("d2")]
-        one, two = await app.catalog.documents.entries(scope, ids)
+        one, two = await app.catalog.index.entries(scope, ids)
         stale = replace(
             one, document=replace(one.document, id=DocumentId("ghost")),
             chunks=tuple(replace(c, id=ChunkId("ghost#0")) for c in one.chunks),

@@ -45,7 +45,7 @@ async def fill(
             await store.delete(target, difference.surplus)
             await catalog.placements.note(scope, label, {}, difference.surplus)
         for ids in batches(difference.missing, batch_chunks):
-            entries = await catalog.documents.entries(scope, ids)
+            entries = await catalog.index.entries(scope, ids)
             await store.upsert(target, entries)
             placed = {each.document.id: each.updated_at for each in entries if each.updated_at}
             await catalog.placements.note(scope, label, placed)

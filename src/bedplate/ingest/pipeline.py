@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
 from typing import Protocol, TypeVar
 
 from bedplate.chunkers.protocol import Chunker
@@ -25,6 +24,7 @@ from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
 from bedplate.ingest.names import check_name, unfinished
+from bedplate.ingest.origins import UPLOADED, is_below
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
 from bedplate.parsers.protocol import Parser
@@ -39,7 +39,6 @@ FORMAT = 2
 
 WAITING_BATCHES = 2
 MAX_ID = 1024
-UPLOADED = "upload:"
 GOOD_ID = f"1 to {MAX_ID} printable characters"
 
 
@@ -385,18 +384,6 @@ class _Run:
     def fail(self, source: str, failure: Failure) -> None:
         self.failed.add(source)
         self.report.failures.append(failure)
-
-
-def is_below(origin: str, root: str) -> bool:
-    """Whether a document from `origin` came from the file `root`, or the folder.
-
-    "." is the working folder, whose files alone have relative names; an upload is below nothing.
-    """
-    if origin.startswith(UPLOADED):
-        return False
-    if root == ".":
-        return not PurePath(origin).is_absolute()
-    return origin == root or origin.startswith(root.rstrip("/") + "/")
 
 
 def is_good_id(document_id: DocumentId) -> bool:

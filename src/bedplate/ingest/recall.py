@@ -73,7 +73,7 @@ async def _exact(
         ]
         more = len(page) == PAGE
         for ids in batches({document.id: document.chunks for document in page}, BATCH_CHUNKS):
-            entries = await catalog.documents.entries(collection.index, ids)
+            entries = await catalog.index.entries(collection.index, ids)
             vectors = np.concatenate([entry.vectors for entry in entries])
             scores = np.concatenate([best, queries @ vectors.T], axis=1)
             best = -np.sort(-scores, axis=1)[:, :TOP]

@@ -161,7 +161,7 @@ class Reindex:
     async def _embed(
         self, collection: Collection, ids: Sequence[DocumentId], *, tokens: bool
     ) -> list[Entry]:
-        entries = await self._catalog.documents.entries(collection.index, ids)
+        entries = await self._catalog.index.entries(collection.index, ids)
         texts = [embedded_text(each.document, chunk) for each in entries for chunk in each.chunks]
         rows, late = await embed_texts(
             self._embedder, texts, batch=self._batch_chunks, tokens=tokens

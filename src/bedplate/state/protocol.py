@@ -103,13 +103,6 @@ class Documents(Protocol):
 
     async def get(self, scope: Scope, document_id: DocumentId) -> StoredDocument: ...
 
-    async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
-        """Those of the named documents that are there, as they were kept, for building an index.
-
-        Without what no index is made of: their blocks and token vectors.
-        """
-        ...
-
     def list(
         self, scope: Scope, *, after: DocumentId | None, limit: int
     ) -> AsyncIterator[StoredDocument]:
@@ -122,7 +115,8 @@ class Documents(Protocol):
 
 
 class IndexRows(Protocol):
-    """What search asks of the catalog, whichever store nominates the chunks.
+    """What search asks of the catalog, whichever store nominates the chunks, and what a store is
+    filled with.
 
     Chunks that are gone, and unknown collections, are left out of the answers.
     """
@@ -146,6 +140,13 @@ class IndexRows(Protocol):
 
     async def tokens(self, scope: Scope, chunks: Sequence[ChunkId]) -> dict[ChunkId, TokenMatrix]:
         """The token vectors of those chunks that have any."""
+        ...
+
+    async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
+        """Those of the named documents that are there, as they were kept, for building an index.
+
+        Without what no index is made of: their blocks and token vectors.
+        """
         ...
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:

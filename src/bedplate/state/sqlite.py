@@ -28,7 +28,6 @@ from bedplate.state.sqlite_collection import (
     to_collection,
     writable_collection,
 )
-from bedplate.state.sqlite_entries import read_entries
 from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
 from bedplate.state.sqlite_placements import SqlitePlacements
 from bedplate.state.sqlite_rows import insert, now, remove
@@ -165,11 +164,6 @@ class SqliteDocuments:
             return _to_document(row)
 
         return await self._database.read(work)
-
-    async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
-        return await self._database.read(
-            lambda db: read_entries(db, find_collection(db, scope), ids)
-        )
 
     async def list(
         self, scope: Scope, *, after: DocumentId | None, limit: int

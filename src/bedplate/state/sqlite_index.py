@@ -7,12 +7,13 @@ import apsw
 import numpy as np
 
 from bedplate.domain.filters import Filter
-from bedplate.domain.ids import ChunkId, TenantId
+from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope, Sort
 from bedplate.embedders.protocol import TokenMatrix
 from bedplate.sqlite.database import Database, Row, select, select_one
 from bedplate.sqlite.filters import compile_filter
-from bedplate.state.protocol import IndexRow
+from bedplate.state.protocol import Entry, IndexRow
+from bedplate.state.sqlite_entries import read_entries
 from bedplate.terms import TermStatistics, TermVector
 
 CHUNK = """
@@ -70,6 +71,11 @@ class SqliteIndexRows:
             }
 
         return await self._database.read(work)
+
+    async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
+        return await self._database.read(
+            lambda db: read_entries(db, _collection_id(db, scope), ids)
+        )
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
         def work(db: apsw.Connection) -> TermStatistics:
