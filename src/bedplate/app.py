@@ -47,13 +47,15 @@ EMBEDDER_CACHE_FILE = "embeddings.db"
 class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
-    `embedder` is the one without a cache: a check of it must reach it.
+    `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
+    that were made with it.
     """
 
     config: Config
     catalog: Catalog
     store: Store
     embedder: Embedder
+    former: Embedder | None
     reranker: Reranker | None
     parser: Parser
     pii: PiiGuard | None
@@ -194,6 +196,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             catalog=catalog,
             store=store,
             embedder=embedder,
+            former=former,
             reranker=reranker,
             parser=parser,
             pii=pii,

@@ -191,9 +191,10 @@ async def _collections(app: App) -> AsyncIterator[Finding]:
     for collection in collections:
         detail = f"{collection.documents:,} documents, {collection.chunks:,} passages"
         if collection.embedder != app.embedder.fingerprint:
+            served = app.former is not None and app.former.fingerprint == collection.embedder
             yield Finding(
                 f"collection {collection.name}",
-                "fail",
+                "warn" if served else "fail",
                 f"{detail}; made with the embedder {collection.embedder}.",
                 f"Run `bedplate reindex -c {collection.name}`, or configure that embedder.",
             )

@@ -60,6 +60,21 @@ def test_a_collection_is_reindexed_and_rolled_back(call: Call, tmp_path: Path) -
     assert (rebuilt.code, "6 passages of 6 documents rebuilt" in rebuilt.out) == (0, True)
 
 
+def test_the_doctor_says_which_collections_wait(call: Call, tmp_path: Path) -> None:
+    prepare(call, tmp_path)
+    configure(tmp_path, 128)
+    ran = call("doctor", "--json")
+    [finding] = [each for each in ran.json["findings"] if each["check"] == "collection c"]
+    assert (ran.code, finding["status"]) == (2, "fail")
+    assert "bedplate reindex -c c" in finding["remedy"]
+    with (tmp_path / "bedplate.toml").open("a") as file:
+        file.write('[former_embedder]\nuse = "hashing"\ndimensions = 64\n')
+    ran = call("doctor", "--json")
+    [finding] = [each for each in ran.json["findings"] if each["check"] == "collection c"]
+    assert (ran.code, finding["status"]) == (0, "warn")
+    assert call("search", "-c", "c", "code3x").code == 0
+
+
 def test_snapshots_are_made_and_deleted(call: Call, tmp_path: Path) -> None:
     prepare(call, tmp_path)
     made = call("snapshots", "create", "-c", "c", "v1", "--json")
