@@ -39,6 +39,8 @@ class ServerConfig(Section):
 
 class DataConfig(Section):
     dir: Path = Path("bedplate-data")
+    max_snapshots: int = Field(default=5, ge=0)
+    """Of each collection."""
 
 
 class Slot(BaseModel):
@@ -131,7 +133,11 @@ class Config(Section):
     server: ServerConfig = ServerConfig()
     data: DataConfig = DataConfig()
     store: Slot = Slot(use="sqlite")
+    stores: Mapping[str, Slot] = Field(default_factory=dict[str, Slot])
+    """Others that a collection may be moved to."""
     embedder: Slot = Slot(use="onnx")
+    former_embedder: Slot | None = None
+    """Serves the collections that were made with it until they are reindexed."""
     embedder_cache: EmbedderCacheConfig = EmbedderCacheConfig()
     chunker: Slot = Slot(use="structure")
     reranker: Slot | None = None

@@ -57,7 +57,7 @@ async def opened(folder: Path) -> AsyncIterator[App]:
 
 
 def retrieve(app: App, embedder: Embedder) -> Retrieve:
-    return Retrieve(app.catalog, app.store, embedder, ranking=Ranking(), max_limit=10)
+    return Retrieve(app.catalog, app.store, embedder, ranking=Ranking(max_limit=10))
 
 
 async def test_collections_are_searched_with_one_embedding_and_take_turns(tmp_path: Path) -> None:
@@ -144,8 +144,7 @@ async def test_diversity_puts_another_subject_before_a_repetition(tmp_path: Path
             app.catalog,
             app.store,
             app.embedder,
-            ranking=Ranking(diversity=0.6),
-            max_limit=10,
+            ranking=Ranking(diversity=0.6, max_limit=10),
         )
         same = await varied.search(app.scope("d"), SearchRequest("brown leather boots"))
     assert [hit.document_id[0] for hit in default.hits] == found[0.0]

@@ -8,25 +8,24 @@ from bedplate.embedders.protocol import Embedder, LateVectors, gives_tokens
 
 
 class Asked:
-    """One text as an embedder sees it. Searches of several collections may share it."""
+    """One text as embedders see it. Searches of several collections may share it."""
 
-    def __init__(self, embedder: Embedder, text: str) -> None:
-        self._embedder = embedder
+    def __init__(self, text: str) -> None:
         self._text = text
         self._lock = asyncio.Lock()
-        self._vectors: LateVectors | None = None
-        self._has_tokens = False
+        self._made: dict[tuple[str, bool], LateVectors] = {}
 
-    async def vectors(self, *, tokens: bool) -> LateVectors:
+    async def vectors(self, embedder: Embedder, *, tokens: bool) -> LateVectors:
         """With `tokens`, and an embedder that gives them, also those of late interaction."""
         async with self._lock:
-            if self._vectors is None or (tokens and not self._has_tokens):
-                self._vectors = await self._embed(tokens=tokens)
-                self._has_tokens = tokens
-            return self._vectors if tokens else _without_tokens(self._vectors)
+            key = embedder.fingerprint
+            if (key, tokens) not in self._made:
+                richer = None if tokens else self._made.get((key, True))
+                late = await self._embed(embedder, tokens=tokens) if richer is None else richer
+                self._made[key, tokens] = late if tokens else _without_tokens(late)
+            return self._made[key, tokens]
 
-    async def _embed(self, *, tokens: bool) -> LateVectors:
-        embedder = self._embedder
+    async def _embed(self, embedder: Embedder, *, tokens: bool) -> LateVectors:
         if tokens and gives_tokens(embedder):
             return (await embedder.embed_late([self._text]))[0]
         vector = (await embedder.embed([self._text]))[0]

@@ -73,7 +73,7 @@ class Ranking:
     moves towards those of similar passages; 0 switches that off. A reranker, where there is one,
     reads the best `rerank_top` hits. `recency` is how much the date counts for a question that asks
     for what is current, `diversity` how much a hit loses for resembling one before it; 0 switches
-    either off.
+    either off. No search gives more than `max_limit` hits.
     """
 
     candidates: int = 100
@@ -86,6 +86,7 @@ class Ranking:
     rerank_weight: float = 0.7
     recency: float = 0.5
     diversity: float = 0.0
+    max_limit: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +108,21 @@ class Retrieve:
         reranker: Reranker | None = None,
         *,
         ranking: Ranking,
-        max_limit: int,
         tables: Mapping[str, BusinessTable] | None = None,
+        former: Embedder | None = None,
     ) -> None:
+        """`former` embeds the questions to collections that were made with it."""
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
+        self._former = former
         self._reranker = reranker
         self._ranking = ranking
-        self._max_limit = max_limit
         self._tables = tables or {}
 
     def asked(self, text: str) -> Asked:
         """The vectors of a text, for several searches with it."""
-        return Asked(self._embedder, text)
+        return Asked(text)
 
     async def search(
         self, scope: Scope, request: SearchRequest, asked: Asked | None = None
@@ -154,7 +156,7 @@ class Retrieve:
         ranked = await (
             self._ranked(collection, request, filter, asked)
             if request.text.strip()
-            else self._scanned(scope, request, filter)
+            else self._scanned(collection.index, request, filter)
         )
         hybrid = request.mode == "hybrid" and bool(ranked.candidates)
         reread = self._reranker is not None and hybrid
@@ -173,7 +175,7 @@ class Retrieve:
             replace(hit, cosine=found.cosine, bm25=found.bm25)
             if (found := ranked.candidates.get(hit.chunk_id))
             else hit
-            for hit in await self._catalog.documents.hits(scope, best)
+            for hit in await self._catalog.documents.hits(collection.index, best)
         ]
         if request.unique:
             hits = diversity.without_copies(hits)
@@ -191,9 +193,10 @@ class Retrieve:
         return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
 
     def _check(self, request: SearchRequest) -> None:
-        if not 1 <= request.limit <= self._max_limit:
+        if not 1 <= request.limit <= self._ranking.max_limit:
             raise InvalidInput(
-                f"limit is {request.limit}; it must be 1 to {self._max_limit}.", param="limit"
+                f"limit is {request.limit}; it must be 1 to {self._ranking.max_limit}.",
+                param="limit",
             )
         if request.diversity is not None and not 0 <= request.diversity < 1:
             raise InvalidInput(
@@ -218,13 +221,7 @@ class Retrieve:
 
     def _filter(self, collection: Collection, request: SearchRequest) -> Filter | None:
         if request.text.strip() and request.mode != "keyword":
-            found, own = collection.embedder, self._embedder.fingerprint
-            if found != own:
-                raise Conflict(
-                    f"Collection {collection.name!r} was made with embedder {found!r}; the "
-                    f"configured one is {own!r}. Configure the former, ingest into a new "
-                    "collection, or search with mode keyword."
-                )
+            self._embedder_of(collection)
         if request.sort is not None and request.sort.field not in collection.fields:
             known = ", ".join(sorted(collection.fields)) or "none"
             raise InvalidInput(
@@ -240,7 +237,8 @@ class Retrieve:
     async def _ranked(
         self, collection: Collection, request: SearchRequest, filter: Filter | None, asked: Asked
     ) -> _Ranked:
-        scope = collection.scope
+        # Not by its name: that may go to another index while this search runs.
+        scope = collection.index
         late = await self._question(collection, request, asked)
         vector = None if late is None else late.vector
         query = StoreQuery(
@@ -276,7 +274,18 @@ class Retrieve:
             return None
         ranking = self._ranking
         late = ranking.late_top > 0 and collection.chunks <= ranking.late_chunks
-        return await asked.vectors(tokens=late and request.mode == "hybrid")
+        embedder = self._embedder_of(collection)
+        return await asked.vectors(embedder, tokens=late and request.mode == "hybrid")
+
+    def _embedder_of(self, collection: Collection) -> Embedder:
+        for embedder in filter(None, (self._embedder, self._former)):
+            if embedder.fingerprint == collection.embedder:
+                return embedder
+        raise Conflict(
+            f"Collection {collection.name!r} was made with embedder {collection.embedder!r}; the "
+            f"configured one is {self._embedder.fingerprint!r}. Run `bedplate reindex -c "
+            f"{collection.name}`, configure the former embedder, or search with mode keyword."
+        )
 
     async def _lowered(self, scope: Scope, filter: Filter | None) -> Filter | None:
         if filter is None:
