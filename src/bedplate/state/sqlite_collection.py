@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from difflib import get_close_matches
+from typing import cast
 
 import apsw
 
@@ -9,20 +10,30 @@ from bedplate.domain.filters import FieldKind
 from bedplate.domain.ids import TenantId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.errors import Conflict, NotFound
-from bedplate.sqlite.database import Row, select, select_one
+from bedplate.sqlite.database import Row, select
 
 COLLECTION = """
 SELECT tenant_id, name, embedder, dimensions, created_at, documents, chunks, key, id
 FROM collection
 """
+# The tenant in each part, so that each goes by its own index.
 NAMED = """
-SELECT id, name, key FROM collection WHERE tenant_id = ? AND (name = ? OR key = ? OR former_key = ?)
+SELECT id, name, key FROM collection WHERE (tenant_id = :tenant AND name = :name)
+  OR (tenant_id = :tenant AND key = :name) OR (tenant_id = :tenant AND former_key = :name)
 """
 
 
 def find_collection(db: apsw.Connection, scope: Scope) -> int:
     """The row of a collection by its name or its key; NotFound with the nearest name."""
     return int(_find(db, scope)[0])
+
+
+def named_collection(db: apsw.Connection, scope: Scope) -> Row | None:
+    """Id, name and key of a collection by its name, its key or the one before; None if none is."""
+    return cast(
+        "Row | None",
+        db.execute(NAMED, {"tenant": scope.tenant, "name": scope.collection}).fetchone(),
+    )
 
 
 def writable_collection(db: apsw.Connection, scope: Scope) -> int:
@@ -67,8 +78,7 @@ def to_collection(db: apsw.Connection, row: Row) -> Collection:
 
 
 def _find(db: apsw.Connection, scope: Scope) -> Row:
-    row = select_one(db, NAMED, (scope.tenant, *[scope.collection] * 3))
-    if row is not None:
+    if (row := named_collection(db, scope)) is not None:
         return row
     names = [
         str(name)

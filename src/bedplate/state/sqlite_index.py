@@ -14,6 +14,7 @@ from bedplate.sqlite.database import Database, Row, select, select_one
 from bedplate.sqlite.filters import compile_filter
 from bedplate.sqlite.related import files_of
 from bedplate.state.protocol import Entry, IndexRow
+from bedplate.state.sqlite_collection import named_collection
 from bedplate.state.sqlite_entries import read_entries
 from bedplate.terms import TermStatistics, TermVector
 
@@ -126,11 +127,7 @@ def count_terms(
 
 def _collection_id(db: apsw.Connection, scope: Scope) -> int:
     """The collection's row, or 0, which none has."""
-    row = select_one(
-        db,
-        "SELECT id FROM collection WHERE tenant_id = ? AND (name = ? OR key = ? OR former_key = ?)",
-        (scope.tenant, *[scope.collection] * 3),
-    )
+    row = named_collection(db, scope)
     return 0 if row is None else int(row[0])
 
 
