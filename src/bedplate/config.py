@@ -39,6 +39,8 @@ class ServerConfig(Section):
 
 class DataConfig(Section):
     dir: Path = Path("bedplate-data")
+    database: SecretStr | None = None
+    """A PostgreSQL database for the catalog, in place of a file in `dir`."""
 
 
 class Slot(BaseModel):

@@ -1,6 +1,7 @@
 """The contract of every catalog."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import apsw
 import numpy as np
 import pytest
 from tests.contract.entries import DIMENSIONS, entry
+from tests.fixtures.postgres import catalog_database
 
 from bedplate.domain.documents import MetadataValue
 from bedplate.domain.filters import Documents, Not
@@ -23,8 +25,19 @@ SCOPE = Scope(TenantId("t1"), "notes")
 
 @pytest.fixture(params=CATALOGS.names())
 async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Catalog]:
-    async with CATALOGS.load(request.param)(tmp_path / "catalog.db") as opened:
-        yield opened
+    with place(request.param, tmp_path) as there:
+        async with CATALOGS.load(request.param)(there) as opened:
+            yield opened
+
+
+@contextmanager
+def place(name: str, folder: Path) -> Iterator[Path | str]:
+    """Where a new catalog of that adapter may live."""
+    if name == "postgres":
+        with catalog_database() as address:
+            yield address
+    else:
+        yield folder / "catalog.db"
 
 
 async def create(catalog: Catalog, scope: Scope = SCOPE) -> None:

@@ -22,7 +22,7 @@ from bedplate.domain.documents import (
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder, Matrix, TokenMatrix, gives_tokens
-from bedplate.errors import InvalidInput, StorageError
+from bedplate.errors import InvalidInput, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
@@ -323,7 +323,7 @@ class Ingest:
     async def _settle(self, scope: Scope, run: "_Run") -> None:
         try:
             await self._store.settle(scope)
-        except StorageError as error:
+        except (StorageError, Unavailable) as error:
             # The documents are durable and found without it.
             run.report.warnings.append(error.message)
 
