@@ -39,21 +39,21 @@ def _translate(error: psycopg.Error, place: str) -> BedplateError:
         case errors.QueryCanceled():
             return Unavailable(f"{place} took too long and was interrupted: try again.")
         case errors.InsufficientPrivilege() | errors.InvalidSchemaName() | errors.UndefinedTable():
-            return StorageError(f"{place} refused the request: {_first_line(error)}.")
+            return StorageError(f"{place} refused the request: {first_line(error)}.")
         case errors.ProgramLimitExceeded():
             return InvalidInput(
                 f"An id or a name is too long for {place}, which indexes about 2,700 bytes: "
                 "shorten it."
             )
         case errors.DataError():
-            return InvalidInput(f"{place} cannot keep the value: {_first_line(error)}.")
+            return InvalidInput(f"{place} cannot keep the value: {first_line(error)}.")
         case psycopg.OperationalError() if _is_about_connection(error):
             return Unavailable(
-                f"{place} cannot be reached or broke the connection: {_first_line(error)}. "
+                f"{place} cannot be reached or broke the connection: {first_line(error)}. "
                 "Is it running?"
             )
         case _:
-            return StorageError(f"{place} refused the request: {_first_line(error)}.")
+            return StorageError(f"{place} refused the request: {first_line(error)}.")
 
 
 def cannot_open(error: psycopg.Error, place: str) -> BedplateError:
@@ -70,7 +70,7 @@ def cannot_open(error: psycopg.Error, place: str) -> BedplateError:
     if any(word in said for word in ("authentication failed", "no password supplied", "pg_hba")):
         return ConfigError(f"{place} does not let us in: correct user and password there.")
     if "does not exist" in said:
-        return ConfigError(f"{place}: {_first_line(error)}. Make it, or correct data.database.")
+        return ConfigError(f"{place}: {first_line(error)}. Make it, or correct data.database.")
     return _translate(error, place)
 
 
@@ -79,6 +79,7 @@ def _is_about_connection(error: psycopg.Error) -> bool:
     return error.sqlstate is None or error.sqlstate[:2] in ("08", "53", "57")
 
 
-def _first_line(error: psycopg.Error) -> str:
+def first_line(error: psycopg.Error) -> str:
+    """What the server said, without details and position."""
     text = error.diag.message_primary or str(error)
     return text.strip().partition("\n")[0].rstrip(".")

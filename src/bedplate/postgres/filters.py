@@ -1,6 +1,7 @@
 """Filters as SQL over the catalog's tables, with every value bound."""
 
-from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
+from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or, Related
+from bedplate.postgres.related import compile_related
 from bedplate.postgres.values import PREFIX, clean, digest, exact, is_text
 
 SYMBOLS = {"eq": "=", "ne": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -8,13 +9,13 @@ INCLUSIVE = {"eq": "=", "ne": "=", "gt": ">=", "gte": ">=", "lt": "<=", "lte": "
 """What holds for the first characters of two texts where the symbol holds for the texts."""
 
 Condition = tuple[str, list[object]]
-Leaf = Comparison | Documents
+Leaf = Comparison | Documents | Related
 
 
 def compile_filter(filter: Filter, collection: int, column: str = "d.id") -> Condition:
     """A condition on `column`, the id of a row of `document`, and the values to bind to it."""
     match filter:
-        case Comparison() | Documents():
+        case Comparison() | Documents() | Related():
             rows, values, negated = compile_leaf(filter, collection)
             return f"{column} {'NOT IN' if negated else 'IN'} ({rows})", values
         case Not(clause):
@@ -39,6 +40,8 @@ def compile_leaf(leaf: Leaf, collection: int) -> tuple[str, list[object], bool]:
                 " AND document_id = ANY(%s::text[])"
             )
             return rows, [collection, [name for name in ids if "\0" not in name]], False
+        case Related():
+            return *compile_related(leaf, collection), False
 
 
 def _compile_comparison(comparison: Comparison, collection: int) -> tuple[str, list[object], bool]:

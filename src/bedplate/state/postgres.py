@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from typing import cast
 
+from bedplate.domain.facets import Facets
 from bedplate.domain.filters import FieldKind
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
@@ -23,10 +24,12 @@ from bedplate.postgres.database import (
     select,
     select_one,
 )
+from bedplate.state.postgres_facets import generation, read_facets
 from bedplate.state.postgres_index import PostgresIndexRows, named
 from bedplate.state.postgres_rows import Place, count_terms, insert, now, remove
 from bedplate.state.postgres_schema import migrate
-from bedplate.state.protocol import Catalog, Collections, Documents, Entry, IndexRows
+from bedplate.state.postgres_tables import PostgresTables
+from bedplate.state.protocol import Catalog, Collections, Documents, Entry, IndexRows, Tables
 
 COLLECTION = """
 SELECT c.tenant_id, c.name, c.embedder, c.dimensions, c.created_at, c.documents, c.chunks,
@@ -49,6 +52,7 @@ class PostgresCatalog:
         self.collections: Collections = PostgresCollections(database)
         self.documents: Documents = PostgresDocuments(database)
         self.index: IndexRows = PostgresIndexRows(database)
+        self.tables: Tables = PostgresTables(database)
 
 
 class PostgresCollections:
@@ -101,6 +105,18 @@ class PostgresCollections:
             execute(db, "DELETE FROM collection WHERE id = %s", (collection,))
 
         await self._database.write(work)
+
+    async def generation(self, scope: Scope) -> int:
+        def work(db: Connection) -> int:
+            return generation(db, scope, _collection_id(db, scope))
+
+        return await self._database.read(work)
+
+    async def facets(self, scope: Scope, *, limit: int = 50_000) -> Facets:
+        def work(db: Connection) -> Facets:
+            return read_facets(db, scope, _collection_id(db, scope), limit)
+
+        return await self._database.read(work)
 
 
 class PostgresDocuments:

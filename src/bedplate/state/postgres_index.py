@@ -12,6 +12,7 @@ from bedplate.domain.retrieval import Scope, Sort
 from bedplate.embedders.protocol import Matrix, TokenMatrix
 from bedplate.postgres.database import Connection, Database, Row, select, select_one
 from bedplate.postgres.filters import compile_filter
+from bedplate.postgres.related import reading
 from bedplate.postgres.values import digest
 from bedplate.state.protocol import IndexRow
 from bedplate.terms import TermStatistics, TermVector
@@ -43,13 +44,14 @@ class PostgresIndexRows:
             collection = _collection_id(db, scope)
             where, where_values = compile_filter(filter, collection) if filter else ("true", [])
             join, order, order_values = _order(sort, collection)
-            rows = select(
-                db,
-                f"SELECT d.document_id FROM document d {join}"  # noqa: S608
-                f" WHERE d.collection_id = %s AND d.chunks > 0 AND ({where})"
-                f" ORDER BY {order} LIMIT %s OFFSET %s",
-                (*order_values, collection, *where_values, limit, offset),
-            )
+            with reading(db, filter):
+                rows = select(
+                    db,
+                    f"SELECT d.document_id FROM document d {join}"  # noqa: S608
+                    f" WHERE d.collection_id = %s AND d.chunks > 0 AND ({where})"
+                    f" ORDER BY {order} LIMIT %s OFFSET %s",
+                    (*order_values, collection, *where_values, limit, offset),
+                )
             return tuple(ChunkId(f"{document_id}#0") for (document_id,) in rows)
 
         return await self._database.read(work)

@@ -31,6 +31,7 @@ from bedplate.postgres.database import (
     select_one,
 )
 from bedplate.postgres.filters import Condition, compile_filter
+from bedplate.postgres.related import reading
 from bedplate.state.protocol import Entry
 from bedplate.stores.pgvector_filter import most_passing
 from bedplate.stores.pgvector_index import build_index, drop_orphans, index_name, refresh
@@ -110,7 +111,7 @@ class PgvectorStore:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(scores=False, most_documents=2**31, compares=lambda _: True)
+        return Abilities(scores=False, most_documents=2**31, compares=lambda _: True, tables=True)
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """Nothing to write: the next search reads what the catalog committed."""
@@ -119,7 +120,11 @@ class PgvectorStore:
         """Nothing to write: the next search reads what the catalog committed."""
 
     async def search(self, scope: Scope, query: StoreQuery) -> Candidates:
-        return await self._database.read(lambda db: self._search(db, scope, query))
+        def work(db: Connection) -> Candidates:
+            with reading(db, query.filter):
+                return self._search(db, scope, query)
+
+        return await self._database.read(work)
 
     async def settle(self, scope: Scope) -> None:
         """Build the collection's index where it has outgrown comparing everything.

@@ -1,6 +1,6 @@
-"""How many documents can pass a filter at most, told from the index of metadata alone."""
+"""How many documents can pass a filter at most, told from metadata and business tables alone."""
 
-from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
+from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or, Related
 from bedplate.postgres.database import Connection, select_one
 from bedplate.postgres.filters import compile_leaf
 
@@ -17,7 +17,7 @@ def most_passing(
     would have to join all of it. What it cannot tell passes everywhere, as far as it knows.
     """
     match filter:
-        case Comparison() | Documents():
+        case Comparison() | Documents() | Related():
             rows, values, negated = compile_leaf(filter, collection)
             if negated:
                 return documents
