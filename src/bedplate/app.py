@@ -23,6 +23,8 @@ from bedplate.errors import ConfigError, NotFound, UnknownAdapter
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pipeline import Ingest, Parts
+from bedplate.ingest.reindex import Reindex
+from bedplate.ingest.snapshots import Snapshots
 from bedplate.models import MODELS
 from bedplate.models.protocol import ChatModel
 from bedplate.parsers.isolated import open_parser
@@ -48,13 +50,15 @@ EMBEDDER_CACHE_FILE = "embeddings.db"
 class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
-    `embedder` is the one without a cache: a check of it must reach it.
+    `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
+    that were made with it.
     """
 
     config: Config
     catalog: Catalog
     store: Store
     embedder: Embedder
+    former: Embedder | None
     reranker: Reranker | None
     parser: Parser
     pii: PiiGuard | None
@@ -63,6 +67,8 @@ class App:
     search: Interpret
     ask: Ask
     ingest: Ingest
+    reindex: Reindex
+    snapshots: Snapshots
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -115,6 +121,7 @@ class App:
             passages=assistant.passages or self.config.ask.passages,
             instructions=assistant.instructions,
             history=history,
+            rewrite=self.config.search.rewrite,
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
@@ -156,6 +163,9 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         if limit := config.embedder_cache.max_bytes:
             file = config.data.dir / EMBEDDER_CACHE_FILE
             remembering = await enter(open_embedder_cache(embedder, file, max_bytes=limit))
+        former = None
+        if config.former_embedder is not None:
+            former = await enter(_slot("former_embedder", config.former_embedder, EMBEDDERS.load))
         chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
         reranker = None
         if config.reranker is not None:
@@ -182,15 +192,16 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             remembering,
             reranker,
             ranking=ranking(config.search),
-            max_limit=config.search.max_limit,
             tables=tables,
+            former=former,
         )
         search = Interpret(retrieve, catalog)
+        token_chunks = config.search.late_chunks if config.search.late_top else 0
         ingest = Ingest(
-            Parts(catalog, store, parser, chunker, remembering, pii),
+            Parts(catalog, store, parser, chunker, remembering, pii, former),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
-            token_chunks=config.search.late_chunks if config.search.late_top else 0,
+            token_chunks=token_chunks,
             recipe=f"{config.chunker!r}|{config.guards.pii!r}",
         )
         yield App(
@@ -198,6 +209,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             catalog=catalog,
             store=store,
             embedder=embedder,
+            former=former,
             reranker=reranker,
             parser=parser,
             pii=pii,
@@ -206,7 +218,34 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             search=search,
             ask=Ask(search, turn, grounding),
             ingest=ingest,
+            reindex=Reindex(
+                catalog,
+                store,
+                remembering,
+                batch_chunks=config.ingest.batch_chunks,
+                token_chunks=token_chunks,
+                max_snapshots=config.data.max_snapshots,
+            ),
+            snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
         )
+
+
+@asynccontextmanager
+async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
+    """The store of `[stores.NAME]`, beside the one in use.
+
+    Raises:
+        ConfigError: there is no such table, it is the store in use, or its options are wrong.
+    """
+    if name not in config.stores:
+        known = ", ".join(config.stores) or "none"
+        raise ConfigError(f"There is no [stores.{name}] in the configuration. Known: {known}.")
+    slot = config.stores[name]
+    if slot == config.store:
+        raise ConfigError(f"[stores.{name}] is the store in use: name another.")
+    path = config.data.dir / CATALOG_FILE
+    async with _slot(f"stores.{name}", slot, STORES.load, path=path) as store:
+        yield store
 
 
 @asynccontextmanager
@@ -284,6 +323,9 @@ def ranking(settings: SearchConfig) -> Ranking:
         smoothing=settings.smoothing,
         rerank_top=settings.rerank_top,
         rerank_weight=settings.rerank_weight,
+        max_limit=settings.max_limit,
+        recency=settings.recency,
+        diversity=settings.diversity,
     )
 
 

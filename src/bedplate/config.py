@@ -41,6 +41,8 @@ class DataConfig(Section):
     dir: Path = Path("bedplate-data")
     database: SecretStr | None = None
     """A PostgreSQL database for the catalog, in place of a file in `dir`."""
+    max_snapshots: int = Field(default=5, ge=0)
+    """Of each collection."""
 
 
 class Slot(BaseModel):
@@ -84,6 +86,12 @@ class SearchConfig(Section):
     smoothing: float = Field(default=0.3, ge=0, lt=1)
     rerank_top: int = Field(default=20, gt=0)
     rerank_weight: float = Field(default=0.7, ge=0, le=1)
+    recency: float = Field(default=0.5, ge=0, le=2)
+    """How much the date counts for a question that asks for what is current; 0 is off."""
+    diversity: float = Field(default=0.0, ge=0, lt=1)
+    """How much a hit loses for resembling one before it; 0 is off."""
+    rewrite: Literal["rules", "off"] = "rules"
+    """What a follow-up question in a conversation is searched for with."""
 
 
 class AskConfig(Section):
@@ -127,7 +135,11 @@ class Config(Section):
     server: ServerConfig = ServerConfig()
     data: DataConfig = DataConfig()
     store: Slot = Slot(use="sqlite")
+    stores: Mapping[str, Slot] = Field(default_factory=dict[str, Slot])
+    """Others that a collection may be moved to."""
     embedder: Slot = Slot(use="onnx")
+    former_embedder: Slot | None = None
+    """Serves the collections that were made with it until they are reindexed."""
     embedder_cache: EmbedderCacheConfig = EmbedderCacheConfig()
     chunker: Slot = Slot(use="structure")
     reranker: Slot | None = None

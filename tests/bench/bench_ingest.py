@@ -19,8 +19,8 @@ from bedplate.chunkers import CHUNKERS
 from bedplate.config import load_config
 from bedplate.domain.documents import Blob
 from bedplate.domain.retrieval import Scope
+from bedplate.ingest.embedding import embedded_text
 from bedplate.ingest.files import find_files
-from bedplate.ingest.pipeline import embedded_text
 
 DOCUMENTS = 150
 ROUNDS = 3

@@ -92,7 +92,7 @@ async def opened(path: Path, embedder: Embedder) -> AsyncIterator[tuple[Catalog,
         yield (
             catalog,
             store,
-            Retrieve(catalog, store, embedder, ranking=Ranking(), max_limit=1000),
+            Retrieve(catalog, store, embedder, ranking=Ranking()),
         )
 
 

@@ -15,9 +15,9 @@ from bedplate.domain.documents import MetadataValue
 from bedplate.domain.filters import Documents, Not
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope, Sort
-from bedplate.errors import Conflict, NotFound, StorageError
+from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError
 from bedplate.state import CATALOGS
-from bedplate.state.protocol import Catalog
+from bedplate.state.protocol import Catalog, Difference
 from bedplate.terms import TermVector
 
 SCOPE = Scope(TenantId("t1"), "notes")
@@ -28,6 +28,13 @@ async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     with place(request.param, tmp_path) as there:
         async with CATALOGS.load(request.param)(there) as opened:
             yield opened
+
+
+@pytest.fixture
+async def versioned(tmp_path: Path) -> AsyncIterator[Catalog]:
+    """A catalog that keeps versions: of those in the table only the one in SQLite does so far."""
+    async with CATALOGS.load("sqlite")(tmp_path / "catalog.db") as opened:
+        yield opened
 
 
 @contextmanager
@@ -344,9 +351,196 @@ async def test_terms_of_an_older_catalog_are_counted_when_it_is_opened(tmp_path:
     older = apsw.Connection(str(path))
     older.execute(
         "DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"
+        "DROP TABLE placement; DROP INDEX collection_key; DROP INDEX collection_former_key;"
+        "ALTER TABLE collection DROP COLUMN key; ALTER TABLE collection DROP COLUMN former_key;"
         "PRAGMA user_version = 2"
     )
     older.close()
     async with CATALOGS.load("sqlite")(path) as catalog:
         found = await catalog.index.statistics(SCOPE, TermVector.of("rain"))
         assert (found.chunks, found.length, found.frequencies.tolist()) == (2, 4, [2])
+
+
+def at(name: str, tenant: str = "t1") -> Scope:
+    return Scope(TenantId(tenant), name)
+
+
+async def test_a_collection_is_found_by_its_key_whatever_its_name(versioned: Catalog) -> None:
+    catalog = versioned
+    await create(catalog)
+    await create(catalog, at("notes//next"))
+    await catalog.documents.replace(SCOPE, [entry("a", "former rain")])
+    former = await catalog.collections.get(SCOPE)
+    assert "/" in former.key
+    await catalog.versions.rename(SCOPE.tenant, {"notes": "notes/old", "notes//next": "notes"})
+    assert await listed(catalog) == []
+    assert await listed(catalog, former.index) == ["a"]
+    assert (await catalog.collections.get(former.index)).name == "notes/old"
+    assert await catalog.index.scan(former.index, filter=None, sort=None, limit=9) == ("a#0",)
+    rain = TermVector.of("rain")
+    assert (await catalog.index.statistics(former.index, rain)).frequencies.tolist() == [1]
+    assert (await catalog.index.statistics(SCOPE, rain)).frequencies.tolist() == [0]
+
+
+async def test_a_write_by_key_is_refused_once_the_name_went_to_another(versioned: Catalog) -> None:
+    catalog = versioned
+    await create(catalog)
+    await create(catalog, at("notes//next"))
+    former = (await catalog.collections.get(SCOPE)).index
+    await catalog.documents.replace(former, [entry("a", "x")])
+    await catalog.versions.rename(SCOPE.tenant, {"notes": "notes/old", "notes//next": "notes"})
+    with pytest.raises(Conflict, match="'notes' got another index"):
+        await catalog.documents.replace(former, [entry("b", "y")])
+    with pytest.raises(Conflict, match="try again"):
+        await catalog.documents.remove(former, [DocumentId("a")])
+    assert await listed(catalog, at("notes/old")) == ["a"]
+
+
+async def test_versions_are_not_listed_and_go_with_their_collection(versioned: Catalog) -> None:
+    catalog = versioned
+    for scope in (SCOPE, at("notes/one"), at("notes//next"), at("notes2/one"), at("note")):
+        await create(catalog, scope)
+    assert [c.name for c in await catalog.collections.list(SCOPE.tenant)] == ["note", "notes"]
+    assert [version.name for version in await catalog.versions.list(SCOPE)] == ["one"]
+    with pytest.raises(NotFound, match="Known: note, notes"):
+        await catalog.collections.get(at("zzz"))
+    await catalog.collections.drop(SCOPE)
+    for gone in ("notes", "notes/one", "notes//next"):
+        with pytest.raises(NotFound):
+            await catalog.collections.get(at(gone))
+    await catalog.collections.get(at("notes2/one"))
+
+
+async def test_entries_are_read_back_as_they_were_kept(catalog: Catalog) -> None:
+    await create(catalog)
+    kept = entry("a", "rain coat", "sun", metadata={"tags": ["x"], "n": 1})
+    await catalog.documents.replace(SCOPE, [kept, entry("empty")])
+    names = [DocumentId(name) for name in ("empty", "gone", "a")]
+    empty, read = await catalog.index.entries(SCOPE, names)
+    assert (empty.document.id, empty.chunks, empty.vectors.shape) == ("empty", (), (0, DIMENSIONS))
+    assert read.document == replace(kept.document, blocks=())
+    assert read.chunks == kept.chunks
+    assert read.vectors.tolist() == kept.vectors.tolist()
+    assert [t.to_bytes() for t in read.terms] == [t.to_bytes() for t in kept.terms]
+    stored = await catalog.documents.get(SCOPE, DocumentId("a"))
+    assert read.updated_at == stored.updated_at
+    await catalog.documents.replace(SCOPE, [read])
+    assert await catalog.documents.get(SCOPE, DocumentId("a")) == stored
+
+
+async def test_a_copy_holds_all_that_the_original_has(versioned: Catalog) -> None:
+    catalog = versioned
+    copy = at("notes//copy")
+    await create(catalog)
+    await create(catalog, copy)
+    tokens = (np.asarray([[1, -2]], dtype=np.int8), np.zeros((0, 2), dtype=np.int8))
+    first = replace(entry("a", "rain", "sun", metadata={"price": 5}), tokens=tokens)
+    await catalog.documents.replace(SCOPE, [first, entry("b", "snow")])
+    await catalog.documents.replace(copy, [entry("a", "old"), entry("c", "too many")])
+    ids = [DocumentId(name) for name in ("a", "b", "gone")]
+    assert await catalog.versions.difference(SCOPE, copy, 9) == Difference({"a": 2, "b": 1}, ("c",))  # type: ignore[dict-item,arg-type]
+    await catalog.versions.copy(SCOPE, copy, ids)
+    await catalog.documents.remove(copy, [DocumentId("c")])
+    assert not await catalog.versions.difference(SCOPE, copy, 9)
+    one, two = await catalog.collections.get(SCOPE), await catalog.collections.get(copy)
+    assert (one.documents, one.chunks, one.fields) == (two.documents, two.chunks, two.fields)
+    chunks = [ChunkId(name) for name in ("a#0", "a#1", "b#0")]
+    for scope in (SCOPE, copy):
+        found = await catalog.index.tokens(scope, chunks)
+        assert {name: m.tolist() for name, m in found.items()} == {"a#0": [[1, -2]], "a#1": []}
+        assert (await catalog.index.rows(scope, chunks)).keys() == set(chunks)
+        counted = await catalog.index.statistics(scope, TermVector.of("rain old"))
+        assert (sorted(counted.frequencies.tolist()), counted.length) == ([0, 1], 3)
+        assert [d.id async for d in catalog.documents.list(scope, after=None, limit=9)] == [
+            "a",
+            "b",
+        ]
+    await catalog.documents.remove(SCOPE, ids)
+    assert await listed(catalog, copy) == ["a", "b"]
+
+
+async def test_names_are_swapped_only_if_both_hold_the_same_documents(versioned: Catalog) -> None:
+    catalog = versioned
+    later = at("notes//next")
+    await create(catalog)
+    await create(catalog, later)
+    await catalog.documents.replace(SCOPE, [entry("a", "x")])
+    swap = {"notes": "notes/old", "notes//next": "notes"}
+    assert not await catalog.versions.rename(SCOPE.tenant, swap, alike=(SCOPE, later))
+    assert await listed(catalog) == ["a"]
+    await catalog.versions.copy(SCOPE, later, [DocumentId("a")])
+    assert await catalog.versions.rename(SCOPE.tenant, swap, alike=(SCOPE, later))
+    [version] = await catalog.versions.list(SCOPE)
+    assert (version.name, version.collection.chunks, version.bytes > 0) == ("old", 1, True)
+    back = {"notes": "notes/new", "notes/old": "notes"}
+    assert await catalog.versions.rename(SCOPE.tenant, back)
+    with pytest.raises(Conflict, match="'notes/new' already"):
+        await catalog.versions.rename(SCOPE.tenant, {"notes": "notes/new"})
+    assert await listed(catalog) == ["a"]
+
+
+async def test_versions_of_tenants_are_apart(versioned: Catalog) -> None:
+    catalog = versioned
+    for tenant in ("t1", "t2"):
+        await create(catalog, at("notes", tenant))
+        await create(catalog, at("notes/one", tenant))
+    mine = await catalog.collections.get(at("notes"))
+    with pytest.raises(NotFound):
+        await catalog.collections.get(Scope(TenantId("t2"), mine.key))
+    await catalog.collections.drop(at("notes"))
+    assert [v.name for v in await catalog.versions.list(at("notes", "t2"))] == ["one"]
+
+
+async def test_placements_say_what_a_store_still_needs(versioned: Catalog) -> None:
+    catalog = versioned
+    await create(catalog)
+    await catalog.documents.replace(SCOPE, [entry("a", "x"), entry("b", "y", "z")])
+    entries = await catalog.index.entries(SCOPE, [DocumentId("a"), DocumentId("b")])
+    behind = catalog.placements.difference
+    assert await behind(SCOPE, "s", 9) == Difference({"a": 1, "b": 2}, ())  # type: ignore[dict-item]
+    assert (await behind(SCOPE, "s", 1)).missing == {"a": 1}
+    placed = {each.document.id: each.updated_at for each in entries if each.updated_at}
+    await catalog.placements.note(SCOPE, "s", placed)
+    assert not await behind(SCOPE, "s", 9)
+    assert len((await behind(SCOPE, "other", 9)).missing) == 2
+    await catalog.documents.replace(SCOPE, [entry("a", "changed")])
+    await catalog.documents.remove(SCOPE, [DocumentId("b")])
+    assert await behind(SCOPE, "s", 9) == Difference({"a": 1}, ("b",))  # type: ignore[dict-item,arg-type]
+    before = await catalog.collections.get(SCOPE)
+    assert not await catalog.versions.rekey(SCOPE, "notes/k", store="s")
+    assert (await catalog.collections.get(SCOPE)).key == before.key
+    [entry_a] = await catalog.index.entries(SCOPE, [DocumentId("a")])
+    assert entry_a.updated_at is not None
+    await catalog.placements.note(
+        SCOPE, "s", {DocumentId("a"): entry_a.updated_at}, [DocumentId("b")]
+    )
+    assert await catalog.versions.rekey(SCOPE, "notes/k", store="s")
+    assert await listed(catalog, before.index) == ["a"]
+    assert (await catalog.index.rows(before.index, [ChunkId("a#0")])).keys() == {"a#0"}
+    with pytest.raises(Conflict, match="try again"):
+        await catalog.documents.replace(before.index, [entry("c", "x")])
+    await catalog.placements.forget(SCOPE, "s")
+    assert (await behind(SCOPE, "s", 9)).missing == {"a": 1}
+
+
+async def test_entries_of_a_damaged_document_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    async with CATALOGS.load("sqlite")(path) as catalog:
+        await create(catalog)
+        await catalog.documents.replace(SCOPE, [entry("a", "x", "y")])
+        connection = apsw.Connection(str(path))
+        connection.execute("DELETE FROM vector WHERE ordinal = 1")
+        connection.close()
+        with pytest.raises(StorageError, match="'a' has 2 passages.*of 1"):
+            await catalog.index.entries(SCOPE, [DocumentId("a")])
+
+
+async def test_a_catalog_without_versions_says_so() -> None:
+    with catalog_database() as address:
+        async with CATALOGS.load("postgres")(address) as catalog:
+            await create(catalog)
+            assert await catalog.versions.list(SCOPE) == ()
+            with pytest.raises(InvalidInput, match="cannot reindex, move or keep snapshots"):
+                await catalog.versions.rename(SCOPE.tenant, {"notes": "notes/old"})
+            with pytest.raises(InvalidInput, match="cannot reindex"):
+                await catalog.placements.difference(SCOPE, "other", 9)

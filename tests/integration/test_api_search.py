@@ -60,6 +60,13 @@ async def test_sort_orders_by_a_field_both_ways(served: Served):
     assert (await found(served, sort="-price", limit=2)) == ["coat", "boots"]
 
 
+async def test_a_search_may_ask_for_diversity(served: Served):
+    plain = await found(served, query="rain", limit=4)
+    varied = await found(served, query="rain", limit=4, diversity=0.9)
+    assert set(plain) == set(varied)
+    assert plain[0] == varied[0]
+
+
 @pytest.mark.parametrize(
     ("search", "status", "param", "says"),
     [
@@ -68,6 +75,7 @@ async def test_sort_orders_by_a_field_both_ways(served: Served):
         ({"query": "x", "filter": "colour == 1"}, 400, "filter", "colour"),
         ({"query": "x", "filter": {"price": {"$near": 1}}}, 400, "filter", "$near"),
         ({"query": "x", "limit": 0}, 400, "limit", "1 to"),
+        ({"query": "x", "diversity": 1}, 400, "diversity", "below 1"),
         ({"query": "x", "limit": "many"}, 400, "limit", "integer"),
         ({"query": "x", "mode": "magic"}, 400, "mode", "hybrid"),
         ({"query": "x", "sort": "price"}, 400, "sort", "relevance"),

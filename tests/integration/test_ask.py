@@ -10,6 +10,7 @@ import pytest
 from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.answers import REFUSAL, Answer, AnswerDelta
+from bedplate.domain.chat import Message
 from bedplate.domain.documents import Blob
 from bedplate.errors import InvalidInput, NotFound, UpstreamError
 from bedplate.ingest.pipeline import Upload
@@ -163,6 +164,27 @@ async def test_an_assistant_answers_from_its_collections_with_its_instructions(
     found = {passage.hit.source for passage in request.passages}
     assert found == {"shop.txt", "d.txt", "rules.md"}
     assert len(answer.citations) == 2
+
+
+async def test_a_follow_up_is_searched_for_with_the_turn_before_and_asked_as_it_is(
+    tmp_path: Path,
+) -> None:
+    settings = {"assistants.help.collections": ["c"], "assistants.help.passages": 1}
+    history = (Message("user", "How many days do returns take?"), Message("assistant", "60."))
+    found: dict[str, str] = {}
+    for rewrite in ("rules", "off"):
+        chosen = {**settings, "search.rewrite": rewrite}
+        async with app_with(tmp_path / rewrite, ["60 [1]."], **chosen) as app:
+            await app.ingest.run(app.scope("c"), [Upload(Blob(b"It is sure to rain.", "rain.txt"))])
+            await app.ask.answer(app.assistant_question("help", "Is it sure?", history))
+            [request] = app.turn.model("default").requests  # type: ignore[attr-defined]
+        assert request.question == "Is it sure?"
+        assert [message.content for message in request.messages[1:3]] == [
+            "How many days do returns take?",
+            "60.",
+        ]
+        found[rewrite] = request.passages[0].hit.source
+    assert found == {"rules": "rules.md", "off": "rain.txt"}
 
 
 async def test_the_quoting_model_answers_word_for_word_and_knows_when_to_stop(

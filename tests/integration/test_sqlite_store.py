@@ -4,9 +4,10 @@ import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
+import apsw
 import numpy as np
 import pytest
 from tests.contract.entries import entry, unit
@@ -19,7 +20,9 @@ from bedplate.sqlite.database import open_database, select
 from bedplate.state import CATALOGS
 from bedplate.stores import STORES
 from bedplate.stores.protocol import StoreQuery
-from bedplate.stores.sqlite import adopt
+from bedplate.stores.snapshot import Snapshots
+from bedplate.stores.sqlite import SqliteStore, adopt
+from bedplate.stores.view import View
 from bedplate.terms import TermVector
 
 
@@ -206,12 +209,66 @@ async def test_a_rebuild_that_is_late_does_not_take_back_what_was_pruned(tmp_pat
     async with open_shelf(tmp_path) as shelf:
         await fill(shelf, 40)
     async with open_database(tmp_path / "catalog.db") as database:
-        assert await database.write(lambda db: adopt(db, 1, "newer", 30)) is not None
-        assert await database.write(lambda db: adopt(db, 1, "older", 20)) is None
+        assert (await database.write(lambda db: adopt(db, 1, "newer", 30))).how == "done"
+        assert (await database.write(lambda db: adopt(db, 1, "older", 20))).how == "late"
+        assert (await database.write(lambda db: adopt(db, 9, "lost", 20))).how == "gone"
         [row] = await database.read(
             lambda db: select(db, "SELECT removed_floor, snapshot FROM collection")
         )
     assert row == (30, "newer")
+
+
+class LateSnapshots(Snapshots):
+    """Something else is committed while a snapshot is written."""
+
+    def __init__(self, folder: Path, sql: str) -> None:
+        super().__init__(folder / "index")
+        self._catalog, self._sql = folder / "catalog.db", sql
+
+    def save(self, collection: int, view: View) -> str:
+        with closing(apsw.Connection(str(self._catalog))) as connection:
+            connection.execute(self._sql)
+        return super().save(collection, view)
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [("UPDATE collection SET removed_floor = 1000", 40), ("DELETE FROM collection", 0)],
+)
+async def test_a_snapshot_that_comes_too_late_leaves_nothing_behind(
+    tmp_path: Path, sql: str, found: int
+) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        store = shelf.store
+        assert isinstance(store, SqliteStore)
+        store._snapshots = LateSnapshots(tmp_path, sql)
+        await fill(shelf, 40)
+        assert list((tmp_path / "index").glob("*/*")) == []
+        assert len(store._views) == (1 if found else 0)
+        query = StoreQuery("vector", TermVector.of(""), unit(1), 60)
+        assert len(ids(await store.search(SCOPE, query))) == found
+
+
+async def test_a_dropped_index_is_made_again_from_the_rows(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 40)
+        [first] = (tmp_path / "index").glob("*/*")
+        await shelf.store.drop(SCOPE)
+        assert list((tmp_path / "index").glob("*/*")) == []
+        assert (await shelf.find(mode="vector", limit=3)).recall == "exact"
+        await shelf.store.settle(SCOPE)
+        [second] = (tmp_path / "index").glob("*/*")
+        assert first != second
+        assert (await shelf.find(mode="vector", limit=3)).recall == "ann"
+
+
+async def test_names_that_a_snapshot_cannot_hold_are_read_from_the_rows(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await shelf.put(entry("a\0b", "odd"), *[entry(f"d{n}", f"word{n}") for n in range(40)])
+        await shelf.store.settle(SCOPE)
+    async with open_shelf(tmp_path) as shelf:
+        assert ids(await shelf.find("word7", mode="keyword")) == {"d7#0"}
+        assert ids(await shelf.find("odd", mode="keyword")) == {"a\0b#0"}
 
 
 async def test_a_replaced_snapshot_is_deleted(tmp_path: Path) -> None:

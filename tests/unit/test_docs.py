@@ -74,8 +74,8 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
     for name, field in section.model_fields.items():
         key = prefix + name
         inner = field.annotation
-        if key == "models":
-            yield "models.<name>.use", "required"
+        if key in ("models", "stores"):
+            yield f"{key}.<name>.use", "required"
         elif key == "assistants":
             yield from settings(AssistantConfig, "assistants.<name>.")
         elif key == "tables":

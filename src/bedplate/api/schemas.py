@@ -165,6 +165,7 @@ class Search(Body):
     sort: Text | None = None
     limit: int | None = None
     self_query: bool | None = None
+    diversity: float | None = None
 
 
 class Hit(Shown):

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from bedplate.api.current import CurrentApp, Tenant
+from bedplate.api.current import CurrentApp, Deadline, Tenant
 from bedplate.api.schemas import Search, SearchResult
 from bedplate.domain.retrieval import Sort
 from bedplate.rag.retrieve import SearchRequest
@@ -11,7 +11,7 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 
 @router.post("/search")
-async def search(body: Search, app: CurrentApp, tenant: Tenant) -> SearchResult:
+async def search(body: Search, app: CurrentApp, tenant: Tenant, deadline: Deadline) -> SearchResult:
     """By a query, by a filter, or both; `sort` orders everything that passes the filter.
 
     Conditions that the query speaks of become a filter; `self_query` in the answer shows it, and
@@ -25,6 +25,8 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant) -> SearchResult:
         sort=None if body.sort is None else _sort(body.sort),
         limit=app.config.search.limit if body.limit is None else body.limit,
         self_query=app.config.search.self_query if body.self_query is None else body.self_query,
+        diversity=body.diversity,
+        deadline=deadline,
     )
     found = await app.search.search(app.scope(body.collection, tenant), request)
     return SearchResult.model_validate(found)

@@ -20,9 +20,10 @@ from bedplate.cli.probes import probe_openai
 from bedplate.config import Config, DataConfig, Loaded, Slot
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage
 from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
-from bedplate.domain.retrieval import Hit
+from bedplate.domain.retrieval import Collection, Hit
 from bedplate.errors import BedplateError, ConfigError
 from bedplate.guards import GROUNDING_GUARDS
+from bedplate.ingest.recall import TOP, MeasuredRecall, measure_recall
 from bedplate.sqlite.database import open_database, select_one
 from bedplate.state import CATALOGS
 from bedplate.stores import IN_CATALOG
@@ -32,6 +33,10 @@ LOW_DISK_BYTES = 1 * GIBIBYTE
 NO_DISK_BYTES = 100 * 1024**2
 PARSER_SLOTS = 2
 FEW_FILES = 1024
+LOW_RECALL = 0.95
+RECALL_SECONDS = 30.0
+"""For all collections together."""
+
 LOCAL = frozenset({"quote", "scripted", "overlap"})
 """Adapters that run here and cost nothing, so that the doctor may call them."""
 
@@ -214,14 +219,16 @@ async def _collections(app: App) -> AsyncIterator[Finding]:
     for collection in collections:
         detail = f"{collection.documents:,} documents, {collection.chunks:,} passages"
         if collection.embedder != app.embedder.fingerprint:
+            served = app.former is not None and app.former.fingerprint == collection.embedder
             yield Finding(
                 f"collection {collection.name}",
-                "fail",
+                "warn" if served else "fail",
                 f"{detail}; made with the embedder {collection.embedder}.",
-                "Configure that embedder, or ingest into a new collection.",
+                f"Run `bedplate reindex -c {collection.name}`, or configure that embedder.",
             )
         else:
             yield Finding(f"collection {collection.name}", "ok", detail)
+            yield await _recall(app, collection, RECALL_SECONDS / len(collections))
     known = {collection.name for collection in collections}
     for name, assistant in app.config.assistants.items():
         if missing := [wanted for wanted in assistant.collections if wanted not in known]:
@@ -231,6 +238,34 @@ async def _collections(app: App) -> AsyncIterator[Finding]:
                 f"It answers from {', '.join(missing)}, which is not there.",
                 f"Run `bedplate ingest PATH -c {missing[0]}`, or correct its collections.",
             )
+
+
+async def _recall(app: App, collection: Collection, seconds: float) -> Finding:
+    check = f"recall {collection.name}"
+    try:
+        found = await measure_recall(app.catalog, app.store, collection, seconds=seconds)
+    except BedplateError as error:
+        remedy = f"Run `bedplate reindex -c {collection.name}`; if that fails, see the message."
+        return Finding(check, "fail", error.message, remedy)
+    return judge_recall(check, collection, found)
+
+
+def judge_recall(check: str, collection: Collection, found: MeasuredRecall) -> Finding:
+    """What a measured recall means."""
+    if found.recall is None:
+        return Finding(check, "ok", "Every vector is compared: searches are exact.")
+    part = "" if found.compared >= collection.chunks else f" of {collection.chunks:,}"
+    detail = (
+        f"recall@{TOP} is {found.recall:.3f} over {found.queries} searches, compared with "
+        f"{found.compared:,}{part} passages."
+    )
+    if found.recall < LOW_RECALL:
+        remedy = (
+            f"Run `bedplate reindex -c {collection.name}`, which rebuilds the index; if that does "
+            "not help, raise the store's own search effort."
+        )
+        return Finding(check, "warn", detail, remedy)
+    return Finding(check, "ok", detail)
 
 
 def _pii(app: App) -> Finding:

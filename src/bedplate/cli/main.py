@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from bedplate import __version__
-from bedplate.cli import ask, demo, doctor, ingest, init, parse, search, serve
+from bedplate.cli import (
+    ask,
+    demo,
+    doctor,
+    ingest,
+    init,
+    move,
+    parse,
+    reindex,
+    search,
+    serve,
+    snapshots,
+)
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import (
     ConfigOption,
@@ -54,7 +66,7 @@ def build() -> typer.Typer:
     ) -> None:
         context.obj = Invocation(config, data, json, log_level)
 
-    for module in (init, demo, ingest, search, ask, parse, serve, doctor):
+    for module in (init, demo, ingest, search, ask, parse, serve, reindex, snapshots, move, doctor):
         module.register(app)
     return app
 

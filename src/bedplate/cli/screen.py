@@ -4,7 +4,9 @@
 import json
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -99,6 +101,19 @@ def progress_bar() -> "Progress":
         transient=True,
         disable=not target.is_terminal,
     )
+
+
+@contextmanager
+def advancing(what: str) -> Generator[Callable[[int, int], None]]:
+    """A bar for work that tells how much of how much is done, once it takes over a second."""
+    started = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task(what, total=None, visible=False, note="documents")
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=time.monotonic() - started > 1)
+
+        yield advance
 
 
 def print_indented(target: "Console", text: "Text", indent: int) -> None:

@@ -193,7 +193,7 @@ def show(result: SearchResult, query: str) -> None:
     for number, hit in enumerate(result.hits, 1):
         head = Text(f"{number}. ", style="cyan")
         head.append(one_line(hit.title or hit.document_id), style="bold")
-        if query:
+        if hit.cosine is not None or hit.bm25 is not None:
             head.append(f"   {hit.score:.3f}", style="dim")
         out.print(head, soft_wrap=True)
         out.print(f"   {place(hit.source, hit.page, hit.heading)}", style="cyan", soft_wrap=True)
@@ -204,9 +204,10 @@ def show(result: SearchResult, query: str) -> None:
     if not result.hits:
         out.print("Nothing found.")
     if result.self_query is not None:
-        out.print(one_line(read_as(result.self_query)), style="dim")
+        out.print(one_line(read_as(result.self_query)), style="dim", soft_wrap=True)
     count = f"{len(result.hits)} hit{'' if len(result.hits) == 1 else 's'}"
-    how = f"{result.mode}, " if query else ""
+    ranked = any(hit.cosine is not None or hit.bm25 is not None for hit in result.hits)
+    how = f"{result.mode}, " if ranked else ""
     out.print(f"{count} ({how}{result.recall}, {result.took_ms:.0f} ms)", style="dim")
 
 

@@ -26,6 +26,9 @@ class Collection:
     """A named set of documents under one embedder.
 
     `fields` is the typed schema as seen so far: each metadata field with the kinds of its values.
+
+    `key` is what stores know it by. Names can be swapped between collections, keys stay: who looks
+    a collection up and then asks for rows of it names it by its key, and gets one collection's.
     """
 
     tenant: TenantId
@@ -38,10 +41,16 @@ class Collection:
     fields: Mapping[str, frozenset[FieldKind]] = field(
         default_factory=dict[str, frozenset[FieldKind]]
     )
+    key: str = ""
 
     @property
     def scope(self) -> Scope:
         return Scope(self.tenant, self.name)
+
+    @property
+    def index(self) -> Scope:
+        """This very collection, whatever becomes of its name."""
+        return Scope(self.tenant, self.key or self.name)
 
 
 @dataclass(frozen=True, slots=True)

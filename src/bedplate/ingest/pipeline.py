@@ -3,12 +3,10 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
-from typing import Protocol
-
-import numpy as np
+from typing import Protocol, TypeVar
 
 from bedplate.chunkers.protocol import Chunker
 from bedplate.domain.documents import (
@@ -21,9 +19,12 @@ from bedplate.domain.documents import (
 )
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
-from bedplate.embedders.protocol import Embedder, Matrix, TokenMatrix, gives_tokens
-from bedplate.errors import InvalidInput, StorageError, Unavailable
+from bedplate.embedders.protocol import Embedder
+from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
+from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
+from bedplate.ingest.names import check_name, unfinished
+from bedplate.ingest.origins import UPLOADED, is_below
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
 from bedplate.parsers.protocol import Parser
@@ -31,14 +32,13 @@ from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores.protocol import Store
 from bedplate.terms import TermVector
 
+T = TypeVar("T")
+
 FORMAT = 2
 """Raised when the pipeline makes something else of the same document."""
 
-TITLE_WEIGHT = 3
 WAITING_BATCHES = 2
 MAX_ID = 1024
-MAX_NAME = 200
-UPLOADED = "upload:"
 GOOD_ID = f"1 to {MAX_ID} printable characters"
 
 
@@ -78,7 +78,10 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the pipeline is made of; without `pii` personal data is kept as it is."""
+    """What the pipeline is made of; without `pii` personal data is kept as it is.
+
+    `former` embeds what goes into collections that were made with it.
+    """
 
     catalog: Catalog
     store: Store
@@ -86,6 +89,7 @@ class Parts:
     chunker: Chunker
     embedder: Embedder
     pii: PiiGuard | None
+    former: Embedder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +124,13 @@ class Ingest:
         self._parser = parts.parser
         self._chunker = parts.chunker
         self._embedder = parts.embedder
+        self._former = parts.former
         self._pii = parts.pii
         self._batch_chunks = batch_chunks
         self._max_file_bytes = max_file_bytes
         self._token_chunks = token_chunks
-        self._recipe = f"{FORMAT}|{recipe}|{parts.embedder.fingerprint}"
+        # Without the embedder: a collection has one, and reindexing must not make all look changed.
+        self._recipe = f"{FORMAT}|{recipe}"
 
     async def run(
         self,
@@ -189,27 +195,51 @@ class Ingest:
             InvalidInput: a name that does not fit into one segment of a path.
             Conflict: it is there, with another embedder.
         """
-        name = scope.collection
-        if not name.strip() or len(name) > MAX_NAME or "/" in name or not name.isprintable():
-            raise InvalidInput(
-                f"A collection cannot be called {name[:MAX_NAME]!r}: give 1 to {MAX_NAME} "
-                "printable characters without '/'.",
-                param="collection",
-            )
+        check_name(scope.collection, "collection", "collection")
+        embedder = self._embedder
+        if self._former is not None:
+            with suppress(NotFound):
+                embedder = self._embedder_of(await self._catalog.collections.get(scope))
         return await self._catalog.collections.create(
-            scope, embedder=self._embedder.fingerprint, dimensions=self._embedder.dimensions
+            scope, embedder=embedder.fingerprint, dimensions=embedder.dimensions
         )
 
     async def drop(self, scope: Scope) -> None:
-        """Delete a collection with its documents; NotFound if there is none."""
+        """Delete a collection with its documents and versions; NotFound if there is none."""
+        dropped = [
+            await self._catalog.collections.get(scope),
+            *[version.collection for version in await self._catalog.versions.list(scope)],
+            *await unfinished(self._catalog, scope),
+        ]
         await self._catalog.collections.drop(scope)
-        await self._store.drop(scope)
+        for collection in dropped:
+            await self._store.drop(collection.index)
 
     async def remove(self, scope: Scope, ids: Sequence[DocumentId]) -> int:
         """Delete documents; how many there were."""
-        count = await self._catalog.documents.remove(scope, ids)
-        await self._store.delete(scope, ids)
-        return count
+
+        async def work(collection: Collection) -> int:
+            count = await self._catalog.documents.remove(collection.index, ids)
+            await self._store.delete(collection.index, ids)
+            return count
+
+        return await self._written(scope, work)
+
+    async def _written(self, scope: Scope, work: Callable[[Collection], Awaitable[T]]) -> T:
+        """Do `work` on the collection, again if its name went to another index meanwhile."""
+        collection = await self._catalog.collections.get(scope)
+        while True:
+            try:
+                return await work(collection)
+            except (Conflict, NotFound):
+                before, collection = collection, await self._catalog.collections.get(scope)
+                if collection.key == before.key:
+                    raise
+
+    def _embedder_of(self, collection: Collection) -> Embedder:
+        """The former one where the collection is its; else the configured one, fitting or not."""
+        former = self._former
+        return former if former and former.fingerprint == collection.embedder else self._embedder
 
     async def _batches(
         self, scope: Scope, sources: Sequence[Source], run: "_Run"
@@ -289,19 +319,31 @@ class Ingest:
         return Prepared(scrubbed, chunks, terms)
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
-        texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
-        # In parts: a document of any length can be interrupted, and takes little memory at once.
-        vectors: list[Matrix] = [await self._embedder.embed([])]
-        tokens: list[TokenMatrix] = []
-        for start in range(0, len(texts), self._batch_chunks):
-            part = texts[start : start + self._batch_chunks]
-            if run.tokens and gives_tokens(self._embedder):
-                late = await self._embedder.embed_late(part)
-                vectors.append(np.stack([text.vector for text in late]))
-                tokens.extend(text.tokens for text in late)
+        async def work(collection: Collection) -> list[Entry]:
+            entries = await self._embed(collection, batch, run)
+            await self._catalog.documents.replace(collection.index, entries)
+            await self._store.upsert(collection.index, entries)
+            return entries
+
+        entries = await self._written(scope, work)
+        for entry in entries:
+            if entry.document.id in run.known:
+                run.report.updated += 1
             else:
-                vectors.append(await self._embedder.embed(part))
-        rows = np.concatenate(vectors)
+                run.report.added += 1
+            run.report.chunks += len(entry.chunks)
+
+    async def _embed(
+        self, collection: Collection, batch: Sequence[Prepared], run: "_Run"
+    ) -> list[Entry]:
+        embedder = self._embedder_of(collection)
+        if embedder.fingerprint != collection.embedder:
+            # Reindexed with another embedder since this run began.
+            await self.create(collection.scope)
+        texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
+        rows, tokens = await embed_texts(
+            embedder, texts, batch=self._batch_chunks, tokens=run.tokens
+        )
         entries: list[Entry] = []
         start = 0
         for item in batch:
@@ -311,18 +353,11 @@ class Ingest:
                       tuple(tokens[start:end]))
             )  # fmt: skip
             start = end
-        await self._catalog.documents.replace(scope, entries)
-        await self._store.upsert(scope, entries)
-        for entry in entries:
-            if entry.document.id in run.known:
-                run.report.updated += 1
-            else:
-                run.report.added += 1
-            run.report.chunks += len(entry.chunks)
+        return entries
 
     async def _settle(self, scope: Scope, run: "_Run") -> None:
         try:
-            await self._store.settle(scope)
+            await self._store.settle((await self._catalog.collections.get(scope)).index)
         except (StorageError, Unavailable) as error:
             # The documents are durable and found without it.
             run.report.warnings.append(error.message)
@@ -349,29 +384,6 @@ class _Run:
     def fail(self, source: str, failure: Failure) -> None:
         self.failed.add(source)
         self.report.failures.append(failure)
-
-
-def embedded_text(document: Document, chunk: Chunk) -> str:
-    """What the embedder reads of a chunk: title, headings, text."""
-    heading = chunk.heading if chunk.heading != document.title else None
-    return "\n".join(filter(None, [document.title, heading, chunk.text]))
-
-
-def indexed_text(document: Document, chunk: Chunk) -> str:
-    """What keyword search reads of a chunk: the title counts three times, the headings once."""
-    return "\n".join(filter(None, [*[document.title] * TITLE_WEIGHT, chunk.heading, chunk.text]))
-
-
-def is_below(origin: str, root: str) -> bool:
-    """Whether a document from `origin` came from the file `root`, or the folder.
-
-    "." is the working folder, whose files alone have relative names; an upload is below nothing.
-    """
-    if origin.startswith(UPLOADED):
-        return False
-    if root == ".":
-        return not PurePath(origin).is_absolute()
-    return origin == root or origin.startswith(root.rstrip("/") + "/")
 
 
 def is_good_id(document_id: DocumentId) -> bool:

@@ -1,10 +1,12 @@
 """Ask: find passages, let a model answer from them alone, resolve and check what it cites."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from bedplate.chat.turn import Turn
 from bedplate.domain.answers import (
@@ -16,10 +18,12 @@ from bedplate.domain.answers import (
     Grounding,
 )
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, Usage
-from bedplate.domain.retrieval import Hit, Scope
-from bedplate.errors import InvalidInput
+from bedplate.domain.retrieval import Scope
+from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
+from bedplate.rag.find import find
+from bedplate.rag.follow_up import search_text
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
@@ -29,12 +33,16 @@ from bedplate.telemetry.trace import trace
 REFUSAL_START = "i don't know"
 MAX_QUESTION_CHARACTERS = 20_000
 
+Rewrite = Literal["rules", "off"]
+
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """A question to one or more collections of a tenant.
 
-    `history` is the conversation before the question. `deadline` is on the event loop's clock.
+    `history` is the conversation before the question; `rewrite` says whether a question that leans
+    on it is searched for as it stands or completed (rag/follow_up.py); the model is asked the
+    question itself. `deadline` is on the event loop's clock.
     `self_query` is as in `SearchRequest`.
     """
 
@@ -46,6 +54,7 @@ class AskRequest:
     passages: int = 8
     instructions: str = ""
     history: tuple[Message, ...] = ()
+    rewrite: Rewrite = "rules"
     max_output_tokens: int | None = None
     temperature: float | None = None
     deadline: float | None = None
@@ -66,6 +75,7 @@ class Ask:
             InvalidInput: an empty question, or one that is too long.
             NotFound: an unknown collection or model.
             UpstreamError: the model failed; text that was streamed before stands alone.
+            UpstreamTimeout: found, answered or checked too late for the deadline.
         """
         started = time.perf_counter()
         self._check(request)
@@ -88,11 +98,7 @@ class Ask:
                         first_ms = first_ms or (time.perf_counter() - started) * 1000
                         text += ready
                         yield AnswerDelta(ready)
-            citations = resolve(text, passages)
-            refused = is_refusal(text, citations)
-            grounded = Grounding(1.0, "unchecked")
-            if not refused:
-                grounded = await self._grounding.check(request.question, text, passages)
+            citations, refused, grounded = await self._review(request, text, passages)
             yield Answer(
                 text=text,
                 citations=citations,
@@ -140,23 +146,38 @@ class Ask:
         )
 
     async def _find(self, request: AskRequest) -> list[Passage]:
+        text = request.question
+        if request.rewrite == "rules":
+            text = search_text(text, request.history)
         search = SearchRequest(
-            request.question,
+            text,
             filter=request.filter,
             join=request.join,
             limit=request.passages,
+            unique=True,
             self_query=request.self_query,
             by_relevance=True,
+            deadline=request.deadline,
         )
-        found = [(await self._search.search(scope, search)).hits for scope in request.scopes]
-        hits = interleave(found)[: request.passages]
+        hits = await find(self._search, request.scopes, search)
         return [Passage(number, hit) for number, hit in enumerate(hits, start=1)]
 
-
-def interleave(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
-    """By rank, since scores of different collections do not compare."""
-    longest = max((len(hits) for hits in ranked), default=0)
-    return [hits[rank] for rank in range(longest) for hits in ranked if rank < len(hits)]
+    async def _review(
+        self, request: AskRequest, text: str, passages: Sequence[Passage]
+    ) -> tuple[tuple[Citation, ...], bool, Grounding]:
+        """What the finished text cites, whether it refuses, and how well it is grounded."""
+        try:
+            async with asyncio.timeout_at(request.deadline):
+                citations = await asyncio.to_thread(resolve, text, passages)
+                if is_refusal(text, citations):
+                    return citations, True, Grounding(1.0, "unchecked")
+                grounded = await self._grounding.check(request.question, text, passages)
+                return citations, False, grounded
+        except TimeoutError as error:
+            raise UpstreamTimeout(
+                "The answer was not checked against its sources by the deadline.",
+                provider="grounding",
+            ) from error
 
 
 def is_refusal(text: str, citations: Sequence[Citation]) -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 
 from bedplate.domain.filters import normalise_date
 from bedplate.domain.retrieval import Hit, Scope, SearchResult, SelfQuery, Sort
+from bedplate.rag.asked import Asked
 from bedplate.rag.retrieve import Retrieve, SearchRequest
 from bedplate.rag.self_query import read
 from bedplate.rag.self_query_vocabulary import Vocabulary
@@ -45,21 +46,27 @@ class Interpret:
         self._today = today
         self._kept: OrderedDict[Scope, _Kept] = OrderedDict()
 
-    async def search(self, scope: Scope, request: SearchRequest) -> SearchResult:
+    def asked(self, text: str) -> Asked:
+        """As `Retrieve.asked`."""
+        return self._retrieve.asked(text)
+
+    async def search(
+        self, scope: Scope, request: SearchRequest, asked: Asked | None = None
+    ) -> SearchResult:
         """As `Retrieve.search`, and the result says how the question was read.
 
         Conditions that no document meets together are not applied, and the result says so.
         """
         started = time.perf_counter()
         if not (request.self_query and request.text.strip()) or request.sort is not None:
-            return await self._retrieve.search(scope, request)
+            return await self._retrieve.search(scope, request, asked)
         understood = await self._read(scope, request.text)
         if understood is None or (understood.filter is None and understood.sort is None):
-            return await self._retrieve.search(scope, request)
-        found = await self._narrowed(scope, request, understood)
+            return await self._retrieve.search(scope, request, asked)
+        found = await self._narrowed(scope, request, understood, asked)
         if not found.hits:
             understood = replace(understood, applied=False)
-            found = await self._retrieve.search(scope, request)
+            found = await self._retrieve.search(scope, request, asked)
         took_ms = round((time.perf_counter() - started) * 1000, 3)
         return replace(found, self_query=found.self_query or understood, took_ms=took_ms)
 
@@ -86,7 +93,7 @@ class Interpret:
         return kept.vocabulary if kept.vocabulary.facets.fields else None
 
     async def _narrowed(
-        self, scope: Scope, request: SearchRequest, understood: SelfQuery
+        self, scope: Scope, request: SearchRequest, understood: SelfQuery, asked: Asked | None
     ) -> SearchResult:
         wanted = min(request.limit, understood.limit or request.limit)
         text = understood.text
@@ -94,7 +101,8 @@ class Interpret:
             text = request.text
         narrowed = replace(request, text=text, narrowed=understood.filter, limit=wanted)
         if understood.sort is None:
-            return await self._retrieve.search(scope, narrowed)
+            same = asked if text == request.text else None
+            return await self._retrieve.search(scope, narrowed, same)
         if not text:
             return await self._retrieve.search(scope, replace(narrowed, sort=understood.sort))
         most = max(SORTED, request.limit)

@@ -1,8 +1,9 @@
 """Search: the store nominates, the order is made here, the same for every store."""
 
+import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from bedplate.domain.filters import And, Filter
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Mode, Recall, Scope, SearchResult, Sort
 from bedplate.domain.tables import BusinessTable
-from bedplate.embedders.protocol import Embedder, LateVectors, gives_tokens
-from bedplate.errors import Conflict, InvalidInput
+from bedplate.embedders.protocol import Embedder, LateVectors, Matrix
+from bedplate.errors import Conflict, InvalidInput, UpstreamTimeout
+from bedplate.rag import diversity, recency
+from bedplate.rag.asked import Asked
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
@@ -25,6 +28,8 @@ from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
 from bedplate.terms import TermVector
 
 MAX_QUERY_CHARACTERS = 20_000
+SPARE = 3
+"""How many times the wanted hits are looked at where copies are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class SearchRequest:
     to the document and meet the condition, which names columns in either notation of filters.
     Without `text` filter and join alone select, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
-    `deadline` is on the event loop's clock.
+    `unique` leaves out copies of a better hit. `diversity` stands in for the configured one, where
+    hybrid search makes use of it. `deadline` is on the event loop's clock.
 
     `self_query` lets the conditions and the order that `text` speaks of become filter and sort;
     what is left of the text is searched for. Where nothing is left, the documents that pass are
@@ -49,6 +55,8 @@ class SearchRequest:
     filter: str | Mapping[str, object] | None = None
     sort: Sort | None = None
     limit: int = 10
+    unique: bool = False
+    diversity: float | None = None
     deadline: float | None = None
     self_query: bool = False
     by_relevance: bool = False
@@ -63,7 +71,9 @@ class Ranking:
     `candidates` is the size of each leg. `late_top` candidates are compared token by token in
     collections of up to `late_chunks` chunks; 0 switches that off. `smoothing` is how far a score
     moves towards those of similar passages; 0 switches that off. A reranker, where there is one,
-    reads the best `rerank_top` hits.
+    reads the best `rerank_top` hits. `recency` is how much the date counts for a question that asks
+    for what is current, `diversity` how much a hit loses for resembling one before it; 0 switches
+    either off. No search gives more than `max_limit` hits.
     """
 
     candidates: int = 100
@@ -74,6 +84,9 @@ class Ranking:
     smoothing: float = 0.3
     rerank_top: int = 20
     rerank_weight: float = 0.7
+    recency: float = 0.5
+    diversity: float = 0.0
+    max_limit: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,7 @@ class _Ranked:
     chunks: list[tuple[ChunkId, float]]
     candidates: Mapping[ChunkId, Candidate]
     recall: Recall
+    vectors: Mapping[ChunkId, Matrix] = field(default_factory=dict[ChunkId, Matrix])
 
 
 class Retrieve:
@@ -94,19 +108,28 @@ class Retrieve:
         reranker: Reranker | None = None,
         *,
         ranking: Ranking,
-        max_limit: int,
         tables: Mapping[str, BusinessTable] | None = None,
+        former: Embedder | None = None,
     ) -> None:
+        """`former` embeds the questions to collections that were made with it."""
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
+        self._former = former
         self._reranker = reranker
         self._ranking = ranking
-        self._max_limit = max_limit
         self._tables = tables or {}
 
-    async def search(self, scope: Scope, request: SearchRequest) -> SearchResult:
+    def asked(self, text: str) -> Asked:
+        """The vectors of a text, for several searches with it."""
+        return Asked(text)
+
+    async def search(
+        self, scope: Scope, request: SearchRequest, asked: Asked | None = None
+    ) -> SearchResult:
         """Hits, best first; equal requests on equal data give equal answers.
+
+        `asked` is the request's text, where its vectors are shared with other searches.
 
         Raises:
             NotFound: there is no such collection.
@@ -114,38 +137,71 @@ class Retrieve:
             InvalidInput: nothing to search for, or a limit out of bounds.
             Conflict: the collection belongs to another embedder.
             UpstreamError: the reranker failed.
+            UpstreamTimeout: not done by the deadline.
         """
-        started = time.perf_counter()
         self._check(request)
+        try:
+            async with asyncio.timeout_at(request.deadline):
+                return await self._search(scope, request, asked or self.asked(request.text))
+        except TimeoutError as error:
+            raise UpstreamTimeout(
+                f"Collection {scope.collection!r} was not searched by the deadline.",
+                provider="search",
+            ) from error
+
+    async def _search(self, scope: Scope, request: SearchRequest, asked: Asked) -> SearchResult:
+        started = time.perf_counter()
         collection = await self._catalog.collections.get(scope)
         filter = self._filter(collection, request)
         ranked = await (
-            self._ranked(collection, request, filter)
+            self._ranked(collection, request, filter, asked)
             if request.text.strip()
-            else self._scanned(scope, request, filter)
+            else self._scanned(collection.index, request, filter)
         )
-        reread = self._reranker is not None and request.mode == "hybrid" and bool(ranked.candidates)
-        best = dict(ranked.chunks[: max(request.limit, self._ranking.rerank_top * reread)])
+        hybrid = request.mode == "hybrid" and bool(ranked.candidates)
+        reread = self._reranker is not None and hybrid
+        time_wanted = recency.wanted(request.text) if hybrid and self._ranking.recency else None
+        chosen = request.diversity
+        weight = self._ranking.diversity if chosen is None else chosen
+        varied = hybrid and weight > 0
+        window = max(
+            request.limit * SPARE * request.unique,
+            self._ranking.rerank_top * reread,
+            recency.WINDOW * (time_wanted is not None),
+            diversity.WINDOW * varied,
+        )
+        best = dict(ranked.chunks[: max(request.limit, window)])
         hits = [
             replace(hit, cosine=found.cosine, bm25=found.bm25)
             if (found := ranked.candidates.get(hit.chunk_id))
             else hit
-            for hit in await self._catalog.documents.hits(scope, best)
+            for hit in await self._catalog.documents.hits(collection.index, best)
         ]
+        if request.unique:
+            hits = diversity.without_copies(hits)
         if self._reranker is not None and reread:
-            top, weight = self._ranking.rerank_top, self._ranking.rerank_weight
             hits = await rerank(
-                self._reranker, request.text, hits, top=top, weight=weight,
-                deadline=request.deadline,
+                self._reranker, request.text, hits, top=self._ranking.rerank_top,
+                weight=self._ranking.rerank_weight, deadline=request.deadline,
             )  # fmt: skip
-            hits = hits[: request.limit]
+        if time_wanted is not None:
+            hits = recency.prefer_newer(hits, time_wanted, self._ranking.recency)
+        if varied:
+            hits = diversity.diverse(hits, ranked.vectors, weight, request.limit)
+        hits = hits[: request.limit]
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
 
     def _check(self, request: SearchRequest) -> None:
-        if not 1 <= request.limit <= self._max_limit:
+        if not 1 <= request.limit <= self._ranking.max_limit:
             raise InvalidInput(
-                f"limit is {request.limit}; it must be 1 to {self._max_limit}.", param="limit"
+                f"limit is {request.limit}; it must be 1 to {self._ranking.max_limit}.",
+                param="limit",
+            )
+        if request.diversity is not None and not 0 <= request.diversity < 1:
+            raise InvalidInput(
+                f"diversity is {request.diversity}; it must be 0 or more and below 1.",
+                param="diversity",
             )
         if len(request.text) > MAX_QUERY_CHARACTERS:
             raise InvalidInput(
@@ -165,13 +221,7 @@ class Retrieve:
 
     def _filter(self, collection: Collection, request: SearchRequest) -> Filter | None:
         if request.text.strip() and request.mode != "keyword":
-            found, own = collection.embedder, self._embedder.fingerprint
-            if found != own:
-                raise Conflict(
-                    f"Collection {collection.name!r} was made with embedder {found!r}; the "
-                    f"configured one is {own!r}. Configure the former, ingest into a new "
-                    "collection, or search with mode keyword."
-                )
+            self._embedder_of(collection)
         if request.sort is not None and request.sort.field not in collection.fields:
             known = ", ".join(sorted(collection.fields)) or "none"
             raise InvalidInput(
@@ -185,10 +235,11 @@ class Retrieve:
         return And(tuple(clauses)) if len(clauses) > 1 else next(iter(clauses), None)
 
     async def _ranked(
-        self, collection: Collection, request: SearchRequest, filter: Filter | None
+        self, collection: Collection, request: SearchRequest, filter: Filter | None, asked: Asked
     ) -> _Ranked:
-        scope = collection.scope
-        late = await self._question(collection, request)
+        # Not by its name: that may go to another index while this search runs.
+        scope = collection.index
+        late = await self._question(collection, request, asked)
         vector = None if late is None else late.vector
         query = StoreQuery(
             mode=request.mode,
@@ -206,24 +257,35 @@ class Retrieve:
                 scores = np.asarray([item.cosine or 0.0 for item in found.items])
             case "keyword":
                 scores = np.asarray([item.bm25 or 0.0 for item in found.items])
-        pairs = zip((item.chunk_id for item in found.items), scores.tolist(), strict=True)
+        ids = [item.chunk_id for item in found.items]
+        pairs = zip(ids, scores.tolist(), strict=True)
         return _Ranked(
             sorted(pairs, key=lambda pair: (-pair[1], pair[0])),
             {item.chunk_id: item for item in found.items},
             found.recall,
+            {} if found.vectors is None else dict(zip(ids, found.vectors, strict=True)),
         )
 
-    async def _question(self, collection: Collection, request: SearchRequest) -> LateVectors | None:
+    async def _question(
+        self, collection: Collection, request: SearchRequest, asked: Asked
+    ) -> LateVectors | None:
         """The question as the mode needs it; without tokens where none are compared."""
         if request.mode == "keyword":
             return None
-        embedder, ranking = self._embedder, self._ranking
+        ranking = self._ranking
         late = ranking.late_top > 0 and collection.chunks <= ranking.late_chunks
-        if late and request.mode == "hybrid" and gives_tokens(embedder):
-            return (await embedder.embed_late([request.text]))[0]
-        none = np.zeros(0, dtype=np.uint32)
-        vector = (await embedder.embed([request.text]))[0]
-        return LateVectors(vector, np.zeros((0, 0), dtype=np.int8), none)
+        embedder = self._embedder_of(collection)
+        return await asked.vectors(embedder, tokens=late and request.mode == "hybrid")
+
+    def _embedder_of(self, collection: Collection) -> Embedder:
+        for embedder in filter(None, (self._embedder, self._former)):
+            if embedder.fingerprint == collection.embedder:
+                return embedder
+        raise Conflict(
+            f"Collection {collection.name!r} was made with embedder {collection.embedder!r}; the "
+            f"configured one is {self._embedder.fingerprint!r}. Run `bedplate reindex -c "
+            f"{collection.name}`, configure the former embedder, or search with mode keyword."
+        )
 
     async def _lowered(self, scope: Scope, filter: Filter | None) -> Filter | None:
         if filter is None:

@@ -146,6 +146,13 @@ def select_one(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Row
 
 
 @contextmanager
+def one_moment(db: apsw.Connection) -> Generator[None]:
+    """Let several reads of one `read` see the same state."""
+    with db:
+        yield
+
+
+@contextmanager
 def _translated(*paths: Path) -> Generator[None]:
     path = " or ".join(map(str, paths))
     try:

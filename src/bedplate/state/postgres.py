@@ -29,7 +29,17 @@ from bedplate.state.postgres_index import PostgresIndexRows, named
 from bedplate.state.postgres_rows import Place, count_terms, insert, now, remove
 from bedplate.state.postgres_schema import migrate
 from bedplate.state.postgres_tables import PostgresTables
-from bedplate.state.protocol import Catalog, Collections, Documents, Entry, IndexRows, Tables
+from bedplate.state.postgres_versions import PostgresPlacements, PostgresVersions
+from bedplate.state.protocol import (
+    Catalog,
+    Collections,
+    Documents,
+    Entry,
+    IndexRows,
+    Placements,
+    Tables,
+    Versions,
+)
 
 COLLECTION = """
 SELECT c.tenant_id, c.name, c.embedder, c.dimensions, c.created_at, c.documents, c.chunks,
@@ -53,6 +63,8 @@ class PostgresCatalog:
         self.documents: Documents = PostgresDocuments(database)
         self.index: IndexRows = PostgresIndexRows(database)
         self.tables: Tables = PostgresTables(database)
+        self.versions: Versions = PostgresVersions()
+        self.placements: Placements = PostgresPlacements()
 
 
 class PostgresCollections:

@@ -7,14 +7,15 @@ import numpy as np
 from pgvector import HalfVector
 
 from bedplate.domain.filters import Filter
-from bedplate.domain.ids import ChunkId
+from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Scope, Sort
 from bedplate.embedders.protocol import Matrix, TokenMatrix
 from bedplate.postgres.database import Connection, Database, Row, select, select_one
 from bedplate.postgres.filters import compile_filter
 from bedplate.postgres.related import reading
 from bedplate.postgres.values import digest
-from bedplate.state.protocol import IndexRow
+from bedplate.state.postgres_entries import read_entries
+from bedplate.state.protocol import Entry, IndexRow
 from bedplate.terms import TermStatistics, TermVector
 
 NAMED = """
@@ -82,6 +83,11 @@ class PostgresIndexRows:
             }
 
         return await self._database.read(work)
+
+    async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
+        return await self._database.read(
+            lambda db: read_entries(db, _collection_id(db, scope), ids)
+        )
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
         wanted = cast(list[int], terms.ids.tolist())

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +22,7 @@ class Entry:
     """A document ready to be kept.
 
     Chunks, their vectors (one row each) and their index terms, in the same order; so are their
-    token vectors, where they are kept.
+    token vectors, where they are kept. `updated_at` is None for a document that is new.
     """
 
     document: Document
@@ -29,6 +30,7 @@ class Entry:
     vectors: Matrix
     terms: tuple[TermVector, ...]
     tokens: tuple[TokenMatrix, ...] = ()
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,37 @@ class IndexRow:
     terms: TermVector
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Documents that one side lacks or has in another state, each with its number of chunks; and
+    documents that it has too many.
+    """
+
+    missing: Mapping[DocumentId, int]
+    surplus: tuple[DocumentId, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.surplus)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A collection kept under another's name, and about how many bytes its rows take."""
+
+    collection: Collection
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        return self.collection.name.partition("/")[2]
+
+
 class Collections(Protocol):
-    """The collections of every tenant. Unknown names raise NotFound, with the nearest one."""
+    """The collections of every tenant. Unknown names raise NotFound, with the nearest one.
+
+    A scope names a collection by its name, or by its key. Names with "/" are versions: they are
+    not listed, and go with the collection before the "/".
+    """
 
     async def create(self, scope: Scope, *, embedder: str, dimensions: int) -> Collection:
         """Create, or return the one that is there; Conflict if it has another embedder."""
@@ -66,7 +97,11 @@ class Collections(Protocol):
 
 
 class Documents(Protocol):
-    """The documents of a collection. Every write is one transaction: all of it or none."""
+    """The documents of a collection. Every write is one transaction: all of it or none.
+
+    A write that names a collection by its key raises Conflict when the key's collection has lost
+    its name to another since.
+    """
 
     async def replace(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """Put these documents in place of what had their ids. On return they are durable."""
@@ -94,7 +129,8 @@ class Documents(Protocol):
 
 
 class IndexRows(Protocol):
-    """What search asks of the catalog, whichever store nominates the chunks.
+    """What search asks of the catalog, whichever store nominates the chunks, and what a store is
+    filled with.
 
     Chunks that are gone, and unknown collections, are left out of the answers.
     """
@@ -120,6 +156,13 @@ class IndexRows(Protocol):
         """The token vectors of those chunks that have any."""
         ...
 
+    async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
+        """Those of the named documents that are there, as they were kept, for building an index.
+
+        Without what no index is made of: their blocks and token vectors.
+        """
+        ...
+
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
         """Counted over the whole collection, in the order of `terms.ids`."""
         ...
@@ -136,6 +179,66 @@ class Tables(Protocol):
         ...
 
 
+class Versions(Protocol):
+    """Versions of a collection: snapshots called "collection/name", and ones being built."""
+
+    async def list(self, scope: Scope) -> tuple[Version, ...]:
+        """Snapshots, oldest first."""
+        ...
+
+    async def copy(self, scope: Scope, to: Scope, ids: Sequence[DocumentId]) -> None:
+        """Put documents into another collection as they are, vectors and all."""
+        ...
+
+    async def difference(self, scope: Scope, other: Scope, limit: int) -> Difference:
+        """What `other` needs to hold the same documents, in order of id; at most `limit` of each."""
+        ...
+
+    async def rename(
+        self,
+        tenant: TenantId,
+        names: Mapping[str, str],
+        *,
+        alike: tuple[Scope, Scope] | None = None,
+    ) -> bool:
+        """Give collections other names, all at once.
+
+        False, and nothing is changed, when the two that should be `alike` hold different documents.
+        Conflict for a name that a collection has which does not get another.
+        """
+        ...
+
+    async def rekey(self, scope: Scope, key: str, *, store: str) -> bool:
+        """Let stores know a collection by another key from now on; reads still take the former.
+
+        False, and nothing is changed, when the placements in `store` are behind.
+        """
+        ...
+
+
+class Placements(Protocol):
+    """Which documents were put into a store that is being filled, so that it can be taken up.
+
+    `store` is a name for the work. All of it is forgotten with the collection.
+    """
+
+    async def difference(self, scope: Scope, store: str, limit: int) -> Difference:
+        """What the store lacks of the collection, and what it should no longer have."""
+        ...
+
+    async def note(
+        self,
+        scope: Scope,
+        store: str,
+        placed: Mapping[DocumentId, datetime],
+        removed: Sequence[DocumentId] = (),
+    ) -> None:
+        """Documents that are in the store now, each as of its `updated_at`, and others that went."""
+        ...
+
+    async def forget(self, scope: Scope, store: str) -> None: ...
+
+
 class Catalog(Protocol):
     @property
     def collections(self) -> Collections: ...
@@ -148,6 +251,12 @@ class Catalog(Protocol):
 
     @property
     def tables(self) -> Tables: ...
+
+    @property
+    def versions(self) -> Versions: ...
+
+    @property
+    def placements(self) -> Placements: ...
 
 
 class OpenCatalog(Protocol):

@@ -4,27 +4,40 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 
 import apsw
 
 from bedplate.domain.facets import Facets
-from bedplate.domain.filters import FieldKind
-from bedplate.domain.ids import ChunkId, DocumentId, TenantId
+from bedplate.domain.ids import ChunkId, DocumentId, TenantId, new_id
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.errors import Conflict, NotFound
 from bedplate.sqlite.database import Database, Row, open_database, select, select_one
-from bedplate.state.protocol import Catalog, Collections, Documents, Entry, IndexRows, Tables
+from bedplate.state.protocol import (
+    Catalog,
+    Collections,
+    Documents,
+    Entry,
+    IndexRows,
+    Placements,
+    Tables,
+    Versions,
+)
+from bedplate.state.sqlite_collection import (
+    COLLECTION,
+    find_collection,
+    read_collection,
+    to_collection,
+    writable_collection,
+)
 from bedplate.state.sqlite_facets import generation, read_facets
 from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
+from bedplate.state.sqlite_placements import SqlitePlacements
 from bedplate.state.sqlite_rows import insert, now, remove
 from bedplate.state.sqlite_schema import migrate
 from bedplate.state.sqlite_tables import SqliteTables
+from bedplate.state.sqlite_versions import SqliteVersions
 
-COLLECTION = """
-SELECT tenant_id, name, embedder, dimensions, created_at, documents, chunks, id FROM collection
-"""
 DOCUMENT = """
 SELECT document_id, title, source, media_type, sha256, origin, chunks, updated_at, pages, metadata
 FROM document
@@ -36,7 +49,8 @@ FROM document d JOIN chunk c ON c.document = d.id
 WHERE d.collection_id = ? AND d.tenant_id = ? AND d.document_id = ? AND c.ordinal = ?
 """
 PAGE = 500
-TABLES = ("field", "field_kind", "vector", "token", "term", "chunk", "document", "removed")
+TABLES = ("field", "field_kind", "vector", "token", "term", "chunk", "document", "removed",
+          "placement")  # fmt: skip
 
 
 class SqliteCatalog:
@@ -45,6 +59,8 @@ class SqliteCatalog:
         self.documents: Documents = SqliteDocuments(database)
         self.index: IndexRows = SqliteIndexRows(database)
         self.tables: Tables = SqliteTables(database)
+        self.versions: Versions = SqliteVersions(database)
+        self.placements: Placements = SqlitePlacements(database)
 
 
 class SqliteCollections:
@@ -54,49 +70,60 @@ class SqliteCollections:
     async def create(self, scope: Scope, *, embedder: str, dimensions: int) -> Collection:
         def work(db: apsw.Connection) -> Collection:
             db.execute(
-                "INSERT INTO collection (tenant_id, name, embedder, dimensions, created_at)"
-                " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (scope.tenant, scope.collection, embedder, dimensions, now()),
+                "INSERT INTO collection (tenant_id, name, embedder, dimensions, created_at, key)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (scope.tenant, scope.collection, embedder, dimensions, now(), new_key(scope)),
             )
-            return _collection(db, scope)
+            return read_collection(db, scope)
 
         collection = await self._database.write(work)
         if collection.embedder != embedder:
             raise Conflict(
                 f"Collection {scope.collection!r} was made with embedder {collection.embedder!r}; "
-                f"the configured one is {embedder!r}. Their vectors do not compare: configure the "
-                "former embedder, or ingest into a new collection."
+                f"the configured one is {embedder!r}. Their vectors do not compare: run "
+                f"`bedplate reindex -c {scope.collection}`, or configure the former embedder."
             )
         return collection
 
     async def get(self, scope: Scope) -> Collection:
-        return await self._database.read(lambda db: _collection(db, scope))
+        return await self._database.read(lambda db: read_collection(db, scope))
 
     async def list(self, tenant: TenantId) -> tuple[Collection, ...]:
         def work(db: apsw.Connection) -> tuple[Collection, ...]:
-            rows = select(db, f"{COLLECTION} WHERE tenant_id = ? ORDER BY name", (tenant,))
-            return tuple(_to_collection(db, row) for row in rows)
+            rows = select(
+                db,
+                f"{COLLECTION} WHERE tenant_id = ? AND instr(name, '/') = 0 ORDER BY name",
+                (tenant,),
+            )
+            return tuple(to_collection(db, row) for row in rows)
 
         return await self._database.read(work)
 
     async def drop(self, scope: Scope) -> None:
         def work(db: apsw.Connection) -> None:
-            collection = _collection_id(db, scope)
-            for table in TABLES:
-                db.execute(f"DELETE FROM {table} WHERE collection_id = ?", (collection,))  # noqa: S608
-            db.execute("DELETE FROM collection WHERE id = ?", (collection,))
+            collection = find_collection(db, scope)
+            below = f"{scope.collection}/"
+            versions = select(
+                db,
+                "SELECT id FROM collection WHERE tenant_id = ? AND substr(name, 1, ?) = ?",
+                (scope.tenant, len(below), below),
+            )
+            for row in (collection, *(int(version) for (version,) in versions)):
+                for table in TABLES:
+                    db.execute(f"DELETE FROM {table} WHERE collection_id = ?", (row,))  # noqa: S608
+                db.execute("DELETE FROM collection WHERE id = ?", (row,))
 
         await self._database.write(work)
 
     async def generation(self, scope: Scope) -> int:
         def work(db: apsw.Connection) -> int:
-            return generation(db, _collection_id(db, scope))
+            return generation(db, find_collection(db, scope))
 
         return await self._database.read(work)
 
     async def facets(self, scope: Scope, *, limit: int = 50_000) -> Facets:
         def work(db: apsw.Connection) -> Facets:
-            return read_facets(db, scope, _collection_id(db, scope), limit)
+            return read_facets(db, scope, find_collection(db, scope), limit)
 
         return await self._database.read(work)
 
@@ -107,7 +134,7 @@ class SqliteDocuments:
 
     async def replace(self, scope: Scope, entries: Sequence[Entry]) -> None:
         def work(db: apsw.Connection) -> None:
-            collection = _collection_id(db, scope)
+            collection = writable_collection(db, scope)
             remove(db, scope.tenant, collection, [entry.document.id for entry in entries])
             for entry in entries:
                 insert(db, scope.tenant, collection, entry)
@@ -119,7 +146,7 @@ class SqliteDocuments:
 
     async def remove(self, scope: Scope, ids: Sequence[DocumentId]) -> int:
         def work(db: apsw.Connection) -> int:
-            collection = _collection_id(db, scope)
+            collection = writable_collection(db, scope)
             count = remove(db, scope.tenant, collection, ids)
             if count:
                 _touch(db, collection)
@@ -133,7 +160,7 @@ class SqliteDocuments:
                 db,
                 "SELECT document_id, sha256 FROM document WHERE collection_id = ?"
                 " AND document_id IN (SELECT value FROM json_each(?))",
-                (_collection_id(db, scope), json.dumps(ids)),
+                (find_collection(db, scope), json.dumps(ids)),
             )
             return {DocumentId(document_id): str(sha256) for document_id, sha256 in rows}
 
@@ -144,7 +171,7 @@ class SqliteDocuments:
             row = select_one(
                 db,
                 f"{DOCUMENT} WHERE collection_id = ? AND document_id = ?",
-                (_collection_id(db, scope), document_id),
+                (find_collection(db, scope), document_id),
             )
             if row is None:
                 raise NotFound(
@@ -163,7 +190,7 @@ class SqliteDocuments:
                 db,
                 f"{DOCUMENT} WHERE collection_id = ? AND document_id > ? ORDER BY document_id"
                 " LIMIT ?",
-                (_collection_id(db, scope), last, count),
+                (find_collection(db, scope), last, count),
             )
             return tuple(_to_document(row) for row in rows)
 
@@ -179,7 +206,7 @@ class SqliteDocuments:
 
     async def hits(self, scope: Scope, chunks: Mapping[ChunkId, float]) -> tuple[Hit, ...]:
         def work(db: apsw.Connection) -> tuple[Hit, ...]:
-            collection = _collection_id(db, scope)
+            collection = find_collection(db, scope)
             found: list[Hit] = []
             for chunk_id, score in chunks.items():
                 document_id, _, ordinal = chunk_id.rpartition("#")
@@ -191,54 +218,9 @@ class SqliteDocuments:
         return await self._database.read(work)
 
 
-def _collection_id(db: apsw.Connection, scope: Scope) -> int:
-    row = select_one(
-        db,
-        "SELECT id FROM collection WHERE tenant_id = ? AND name = ?",
-        (scope.tenant, scope.collection),
-    )
-    if row is None:
-        names = [
-            str(name)
-            for (name,) in select(
-                db, "SELECT name FROM collection WHERE tenant_id = ? ORDER BY name", (scope.tenant,)
-            )
-        ]
-        near = get_close_matches(scope.collection, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise NotFound(
-            f"There is no collection {scope.collection!r}.{hint} "
-            f"Known: {', '.join(names) or 'none; ingest some documents first'}.",
-            param="collection",
-        )
-    return int(row[0])
-
-
-def _collection(db: apsw.Connection, scope: Scope) -> Collection:
-    return _to_collection(
-        db, select(db, f"{COLLECTION} WHERE id = ?", (_collection_id(db, scope),))[0]
-    )
-
-
-def _to_collection(db: apsw.Connection, row: Row) -> Collection:
-    tenant, name, embedder, dimensions, created_at, documents, chunks, rowid = row
-    fields: dict[str, frozenset[FieldKind]] = {}
-    for field, kind in select(
-        db,
-        "SELECT name, kind FROM field_kind WHERE collection_id = ? ORDER BY name, kind",
-        (rowid,),
-    ):
-        fields[field] = fields.get(field, frozenset()) | {kind}
-    return Collection(
-        tenant=TenantId(tenant),
-        name=name,
-        embedder=embedder,
-        dimensions=dimensions,
-        created_at=datetime.fromisoformat(created_at),
-        documents=documents,
-        chunks=chunks,
-        fields=fields,
-    )
+def new_key(scope: Scope) -> str:
+    """What a new collection of that name is known by in stores, whatever it is called later."""
+    return f"{scope.collection.partition('/')[0]}/{new_id()}"
 
 
 def _to_document(row: Row) -> StoredDocument:

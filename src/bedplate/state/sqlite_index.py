@@ -7,13 +7,14 @@ import apsw
 import numpy as np
 
 from bedplate.domain.filters import Filter
-from bedplate.domain.ids import ChunkId, TenantId
+from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope, Sort
 from bedplate.embedders.protocol import TokenMatrix
 from bedplate.sqlite.database import Database, Row, select, select_one
 from bedplate.sqlite.filters import compile_filter
 from bedplate.sqlite.related import files_of
-from bedplate.state.protocol import IndexRow
+from bedplate.state.protocol import Entry, IndexRow
+from bedplate.state.sqlite_entries import read_entries
 from bedplate.terms import TermStatistics, TermVector
 
 CHUNK = """
@@ -72,6 +73,11 @@ class SqliteIndexRows:
 
         return await self._database.read(work)
 
+    async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
+        return await self._database.read(
+            lambda db: read_entries(db, _collection_id(db, scope), ids)
+        )
+
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
         def work(db: apsw.Connection) -> TermStatistics:
             collection = _collection_id(db, scope)
@@ -122,8 +128,8 @@ def _collection_id(db: apsw.Connection, scope: Scope) -> int:
     """The collection's row, or 0, which none has."""
     row = select_one(
         db,
-        "SELECT id FROM collection WHERE tenant_id = ? AND name = ?",
-        (scope.tenant, scope.collection),
+        "SELECT id FROM collection WHERE tenant_id = ? AND (name = ? OR key = ? OR former_key = ?)",
+        (scope.tenant, *[scope.collection] * 3),
     )
     return 0 if row is None else int(row[0])
 

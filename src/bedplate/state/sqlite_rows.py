@@ -22,7 +22,8 @@ def insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry)
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (tenant, collection, document.id, document.title, document.source, document.media_type,
          document.sha256, document.origin, document.pages, len(entry.chunks),
-         json.dumps(document.metadata, ensure_ascii=False), now()),
+         json.dumps(document.metadata, ensure_ascii=False),
+         entry.updated_at.isoformat() if entry.updated_at else now()),
     )  # fmt: skip
     row = db.last_insert_rowid()
     fields = field_values(document.metadata)

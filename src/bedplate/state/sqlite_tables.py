@@ -13,7 +13,18 @@ from bedplate.sqlite.database import Database, select
 from bedplate.sqlite.related import compile_related, schema_of
 
 INTERNAL = frozenset(
-    {"chunk", "collection", "document", "field", "field_kind", "removed", "term", "token", "vector"}
+    {
+        "chunk",
+        "collection",
+        "document",
+        "field",
+        "field_kind",
+        "removed",
+        "placement",
+        "term",
+        "token",
+        "vector",
+    }
 )
 """The catalog's own tables, by which a caller would see other tenants."""
 

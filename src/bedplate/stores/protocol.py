@@ -59,13 +59,15 @@ class Abilities:
 
     `scores`: its BM25 and cosines are exact, for every candidate. `compares` says whether it can
     express a comparison; one that it cannot reaches it as `Documents` of at most `most_documents`
-    ids. So does `Related`, unless the store reads business tables itself (`tables`).
+    ids. So does `Related`, unless the store reads business tables itself (`tables`). `follows`: it
+    reads the catalog itself, so there is nothing to write to it.
     """
 
     scores: bool
     most_documents: int
     compares: Callable[[Comparison], bool]
     tables: bool = False
+    follows: bool = False
 
 
 class Store(Protocol):

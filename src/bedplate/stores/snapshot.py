@@ -61,6 +61,10 @@ class Snapshots:
             if found.name <= name:
                 shutil.rmtree(found, ignore_errors=True)
 
+    def discard(self, collection: int, name: str) -> None:
+        """Delete that snapshot, which was not adopted, and no other."""
+        shutil.rmtree(self._folder / str(collection) / name, ignore_errors=True)
+
     def keep_only(self, collections: Collection[int]) -> None:
         """Delete the snapshots of every other collection."""
         for home in self._folder.iterdir() if self._folder.is_dir() else ():
@@ -91,13 +95,17 @@ def _load(folder: Path) -> View:
         chunks = arrays["chunks"]
         if version != FORMAT or len(chunks) != vectors.size:
             raise ValueError(f"format {version} with {len(chunks)} rows, {vectors.size} vectors")
+        names = arrays["names"].tobytes().decode().split("\0")
+        if len(names) != len(chunks):
+            # An id with a NUL in it: each name after it would stand for another row.
+            raise ValueError(f"{len(names)} names for {len(chunks)} rows")
         segment = Segment(arrays["ids"], arrays["starts"], arrays["rows"], arrays["counts"])
         return View(
             generation,
             removed,
             chunks,
             arrays["documents"],
-            [ChunkId(name) for name in arrays["names"].tobytes().decode().split("\0")],
+            [ChunkId(name) for name in names],
             np.ones(len(chunks), dtype=bool),
             vectors,
             Postings((segment,), arrays["lengths"]),

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import apsw
 import numpy as np
@@ -61,7 +61,13 @@ class SqliteStore:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(scores=True, most_documents=2**31, compares=lambda _: True, tables=True)
+        return Abilities(
+            scores=True,
+            most_documents=2**31,
+            compares=lambda _: True,
+            tables=True,
+            follows=True,
+        )
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """Nothing to write: the next search reads what the catalog committed."""
@@ -92,21 +98,35 @@ class SqliteStore:
             saved = None
             if graph:
                 saved = await asyncio.to_thread(self._snapshots.save, collection, rebuilt)
-            former = await self._database.write(
+            adopted = await self._database.write(
                 lambda db: adopt(db, collection, saved, rebuilt.removed)
             )
-            if former is not None:
-                await asyncio.to_thread(self._snapshots.delete, collection, former)
+            if adopted.how == "done" and adopted.former is not None:
+                await asyncio.to_thread(self._snapshots.delete, collection, adopted.former)
+            if adopted.how != "done" and saved is not None:
+                await asyncio.to_thread(self._snapshots.discard, collection, saved)
+            if adopted.how == "gone":
+                self._forget(collection)
 
     async def drop(self, scope: Scope) -> None:
-        """Forget indexes whose collection the catalog no longer has."""
-        alive = await self._database.read(
-            lambda db: {int(row[0]) for row in select(db, "SELECT id FROM collection")}
-        )
-        for collection in [known for known in self._views if known not in alive]:
-            del self._views[collection]
-            self._locks.pop(collection, None)
-        await asyncio.to_thread(self._snapshots.keep_only, alive)
+        """Forget this collection's index, and those whose collection the catalog no longer has."""
+
+        def work(db: apsw.Connection) -> set[int]:
+            if (state := _state(db, scope)) is not None:
+                db.execute(
+                    "UPDATE collection SET snapshot = NULL WHERE id = ?", (state.collection,)
+                )
+            rows = {int(row[0]) for row in select(db, "SELECT id FROM collection")}
+            return rows - ({state.collection} if state is not None else set())
+
+        kept = await self._database.write(work)
+        for collection in [known for known in self._views if known not in kept]:
+            self._forget(collection)
+        await asyncio.to_thread(self._snapshots.keep_only, kept)
+
+    def _forget(self, collection: int) -> None:
+        self._views.pop(collection, None)
+        self._locks.pop(collection, None)
 
     async def _seen(self, scope: Scope, filter: Filter | None) -> "_Seen":
         """The collection's index as the catalog is now, and which of its rows pass."""
@@ -201,31 +221,41 @@ def _state(db: apsw.Connection, scope: Scope) -> _State | None:
     row = select_one(
         db,
         "SELECT id, generation, dimensions, removed_floor, snapshot FROM collection"
-        " WHERE tenant_id = ? AND name = ?",
-        (scope.tenant, scope.collection),
+        " WHERE tenant_id = ? AND (name = ? OR key = ?)",
+        (scope.tenant, scope.collection, scope.collection),
     )
     return None if row is None else _State(*row)
 
 
-def adopt(db: apsw.Connection, collection: int, snapshot: str | None, removed: int) -> str | None:
-    """Name the snapshot in the catalog and prune what it has seen; the one it replaces, if any.
+class Adopted(NamedTuple):
+    """Whether a snapshot counts now; "late": another process has pruned further, and knows better.
+
+    `former` is the one that it replaced.
+    """
+
+    how: Literal["done", "late", "gone"]
+    former: str | None = None
+
+
+def adopt(db: apsw.Connection, collection: int, snapshot: str | None, removed: int) -> Adopted:
+    """Name the snapshot in the catalog and prune what it has seen.
 
     Without a snapshot, a reader that starts reads the rows themselves.
     """
-    former = select_one(
-        db,
-        "SELECT snapshot FROM collection WHERE id = ? AND removed_floor <= ?",
-        (collection, removed),
+    found = select_one(
+        db, "SELECT snapshot, removed_floor FROM collection WHERE id = ?", (collection,)
     )
-    if former is None:
-        # The collection went, or another process has pruned further: it knows better.
-        return None
+    if found is None:
+        return Adopted("gone")
+    former, floor = found
+    if floor > removed:
+        return Adopted("late")
     db.execute("DELETE FROM removed WHERE collection_id = ? AND seq <= ?", (collection, removed))
     db.execute(
         "UPDATE collection SET removed_floor = ?, snapshot = ? WHERE id = ?",
         (removed, snapshot, collection),
     )
-    return None if former[0] is None else str(former[0])
+    return Adopted("done", former)
 
 
 def _behind(db: apsw.Connection, collection: int, view: View) -> int:

@@ -33,10 +33,14 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "assistants": default.assistants,
         "reranker": default.reranker,
         "tables": default.tables,
+        "stores": default.stores,
+        "former_embedder": default.former_embedder,
     }
     assert found.model_copy(update=examples) == default
     assert found.data.database is not None
     assert found.models["local"].use == "openai"
+    assert found.stores["other"].use == "memory"
+    assert found.former_embedder is not None
     assert found.reranker is not None
     assert found.reranker.use == "http"
     assert found.tables["stock"].columns == ("city", "quantity", "added")

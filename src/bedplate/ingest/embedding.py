@@ -1,0 +1,42 @@
+"""What of a passage is embedded and indexed, and its vectors in bounded parts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bedplate.domain.documents import Chunk, Document
+from bedplate.embedders.protocol import Embedder, Matrix, TokenMatrix, gives_tokens
+
+TITLE_WEIGHT = 3
+
+
+def embedded_text(document: Document, chunk: Chunk) -> str:
+    """What the embedder reads of a chunk: title, headings, text."""
+    heading = chunk.heading if chunk.heading != document.title else None
+    return "\n".join(filter(None, [document.title, heading, chunk.text]))
+
+
+def indexed_text(document: Document, chunk: Chunk) -> str:
+    """What keyword search reads of a chunk: the title counts three times, the headings once."""
+    return "\n".join(filter(None, [*[document.title] * TITLE_WEIGHT, chunk.heading, chunk.text]))
+
+
+async def embed_texts(
+    embedder: Embedder, texts: Sequence[str], *, batch: int, tokens: bool
+) -> tuple[Matrix, list[TokenMatrix]]:
+    """One row a text; token vectors too where they are wanted and the embedder gives them.
+
+    In parts of `batch` texts: a document of any length can be interrupted, and takes little memory
+    at once.
+    """
+    vectors: list[Matrix] = [await embedder.embed([])]
+    kept: list[TokenMatrix] = []
+    for start in range(0, len(texts), batch):
+        part = texts[start : start + batch]
+        if tokens and gives_tokens(embedder):
+            late = await embedder.embed_late(part)
+            vectors.append(np.stack([text.vector for text in late]))
+            kept.extend(text.tokens for text in late)
+        else:
+            vectors.append(await embedder.embed(part))
+    return np.concatenate(vectors), kept

@@ -1,0 +1,52 @@
+"""What versions of a collection are called. No user can give such names: they hold a "/"."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from bedplate.domain.retrieval import Collection, Scope
+from bedplate.errors import Conflict, InvalidInput, NotFound
+from bedplate.state.protocol import Catalog
+
+MAX_NAME = 200
+NEXT, COPY, OLD = "/next", "/copy", "/old"
+"""An index being built, a snapshot being copied, and a former index about to be dropped."""
+
+
+def check_name(name: str, what: str, param: str) -> None:
+    """InvalidInput for a name that does not fit into one segment of a path."""
+    if not name.strip() or len(name) > MAX_NAME or "/" in name or not name.isprintable():
+        raise InvalidInput(
+            f"A {what} cannot be called {name[:MAX_NAME]!r}: give 1 to {MAX_NAME} printable "
+            "characters without '/'.",
+            param=param,
+        )
+
+
+def version_of(scope: Scope, name: str) -> Scope:
+    return Scope(scope.tenant, f"{scope.collection}/{name}")
+
+
+def automatic_name(reason: str) -> str:
+    """A snapshot's name that nobody chose: the reason and the time."""
+    return f"before-{reason}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+
+
+async def unfinished(catalog: Catalog, scope: Scope) -> list[Collection]:
+    """What work under way, or cut off, has left."""
+    found: list[Collection] = []
+    for name in (NEXT, COPY, OLD):
+        with suppress(NotFound):
+            found.append(await catalog.collections.get(version_of(scope, name)))
+    return found
+
+
+async def check_room(catalog: Catalog, scope: Scope, most: int) -> None:
+    """Conflict when no further snapshot may be kept."""
+    kept = await catalog.versions.list(scope)
+    if len(kept) >= most:
+        names = ", ".join(version.name for version in kept)
+        raise Conflict(
+            f"Collection {scope.collection!r} has {len(kept)} snapshots, and data.max_snapshots is "
+            f"{most}: delete one first (`bedplate snapshots delete -c {scope.collection} NAME`). "
+            f"There are: {names}."
+        )

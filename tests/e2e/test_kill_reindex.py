@@ -1,0 +1,119 @@
+"""kill -9 while an index is being built, copied or moved: the old one serves, and a rerun finishes."""
+
+import json
+import random
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fixtures.process import BEDPLATE
+
+from bedplate.app import CATALOG_FILE
+
+DOCUMENTS = 1_500
+SECONDS = 60
+TOML = """
+[embedder]
+use = "hashing"
+dimensions = {dimensions}
+[ingest]
+batch_chunks = 16
+[data]
+dir = "data"
+"""
+PLACED = (
+    "SELECT count(*) FROM document d JOIN collection c ON c.id = d.collection_id WHERE c.name = ?"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    configure(tmp_path, 64)
+    rows = (
+        json.dumps({"id": f"d{n:04}", "title": f"Item{n}", "text": f"Its code is code{n}x."})
+        for n in range(DOCUMENTS)
+    )
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows))
+    assert bedplate(tmp_path, "ingest", "rows.jsonl")["documents"]["added"] == DOCUMENTS
+    return tmp_path
+
+
+def configure(folder: Path, dimensions: int) -> None:
+    (folder / "bedplate.toml").write_text(TOML.format(dimensions=dimensions))
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    command, *rest = arguments
+    return subprocess.Popen(
+        [*BEDPLATE, *command.split(), *rest, "-c", "shop", "--json"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def bedplate(folder: Path, *arguments: str) -> Any:
+    process = start(folder, *arguments)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, out + err
+    return json.loads(out)
+
+
+def count(folder: Path, name: str) -> int:
+    path = folder / "data" / CATALOG_FILE
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=SECONDS)) as db:
+        return db.execute(PLACED, (name,)).fetchone()[0]
+
+
+def kill_when(process: "subprocess.Popen[str]", condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    with process:
+        while not condition():
+            assert process.poll() is None, "it was done before it was killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+    assert process.returncode == -9
+
+
+def first_hit(folder: Path, number: int) -> str:
+    return bedplate(folder, "search", f"code{number}x")["hits"][0]["document_id"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_reindex_that_is_killed_is_taken_up(folder: Path, seed: int) -> None:
+    enough = random.Random(seed).randrange(1, DOCUMENTS // 2)
+    configure(folder, 128)
+    kill_when(start(folder, "reindex"), lambda: count(folder, "shop//next") >= enough)
+    there = count(folder, "shop//next")
+    assert 0 < there < DOCUMENTS
+    configure(folder, 64)
+    assert first_hit(folder, 7) == "d0007"
+    (folder / "rows.jsonl").write_text('{"id": "d0007", "title": "Item7", "text": "Now changed."}')
+    assert bedplate(folder, "ingest", "rows.jsonl")["documents"]["updated"] == 1
+
+    configure(folder, 128)
+    report = bedplate(folder, "reindex")
+    assert report["switched"] is True
+    # Of what was there, only the changed one was embedded again.
+    assert DOCUMENTS - there <= report["documents"] <= DOCUMENTS - there + 1
+    assert report["verification"]["store"]["chunks"] == DOCUMENTS
+    assert first_hit(folder, 1_400) == "d1400"
+    hits = bedplate(folder, "search", "changed", "--mode", "keyword")["hits"]
+    assert [hit["document_id"] for hit in hits] == ["d0007"]
+    assert count(folder, "shop//next") == 0
+
+
+def test_a_snapshot_that_is_killed_is_not_listed_and_can_be_made_again(folder: Path) -> None:
+    kill_when(start(folder, "snapshots create", "v1"), lambda: count(folder, "shop//copy") >= 1_000)
+    assert bedplate(folder, "snapshots list")["snapshots"] == []
+    made = bedplate(folder, "snapshots create", "v1")
+    assert made["snapshot"]["documents"] == DOCUMENTS
+    assert bedplate(folder, "snapshots rollback", "v1")["now"]["chunks"] == DOCUMENTS
+    assert first_hit(folder, 7) == "d0007"
