@@ -121,7 +121,7 @@ class TableConfig(Section):
 
     table: str = Field(min_length=1)
     database: Path | None = None
-    """Another SQLite file; a catalog that is not SQLite has no use for it."""
+    """Another SQLite file; a catalog that is not SQLite refuses it."""
     key: str = Field(min_length=1)
     field: str = Field(min_length=1)
     columns: tuple[str, ...] = Field(min_length=1)

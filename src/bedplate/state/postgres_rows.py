@@ -116,7 +116,7 @@ def _document_row(place: Place, row: int, entry: Entry) -> tuple[object, ...]:
         row, place.tenant, place.collection, document.id, clean(document.title),
         clean(document.source), clean(document.media_type), document.sha256,
         clean(document.origin), document.pages, len(entry.chunks),
-        json.dumps(document.metadata, ensure_ascii=False), now(),
+        json.dumps(document.metadata, ensure_ascii=False), entry.updated_at or now(),
     )  # fmt: skip
 
 
