@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -35,7 +36,7 @@ from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
-from bedplate.stores import STORES
+from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
 
@@ -153,6 +154,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         StorageError: the data folder or the catalog cannot be used.
     """
     _check_assistants(config)
+    store_slot = _store(config)
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -175,10 +177,10 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             _slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
         )
         parser = await enter(open_parser(parse_limits(config.ingest)))
-        catalog = await enter(CATALOGS.load("sqlite")(path))
+        catalog = await enter(_catalog(config, path))
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
-        store = await enter(_slot("store", config.store, STORES.load, path=path))
+        store = await enter(_slot("store", store_slot, STORES.load, path=path))
         models: dict[str, ChatModel] = {
             name: await enter(_slot(f"models.{name}", slot, MODELS.load, embedder=remembering))
             for name, slot in config.models.items()
@@ -262,6 +264,31 @@ async def _slot(
         except UnknownAdapter as error:
             raise UnknownAdapter(f"{key}.use: {error.message}") from error
         yield opened
+
+
+def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:
+    if config.data.database is None:
+        return CATALOGS.load("sqlite")(path)
+    return CATALOGS.load("postgres")(config.data.database.get_secret_value())
+
+
+def _store(config: Config) -> Slot:
+    """The store's slot; one that searches the catalog's own tables is told where they are."""
+    slot = config.store
+    kept = "sqlite" if config.data.database is None else "postgres"
+    wanted = IN_CATALOG.get(slot.use, kept)
+    if wanted != kept:
+        there = "is not set" if kept == "sqlite" else "names a PostgreSQL database"
+        other = next(name for name, catalog in IN_CATALOG.items() if catalog == kept)
+        raise ConfigError(
+            f"store.use is {slot.use!r}, which searches the tables of a {wanted} catalog, but "
+            f"data.database {there}: set store.use = {other!r}, or correct data.database."
+        )
+    if slot.use in IN_CATALOG and config.data.database is not None:
+        return Slot.model_validate(
+            {"database": config.data.database, **slot.options, "use": slot.use}
+        )
+    return slot
 
 
 def _complaints(key: str, slot: Slot, error: ValidationError) -> Iterator[str]:

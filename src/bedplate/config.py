@@ -39,6 +39,8 @@ class ServerConfig(Section):
 
 class DataConfig(Section):
     dir: Path = Path("bedplate-data")
+    database: SecretStr | None = None
+    """A PostgreSQL database for the catalog, in place of a file in `dir`."""
     max_snapshots: int = Field(default=5, ge=0)
     """Of each collection."""
 
@@ -119,7 +121,7 @@ class TableConfig(Section):
 
     table: str = Field(min_length=1)
     database: Path | None = None
-    """Another SQLite file; a catalog that is not SQLite has no use for it."""
+    """Another SQLite file; a catalog that is not SQLite refuses it."""
     key: str = Field(min_length=1)
     field: str = Field(min_length=1)
     columns: tuple[str, ...] = Field(min_length=1)

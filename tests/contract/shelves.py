@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.fixtures.milvus import milvus
 from tests.fixtures.pinecone_server import serve_pinecone
+from tests.fixtures.postgres import catalog_database
 from tests.fixtures.qdrant_server import serve_qdrant
 from tests.fixtures.weaviate_server import serve_weaviate
 
@@ -23,18 +24,23 @@ Serve = Callable[[Path], AbstractAsyncContextManager[Options]]
 
 @dataclass(frozen=True, slots=True)
 class OpenShelf:
-    """A store of the table by its name, and how it is opened."""
+    """A store of the table by its name, and how it is opened.
+
+    Options of a store in a PostgreSQL catalog name the `database` of both.
+    """
 
     id: str
     store: str
     serve: Serve
+    catalog: str = "sqlite"
 
     @asynccontextmanager
     async def open(self, folder: Path) -> AsyncGenerator[tuple[Catalog, Store]]:
         path = folder / "catalog.db"
         async with AsyncExitStack() as stack:
             options = await stack.enter_async_context(self.serve(folder))
-            catalog = await stack.enter_async_context(CATALOGS.load("sqlite")(path))
+            place = options["database"] if self.catalog == "postgres" else path
+            catalog = await stack.enter_async_context(CATALOGS.load(self.catalog)(place))
             store = await stack.enter_async_context(STORES.load(self.store)(options, path=path))
             yield catalog, store
 
@@ -69,6 +75,17 @@ async def weaviate(_: Path) -> AsyncGenerator[Options]:
         yield {"url": server.url, "grpc_url": server.grpc_url}
 
 
+def in_postgres(options: Options) -> Serve:
+    """A database of its own."""
+
+    @asynccontextmanager
+    async def serve(_: Path) -> AsyncGenerator[Options]:
+        with catalog_database() as address:
+            yield {"database": address, **options}
+
+    return serve
+
+
 SHELVES = (
     OpenShelf("memory", "memory", given({})),
     OpenShelf("sqlite", "sqlite", given({})),
@@ -80,4 +97,6 @@ SHELVES = (
     OpenShelf("lancedb", "lancedb", given({})),
     OpenShelf("lancedb-graph", "lancedb", given({"exact_rows": 8})),
     OpenShelf("milvus", "milvus", milvus),
+    OpenShelf("pgvector", "pgvector", in_postgres({}), catalog="postgres"),
+    OpenShelf("pgvector-hnsw", "pgvector", in_postgres({"exact_rows": 8}), catalog="postgres"),
 )

@@ -1,5 +1,6 @@
 """The doctor's checks. Each looks at one thing and changes nothing."""
 
+import asyncio
 import os
 import platform
 import shutil
@@ -24,6 +25,8 @@ from bedplate.errors import BedplateError, ConfigError
 from bedplate.guards import GROUNDING_GUARDS
 from bedplate.ingest.recall import TOP, MeasuredRecall, measure_recall
 from bedplate.sqlite.database import open_database, select_one
+from bedplate.state import CATALOGS
+from bedplate.stores import IN_CATALOG
 
 GIBIBYTE = 1024**3
 LOW_DISK_BYTES = 1 * GIBIBYTE
@@ -56,8 +59,13 @@ async def check_everything(loaded: Loaded) -> AsyncIterator[Finding]:
     if data.status == "fail":
         yield Finding("parts", "warn", "Not tried without a usable data folder.")
     else:
-        yield await _catalog(folder / CATALOG_FILE)
-        for finding in await _parts(config, folder):
+        if config.data.database is None:
+            catalog = await _catalog(folder / CATALOG_FILE)
+            new = _size(folder / CATALOG_FILE) is None
+        else:
+            catalog, new = await _database(config.data.database.get_secret_value())
+        yield catalog
+        for finding in await _parts(config, new=new):
             yield finding
     for name, slot in config.models.items():
         if slot.use == "openai":
@@ -148,15 +156,35 @@ async def _catalog(path: Path) -> Finding:
     return Finding("catalog", "ok", f"{path.name} is sound, {size / 1024**2:,.1f} MiB")
 
 
+async def _database(dsn: str) -> tuple[Finding, bool]:
+    """The finding, and whether nothing was ever kept there."""
+    try:
+        CATALOGS.load("postgres")
+        from bedplate.postgres.facts import facts_of  # noqa: PLC0415 - its library is an extra
+
+        facts = await asyncio.to_thread(facts_of, dsn)
+    except BedplateError as error:
+        return Finding("catalog", "fail", error.message, "Correct data.database."), False
+    if not facts.schema:
+        return Finding("catalog", "ok", f"{facts.place}: nothing was ingested yet."), True
+    detail = (
+        f"{facts.place}: PostgreSQL {facts.server}, pgvector {facts.pgvector}, "
+        f"{facts.size / 1024**2:,.1f} MiB"
+    )
+    return Finding("catalog", "ok", detail), False
+
+
 def _size(file: Path) -> int | None:
     return file.stat().st_size if file.exists() else None
 
 
-async def _parts(config: Config, folder: Path) -> list[Finding]:
+async def _parts(config: Config, *, new: bool) -> list[Finding]:
     """Open everything and use it once; on an empty folder elsewhere where there is no data yet."""
     with tempfile.TemporaryDirectory(prefix="bedplate-doctor-") as empty:
-        if _size(folder / CATALOG_FILE) is None:
+        if new:
             config = config.model_copy(update={"data": DataConfig(dir=Path(empty))})
+            if IN_CATALOG.get(config.store.use, "sqlite") != "sqlite":
+                config = config.model_copy(update={"store": Slot(use="sqlite")})
         async with AsyncExitStack() as stack:
             try:
                 app = await stack.enter_async_context(open_app(config))

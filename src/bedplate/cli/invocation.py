@@ -150,7 +150,7 @@ def need_data(config: "Config") -> None:
     from bedplate.app import CATALOG_FILE
 
     folder = Path(config.data.dir)
-    if not (folder / CATALOG_FILE).exists():
+    if config.data.database is None and not (folder / CATALOG_FILE).exists():
         raise ConfigError(
             f"There is no data in {str(folder)!r} yet: run `bedplate ingest PATH -c COLLECTION` "
             "first, or name the right folder with --data."

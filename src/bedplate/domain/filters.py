@@ -42,7 +42,8 @@ class Related:
     """Some row of the business table belongs to the document and meets all the conditions.
 
     Their comparisons name columns, and mean what they mean in that database: values are compared
-    as given (`kind` says nothing, dates are text), and nothing but `exists` holds of a NULL.
+    as given (`kind` says nothing, dates are text), and nothing but `exists` holds of a NULL. A
+    database that reads text as the column's type, or refuses to compare two types, does so here.
     """
 
     table: BusinessTable

@@ -16,7 +16,7 @@ class BusinessTable:
     so that "0012" is not 12. Of a list, any member may be equal.
 
     With `tenant_column`, rows whose value there is not the caller's tenant do not exist.
-    `database` is another SQLite file; it means nothing to a catalog that is not SQLite.
+    `database` is another SQLite file; a catalog that is not SQLite refuses it.
     """
 
     name: str

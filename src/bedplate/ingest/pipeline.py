@@ -20,7 +20,7 @@ from bedplate.domain.documents import (
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
-from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError
+from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
 from bedplate.ingest.names import check_name, unfinished
@@ -358,7 +358,7 @@ class Ingest:
     async def _settle(self, scope: Scope, run: "_Run") -> None:
         try:
             await self._store.settle((await self._catalog.collections.get(scope)).index)
-        except StorageError as error:
+        except (StorageError, Unavailable) as error:
             # The documents are durable and found without it.
             run.report.warnings.append(error.message)
 

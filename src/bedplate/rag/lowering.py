@@ -39,7 +39,8 @@ async def _listed(leaf: Comparison | Related, abilities: Abilities, find: Find) 
         param, condition = _shown(leaf)
         raise BadFilter(
             f"{param}: {condition} cannot be expressed in this store and passes more than "
-            f"the {most:,} documents whose ids it takes; narrow it, or use the sqlite store.",
+            f"the {most:,} documents whose ids it takes; narrow it, or use the store that searches "
+            "the catalog itself (sqlite or pgvector).",
             param=param,
         )
     return Documents(found)

@@ -260,6 +260,9 @@ class Catalog(Protocol):
 
 
 class OpenCatalog(Protocol):
-    """Opens the catalog that lives in `path`, migrating it to the newest schema first."""
+    """Opens the catalog at `place`, migrating it to the newest schema first.
 
-    def __call__(self, path: Path) -> AbstractAsyncContextManager[Catalog]: ...
+    A place is a file, or the address of a database, by adapter.
+    """
+
+    def __call__(self, place: Path | str, /) -> AbstractAsyncContextManager[Catalog]: ...

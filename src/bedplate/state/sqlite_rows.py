@@ -1,17 +1,14 @@
 """How a document stands in the catalog's tables: put in, and taken out with all that belongs to it."""
 
 import json
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import cast
 
 import apsw
 
-from bedplate.domain.documents import Metadata, Scalar
-from bedplate.domain.filters import FieldKind, kind_of, normalise_date
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.sqlite.database import select, select_one
+from bedplate.state.fields import field_values
 from bedplate.state.protocol import Entry
 from bedplate.state.sqlite_index import count_terms
 from bedplate.terms import TermVector
@@ -29,7 +26,7 @@ def insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry)
          entry.updated_at.isoformat() if entry.updated_at else now()),
     )  # fmt: skip
     row = db.last_insert_rowid()
-    fields = _fields(document.metadata)
+    fields = field_values(document.metadata)
     db.executemany(
         "INSERT OR IGNORE INTO field (tenant_id, collection_id, name, kind, value, document)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -65,26 +62,6 @@ def insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry)
                 " VALUES (?, ?, ?, ?, ?)",
                 (rowid, tenant, collection, late.shape[1], late.tobytes()),
             )
-
-
-def _fields(metadata: Metadata) -> list[tuple[str, FieldKind, Scalar]]:
-    rows: list[tuple[str, FieldKind, Scalar]] = []
-    for name, value in metadata.items():
-        members = cast(Sequence[Scalar], value if isinstance(value, list | tuple) else [value])
-        rows.extend((name, *_indexed(member)) for member in members if _is_indexable(member))
-    return rows
-
-
-def _is_indexable(value: Scalar | None) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
-
-
-def _indexed(value: Scalar) -> tuple[FieldKind, Scalar]:
-    kind = kind_of(value)
-    if isinstance(value, str):
-        return kind, normalise_date(value) or value
-    # SQLite's integers have 64 bits; a larger one is compared as the nearest float.
-    return kind, float(value) if abs(value) >= 2**63 else value
 
 
 def remove(

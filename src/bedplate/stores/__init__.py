@@ -8,6 +8,7 @@ STORES = Registry[OpenStore](
     {
         "sqlite": "bedplate.stores.sqlite:open_sqlite_store",
         "memory": "bedplate.stores.memory:open_memory_store",
+        "pgvector": "bedplate.stores.pgvector:open_pgvector_store",
         "lancedb": "bedplate.stores.lancedb:open_lancedb_store",
         "milvus": "bedplate.stores.milvus:open_milvus_store",
         "pinecone": "bedplate.stores.pinecone:open_pinecone_store",
@@ -20,5 +21,9 @@ STORES = Registry[OpenStore](
         "pinecone": "pinecone",
         "qdrant": "qdrant",
         "weaviate": "weaviate",
+        "pgvector": "postgres",
     },
 )
+
+IN_CATALOG = {"sqlite": "sqlite", "pgvector": "postgres"}
+"""Stores that search the catalog's own tables, and the catalog that each belongs to."""

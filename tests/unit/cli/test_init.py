@@ -8,7 +8,7 @@ from bedplate.cli.init import template
 from bedplate.config import Config, load_config
 
 HIDDEN = re.compile(r"^#(?=[\w\[])", re.MULTILINE)
-KEYS = {"OPENAI_API_KEY": "k", "COHERE_API_KEY": "k"}
+KEYS = {"OPENAI_API_KEY": "k", "COHERE_API_KEY": "k", "DATABASE_URL": "postgresql://h/d"}
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -28,6 +28,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
     found = load_config(write(tmp_path, shown), environment=KEYS).config
     default = load_config(write(tmp_path, ""), environment={}).config
     examples = {
+        "data": found.data.model_copy(update={"database": None}),
         "models": default.models,
         "assistants": default.assistants,
         "reranker": default.reranker,
@@ -36,6 +37,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "former_embedder": default.former_embedder,
     }
     assert found.model_copy(update=examples) == default
+    assert found.data.database is not None
     assert found.models["local"].use == "openai"
     assert found.stores["other"].use == "memory"
     assert found.former_embedder is not None

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, and filters as SQL over the catalog's tables."""

@@ -1,0 +1,58 @@
+"""The commands over a PostgreSQL catalog."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.fixtures.command_line import HASHING, Ran, bedplate
+from tests.fixtures.postgres import empty_database, free_port
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with empty_database() as made:
+        yield made
+
+
+def run(folder: Path, address: str, *arguments: str) -> Ran:
+    given = {"BEDPLATE_STORE__USE": "pgvector", "BEDPLATE_DATA__DATABASE": address}
+    return bedplate(*arguments, cwd=folder, env={**HASHING, **given})
+
+
+def findings(ran: Ran) -> dict[str, Any]:
+    return {finding["check"]: finding for finding in ran.json["findings"]}
+
+
+def test_ingest_search_and_doctor_use_the_database(tmp_path: Path, address: str) -> None:
+    address = address.replace("postgres@", "postgres:pw-1@")
+    before = run(tmp_path, address, "doctor", "--json")
+    assert before.code == 0
+    assert "nothing was ingested yet" in findings(before)["catalog"]["detail"]
+    with psycopg.connect(address) as connection:
+        found = connection.execute("SELECT to_regnamespace('bedplate') IS NULL").fetchone()
+    assert found == (True,)
+
+    (tmp_path / "boots.md").write_text("# Boots\n\nBoots keep feet dry.", encoding="utf-8")
+    assert run(tmp_path, address, "ingest", "boots.md", "-c", "docs").code == 0
+    searched = run(tmp_path, address, "search", "-c", "docs", "dry feet", "--json")
+    assert searched.code == 0
+    assert "Boots keep feet dry." in searched.out
+
+    after = run(tmp_path, address, "doctor", "--json")
+    assert after.code == 0
+    catalog = findings(after)["catalog"]
+    assert (catalog["status"], "pgvector 0." in catalog["detail"]) == ("ok", True)
+    assert "1 documents" in findings(after)["collection docs"]["detail"]
+    assert "pw-1" not in before.out + after.out
+    assert not list(tmp_path.rglob("catalog.db"))
+
+
+def test_the_doctor_says_what_is_wrong_with_a_database(tmp_path: Path) -> None:
+    there = f"postgresql://u:pw-1@127.0.0.1:{free_port()}/x"
+    ran = run(tmp_path, there, "doctor", "--json")
+    assert ran.code == 2
+    assert findings(ran)["catalog"]["status"] == "fail"
+    assert "cannot be reached" in findings(ran)["catalog"]["detail"]
+    assert "pw-1" not in ran.out + ran.err
