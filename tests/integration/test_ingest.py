@@ -13,13 +13,16 @@ from bedplate.chunkers import CHUNKERS
 from bedplate.config import load_config
 from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DocumentId
+from bedplate.domain.retrieval import Scope
 from bedplate.embedders.protocol import Embedder, Matrix
-from bedplate.errors import Conflict, InvalidInput, NotFound
+from bedplate.errors import Conflict, InvalidInput, NotFound, Unavailable
 from bedplate.ingest.files import find_files, source_name
 from bedplate.ingest.pipeline import Ingest, Parts, Upload
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import MAX_TITLE
 from bedplate.rag.retrieve import SearchRequest
+from bedplate.state.protocol import Entry
+from bedplate.stores.protocol import Store
 
 
 @dataclass
@@ -331,3 +334,25 @@ async def test_a_long_document_is_embedded_in_parts(desk: Desk) -> None:
         report = await ingest.run(app.scope("c"), [Upload(Blob(text.encode(), "a.txt"))])
     assert sum(counting.sizes) == report.chunks > 8
     assert max(counting.sizes) == 4
+
+
+class Away:
+    """A store whose server cannot be reached for writing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
+        raise Unavailable("The store at http://127.0.0.1:1 is not there.")
+
+
+async def test_a_store_that_fails_after_the_catalog_names_the_remedy(desk: Desk) -> None:
+    app = desk.app
+    async with CHUNKERS.load("structure")({}) as chunker:
+        parts = Parts(app.catalog, Away(app.store), app.parser, chunker, app.embedder, None)  # type: ignore[arg-type]
+        ingest = Ingest(parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe="")
+        with pytest.raises(Unavailable, match=r"is not there\..*run `bedplate reindex -c c`"):
+            await ingest.run(app.scope("c"), [Upload(Blob(b"Boots.", "a.txt"))])

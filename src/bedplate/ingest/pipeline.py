@@ -322,7 +322,13 @@ class Ingest:
         async def work(collection: Collection) -> list[Entry]:
             entries = await self._embed(collection, batch, run)
             await self._catalog.documents.replace(collection.index, entries)
-            await self._store.upsert(collection.index, entries)
+            try:
+                await self._store.upsert(collection.index, entries)
+            except (StorageError, Unavailable) as error:
+                raise type(error)(
+                    f"{error.message} The documents of this batch are in the catalog and not, or "
+                    f"not whole, in the index: run `bedplate reindex -c {scope.collection}`."
+                ) from error
             return entries
 
         entries = await self._written(scope, work)

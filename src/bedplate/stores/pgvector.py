@@ -111,7 +111,13 @@ class PgvectorStore:
 
     @property
     def abilities(self) -> Abilities:
-        return Abilities(scores=False, most_documents=2**31, compares=lambda _: True, tables=True)
+        return Abilities(
+            scores=False,
+            most_documents=2**31,
+            compares=lambda _: True,
+            tables=True,
+            follows=True,
+        )
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         """Nothing to write: the next search reads what the catalog committed."""
