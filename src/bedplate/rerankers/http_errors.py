@@ -1,10 +1,7 @@
 """How a rerank server fails, in Bedplate's errors. The key never reaches a message."""
 
-import math
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import aiohttp
@@ -12,6 +9,7 @@ import msgspec
 
 from bedplate.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
 from bedplate.rerankers.http_wire import HttpOptions
+from bedplate.upstream.failures import retry_after
 
 PROVIDER = "http"
 MAX_MESSAGE = 500
@@ -91,28 +89,6 @@ class Failures:
             text = text.replace(self._secret, "***")
         text = " ".join(text.split()).rstrip(".")
         return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}..."
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Retry-After in seconds (RFC 9110 10.2.3): a number, or a date against the server's clock."""
-    value = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        until = _date(value)
-        if until is None:
-            return None
-        now = _date(headers.get("Date", "")) or datetime.now(UTC)
-        seconds = (until - now).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _message(body: bytes) -> str:

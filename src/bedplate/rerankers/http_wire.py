@@ -8,18 +8,18 @@ https://huggingface.github.io/text-embeddings-inference, {"query", "texts"} to
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
     model_validator,
 )
+
+from bedplate.upstream.options import ApiKey, BaseUrl
 
 Wire = Literal["cohere", "tei"]
 
@@ -28,32 +28,14 @@ BATCHES: Mapping[Wire, int] = {"cohere": 100, "tei": 32}
 MOST_NAMED = 5
 
 
-def _check_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in value:
-        raise ValueError("must be an http or https URL, such as https://api.cohere.com/v2")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold credentials; use api_key")
-    # Both raise ValueError for what no connection could be made to.
-    _ = parts.port, parts.hostname.encode("idna")
-    return value
-
-
-def _check_key(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not (text and text.isascii() and text.isprintable()):
-        raise ValueError("must be printable ASCII and not empty")
-    return value
-
-
 class HttpOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    base_url: Annotated[str, AfterValidator(_check_url)]
+    base_url: BaseUrl
     wire: Wire = "cohere"
     model: str | None = Field(default=None, min_length=1)
     """Needed for `cohere`; a TEI server has one model and is told none."""
-    api_key: Annotated[SecretStr, AfterValidator(_check_key)] | None = None
+    api_key: ApiKey | None = None
     connect_seconds: float = Field(default=5.0, gt=0, le=3600)
     seconds: float = Field(default=30.0, gt=0, le=3600)
     """For all requests of one call, repeats and their pauses included."""

@@ -14,11 +14,10 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 from qdrant_client import AsyncQdrantClient, models
 
 from bedplate.domain.documents import Chunk
@@ -45,6 +44,7 @@ from bedplate.stores.qdrant_filter import (
     range_keys,
 )
 from bedplate.terms import TermVector, damped
+from bedplate.upstream.options import ApiKey, BaseUrl
 
 MOST_DOCUMENTS = 10_000
 GROUP = 1000
@@ -54,24 +54,6 @@ COUNT_SECONDS = 30.0
 COUNTED_SCOPES = 4096
 CONNECTIONS = 64
 NAMESPACE = uuid.UUID("6f0d3c5e-6a0b-5d0c-9b51-0d2c1f9f2a77")
-
-
-def _check_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in value:
-        raise ValueError("must be an http or https URL, such as http://127.0.0.1:6333")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold credentials; use api_key")
-    # Both raise ValueError for what no connection could be made to.
-    _ = parts.port, parts.hostname.encode("idna")
-    return value
-
-
-def _check_key(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not (text and text.isascii() and text.isprintable()):
-        raise ValueError("must be printable ASCII and not empty")
-    return value
 
 
 class QdrantOptions(BaseModel):
@@ -85,8 +67,8 @@ class QdrantOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    url: Annotated[str, AfterValidator(_check_url)] = "http://127.0.0.1:6333"
-    api_key: Annotated[SecretStr, AfterValidator(_check_key)] | None = None
+    url: BaseUrl = "http://127.0.0.1:6333"
+    api_key: ApiKey | None = None
     collection: str = Field(default="bedplate", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
     exact_points: int = Field(default=10_000, ge=0)
     mean_terms: float = Field(default=100.0, gt=0)

@@ -1,4 +1,4 @@
-"""How an OpenAI-wire server is reached: types for the options of its adapters, and their use."""
+"""How a server is reached over HTTP: types for the options of its adapters, and their use."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, SecretStr
 def _check_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or " " in value:
-        raise ValueError("must be an http or https URL, such as http://127.0.0.1:11434/v1")
+        raise ValueError("must be an http or https URL with a host")
     if "@" in parts.netloc:
         raise ValueError("must not hold credentials; use api_key or headers")
     # Both raise ValueError for what no connection could be made to.
