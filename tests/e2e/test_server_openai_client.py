@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import subprocess
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -249,7 +250,13 @@ def test_a_request_is_one_line_in_the_log_and_holds_no_content(
             model="default", messages=[{"role": "user", "content": "my secret"}]
         )
 
-    lines = server.log.read_text().splitlines()
+    # The line is written once the answer has left.
+    lines: list[str] = []
+    for _ in range(200):
+        lines = server.log.read_text().splitlines()
+        if any("/v1/chat/completions" in line for line in lines):
+            break
+        time.sleep(0.05)
     [line] = [line for line in lines if "/v1/chat/completions" in line]
     assert "method='POST'" in line
     assert "status=200" in line
