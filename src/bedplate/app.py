@@ -25,13 +25,15 @@ from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.reindex import Reindex
 from bedplate.ingest.snapshots import Snapshots
-from bedplate.models import MODELS
+from bedplate.models import EXTRACTIVE, MODELS
 from bedplate.models.protocol import ChatModel
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import ParseLimits, Parser
 from bedplate.rag.answer import Ask, AskRequest
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Ranking, Retrieve
+from bedplate.rag.rewriter import OFF, RULES, Rewriter
+from bedplate.rag.self_query_model import ModelReader
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
 from bedplate.state import CATALOGS
@@ -154,6 +156,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         StorageError: the data folder or the catalog cannot be used.
     """
     _check_assistants(config)
+    _check_readers(config)
     store_slot = _store(config)
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
@@ -195,7 +198,12 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             tables=tables,
             former=former,
         )
-        search = Interpret(retrieve, catalog)
+        reader, seconds = config.search.reader, config.search.model_seconds
+        search = Interpret(
+            retrieve,
+            catalog,
+            reader=None if reader == RULES else ModelReader(turn, reader, seconds=seconds),
+        )
         token_chunks = config.search.late_chunks if config.search.late_top else 0
         ingest = Ingest(
             Parts(catalog, store, parser, chunker, remembering, pii, former),
@@ -216,7 +224,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             grounding=grounding,
             turn=turn,
             search=search,
-            ask=Ask(search, turn, grounding),
+            ask=Ask(search, turn, grounding, Rewriter(turn, seconds=seconds)),
             ingest=ingest,
             reindex=Reindex(
                 catalog,
@@ -362,4 +370,18 @@ def _check_assistants(config: Config) -> None:
             raise ConfigError(
                 f"assistants.{name}.model is {assistant.model!r}; configured models: "
                 f"{', '.join(config.models)}."
+            )
+
+
+def _check_readers(config: Config) -> None:
+    """Questions are read and rewritten by rules, or by a model that can be told what to do."""
+    search = config.search
+    for key, name in (("reader", search.reader), ("rewrite", search.rewrite)):
+        if name == RULES or (key, name) == ("rewrite", OFF):
+            continue
+        if name not in config.models or config.models[name].use in EXTRACTIVE:
+            able = [model for model, slot in config.models.items() if slot.use not in EXTRACTIVE]
+            raise ConfigError(
+                f"search.{key} is {name!r}; it must be {RULES!r} or a configured model that follows "
+                f"instructions: {', '.join(able) or 'there is none'}."
             )

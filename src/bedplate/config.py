@@ -90,8 +90,12 @@ class SearchConfig(Section):
     """How much the date counts for a question that asks for what is current; 0 is off."""
     diversity: float = Field(default=0.0, ge=0, lt=1)
     """How much a hit loses for resembling one before it; 0 is off."""
-    rewrite: Literal["rules", "off"] = "rules"
-    """What a follow-up question in a conversation is searched for with."""
+    reader: str = Field(default="rules", min_length=1)
+    """What reads conditions out of a question: "rules", or a model by its name."""
+    rewrite: str = Field(default="rules", min_length=1)
+    """What makes a follow-up question whole: "rules", a model by its name, or "off"."""
+    model_seconds: float = Field(default=20.0, gt=0)
+    """The longest time for a model to read or rewrite a question; then the rules do."""
 
 
 class AskConfig(Section):

@@ -105,7 +105,7 @@ async def test_a_question_is_answered_and_cited(served: Served):
     assert answer["citations"][0]["document_id"] == "refund"
     assert set(answer) == {
         *("answer", "citations", "grounded", "refused", "model", "usage"),
-        *("ttft_ms", "trace_id", "finish_reason"),
+        *("ttft_ms", "trace_id", "finish_reason", "self_query"),
     }
     assert set(answer["grounded"]) == {"score", "verdict", "claims"}
     assert answer["usage"]["input_tokens"] == 5

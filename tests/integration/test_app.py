@@ -31,6 +31,13 @@ async def start(folder: Path, **settings: Any) -> None:
             {"assistants.a.collections": ["c"], "assistants.a.model": "gone"},
             r"assistants\.a\.model is 'gone'",
         ),
+        ({"search.reader": "gone"}, r"search\.reader is 'gone'.*'rules' or a .*: there is none"),
+        ({"search.reader": "off"}, r"search\.reader is 'off'"),
+        ({"search.rewrite": "default"}, r"search\.rewrite is 'default'.*follows instructions"),
+        (
+            {"search.rewrite": "gone", "models.small": {"use": "scripted", "replies": ["x"]}},
+            r"search\.rewrite is 'gone'.*: small\.",
+        ),
         ({"assistants.quote.collections": ["c"]}, "'quote' is both a model and an assistant"),
     ],
 )

@@ -18,6 +18,7 @@ from bedplate.ingest.pipeline import Upload
 from bedplate.rag.answer import Ask
 from bedplate.rag.find import find
 from bedplate.rag.retrieve import Ranking, Retrieve, SearchRequest
+from bedplate.rag.rewriter import Rewriter
 
 
 class Counting:
@@ -64,7 +65,7 @@ async def test_collections_are_searched_with_one_embedding_and_take_turns(tmp_pa
     async with opened(tmp_path) as app:
         embedder = Counting(app.embedder)
         scopes = [app.scope("b"), app.scope("a")]
-        hits = await find(retrieve(app, embedder), scopes, SearchRequest("boots"))
+        hits = (await find(retrieve(app, embedder), scopes, SearchRequest("boots"))).hits
     assert [hit.source for hit in hits] == ["b.txt", "a.txt"]
     assert embedder.texts == ["boots"]
 
@@ -72,7 +73,7 @@ async def test_collections_are_searched_with_one_embedding_and_take_turns(tmp_pa
 async def test_a_collection_named_twice_gives_its_passages_once(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
         scopes = [app.scope("a"), app.scope("b"), app.scope("a")]
-        hits = await find(app.search, scopes, SearchRequest("boots"))
+        hits = (await find(app.search, scopes, SearchRequest("boots"))).hits
     assert [hit.source for hit in hits] == ["a.txt", "b.txt"]
 
 
@@ -92,7 +93,8 @@ async def test_a_search_past_its_deadline_is_given_up(tmp_path: Path) -> None:
 
 async def test_a_question_is_not_searched_for_beyond_its_deadline(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
-        ask = Ask(retrieve(app, Counting(app.embedder, silent=True)), app.turn, app.grounding)
+        silent = retrieve(app, Counting(app.embedder, silent=True))
+        ask = Ask(silent, app.turn, app.grounding, Rewriter(app.turn, seconds=1))
         late = asyncio.get_running_loop().time() + 0.05
         with pytest.raises(UpstreamTimeout, match="not searched by the deadline"):
             await ask.answer(app.question("a", "Which boots?", deadline=late))
@@ -100,7 +102,7 @@ async def test_a_question_is_not_searched_for_beyond_its_deadline(tmp_path: Path
 
 async def test_an_answer_is_not_checked_beyond_its_deadline(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
-        ask = Ask(app.search, app.turn, SilentGuard())
+        ask = Ask(app.search, app.turn, SilentGuard(), Rewriter(app.turn, seconds=1))
         late = asyncio.get_running_loop().time() + 1
         with pytest.raises(UpstreamTimeout, match="not checked against its sources"):
             await ask.answer(app.question("a", "Which boots?", deadline=late))

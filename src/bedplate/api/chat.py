@@ -196,7 +196,14 @@ class _Reply:
 
 
 def _extension(answer: Answer) -> Extension:
-    return Extension(answer.citations, answer.grounded, answer.refused, answer.trace_id)
+    return Extension(
+        answer.citations,
+        answer.grounded,
+        answer.refused,
+        answer.trace_id,
+        answer.rewritten,
+        answer.self_query,
+    )
 
 
 def _refuse_answerless(extra: Mapping[str, Any]) -> None:

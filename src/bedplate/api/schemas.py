@@ -198,7 +198,10 @@ class Match(Shown):
 
 
 class SelfQuery(Shown):
-    """How the query was read. Not `applied` when no document meets all of it."""
+    """How the query was read. Not `applied` when no document meets all of it.
+
+    `reader` is "rules" or a model; `fallback` says why the configured model's reading was not used.
+    """
 
     text: str
     filter: dict[str, Any] | None
@@ -206,6 +209,8 @@ class SelfQuery(Shown):
     limit: int | None
     matched: list[Match]
     applied: bool
+    reader: str
+    fallback: str | None
 
 
 class SearchResult(Shown):
@@ -260,6 +265,8 @@ class Usage(Shown):
 
 
 class Answer(Shown):
+    """`self_query` has how the question was read, by collection, where it was."""
+
     answer: str
     citations: list[Citation]
     grounded: Grounded
@@ -269,6 +276,7 @@ class Answer(Shown):
     ttft_ms: float
     finish_reason: str
     trace_id: str
+    self_query: dict[str, SelfQuery]
 
     @classmethod
     def of(cls, found: answers.Answer) -> Self:
@@ -282,4 +290,7 @@ class Answer(Shown):
             ttft_ms=found.ttft_ms,
             finish_reason=found.finish_reason,
             trace_id=found.trace_id,
+            self_query={
+                name: SelfQuery.model_validate(read) for name, read in found.self_query.items()
+            },
         )

@@ -5,6 +5,7 @@ A message's `citations` and the `bedplate` object are our extensions; a client m
 """
 
 import base64
+from collections.abc import Mapping
 from typing import Literal, cast
 
 import msgspec
@@ -12,8 +13,9 @@ import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 from numpy.typing import NDArray
 
-from bedplate.domain.answers import Citation, Grounding
+from bedplate.domain.answers import Citation, Grounding, Rewritten
 from bedplate.domain.chat import FinishReason, Usage
+from bedplate.domain.retrieval import SelfQuery
 from bedplate.errors import BedplateError, InvalidInput, NotFound, Unreadable
 
 EncodingFormat = Literal["float", "base64"]
@@ -32,6 +34,8 @@ class Extension(Struct, frozen=True):
     grounded: Grounding
     refused: bool
     trace_id: str
+    rewritten: Rewritten | None = None
+    self_query: Mapping[str, SelfQuery] = msgspec.field(default_factory=dict[str, SelfQuery])
 
 
 class AssistantMessage(Struct, frozen=True):

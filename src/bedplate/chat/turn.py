@@ -9,7 +9,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished
-from bedplate.errors import NotFound, UpstreamTimeout
+from bedplate.errors import NotFound, UpstreamError, UpstreamTimeout
 from bedplate.models.protocol import ChatModel
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,28 @@ class Turn:
                     "took_ms": round((time.perf_counter() - started) * 1000, 1),
                 },
             )
+
+    async def text(self, name: str, request: ChatRequest, *, most: int) -> str:
+        """A whole reply of at most `most` characters; the call ends where it gets longer.
+
+        Raises:
+            UpstreamError: also for a reply that is longer, or was cut off by the model's limits.
+        """
+        text = ""
+        async with aclosing(self.stream(name, request)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    if event.reason != "stop":
+                        raise UpstreamError(
+                            f"The reply of {name!r} was cut off ({event.reason}).", provider=name
+                        )
+                    continue
+                text += event.text
+                if len(text) > most:
+                    raise UpstreamError(
+                        f"The reply of {name!r} has more than {most:,} characters.", provider=name
+                    )
+        return text
 
 
 async def _next(events: AsyncGenerator[ChatEvent], deadline: float, name: str) -> ChatEvent | None:

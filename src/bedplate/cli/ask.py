@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -144,6 +145,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "ttft_ms": answer.ttft_ms,
         "trace_id": answer.trace_id,
         "finish_reason": answer.finish_reason,
+        "self_query": {name: asdict(read) for name, read in answer.self_query.items()},
     }
 
 
@@ -186,6 +188,9 @@ def _show_sources(out: Console, answer: Answer) -> None:
         style="dim" if answer.refused else colour,
         soft_wrap=True,
     )
+    for read in answer.self_query.values():
+        if read.fallback is not None:
+            out.print(one_line(f"Read by rules: {read.fallback}"), style="yellow", soft_wrap=True)
     for claim in grounded.claims:
         if not claim.supported:
             out.print(one_line(f"  not found in the sources: {claim.text}"), style="yellow")

@@ -221,7 +221,10 @@ def read_as(understood: SelfQuery) -> str:
     parts.append(f'text "{understood.text}"' if understood.text else "no text")
     if not understood.applied:
         parts.append("which nothing meets, so the whole question was searched for")
-    return f"Read as: {', '.join(parts)}. Off with --no-self-query."
+    by = "" if understood.reader == "rules" else f" by {understood.reader}"
+    if understood.fallback is not None:
+        by = f" by rules ({understood.fallback.rstrip('.')})"
+    return f"Read{by} as: {', '.join(parts)}. Off with --no-self-query."
 
 
 def place(source: str, page: int | None, heading: str | None) -> str:

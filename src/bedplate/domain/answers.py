@@ -1,10 +1,12 @@
 """A grounded answer: text whose every claim points at a passage."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bedplate.domain.chat import FinishReason, Usage
 from bedplate.domain.ids import ChunkId, DocumentId
+from bedplate.domain.retrieval import SelfQuery
 
 REFUSAL = "I don't know: the sources do not say."
 """What every model is to say, word for word, when the passages hold no answer."""
@@ -50,6 +52,19 @@ class Grounding:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What a question in a conversation is searched for with.
+
+    `by` is "rules", "off" or a model's name. `fallback` says why the configured model's rewriting
+    was not used.
+    """
+
+    text: str
+    by: str
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerDelta:
     """Answer text that is final: its markers are already resolved."""
 
@@ -58,7 +73,11 @@ class AnswerDelta:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer; the last event of an answer stream, exactly once."""
+    """A finished answer; the last event of an answer stream, exactly once.
+
+    `rewritten` is there where something else than the question was searched for, or a model was
+    asked to rewrite it; `self_query` is how it was read, by collection, as in `SearchResult`.
+    """
 
     text: str
     citations: tuple[Citation, ...]
@@ -69,6 +88,8 @@ class Answer:
     ttft_ms: float
     trace_id: str
     finish_reason: FinishReason = "stop"
+    rewritten: Rewritten | None = None
+    self_query: Mapping[str, SelfQuery] = field(default_factory=dict[str, SelfQuery])
 
 
 AnswerEvent = AnswerDelta | Answer

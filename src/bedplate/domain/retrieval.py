@@ -113,6 +113,9 @@ class SelfQuery:
     is left to search for; it is empty where filter and sort say everything. `limit` is how many
     documents the question asks for, if it says so. Not `applied` when no document meets it all: then
     the whole question was searched for.
+
+    `reader` is "rules" or the name of the model that read it. `fallback` says why the configured
+    model's reading was not used.
     """
 
     text: str
@@ -121,13 +124,16 @@ class SelfQuery:
     limit: int | None = None
     matched: tuple[Match, ...] = ()
     applied: bool = True
+    reader: str = "rules"
+    fallback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits, best first. `recall` says whether every vector was compared or an index sampled.
 
-    `self_query` is how the question was read, where conditions or an order were found in it.
+    `self_query` is how the question was read, where conditions or an order were found in it or a
+    model was asked.
     """
 
     hits: tuple[Hit, ...]

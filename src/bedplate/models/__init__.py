@@ -11,3 +11,6 @@ MODELS = Registry[OpenModel](
         "scripted": "bedplate.models.scripted:open_scripted_model",
     },
 )
+
+EXTRACTIVE = frozenset({"quote"})
+"""Those that pick from passages and follow no instructions."""

@@ -4,9 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
 
 from bedplate.chat.turn import Turn
 from bedplate.domain.answers import (
@@ -16,33 +15,32 @@ from bedplate.domain.answers import (
     AnswerEvent,
     Citation,
     Grounding,
+    Rewritten,
 )
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, Usage
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
-from bedplate.rag.find import find
-from bedplate.rag.follow_up import search_text
+from bedplate.rag.find import Found, find
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
 from bedplate.rag.retrieve import SearchRequest
+from bedplate.rag.rewriter import OFF, RULES, Rewriter
 from bedplate.telemetry.trace import trace
 
 REFUSAL_START = "i don't know"
 MAX_QUESTION_CHARACTERS = 20_000
-
-Rewrite = Literal["rules", "off"]
 
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """A question to one or more collections of a tenant.
 
-    `history` is the conversation before the question; `rewrite` says whether a question that leans
-    on it is searched for as it stands or completed (rag/follow_up.py); the model is asked the
-    question itself. `deadline` is on the event loop's clock.
+    `history` is the conversation before the question; `rewrite` says what completes a question that
+    leans on it for the search, "rules" (rag/follow_up.py) or a model, or is "off"; the answering
+    model is asked the question itself. `deadline` is on the event loop's clock.
     `self_query` is as in `SearchRequest`.
     """
 
@@ -54,7 +52,7 @@ class AskRequest:
     passages: int = 8
     instructions: str = ""
     history: tuple[Message, ...] = ()
-    rewrite: Rewrite = "rules"
+    rewrite: str = RULES
     max_output_tokens: int | None = None
     temperature: float | None = None
     deadline: float | None = None
@@ -62,7 +60,10 @@ class AskRequest:
 
 
 class Ask:
-    def __init__(self, search: Interpret, turn: Turn, grounding: GroundingGuard) -> None:
+    def __init__(
+        self, search: Interpret, turn: Turn, grounding: GroundingGuard, rewriter: Rewriter
+    ) -> None:
+        self._rewriter = rewriter
         self._search = search
         self._turn = turn
         self._grounding = grounding
@@ -80,10 +81,16 @@ class Ask:
         started = time.perf_counter()
         self._check(request)
         with trace() as trace_id:
-            passages = await self._find(request)
+            rewritten = await self._rewriter.rewrite(
+                request.question, request.history, request.rewrite, deadline=request.deadline
+            )
+            found = await self._find(request, rewritten.text)
+            searched = _shown(rewritten, request.question)
+            passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
             if not passages:
                 yield AnswerDelta(REFUSAL)
-                yield _nothing_found(request.model, started, trace_id)
+                nothing = _nothing_found(request.model, started, trace_id)
+                yield replace(nothing, rewritten=searched, self_query=found.self_query)
                 return
             text, first_ms, end = "", 0.0, None
             markers = MarkerFilter([passage.number for passage in passages])
@@ -109,6 +116,8 @@ class Ask:
                 ttft_ms=round(first_ms, 1),
                 trace_id=trace_id,
                 finish_reason=end.reason if end else "stop",
+                rewritten=searched,
+                self_query=found.self_query,
             )
 
     async def answer(self, request: AskRequest) -> Answer:
@@ -145,10 +154,7 @@ class Ask:
             deadline=request.deadline,
         )
 
-    async def _find(self, request: AskRequest) -> list[Passage]:
-        text = request.question
-        if request.rewrite == "rules":
-            text = search_text(text, request.history)
+    async def _find(self, request: AskRequest, text: str) -> Found:
         search = SearchRequest(
             text,
             filter=request.filter,
@@ -159,8 +165,7 @@ class Ask:
             by_relevance=True,
             deadline=request.deadline,
         )
-        hits = await find(self._search, request.scopes, search)
-        return [Passage(number, hit) for number, hit in enumerate(hits, start=1)]
+        return await find(self._search, request.scopes, search)
 
     async def _review(
         self, request: AskRequest, text: str, passages: Sequence[Passage]
@@ -178,6 +183,12 @@ class Ask:
                 "The answer was not checked against its sources by the deadline.",
                 provider="grounding",
             ) from error
+
+
+def _shown(rewritten: Rewritten, question: str) -> Rewritten | None:
+    """Where something else than the question was searched for, or a model was asked."""
+    same = rewritten.text == question and rewritten.by in (RULES, OFF)
+    return None if same and rewritten.fallback is None else rewritten
 
 
 def is_refusal(text: str, citations: Sequence[Citation]) -> bool:

@@ -1,35 +1,50 @@
 """One search of several collections at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from bedplate.domain.retrieval import Hit, Scope
+from bedplate.domain.retrieval import Hit, Scope, SelfQuery
 from bedplate.errors import BedplateError
 from bedplate.rag.diversity import without_copies
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import SearchRequest
 
 
-async def find(search: Interpret, scopes: Sequence[Scope], request: SearchRequest) -> list[Hit]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits, best first, and how the question was read in the collections where it was."""
+
+    hits: list[Hit]
+    self_query: Mapping[str, SelfQuery]
+
+
+async def find(search: Interpret, scopes: Sequence[Scope], request: SearchRequest) -> Found:
     """The best `request.limit` hits of all, taking turns by rank; the text is embedded once.
 
     A collection that is named twice counts once. The first error of a search ends
     the others and is raised.
     """
     asked = search.asked(request.text)
+    distinct = list(dict.fromkeys(scopes))
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(search.search(scope, request, asked))
-                for scope in dict.fromkeys(scopes)
-            ]
+            tasks = [group.create_task(search.search(scope, request, asked)) for scope in distinct]
     except ExceptionGroup as failed:
         for error in failed.exceptions:
             if isinstance(error, BedplateError):
                 raise error from failed
         raise
-    hits = interleave([task.result().hits for task in tasks])
-    return (without_copies(hits) if request.unique else hits)[: request.limit]
+    results = [task.result() for task in tasks]
+    hits = interleave([result.hits for result in results])
+    return Found(
+        (without_copies(hits) if request.unique else hits)[: request.limit],
+        {
+            scope.collection: result.self_query
+            for scope, result in zip(distinct, results, strict=True)
+            if result.self_query is not None
+        },
+    )
 
 
 def interleave(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:

@@ -1,6 +1,7 @@
 """Search that first reads a sentence: conditions and order become filter and sort."""
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -9,12 +10,17 @@ from datetime import UTC, date, datetime
 
 from bedplate.domain.filters import normalise_date
 from bedplate.domain.retrieval import Hit, Scope, SearchResult, SelfQuery, Sort
+from bedplate.errors import BadFilter, BedplateError, InvalidInput, UpstreamError
 from bedplate.rag.asked import Asked
+from bedplate.rag.quoted import reason
 from bedplate.rag.retrieve import Retrieve, SearchRequest
 from bedplate.rag.self_query import read
+from bedplate.rag.self_query_model import ModelReader
 from bedplate.rag.self_query_vocabulary import Vocabulary
 from bedplate.state.protocol import Catalog
 from bedplate.terms import analyse
+
+logger = logging.getLogger(__name__)
 
 SORTED = 100
 """How many hits are looked through for those to put in the order of a field."""
@@ -36,11 +42,20 @@ class _Kept:
 
 
 class Interpret:
-    """Reads the question of a search where the request allows it, then searches."""
+    """Reads the question of a search where the request allows it, then searches.
+
+    `reader` reads it, where there is one; the rules do where its reading cannot be used.
+    """
 
     def __init__(
-        self, retrieve: Retrieve, catalog: Catalog, *, today: Callable[[], date] = utc_today
+        self,
+        retrieve: Retrieve,
+        catalog: Catalog,
+        *,
+        today: Callable[[], date] = utc_today,
+        reader: ModelReader | None = None,
     ) -> None:
+        self._reader = reader
         self._retrieve = retrieve
         self._catalog = catalog
         self._today = today
@@ -60,21 +75,64 @@ class Interpret:
         started = time.perf_counter()
         if not (request.self_query and request.text.strip()) or request.sort is not None:
             return await self._retrieve.search(scope, request, asked)
-        understood = await self._read(scope, request.text)
-        if understood is None or (understood.filter is None and understood.sort is None):
+        vocabulary = await self._vocabulary(scope)
+        if vocabulary is None:
             return await self._retrieve.search(scope, request, asked)
+        understood = await self._read(scope, request, vocabulary)
+        try:
+            found = await self._as_read(scope, request, understood, asked)
+        except BadFilter as error:
+            by_model = self._reader is not None and understood.reader == self._reader.name
+            if not by_model or understood.filter is None:
+                raise
+            # A store may refuse what the schema accepts. If the caller's own filter is at fault,
+            # that is said now.
+            understood = await self._by_rules(request.text, vocabulary, error)
+            found = await self._as_read(scope, request, understood, asked)
+        took_ms = round((time.perf_counter() - started) * 1000, 3)
+        return replace(found, took_ms=took_ms)
+
+    async def _read(
+        self, scope: Scope, request: SearchRequest, vocabulary: Vocabulary
+    ) -> SelfQuery:
+        if self._reader is None:
+            return await self._by_rules(request.text, vocabulary)
+        collection = await self._catalog.collections.get(scope)
+        try:
+            return await self._reader.read(
+                request.text,
+                collection,
+                vocabulary.facets,
+                today=self._today(),
+                deadline=request.deadline,
+            )
+        except (InvalidInput, UpstreamError) as error:
+            return await self._by_rules(request.text, vocabulary, error)
+
+    async def _by_rules(
+        self, question: str, vocabulary: Vocabulary, error: BedplateError | None = None
+    ) -> SelfQuery:
+        """`error` is why a model's reading was not used."""
+        understood = await asyncio.to_thread(read, question, vocabulary, today=self._today())
+        if error is None or self._reader is None:
+            return understood
+        why = reason(error)
+        extra = {"model": self._reader.name, "reason": why}
+        logger.warning("question read by rules", extra=extra)
+        return replace(understood, fallback=why)
+
+    async def _as_read(
+        self, scope: Scope, request: SearchRequest, understood: SelfQuery, asked: Asked | None
+    ) -> SearchResult:
+        if understood.filter is None and understood.sort is None:
+            found = await self._retrieve.search(scope, request, asked)
+            # Where a model was asked, that it found no condition is said.
+            return found if self._reader is None else replace(found, self_query=understood)
         found = await self._narrowed(scope, request, understood, asked)
         if not found.hits:
             understood = replace(understood, applied=False)
             found = await self._retrieve.search(scope, request, asked)
-        took_ms = round((time.perf_counter() - started) * 1000, 3)
-        return replace(found, self_query=found.self_query or understood, took_ms=took_ms)
-
-    async def _read(self, scope: Scope, question: str) -> SelfQuery | None:
-        vocabulary = await self._vocabulary(scope)
-        if vocabulary is None:
-            return None
-        return await asyncio.to_thread(read, question, vocabulary, today=self._today())
+        return replace(found, self_query=found.self_query or understood)
 
     async def _vocabulary(self, scope: Scope) -> Vocabulary | None:
         """The collection's values, about as new as it is; None where it has no metadata."""
