@@ -63,6 +63,9 @@ def load_json(source: str) -> object:
         ) from error
     except RecursionError as error:
         raise BadFilter(f"filter: nested deeper than {MAX_DEPTH}") from error
+    except ValueError as error:
+        # Python refuses to convert integers of thousands of digits.
+        raise BadFilter("filter: a number has too many digits") from error
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

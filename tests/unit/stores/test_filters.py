@@ -17,7 +17,7 @@ from bedplate.domain.filters import (
     normalise_date,
 )
 from bedplate.errors import BadFilter
-from bedplate.stores.filters import parse_filter
+from bedplate.stores.filters import load_json, parse_filter
 
 FIELDS = {
     "price": frozenset({"number"}),
@@ -383,3 +383,8 @@ def test_text_order_of_normalised_dates_is_time_order(moment):
 )
 def test_the_kind_of_a_value_follows_its_type_and_shape(value, kind):
     assert kind_of(value) == kind
+
+
+def test_a_number_of_thousands_of_digits_is_refused_as_a_filter_is():
+    with pytest.raises(BadFilter, match="too many digits"):
+        load_json('{"price": ' + "9" * 5000 + "}")
