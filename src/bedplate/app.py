@@ -11,11 +11,10 @@ from pydantic import ValidationError
 
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import Config, IngestConfig, SearchConfig, Slot
+from bedplate.config import Config, Slot
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
-from bedplate.domain.tables import BusinessTable
 from bedplate.embedders import EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder
@@ -25,14 +24,21 @@ from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.reindex import Reindex
 from bedplate.ingest.snapshots import Snapshots
-from bedplate.models import EXTRACTIVE, MODELS
+from bedplate.models import MODELS
 from bedplate.models.protocol import ChatModel
+from bedplate.options import (
+    business_tables,
+    check_assistants,
+    check_readers,
+    parse_limits,
+    ranking,
+)
 from bedplate.parsers.isolated import open_parser
-from bedplate.parsers.protocol import ParseLimits, Parser
+from bedplate.parsers.protocol import Parser
 from bedplate.rag.answer import Ask, AskRequest
 from bedplate.rag.interpret import Interpret
-from bedplate.rag.retrieve import Ranking, Retrieve
-from bedplate.rag.rewriter import OFF, RULES, Rewriter
+from bedplate.rag.retrieve import Retrieve
+from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
@@ -155,8 +161,8 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             that is not there.
         StorageError: the data folder or the catalog cannot be used.
     """
-    _check_assistants(config)
-    _check_readers(config)
+    check_assistants(config)
+    check_readers(config)
     store_slot = _store(config)
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
@@ -306,82 +312,3 @@ def _complaints(key: str, slot: Slot, error: ValidationError) -> Iterator[str]:
             yield f"Unknown setting {name!r}: the adapter {slot.use!r} has no such option."
         else:
             yield f"{name}: {problem['msg']}."
-
-
-def parse_limits(settings: IngestConfig) -> ParseLimits:
-    """The configured bounds on one file, as a parser takes them."""
-    return ParseLimits(
-        bytes=settings.max_file_bytes,
-        expanded=settings.max_expanded_bytes,
-        pages=settings.max_pages,
-        characters=settings.max_characters,
-        seconds=settings.parse_seconds,
-        memory=settings.parse_memory_bytes,
-    )
-
-
-def ranking(settings: SearchConfig) -> Ranking:
-    """The configured order of hits, as the search flow takes it."""
-    return Ranking(
-        candidates=settings.candidates,
-        keyword_weight=settings.keyword_weight,
-        late_top=settings.late_top,
-        late_chunks=settings.late_chunks,
-        late_weight=settings.late_weight,
-        smoothing=settings.smoothing,
-        rerank_top=settings.rerank_top,
-        rerank_weight=settings.rerank_weight,
-        max_limit=settings.max_limit,
-        recency=settings.recency,
-        diversity=settings.diversity,
-    )
-
-
-def business_tables(config: Config) -> dict[str, BusinessTable]:
-    """The declared tables by name."""
-    return {
-        name: BusinessTable(
-            name=name,
-            table=table.table,
-            key=table.key,
-            field=table.field,
-            columns=table.columns,
-            tenant_column=table.tenant_column,
-            database=None if table.database is None else table.database.absolute(),
-        )
-        for name, table in config.tables.items()
-    }
-
-
-def _check_assistants(config: Config) -> None:
-    if config.ask.passages > config.search.max_limit:
-        raise ConfigError(
-            f"ask.passages is {config.ask.passages}, more than search.max_limit "
-            f"({config.search.max_limit}) allows: raise the latter or lower the former."
-        )
-    if config.ask.model not in config.models:
-        raise ConfigError(
-            f"ask.model is {config.ask.model!r}; configured models: {', '.join(config.models)}."
-        )
-    for name, assistant in config.assistants.items():
-        if name in config.models:
-            raise ConfigError(f"{name!r} is both a model and an assistant: rename one of them.")
-        if assistant.model not in config.models:
-            raise ConfigError(
-                f"assistants.{name}.model is {assistant.model!r}; configured models: "
-                f"{', '.join(config.models)}."
-            )
-
-
-def _check_readers(config: Config) -> None:
-    """Questions are read and rewritten by rules, or by a model that can be told what to do."""
-    search = config.search
-    for key, name in (("reader", search.reader), ("rewrite", search.rewrite)):
-        if name == RULES or (key, name) == ("rewrite", OFF):
-            continue
-        if name not in config.models or config.models[name].use in EXTRACTIVE:
-            able = [model for model, slot in config.models.items() if slot.use not in EXTRACTIVE]
-            raise ConfigError(
-                f"search.{key} is {name!r}; it must be {RULES!r} or a configured model that follows "
-                f"instructions: {', '.join(able) or 'there is none'}."
-            )

@@ -43,8 +43,8 @@ async def _parse(invocation: Invocation, file: Path) -> None:
 
 
 async def read(file: Path, settings: IngestConfig) -> Parsed:
-    from bedplate.app import parse_limits
     from bedplate.ingest.files import FileSource, source_name
+    from bedplate.options import parse_limits
     from bedplate.parsers.isolated import open_parser
 
     blob = FileSource(file, source_name(file)).read(settings.max_file_bytes)

@@ -1,0 +1,88 @@
+"""Sections of the configuration as the options that parts and flows take, and checked as a whole."""
+
+from bedplate.config import Config, IngestConfig, SearchConfig
+from bedplate.domain.tables import BusinessTable
+from bedplate.errors import ConfigError
+from bedplate.models import EXTRACTIVE
+from bedplate.parsers.protocol import ParseLimits
+from bedplate.rag.retrieve import Ranking
+from bedplate.rag.rewriter import OFF, RULES
+
+
+def parse_limits(settings: IngestConfig) -> ParseLimits:
+    """The configured bounds on one file, as a parser takes them."""
+    return ParseLimits(
+        bytes=settings.max_file_bytes,
+        expanded=settings.max_expanded_bytes,
+        pages=settings.max_pages,
+        characters=settings.max_characters,
+        seconds=settings.parse_seconds,
+        memory=settings.parse_memory_bytes,
+    )
+
+
+def ranking(settings: SearchConfig) -> Ranking:
+    """The configured order of hits, as the search flow takes it."""
+    return Ranking(
+        candidates=settings.candidates,
+        keyword_weight=settings.keyword_weight,
+        late_top=settings.late_top,
+        late_chunks=settings.late_chunks,
+        late_weight=settings.late_weight,
+        smoothing=settings.smoothing,
+        rerank_top=settings.rerank_top,
+        rerank_weight=settings.rerank_weight,
+        max_limit=settings.max_limit,
+        recency=settings.recency,
+        diversity=settings.diversity,
+    )
+
+
+def business_tables(config: Config) -> dict[str, BusinessTable]:
+    """The declared tables by name."""
+    return {
+        name: BusinessTable(
+            name=name,
+            table=table.table,
+            key=table.key,
+            field=table.field,
+            columns=table.columns,
+            tenant_column=table.tenant_column,
+            database=None if table.database is None else table.database.absolute(),
+        )
+        for name, table in config.tables.items()
+    }
+
+
+def check_assistants(config: Config) -> None:
+    if config.ask.passages > config.search.max_limit:
+        raise ConfigError(
+            f"ask.passages is {config.ask.passages}, more than search.max_limit "
+            f"({config.search.max_limit}) allows: raise the latter or lower the former."
+        )
+    if config.ask.model not in config.models:
+        raise ConfigError(
+            f"ask.model is {config.ask.model!r}; configured models: {', '.join(config.models)}."
+        )
+    for name, assistant in config.assistants.items():
+        if name in config.models:
+            raise ConfigError(f"{name!r} is both a model and an assistant: rename one of them.")
+        if assistant.model not in config.models:
+            raise ConfigError(
+                f"assistants.{name}.model is {assistant.model!r}; configured models: "
+                f"{', '.join(config.models)}."
+            )
+
+
+def check_readers(config: Config) -> None:
+    """Questions are read and rewritten by rules, or by a model that can be told what to do."""
+    search = config.search
+    for key, name in (("reader", search.reader), ("rewrite", search.rewrite)):
+        if name == RULES or (key, name) == ("rewrite", OFF):
+            continue
+        if name not in config.models or config.models[name].use in EXTRACTIVE:
+            able = [model for model, slot in config.models.items() if slot.use not in EXTRACTIVE]
+            raise ConfigError(
+                f"search.{key} is {name!r}; it must be {RULES!r} or a configured model that follows "
+                f"instructions: {', '.join(able) or 'there is none'}."
+            )
