@@ -1,8 +1,8 @@
 """`structure`: whole blocks packed up to a size, cut where the document itself has a seam.
 
 A new heading or page begins a new chunk once the current one is worth having on its own; a
-heading stays with the text below it; a block that is too long is cut into even parts at sentence
-ends, rows or lines.
+heading stays with the text below it; a block that is too long is cut into even parts: prose at
+sentence ends, tables and lists at rows, code where a definition begins.
 """
 
 import asyncio
@@ -27,6 +27,21 @@ _CLAUSE = re.compile(r"[;:,—–]\s+|[；：，、]")
 _SPACE = re.compile(r"\s+")
 _PROSE_SEAMS = (_PARAGRAPH, _SENTENCE, _LINE, _CLAUSE, _SPACE)
 _LINED_SEAMS = (_PARAGRAPH, _LINE, _SENTENCE, _CLAUSE, _SPACE)
+# A line that is not indented begins a definition, or what stands as high as one.
+_CODE_SEAMS = (
+    re.compile(r"\n\s*\n(?=\S)"),
+    re.compile(r"\n(?=[^\s})\]])"),
+    _PARAGRAPH,
+    _LINE,
+    _SPACE,
+)
+_SEAMS: Mapping[BlockKind, tuple[re.Pattern[str], ...]] = {
+    "paragraph": _PROSE_SEAMS,
+    "heading": _PROSE_SEAMS,
+    "list": _LINED_SEAMS,
+    "table": _LINED_SEAMS,
+    "code": _CODE_SEAMS,
+}
 
 
 class StructureOptions(BaseModel):
@@ -116,10 +131,9 @@ class StructureChunker:
     def _cut(self, text: str, start: int, end: int, block: Block) -> Iterator[tuple[int, int]]:
         """Even parts of at most `size`, each ending at the best seam near its share."""
         if end - start > self._longest:
-            seams = _PROSE_SEAMS if block.kind in ("paragraph", "heading") else _LINED_SEAMS
             while end - start > self._size:
                 share = (end - start) // ceil((end - start) / self._size)
-                cut = self._seam(text, start, share, seams)
+                cut = self._seam(text, start, share, _SEAMS[block.kind])
                 yield start, cut
                 start = cut
         yield start, end

@@ -34,7 +34,7 @@ from bedplate.terms import TermVector
 
 T = TypeVar("T")
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the pipeline makes something else of the same document."""
 
 WAITING_BATCHES = 2
