@@ -83,7 +83,7 @@ async def test_a_long_table_is_cut_between_rows_and_a_short_one_not_at_all():
 async def test_long_code_is_cut_where_a_definition_begins():
     def function(name: str) -> str:
         lines = [f"    {name}_{n} = compute({n})  # a. b; c" for n in range(6)]
-        return "\n".join([f"def {name}():", *lines, "", f"    return {name}_0"])
+        return "\n\n".join([f"def {name}():", *lines, f"    return {name}_0"])
 
     names = [f"f{n:02}" for n in range(12)]
     got = await texts(Block("\n\n\n".join(map(function, names)), "code"), size=600)
