@@ -9,6 +9,11 @@ EMBEDDERS = Registry[OpenEmbedder](
         "onnx": "bedplate.embedders.onnx:open_onnx_embedder",
         "openai": "bedplate.embedders.openai:open_openai_embedder",
         "static": "bedplate.embedders.static:open_static_embedder",
+        "fastembed": "bedplate.embedders.fastembed:open_fastembed_embedder",
+        "sentence_transformers": (
+            "bedplate.embedders.sentence_transformers:open_sentence_transformers_embedder"
+        ),
         "hashing": "bedplate.embedders.hashing:open_hashing_embedder",
     },
+    extras={"fastembed": "fastembed", "sentence_transformers": "sentence-transformers"},
 )
