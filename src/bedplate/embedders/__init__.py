@@ -1,6 +1,6 @@
-"""Embedders: texts to vectors. One file per adapter; this table is all that names them."""
+"""Embedders: texts, or texts and images, to vectors. One file per adapter, named by these tables."""
 
-from bedplate.embedders.protocol import OpenEmbedder
+from bedplate.embedders.protocol import OpenEmbedder, OpenImageEmbedder
 from bedplate.registry import Registry
 
 EMBEDDERS = Registry[OpenEmbedder](
@@ -16,4 +16,10 @@ EMBEDDERS = Registry[OpenEmbedder](
         "hashing": "bedplate.embedders.hashing:open_hashing_embedder",
     },
     extras={"fastembed": "fastembed", "sentence_transformers": "sentence-transformers"},
+)
+
+IMAGE_EMBEDDERS = Registry[OpenImageEmbedder](
+    "image_embedders",
+    {"fastembed": "bedplate.embedders.fastembed_images:open_fastembed_images"},
+    extras={"fastembed": "fastembed"},
 )
