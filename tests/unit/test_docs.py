@@ -16,7 +16,7 @@ from tests.fixtures.extras import load_or_skip
 
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import AssistantConfig, Config, Slot, TableConfig
-from bedplate.embedders import EMBEDDERS
+from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.registry import Registry
@@ -33,6 +33,7 @@ PAGES = sorted(
 )
 KINDS: Mapping[str, Registry[Any]] = {
     "embedders": EMBEDDERS,
+    "image_embedders": IMAGE_EMBEDDERS,
     "stores": STORES,
     "chunkers": CHUNKERS,
     "rerankers": RERANKERS,

@@ -9,7 +9,7 @@ from tests.fixtures.extras import load_or_skip
 
 import bedplate
 from bedplate.chunkers import CHUNKERS
-from bedplate.embedders import EMBEDDERS
+from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.rerankers import RERANKERS
@@ -21,7 +21,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin", "impl", "common",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
-REGISTRIES = [CHUNKERS, EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
+REGISTRIES = [CHUNKERS, EMBEDDERS, IMAGE_EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
               STORES]  # fmt: skip
 
 

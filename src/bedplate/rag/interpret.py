@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from bedplate.domain.filters import normalise_date
 from bedplate.domain.retrieval import Hit, Scope, SearchResult, SelfQuery, Sort
 from bedplate.rag.asked import Asked
+from bedplate.rag.images import ImageSearch
 from bedplate.rag.retrieve import Retrieve, SearchRequest
 from bedplate.rag.self_query import read
 from bedplate.rag.self_query_vocabulary import Vocabulary
@@ -39,7 +40,11 @@ class Interpret:
     """Reads the question of a search where the request allows it, then searches."""
 
     def __init__(
-        self, retrieve: Retrieve, catalog: Catalog, *, today: Callable[[], date] = utc_today
+        self,
+        retrieve: Retrieve | ImageSearch,
+        catalog: Catalog,
+        *,
+        today: Callable[[], date] = utc_today,
     ) -> None:
         self._retrieve = retrieve
         self._catalog = catalog
