@@ -4,10 +4,9 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bedplate.domain.filters import And, Documents, Filter
 from bedplate.domain.ids import ChunkId, DocumentId
@@ -16,7 +15,7 @@ from bedplate.embedders.protocol import ImageEmbedder, Matrix
 from bedplate.errors import TooLarge, UpstreamTimeout
 from bedplate.rag.asked import Asked
 from bedplate.rag.retrieve import Retrieve, SearchRequest
-from bedplate.state.protocol import Catalog, ImageRows
+from bedplate.state.protocol import Catalog
 
 RANK_CONSTANT = 60
 """k of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
@@ -24,9 +23,17 @@ RANK_CONSTANT = 60
 FILTERED = 500
 """Images whose filter is looked up at once."""
 
-ROWS_AT_ONCE = 8_192
-MOST_KEPT = 4
-"""Collections whose image vectors are held: with 100,000 of 512 numbers, 100 MB each."""
+MOST_KEPT_BYTES = 512 * 1024 * 1024
+"""Of image vectors held; 100,000 of 512 numbers are 200 MB. The last collection's always are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A collection's image vectors as of a generation, in single precision: half is slower."""
+
+    generation: int
+    documents: tuple[DocumentId, ...]
+    vectors: Matrix
 
 
 class ImageSearch:
@@ -42,7 +49,7 @@ class ImageSearch:
         self._catalog = catalog
         self._embedder = embedder
         self._most = most
-        self._kept: OrderedDict[Scope, tuple[int, ImageRows]] = OrderedDict()
+        self._kept: OrderedDict[Scope, _Kept] = OrderedDict()
 
     def asked(self, text: str) -> Asked:
         """As `Retrieve.asked`."""
@@ -78,7 +85,7 @@ class ImageSearch:
         if not rows.documents:
             return ()
         [question] = await self._embedder.embed_texts([request.text])
-        cosines = await asyncio.to_thread(_cosines, rows.vectors, question)
+        cosines: Matrix = await asyncio.to_thread(np.matmul, rows.vectors, question)
         near: list[int] = np.flatnonzero(cosines >= self._embedder.least).tolist()
         # Rows are in order of their ids, so that ties are broken by them.
         near.sort(key=lambda row: -cosines[row])
@@ -90,27 +97,31 @@ class ImageSearch:
         hits = await self._catalog.documents.hits(collection.index, best)
         return [replace(hit, image=hit.score) for hit in hits]
 
-    async def _rows(self, collection: Collection) -> ImageRows:
+    async def _rows(self, collection: Collection) -> _Kept:
         """The collection's image vectors, read again after each change of it."""
         scope = collection.index
         generation = await self._catalog.collections.generation(scope)
         kept = self._kept.get(scope)
-        if kept is None or kept[0] != generation:
+        if kept is None or kept.generation != generation:
             rows = await self._catalog.index.images(
                 scope, self._embedder.fingerprint, self._most + 1
             )
-            kept = self._kept[scope] = (generation, rows)
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-        if len(kept[1].documents) > self._most:
+            vectors = await asyncio.to_thread(rows.vectors.astype, np.float32)
+            kept = _Kept(generation, rows.documents, vectors)
+        self._kept[scope] = kept
+        self._kept.move_to_end(scope)
+        while len(self._kept) > 1 and self._bytes() > MOST_KEPT_BYTES:
+            self._kept.popitem(last=False)
+        if len(kept.documents) > self._most:
             raise TooLarge(
                 f"Collection {collection.name!r} has more than {self._most:,} images, so they "
                 "cannot all be compared: raise search.max_images, or search with mode vector or "
                 "keyword, which look at passages alone."
             )
-        if scope in self._kept:
-            self._kept.move_to_end(scope)
-        return kept[1]
+        return kept
+
+    def _bytes(self) -> int:
+        return sum(kept.vectors.nbytes for kept in self._kept.values())
 
     async def _passing(
         self, scope: Scope, ranked: Mapping[DocumentId, float], filter: Filter, limit: int
@@ -152,14 +163,6 @@ def joined(passages: Sequence[Hit], images: Sequence[Hit]) -> list[Hit]:
 
 def _share(rank: int) -> float:
     return 1 / (RANK_CONSTANT + rank)
-
-
-def _cosines(vectors: NDArray[np.float16], question: Matrix) -> Matrix:
-    parts = [
-        vectors[start : start + ROWS_AT_ONCE].astype(np.float32) @ question
-        for start in range(0, len(vectors), ROWS_AT_ONCE)
-    ]
-    return np.concatenate(parts)
 
 
 def _groups(names: Sequence[DocumentId]) -> Iterator[Sequence[DocumentId]]:

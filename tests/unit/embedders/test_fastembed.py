@@ -25,7 +25,7 @@ from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, UpstreamError
 
 LISTED = "sentence-transformers/all-MiniLM-L6-v2"
-IN_CACHE = "models--qdrant--all-MiniLM-L6-v2-onnx"
+IN_CACHE = "models--Qdrant--all-MiniLM-L6-v2-onnx"
 LISTED_DIMENSIONS = 384
 ROWS = token_vectors()
 
