@@ -15,12 +15,13 @@ from bedplate.config import Config, Slot
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
-from bedplate.embedders import EMBEDDERS
+from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
-from bedplate.embedders.protocol import Embedder
+from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.errors import ConfigError, NotFound, UnknownAdapter
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
+from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.reindex import Reindex
 from bedplate.ingest.snapshots import Snapshots
@@ -36,6 +37,7 @@ from bedplate.options import (
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import Parser
 from bedplate.rag.answer import Ask, AskRequest
+from bedplate.rag.images import ImageSearch
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Retrieve
 from bedplate.rag.rewriter import RULES, Rewriter
@@ -67,6 +69,7 @@ class App:
     store: Store
     embedder: Embedder
     former: Embedder | None
+    images: ImageEmbedder | None
     reranker: Reranker | None
     parser: Parser
     pii: PiiGuard | None
@@ -145,6 +148,8 @@ class App:
             self.scope(""), StoreQuery("keyword", TermVector.of("ready"), None, 1)
         )
         await self.embedder.embed(["ready"])
+        if self.images is not None:
+            await self.images.embed_texts(["ready"])
         if self.pii is not None:
             self.pii.scrub("ready")
         if self.reranker is not None:
@@ -175,6 +180,11 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         former = None
         if config.former_embedder is not None:
             former = await enter(_slot("former_embedder", config.former_embedder, EMBEDDERS.load))
+        images = None
+        if config.image_embedder is not None:
+            images = await enter(
+                _slot("image_embedder", config.image_embedder, IMAGE_EMBEDDERS.load)
+            )
         chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
         reranker = None
         if config.reranker is not None:
@@ -204,15 +214,27 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             tables=tables,
             former=former,
         )
+        searched = retrieve
+        if images is not None:
+            searched = ImageSearch(retrieve, catalog, images, most=config.search.max_images)
         reader, seconds = config.search.reader, config.search.model_seconds
         search = Interpret(
-            retrieve,
+            searched,
             catalog,
             reader=None if reader == RULES else ModelReader(turn, reader, seconds=seconds),
         )
         token_chunks = config.search.late_chunks if config.search.late_top else 0
         ingest = Ingest(
-            Parts(catalog, store, parser, chunker, remembering, pii, former),
+            Parts(
+                catalog,
+                store,
+                parser,
+                chunker,
+                remembering,
+                pii,
+                former,
+                None if images is None else Pictures(parser, images),
+            ),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
@@ -224,6 +246,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             store=store,
             embedder=embedder,
             former=former,
+            images=images,
             reranker=reranker,
             parser=parser,
             pii=pii,

@@ -84,6 +84,8 @@ class SearchConfig(Section):
     late_chunks: int = Field(default=100_000, ge=0)
     late_weight: float = Field(default=0.4, ge=0, le=1)
     smoothing: float = Field(default=0.3, ge=0, lt=1)
+    max_images: int = Field(default=100_000, gt=0)
+    """Of one collection: all of them are compared."""
     rerank_top: int = Field(default=20, gt=0)
     rerank_weight: float = Field(default=0.7, ge=0, le=1)
     recency: float = Field(default=0.5, ge=0, le=2)
@@ -142,6 +144,8 @@ class Config(Section):
     stores: Mapping[str, Slot] = Field(default_factory=dict[str, Slot])
     """Others that a collection may be moved to."""
     embedder: Slot = Slot(use="onnx")
+    image_embedder: Slot | None = None
+    """Makes image files findable by what they show."""
     former_embedder: Slot | None = None
     """Serves the collections that were made with it until they are reindexed."""
     embedder_cache: EmbedderCacheConfig = EmbedderCacheConfig()

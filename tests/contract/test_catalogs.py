@@ -17,7 +17,7 @@ from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope, Sort
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError
 from bedplate.state import CATALOGS
-from bedplate.state.protocol import Catalog, Difference
+from bedplate.state.protocol import Catalog, Difference, Entry, ImageVector
 from bedplate.terms import TermVector
 
 SCOPE = Scope(TenantId("t1"), "notes")
@@ -350,7 +350,7 @@ async def test_terms_of_an_older_catalog_are_counted_when_it_is_opened(tmp_path:
         await catalog.documents.replace(SCOPE, [entry("a", "rain rain", "rain coat")])
     older = apsw.Connection(str(path))
     older.execute(
-        "DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"
+        "DROP TABLE image; DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"
         "DROP TABLE placement; DROP INDEX collection_key; DROP INDEX collection_former_key;"
         "ALTER TABLE collection DROP COLUMN key; ALTER TABLE collection DROP COLUMN former_key;"
         "PRAGMA user_version = 2"
@@ -544,3 +544,60 @@ async def test_a_catalog_without_versions_says_so() -> None:
                 await catalog.versions.rename(SCOPE.tenant, {"notes": "notes/old"})
             with pytest.raises(InvalidInput, match="cannot reindex"):
                 await catalog.placements.difference(SCOPE, "other", 9)
+
+
+def with_image(name: str, embedder: str, *numbers: float) -> Entry:
+    vector = np.asarray(numbers, dtype=np.float32)
+    return replace(entry(name, f"picture {name}"), image=ImageVector(embedder, vector))
+
+
+async def test_image_vectors_are_read_by_their_embedder(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(
+        SCOPE,
+        [
+            with_image("b", "clip", 0.0, 1.0),
+            with_image("a", "clip", 1.0, 0.0),
+            with_image("c", "siglip", 0.6, 0.8, 0.0),
+            entry("d", "no picture"),
+        ],
+    )
+    found = await catalog.index.images(SCOPE, "clip", 10)
+    assert found.documents == ("a", "b")
+    assert found.vectors.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert (await catalog.index.images(SCOPE, "clip", 1)).documents == ("a",)
+    assert (await catalog.index.images(SCOPE, "siglip", 10)).vectors.shape == (1, 3)
+    assert (await catalog.index.images(SCOPE, "other", 10)).documents == ()
+    assert (await catalog.index.images(Scope(TenantId("t2"), "notes"), "clip", 10)).documents == ()
+
+
+async def test_an_image_vector_goes_with_its_document(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(
+        SCOPE, [with_image(name, "clip", 1.0, 0.0) for name in ("a", "b", "c")]
+    )
+    await catalog.documents.replace(SCOPE, [entry("a", "no picture now")])
+    await catalog.documents.remove(SCOPE, [DocumentId("b")])
+    assert (await catalog.index.images(SCOPE, "clip", 10)).documents == ("c",)
+    await catalog.collections.drop(SCOPE)
+    await create(catalog)
+    assert (await catalog.index.images(SCOPE, "clip", 10)).documents == ()
+
+
+async def test_entries_bring_their_image_vector(catalog: Catalog) -> None:
+    await create(catalog)
+    await catalog.documents.replace(SCOPE, [with_image("a", "clip", 0.6, 0.8), entry("b", "text")])
+    shown, plain = await catalog.index.entries(SCOPE, [DocumentId("a"), DocumentId("b")])
+    assert plain.image is None
+    assert shown.image is not None
+    assert shown.image.embedder == "clip"
+    assert shown.image.vector == pytest.approx([0.6, 0.8], abs=1e-3)
+
+
+async def test_a_copied_document_keeps_its_image_vector(versioned: Catalog) -> None:
+    await create(versioned)
+    other = Scope(SCOPE.tenant, "notes/kept")
+    await create(versioned, other)
+    await versioned.documents.replace(SCOPE, [with_image("a", "clip", 1.0, 0.0)])
+    await versioned.versions.copy(SCOPE, other, [DocumentId("a")])
+    assert (await versioned.index.images(other, "clip", 10)).documents == ("a",)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from tests.fixtures.embeddings_wire import serve_embeddings_wire
+from tests.fixtures.extras import load_or_skip
+from tests.fixtures.sentence_transformer import write_sentence_transformer
 from tests.fixtures.static_model import write_static_model
+from tests.fixtures.tiny_encoder import write_encoder
 
 from bedplate.embedders import EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
@@ -21,6 +24,7 @@ TEXTS = ["a red umbrella", "", "日本語のテキスト", "long " * 2000, "\x00
 
 @pytest.fixture(params=EMBEDDERS.names())
 def name(request: pytest.FixtureRequest) -> str:
+    load_or_skip(EMBEDDERS, request.param)
     return request.param
 
 
@@ -33,6 +37,10 @@ async def options(name: str, tmp_path: Path) -> AsyncIterator[Mapping[str, Any]]
                 yield {"base_url": wire.base_url, "model": "m"}
         case "static":
             yield {"path": write_static_model(tmp_path / "model")}
+        case "fastembed":
+            yield {"folder": write_encoder(tmp_path / "model")}
+        case "sentence_transformers":
+            yield {"folder": write_sentence_transformer(tmp_path / "model")}
         case _:
             yield {}
 

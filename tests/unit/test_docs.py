@@ -12,10 +12,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from tests.fixtures.extras import load_or_skip
 
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import AssistantConfig, Config, Slot, TableConfig
-from bedplate.embedders import EMBEDDERS
+from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.registry import Registry
@@ -32,6 +33,7 @@ PAGES = sorted(
 )
 KINDS: Mapping[str, Registry[Any]] = {
     "embedders": EMBEDDERS,
+    "image_embedders": IMAGE_EMBEDDERS,
     "stores": STORES,
     "chunkers": CHUNKERS,
     "rerankers": RERANKERS,
@@ -119,7 +121,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 @pytest.mark.parametrize(("kind", "name"), ADAPTERS, ids=[f"{k}-{n}" for k, n in ADAPTERS])
 def test_every_adapter_option_is_documented_with_its_default(kind: str, name: str) -> None:
-    options = options_of(importlib.import_module(KINDS[kind].load(name).__module__))
+    factory = load_or_skip(KINDS[kind], name)
+    options = options_of(importlib.import_module(factory.__module__))
     sections = re.split(r"^### ", REFERENCE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     section = next(text for text in sections if text.startswith(f"{kind}: {name}\n"))
     wanted = {key: default(f) for key, f in options.model_fields.items()} if options else {}

@@ -181,6 +181,7 @@ class Hit(Shown):
     end: int
     cosine: float | None
     bm25: float | None
+    image: float | None
     metadata: Values
 
 

@@ -27,6 +27,7 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant, deadline: Deadli
         self_query=app.config.search.self_query if body.self_query is None else body.self_query,
         diversity=body.diversity,
         deadline=deadline,
+        images=True,
     )
     found = await app.search.search(app.scope(body.collection, tenant), request)
     return SearchResult.model_validate(found)

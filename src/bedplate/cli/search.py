@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
         from bedplate.rag.retrieve import SearchRequest
 
         request = SearchRequest(
-            query, mode, filter, parse_sort(sort), limit or 0, join=parse_join(join)
+            query, mode, filter, parse_sort(sort), limit or 0, join=parse_join(join), images=True
         )
         if limit is not None and limit < 1:
             raise InvalidInput(f"--limit is {limit}; it must be at least 1.", param="limit")
@@ -183,6 +183,7 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
         "end": hit.end,
         "cosine": hit.cosine,
         "bm25": hit.bm25,
+        "image": hit.image,
     }
 
 
@@ -193,7 +194,7 @@ def show(result: SearchResult, query: str) -> None:
     for number, hit in enumerate(result.hits, 1):
         head = Text(f"{number}. ", style="cyan")
         head.append(one_line(hit.title or hit.document_id), style="bold")
-        if hit.cosine is not None or hit.bm25 is not None:
+        if is_ranked(hit):
             head.append(f"   {hit.score:.3f}", style="dim")
         out.print(head, soft_wrap=True)
         out.print(f"   {place(hit.source, hit.page, hit.heading)}", style="cyan", soft_wrap=True)
@@ -206,9 +207,13 @@ def show(result: SearchResult, query: str) -> None:
     if result.self_query is not None:
         out.print(one_line(read_as(result.self_query)), style="dim", soft_wrap=True)
     count = f"{len(result.hits)} hit{'' if len(result.hits) == 1 else 's'}"
-    ranked = any(hit.cosine is not None or hit.bm25 is not None for hit in result.hits)
-    how = f"{result.mode}, " if ranked else ""
+    how = f"{result.mode}, " if any(map(is_ranked, result.hits)) else ""
     out.print(f"{count} ({how}{result.recall}, {result.took_ms:.0f} ms)", style="dim")
+
+
+def is_ranked(hit: Hit) -> bool:
+    """Whether a question found it, and not a filter alone."""
+    return not (hit.cosine is None and hit.bm25 is None and hit.image is None)
 
 
 def read_as(understood: SelfQuery) -> str:

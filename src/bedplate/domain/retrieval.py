@@ -79,7 +79,11 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found. `score` orders hits within one answer and means nothing across answers."""
+    """A passage found. `score` orders hits within one answer and means nothing across answers.
+
+    `cosine`, `bm25` and `image` are what each leg gave it: None where that leg did not find it.
+    `image` is the cosine of the question and the document's picture.
+    """
 
     document_id: DocumentId
     chunk_id: ChunkId
@@ -94,6 +98,7 @@ class Hit:
     metadata: Metadata = field(default_factory=dict[str, MetadataValue])
     cosine: float | None = None
     bm25: float | None = None
+    image: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

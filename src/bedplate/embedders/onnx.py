@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Encoding, Tokenizer
 
+from bedplate.embedders.checks import encodable
 from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, TokenVectors
 from bedplate.errors import ConfigError
 from bedplate.terms import analyse
@@ -142,7 +143,7 @@ class OnnxEmbedder:
 
     def _embed(self, texts: Sequence[str]) -> Matrix:
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        encodings = self._tokenizer.encode_batch_fast(_encodable(texts))
+        encodings = self._tokenizer.encode_batch_fast(encodable(texts))
         for batch in _by_length(encodings):
             hidden, mask = self._run([encodings[i] for i in batch])
             pooled = np.einsum("btd,bt->bd", hidden, mask.astype(np.float32))
@@ -150,7 +151,7 @@ class OnnxEmbedder:
         return vectors
 
     def _embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        encodings = self._tokenizer.encode_batch(_encodable(texts))
+        encodings = self._tokenizer.encode_batch(encodable(texts))
         found: dict[int, TokenVectors] = {}
         for batch in _by_length(encodings):
             hidden, _ = self._run([encodings[i] for i in batch])
@@ -165,7 +166,7 @@ class OnnxEmbedder:
         return [found[i] for i in range(len(texts))]
 
     def _embed_late(self, texts: Sequence[str], projection: Projection) -> list[LateVectors]:
-        clean = _encodable(texts)
+        clean = encodable(texts)
         encodings = self._tokenizer.encode_batch(clean)
         found: dict[int, LateVectors] = {}
         for batch in _by_length(encodings):
@@ -195,11 +196,6 @@ class OnnxEmbedder:
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         outputs: Any = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})
         return cast(Matrix, outputs[0]), mask
-
-
-def _encodable(texts: Sequence[str]) -> list[str]:
-    """The texts with "?" for half surrogate pairs, which the tokenizer refuses."""
-    return [text.encode("utf-8", "replace").decode() for text in texts]
 
 
 def _worded(encoding: Encoding, text: str) -> tuple[Ids, NDArray[np.uint32]]:

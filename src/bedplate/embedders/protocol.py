@@ -87,3 +87,37 @@ def gives_tokens(embedder: Embedder) -> TypeGuard[LateEmbedder]:
 
 class OpenEmbedder(Protocol):
     def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[Embedder]: ...
+
+
+class ImageEmbedder(Protocol):
+    """Images and texts to unit vectors of one space (CLIP: Radford et al. 2021, arXiv:2103.00020).
+
+    It is not the space of any Embedder. `fingerprint` names both towers and their weights. `least`
+    is the cosine of text and image below which the image does not show what the text says.
+    """
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    @property
+    def least(self) -> float: ...
+
+    async def embed_images(self, images: Sequence[bytes]) -> Matrix:
+        """One row a file's content, in order.
+
+        Unreadable where one is no image that can be decoded, TooLarge where it has too many pixels.
+        """
+        ...
+
+    async def embed_texts(self, texts: Sequence[str]) -> Matrix:
+        """One row a text, in order."""
+        ...
+
+
+class OpenImageEmbedder(Protocol):
+    def __call__(
+        self, options: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[ImageEmbedder]: ...

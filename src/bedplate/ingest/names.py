@@ -1,13 +1,19 @@
-"""What versions of a collection are called. No user can give such names: they hold a "/"."""
+"""What collections and documents may be called, and what versions of a collection are called.
+
+No user can give the names of versions: they hold a "/".
+"""
 
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.errors import Conflict, InvalidInput, NotFound
 from bedplate.state.protocol import Catalog
 
 MAX_NAME = 200
+MAX_ID = 1024
+GOOD_ID = f"1 to {MAX_ID} printable characters"
 NEXT, COPY, OLD = "/next", "/copy", "/old"
 """An index being built, a snapshot being copied, and a former index about to be dropped."""
 
@@ -20,6 +26,10 @@ def check_name(name: str, what: str, param: str) -> None:
             "characters without '/'.",
             param=param,
         )
+
+
+def is_good_id(document_id: DocumentId) -> bool:
+    return 0 < len(document_id) <= MAX_ID and document_id.isprintable()
 
 
 def version_of(scope: Scope, name: str) -> Scope:

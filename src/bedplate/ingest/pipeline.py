@@ -23,12 +23,13 @@ from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
-from bedplate.ingest.names import check_name, unfinished
+from bedplate.ingest.names import GOOD_ID, check_name, is_good_id, unfinished
 from bedplate.ingest.origins import UPLOADED, is_below
+from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
 from bedplate.parsers.protocol import Parser
-from bedplate.state.protocol import Catalog, Entry
+from bedplate.state.protocol import Catalog, Entry, ImageVector
 from bedplate.stores.protocol import Store
 from bedplate.terms import TermVector
 
@@ -38,8 +39,6 @@ FORMAT = 3
 """Raised when the pipeline makes something else of the same document."""
 
 WAITING_BATCHES = 2
-MAX_ID = 1024
-GOOD_ID = f"1 to {MAX_ID} printable characters"
 
 
 class Source(Protocol):
@@ -74,13 +73,14 @@ class Prepared:
     document: Document
     chunks: tuple[Chunk, ...]
     terms: tuple[TermVector, ...]
+    image: ImageVector | None
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the pipeline is made of; without `pii` personal data is kept as it is.
 
-    `former` embeds what goes into collections that were made with it.
+    `former` embeds what goes into collections that were made with it; `pictures` reads images.
     """
 
     catalog: Catalog
@@ -90,6 +90,7 @@ class Parts:
     embedder: Embedder
     pii: PiiGuard | None
     former: Embedder | None = None
+    pictures: Pictures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ class Ingest:
         """
         self._catalog = parts.catalog
         self._store = parts.store
-        self._parser = parts.parser
+        self._parser = parts.pictures or parts.parser
+        self._pictures = parts.pictures
         self._chunker = parts.chunker
         self._embedder = parts.embedder
         self._former = parts.former
@@ -265,8 +267,7 @@ class Ingest:
             blob = await asyncio.to_thread(source.read, self._max_file_bytes)
             parsed = await self._parser.parse(blob)
         except InvalidInput as error:
-            code = getattr(error, "reason", error.code)
-            run.fail(source.name, Failure(source.name, code, error.message))
+            run.refuse(source.name, source.name, error)
             return
         if isinstance(source, Upload) and source.id and len(parsed.documents) > 1:
             message = f"{source.name!r} holds many documents: send it without an id for all."
@@ -292,8 +293,13 @@ class Ingest:
                 if known.get(document.id) == document.sha256:
                     run.report.unchanged += 1
                     continue
+                try:
+                    image = await self._pictures.vector(blob) if self._pictures else None
+                except InvalidInput as error:
+                    run.refuse(source.name, document.source, error)
+                    continue
                 run.known.update({document.id} & known.keys())
-                yield await self._cut(document, run)
+                yield await self._cut(document, image, run)
 
     def _finish(self, document: Document, blob: Blob, source: Source) -> Document:
         """The document with what its sender said of it, and a fingerprint of all that shapes it."""
@@ -305,18 +311,17 @@ class Ingest:
                 id=source.id or document.id,
                 metadata={**document.metadata, **source.metadata},
             )
-        facts = (
-            f"{self._recipe}|{document.sha256}|{document.title}|{sorted_items(document.metadata)}"
-        )
+        said = repr(sorted(document.metadata.items()))
+        facts = f"{self._recipe}|{document.sha256}|{document.title}|{said}"
         return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
 
-    async def _cut(self, document: Document, run: "_Run") -> Prepared:
+    async def _cut(self, document: Document, image: ImageVector | None, run: "_Run") -> Prepared:
         scrubbed = await asyncio.to_thread(scrub, document, self._pii, run.report.redactions)
         chunks = await self._chunker.chunk(scrubbed)
         terms = await asyncio.to_thread(
             lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
         )
-        return Prepared(scrubbed, chunks, terms)
+        return Prepared(scrubbed, chunks, terms, image)
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
         async def work(collection: Collection) -> list[Entry]:
@@ -356,7 +361,7 @@ class Ingest:
             end = start + len(item.chunks)
             entries.append(
                 Entry(item.document, item.chunks, rows[start:end], item.terms,
-                      tuple(tokens[start:end]))
+                      tuple(tokens[start:end]), image=item.image)
             )  # fmt: skip
             start = end
         return entries
@@ -391,10 +396,5 @@ class _Run:
         self.failed.add(source)
         self.report.failures.append(failure)
 
-
-def is_good_id(document_id: DocumentId) -> bool:
-    return 0 < len(document_id) <= MAX_ID and document_id.isprintable()
-
-
-def sorted_items(metadata: Metadata) -> str:
-    return repr(sorted(metadata.items()))
+    def refuse(self, source: str, part: str, error: InvalidInput) -> None:
+        self.fail(source, Failure(part, getattr(error, "reason", error.code), error.message))

@@ -12,6 +12,7 @@ from bedplate.domain.filters import normalise_date
 from bedplate.domain.retrieval import Hit, Scope, SearchResult, SelfQuery, Sort
 from bedplate.errors import BadFilter, BedplateError, InvalidInput, UpstreamError
 from bedplate.rag.asked import Asked
+from bedplate.rag.images import ImageSearch
 from bedplate.rag.quoted import reason
 from bedplate.rag.retrieve import Retrieve, SearchRequest
 from bedplate.rag.self_query import read
@@ -49,7 +50,7 @@ class Interpret:
 
     def __init__(
         self,
-        retrieve: Retrieve,
+        retrieve: Retrieve | ImageSearch,
         catalog: Catalog,
         *,
         today: Callable[[], date] = utc_today,

@@ -48,6 +48,9 @@ class SearchRequest:
     what is left of the text is searched for. Where nothing is left, the documents that pass are
     the hits, or, `by_relevance`, the passages of theirs that fit the whole text. `narrowed` is a
     filter that must hold as well as `filter`.
+
+    `images` lets pictures that show what `text` says be hits too (rag/images.py), in hybrid mode
+    and where there is an image embedder.
     """
 
     text: str = ""
@@ -62,6 +65,7 @@ class SearchRequest:
     by_relevance: bool = False
     narrowed: Mapping[str, object] | None = None
     join: Mapping[str, object] | None = None
+    images: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ class Retrieve:
     async def _search(self, scope: Scope, request: SearchRequest, asked: Asked) -> SearchResult:
         started = time.perf_counter()
         collection = await self._catalog.collections.get(scope)
-        filter = self._filter(collection, request)
+        filter = self.filter_of(collection, request)
         ranked = await (
             self._ranked(collection, request, filter, asked)
             if request.text.strip()
@@ -219,7 +223,11 @@ class Retrieve:
         if not request.text.strip() and all(each is None for each in conditions):
             raise InvalidInput("Give a query, a filter or a sort.", param="query")
 
-    def _filter(self, collection: Collection, request: SearchRequest) -> Filter | None:
+    def filter_of(self, collection: Collection, request: SearchRequest) -> Filter | None:
+        """What the hits of a request have to pass, all of its conditions together.
+
+        BadFilter, InvalidInput or Conflict where the request does not fit the collection.
+        """
         if request.text.strip() and request.mode != "keyword":
             self._embedder_of(collection)
         if request.sort is not None and request.sort.field not in collection.fields:

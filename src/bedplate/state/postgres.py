@@ -53,7 +53,7 @@ FROM document WHERE collection_id = %s
 """
 HIT = 'd.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata'
 PAGE = 500
-BY_DOCUMENT = ("field", "token", "posting", "vector", "chunk")
+BY_DOCUMENT = ("field", "image", "token", "posting", "vector", "chunk")
 BY_COLLECTION = ("document", "field_kind", "term")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.embedders.protocol import Matrix
 from bedplate.errors import StorageError
 from bedplate.postgres.database import Connection, Row, select
+from bedplate.state.postgres_images import images_of
 from bedplate.state.protocol import Entry
 from bedplate.terms import TermVector
 
@@ -36,7 +38,8 @@ def read_entries(db: Connection, collection: int, ids: Sequence[DocumentId]) -> 
     documents: dict[str, list[Row]] = {}
     for row in select(db, ENTRIES, (wanted, collection)):
         documents.setdefault(row[0], []).append(row)
-    return tuple(_entry(rows) for rows in documents.values())
+    images = images_of(db, collection, wanted)
+    return tuple(replace(_entry(rows), image=images.get(name)) for name, rows in documents.items())
 
 
 def _entry(rows: Sequence[Row]) -> Entry:

@@ -15,7 +15,8 @@ from bedplate.postgres.filters import compile_filter
 from bedplate.postgres.related import reading
 from bedplate.postgres.values import digest
 from bedplate.state.postgres_entries import read_entries
-from bedplate.state.protocol import Entry, IndexRow
+from bedplate.state.postgres_images import read_images
+from bedplate.state.protocol import Entry, ImageRows, IndexRow
 from bedplate.terms import TermStatistics, TermVector
 
 NAMED = """
@@ -87,6 +88,11 @@ class PostgresIndexRows:
     async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
         return await self._database.read(
             lambda db: read_entries(db, _collection_id(db, scope), ids)
+        )
+
+    async def images(self, scope: Scope, embedder: str, limit: int) -> ImageRows:
+        return await self._database.read(
+            lambda db: read_images(db, _collection_id(db, scope), embedder, limit)
         )
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:

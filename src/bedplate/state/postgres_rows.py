@@ -17,6 +17,7 @@ from bedplate.postgres.database import Connection, execute, select
 from bedplate.postgres.terms import weights
 from bedplate.postgres.values import clean, clean_or_none, digest, exact, is_text
 from bedplate.state.fields import field_values
+from bedplate.state.postgres_images import insert_images
 from bedplate.state.protocol import Entry
 from bedplate.terms import TermVector
 
@@ -102,6 +103,7 @@ def insert(db: Connection, place: Place, entries: Sequence[Entry]) -> None:
             if late is not None
         ),
     )
+    insert_images(db, tenant, collection, numbered)
     _insert_fields(db, place, [(document, entry.document.metadata) for document, entry in numbered])
     execute(
         db,

@@ -7,6 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bedplate.domain.documents import Chunk, Document
 from bedplate.domain.facets import Facets
 from bedplate.domain.filters import Filter
@@ -15,6 +18,22 @@ from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocume
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
 from bedplate.terms import TermStatistics, TermVector
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVector:
+    """What a document's picture shows: its unit vector, and the image embedder that made it."""
+
+    embedder: str
+    vector: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRows:
+    """Documents with their image vectors as kept, of shape (documents, dimensions)."""
+
+    documents: tuple[DocumentId, ...]
+    vectors: NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +50,7 @@ class Entry:
     terms: tuple[TermVector, ...]
     tokens: tuple[TokenMatrix, ...] = ()
     updated_at: datetime | None = None
+    image: ImageVector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +181,10 @@ class IndexRows(Protocol):
 
         Without what no index is made of: their blocks and token vectors.
         """
+        ...
+
+    async def images(self, scope: Scope, embedder: str, limit: int) -> ImageRows:
+        """The image vectors that `embedder` made, in order of document id; at most `limit`."""
         ...
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:

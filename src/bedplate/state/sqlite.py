@@ -49,7 +49,7 @@ FROM document d JOIN chunk c ON c.document = d.id
 WHERE d.collection_id = ? AND d.tenant_id = ? AND d.document_id = ? AND c.ordinal = ?
 """
 PAGE = 500
-TABLES = ("field", "field_kind", "vector", "token", "term", "chunk", "document", "removed",
+TABLES = ("field", "field_kind", "image", "vector", "token", "term", "chunk", "document", "removed",
           "placement")  # fmt: skip
 
 

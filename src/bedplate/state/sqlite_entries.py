@@ -12,6 +12,7 @@ from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.errors import StorageError
 from bedplate.sqlite.database import Row, one_moment, select, select_one
 from bedplate.state.protocol import Entry
+from bedplate.state.sqlite_images import image_of
 from bedplate.terms import TermVector
 
 DOCUMENT = """
@@ -75,4 +76,5 @@ def _entry(db: apsw.Connection, row: Row) -> Entry:
         .reshape(-1, width),
         terms=tuple(TermVector.from_bytes(each[7]) for each in rows),
         updated_at=datetime.fromisoformat(updated),
+        image=image_of(db, rowid),
     )

@@ -13,9 +13,10 @@ from bedplate.embedders.protocol import TokenMatrix
 from bedplate.sqlite.database import Database, Row, select, select_one
 from bedplate.sqlite.filters import compile_filter
 from bedplate.sqlite.related import files_of
-from bedplate.state.protocol import Entry, IndexRow
+from bedplate.state.protocol import Entry, ImageRows, IndexRow
 from bedplate.state.sqlite_collection import named_collection
 from bedplate.state.sqlite_entries import read_entries
+from bedplate.state.sqlite_images import read_images
 from bedplate.terms import TermStatistics, TermVector
 
 CHUNK = """
@@ -77,6 +78,11 @@ class SqliteIndexRows:
     async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
         return await self._database.read(
             lambda db: read_entries(db, _collection_id(db, scope), ids)
+        )
+
+    async def images(self, scope: Scope, embedder: str, limit: int) -> ImageRows:
+        return await self._database.read(
+            lambda db: read_images(db, _collection_id(db, scope), embedder, limit)
         )
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:

@@ -10,6 +10,7 @@ from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.sqlite.database import select, select_one
 from bedplate.state.fields import field_values
 from bedplate.state.protocol import Entry
+from bedplate.state.sqlite_images import insert_image
 from bedplate.state.sqlite_index import count_terms
 from bedplate.terms import TermVector
 
@@ -41,6 +42,8 @@ def insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry)
         "UPDATE collection SET documents = documents + 1, chunks = chunks + ? WHERE id = ?",
         (len(entry.chunks), collection),
     )
+    if entry.image is not None:
+        insert_image(db, tenant, collection, row, entry.image)
     vectors = entry.vectors.astype("<f2")
     tokens = entry.tokens or [None] * len(entry.chunks)
     for chunk, vector, terms, late in zip(entry.chunks, vectors, entry.terms, tokens, strict=True):
@@ -101,6 +104,7 @@ def _remove_row(db: apsw.Connection, collection: int, row: int, chunks: int) -> 
         "DELETE FROM vector WHERE chunk IN (SELECT id FROM chunk WHERE document = ?)", (row,)
     )
     db.execute("DELETE FROM chunk WHERE document = ?", (row,))
+    db.execute("DELETE FROM image WHERE document = ?", (row,))
     db.execute("DELETE FROM document WHERE id = ?", (row,))
     db.execute(
         "UPDATE collection SET documents = documents - 1, chunks = chunks - ? WHERE id = ?",

@@ -56,6 +56,10 @@ INSERT INTO field (tenant_id, collection_id, name, kind, value, document)
 SELECT tenant_id, :to, name, kind, value, :new FROM field WHERE document = :old
 """,
     """
+INSERT INTO image (document, tenant_id, collection_id, embedder, embedding)
+SELECT :new, tenant_id, :to, embedder, embedding FROM image WHERE document = :old
+""",
+    """
 INSERT INTO field_kind (tenant_id, collection_id, name, kind, documents)
 SELECT DISTINCT tenant_id, :to, name, kind, 1 FROM field WHERE document = :old
 ON CONFLICT DO UPDATE SET documents = documents + 1

@@ -4,6 +4,7 @@ from pathlib import Path
 import apsw
 import pytest
 from tests.fixtures.command_line import Call
+from tests.fixtures.tiny_towers import picture, write_towers
 
 from bedplate.cli.search import parse_sort, snippet
 from bedplate.domain.retrieval import Sort
@@ -268,3 +269,19 @@ def test_parse_of_rows_lists_the_ones_that_fail(call: Call, tmp_path: Path) -> N
     ran = call("parse", "a.jsonl", "--json")
     assert ran.code == 4
     assert [failure["source"] for failure in ran.json["failures"]] == ["a.jsonl:2"]
+
+
+def test_a_folder_of_images_is_ingested_and_searched_by_what_they_show(
+    call: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(picture(250, 20, 20))
+    (tmp_path / "photos" / "b.jpg").write_bytes(picture(20, 250, 20, kind="JPEG"))
+    towers = write_towers(tmp_path / "model").as_posix()
+    (tmp_path / "bedplate.toml").write_text(
+        f'[image_embedder]\nuse = "fastembed"\nfolder = "{towers}"\nleast = 0.7\n',
+        encoding="utf-8",
+    )
+    assert call("ingest", "photos", "-c", "shop", "--json").json["documents"]["added"] == 2
+    found = call("search", "-c", "shop", "green", "--json").json
+    assert [hit["title"] for hit in found["hits"] if hit["image"]] == ["b"]

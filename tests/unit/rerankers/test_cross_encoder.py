@@ -11,14 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.fixtures.tiny_cross_encoder import (
-    FLOAT,
-    INT32,
-    VOCABULARY,
-    WORDS,
-    tokenizer,
-    write_cross_encoder,
-)
+from tests.fixtures.onnx_graph import FLOAT, INT32
+from tests.fixtures.tiny_cross_encoder import VOCABULARY, WORDS, tokenizer, write_cross_encoder
 
 from bedplate.errors import ConfigError, UpstreamError, UpstreamTimeout
 from bedplate.rerankers.cross_encoder import (
