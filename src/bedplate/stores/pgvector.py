@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Recall, Scope
 from bedplate.errors import ConfigError
+from bedplate.postgres.collection import NAMED
 from bedplate.postgres.database import (
     Connection,
     Database,
@@ -41,11 +42,11 @@ from bedplate.stores.protocol import Abilities, Candidate, Candidates, Store, St
 MOST_DIMENSIONS = 4_000
 """Longer vectors cannot be indexed by pgvector; they are always compared exactly."""
 
-STATE = """
+STATE = f"""
 SELECT c.id, c.dimensions, c.documents, c.chunks, coalesce((SELECT i.indisvalid FROM pg_index i
   WHERE i.indexrelid = to_regclass(%s || c.id)), false)
-FROM collection c WHERE c.tenant_id = %s AND c.name = %s
-"""
+FROM collection c WHERE {NAMED} LIMIT 1
+"""  # noqa: S608 - constants
 
 # Each gives the least distances first, which are negative inner products, taken once a row. The
 # column as it stands is not what an index is over, so that EXACT is never answered from one.
