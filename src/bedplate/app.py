@@ -154,7 +154,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         StorageError: the data folder or the catalog cannot be used.
     """
     _check_assistants(config)
-    store_slot = _store(config)
+    store_slot = _store(config, "store", config.store)
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -244,7 +244,8 @@ async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
     if slot == config.store:
         raise ConfigError(f"[stores.{name}] is the store in use: name another.")
     path = config.data.dir / CATALOG_FILE
-    async with _slot(f"stores.{name}", slot, STORES.load, path=path) as store:
+    key = f"stores.{name}"
+    async with _slot(key, _store(config, key, slot), STORES.load, path=path) as store:
         yield store
 
 
@@ -272,17 +273,16 @@ def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]
     return CATALOGS.load("postgres")(config.data.database.get_secret_value())
 
 
-def _store(config: Config) -> Slot:
-    """The store's slot; one that searches the catalog's own tables is told where they are."""
-    slot = config.store
+def _store(config: Config, key: str, slot: Slot) -> Slot:
+    """A store's slot; one that searches the catalog's own tables is told where they are."""
     kept = "sqlite" if config.data.database is None else "postgres"
     wanted = IN_CATALOG.get(slot.use, kept)
     if wanted != kept:
         there = "is not set" if kept == "sqlite" else "names a PostgreSQL database"
         other = next(name for name, catalog in IN_CATALOG.items() if catalog == kept)
         raise ConfigError(
-            f"store.use is {slot.use!r}, which searches the tables of a {wanted} catalog, but "
-            f"data.database {there}: set store.use = {other!r}, or correct data.database."
+            f"{key}.use is {slot.use!r}, which searches the tables of a {wanted} catalog, but "
+            f"data.database {there}: set {key}.use = {other!r}, or correct data.database."
         )
     if slot.use in IN_CATALOG and config.data.database is not None:
         return Slot.model_validate(
