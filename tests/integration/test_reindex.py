@@ -353,7 +353,11 @@ async def test_a_collection_moves_to_another_store_and_back(tmp_path: Path, plac
         back = await Move(app.catalog, there, app.store, name="s").run(scope)
         # A store that follows the catalog had it all along.
         sent = 0 if app.store.abilities.follows else 39
-        assert (back.documents, back.verification.ok, back.verification.overlap) == (sent, True, 1.0)
+        assert (back.documents, back.verification.ok, back.verification.overlap) == (
+            sent,
+            True,
+            1.0,
+        )
 
 
 async def test_a_move_that_was_cut_off_sends_only_the_rest(tmp_path: Path) -> None:
