@@ -39,10 +39,10 @@ def read_entries(db: Connection, collection: int, ids: Sequence[DocumentId]) -> 
 def _entry(rows: Sequence[Row]) -> Entry:
     *facts, updated_at, width = rows[0][:FACTS]
     chunks = [row[FACTS:] for row in rows if row[FACTS] is not None]
-    vectors = [_vector(each[-1]) for each in chunks]
+    vectors = [to_vector(each[-1]) for each in chunks]
     matrix = np.stack(vectors) if vectors else np.zeros((0, width), dtype=np.float32)
     return to_entry(facts, updated_at, chunks, matrix)
 
 
-def _vector(embedding: Any) -> Matrix:
+def to_vector(embedding: Any) -> Matrix:
     return cast(Matrix, cast(HalfVector, embedding).to_numpy().astype(np.float32))

@@ -1,22 +1,21 @@
 """What search asks of the PostgreSQL catalog."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-from pgvector import HalfVector
 
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Scope, Sort
-from bedplate.embedders.protocol import Matrix, TokenMatrix
+from bedplate.embedders.protocol import TokenMatrix
 from bedplate.postgres.collection import NAMED as NAMED_COLLECTION
 from bedplate.postgres.database import Connection, Database, Row, select, select_one
 from bedplate.postgres.filters import compile_filter
 from bedplate.postgres.related import reading
 from bedplate.postgres.values import digest
 from bedplate.state.postgres_collection import named_collection
-from bedplate.state.postgres_entries import read_entries
+from bedplate.state.postgres_entries import read_entries, to_vector
 from bedplate.state.protocol import Entry, IndexRow
 from bedplate.terms import TermStatistics, TermVector
 
@@ -67,7 +66,7 @@ class PostgresIndexRows:
                 " JOIN posting p ON p.document = d.id AND p.ordinal = wanted.ordinal",
             )  # fmt: skip
             return {
-                chunk: IndexRow(_vector(embedding), TermVector.from_bytes(terms))
+                chunk: IndexRow(to_vector(embedding), TermVector.from_bytes(terms))
                 for chunk, (embedding, terms) in found
             }
 
@@ -131,10 +130,6 @@ def named(
         (names, ordinals, scope.tenant, scope.collection),
     )
     return [(known[row[0] - 1], row[1:]) for row in rows]
-
-
-def _vector(embedding: Any) -> Matrix:
-    return cast(HalfVector, embedding).to_numpy().astype(np.float32)
 
 
 def _order(sort: Sort | None, collection: int) -> tuple[str, str, list[object]]:

@@ -75,8 +75,12 @@ class PostgresPlacements:
 
 
 def placement_difference(db: Connection, collection: int, store: str, limit: int) -> Difference:
-    half = (store, collection, limit)
-    rows = select(db, DIFFERENCE, (*half, *half))
+    return read_difference(db, DIFFERENCE, (store, collection, limit))
+
+
+def read_difference(db: Connection, query: str, half: tuple[object, ...]) -> Difference:
+    """Of a query for document_id and chunks, which those too many lack; each half binds the same."""
+    rows = select(db, query, (*half, *half))
     return to_difference(
         [row for row in rows if row[1] is not None], [row for row in rows if row[1] is None]
     )

@@ -9,7 +9,6 @@ from bedplate.domain.retrieval import Scope
 from bedplate.errors import Conflict
 from bedplate.postgres.database import Connection, Database, execute, select, select_one
 from bedplate.state.collection import name_taken
-from bedplate.state.documents import to_difference
 from bedplate.state.postgres_collection import (
     COLLECTION,
     find_collection,
@@ -17,7 +16,7 @@ from bedplate.state.postgres_collection import (
     locked_place,
     to_collection,
 )
-from bedplate.state.postgres_placements import placement_difference
+from bedplate.state.postgres_placements import placement_difference, read_difference
 from bedplate.state.postgres_rows import Place, count_terms, remove
 from bedplate.state.protocol import Difference, Version
 from bedplate.terms import TermVector
@@ -166,11 +165,8 @@ def _size(db: Connection, collection: int) -> int:
 
 
 def _difference(db: Connection, scope: Scope, other: Scope, limit: int) -> Difference:
-    half = (find_collection(db, other), find_collection(db, scope), limit)
-    rows = select(db, DIFFERENCE, (*half, *half))
-    return to_difference(
-        [row for row in rows if row[1] is not None], [row for row in rows if row[1] is None]
-    )
+    have, want = find_collection(db, other), find_collection(db, scope)
+    return read_difference(db, DIFFERENCE, (have, want, limit))
 
 
 def _copy(db: Connection, source: int, place: Place, ids: Sequence[DocumentId]) -> list[TermVector]:
