@@ -49,6 +49,10 @@ def build_index(
             f" WITH (m = {m}, ef_construction = {ef_construction})"
             f" WHERE collection_id = {collection}",
         )
+        # The server hears of rows that were just written up to ten seconds later; without a look
+        # at them the planner takes the collection for a small one, and passes the index over.
+        for table in ("vector", "document", "field", "posting"):
+            execute(db, f"ANALYZE (SKIP_LOCKED) {SCHEMA}.{table}")
     drop_former(db, collection)
 
 
