@@ -168,7 +168,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
     """
     check_assistants(config)
     check_readers(config)
-    store_slot = _store(config)
+    store_slot = _store(config, "store", config.store)
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -177,21 +177,13 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         if limit := config.embedder_cache.max_bytes:
             file = config.data.dir / EMBEDDER_CACHE_FILE
             remembering = await enter(open_embedder_cache(embedder, file, max_bytes=limit))
-        former = None
-        if config.former_embedder is not None:
-            former = await enter(_slot("former_embedder", config.former_embedder, EMBEDDERS.load))
-        images = None
-        if config.image_embedder is not None:
-            images = await enter(
-                _slot("image_embedder", config.image_embedder, IMAGE_EMBEDDERS.load)
-            )
+        former = await enter(_optional("former_embedder", config.former_embedder, EMBEDDERS.load))
+        images = await enter(
+            _optional("image_embedder", config.image_embedder, IMAGE_EMBEDDERS.load)
+        )
         chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
-        reranker = None
-        if config.reranker is not None:
-            reranker = await enter(_slot("reranker", config.reranker, RERANKERS.load))
-        pii = None
-        if config.guards.pii is not False:
-            pii = await enter(_slot("guards.pii", config.guards.pii, PII_GUARDS.load))
+        reranker = await enter(_optional("reranker", config.reranker, RERANKERS.load))
+        pii = await enter(_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load))
         grounding = await enter(
             _slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
         )
@@ -281,7 +273,8 @@ async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
     if slot == config.store:
         raise ConfigError(f"[stores.{name}] is the store in use: name another.")
     path = config.data.dir / CATALOG_FILE
-    async with _slot(f"stores.{name}", slot, STORES.load, path=path) as store:
+    key = f"stores.{name}"
+    async with _slot(key, _store(config, key, slot), STORES.load, path=path) as store:
         yield store
 
 
@@ -303,23 +296,36 @@ async def _slot(
         yield opened
 
 
+@asynccontextmanager
+async def _optional(
+    key: str,
+    slot: Slot | None,
+    load: Callable[[str], Callable[..., AbstractAsyncContextManager[T]]],
+) -> AsyncGenerator[T | None]:
+    """The same, where a slot is set."""
+    if slot is None:
+        yield None
+    else:
+        async with _slot(key, slot, load) as opened:
+            yield opened
+
+
 def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:
     if config.data.database is None:
         return CATALOGS.load("sqlite")(path)
     return CATALOGS.load("postgres")(config.data.database.get_secret_value())
 
 
-def _store(config: Config) -> Slot:
-    """The store's slot; one that searches the catalog's own tables is told where they are."""
-    slot = config.store
+def _store(config: Config, key: str, slot: Slot) -> Slot:
+    """A store's slot; one that searches the catalog's own tables is told where they are."""
     kept = "sqlite" if config.data.database is None else "postgres"
     wanted = IN_CATALOG.get(slot.use, kept)
     if wanted != kept:
         there = "is not set" if kept == "sqlite" else "names a PostgreSQL database"
         other = next(name for name, catalog in IN_CATALOG.items() if catalog == kept)
         raise ConfigError(
-            f"store.use is {slot.use!r}, which searches the tables of a {wanted} catalog, but "
-            f"data.database {there}: set store.use = {other!r}, or correct data.database."
+            f"{key}.use is {slot.use!r}, which searches the tables of a {wanted} catalog, but "
+            f"data.database {there}: set {key}.use = {other!r}, or correct data.database."
         )
     if slot.use in IN_CATALOG and config.data.database is not None:
         return Slot.model_validate(

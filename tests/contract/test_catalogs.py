@@ -15,7 +15,7 @@ from bedplate.domain.documents import MetadataValue
 from bedplate.domain.filters import Documents, Not
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope, Sort
-from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError
+from bedplate.errors import Conflict, NotFound, StorageError
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog, Difference, Entry, ImageVector
 from bedplate.terms import TermVector
@@ -28,13 +28,6 @@ async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     with place(request.param, tmp_path) as there:
         async with CATALOGS.load(request.param)(there) as opened:
             yield opened
-
-
-@pytest.fixture
-async def versioned(tmp_path: Path) -> AsyncIterator[Catalog]:
-    """A catalog that keeps versions: of those in the table only the one in SQLite does so far."""
-    async with CATALOGS.load("sqlite")(tmp_path / "catalog.db") as opened:
-        yield opened
 
 
 @contextmanager
@@ -365,8 +358,7 @@ def at(name: str, tenant: str = "t1") -> Scope:
     return Scope(TenantId(tenant), name)
 
 
-async def test_a_collection_is_found_by_its_key_whatever_its_name(versioned: Catalog) -> None:
-    catalog = versioned
+async def test_a_collection_is_found_by_its_key_whatever_its_name(catalog: Catalog) -> None:
     await create(catalog)
     await create(catalog, at("notes//next"))
     await catalog.documents.replace(SCOPE, [entry("a", "former rain")])
@@ -382,8 +374,7 @@ async def test_a_collection_is_found_by_its_key_whatever_its_name(versioned: Cat
     assert (await catalog.index.statistics(SCOPE, rain)).frequencies.tolist() == [0]
 
 
-async def test_a_write_by_key_is_refused_once_the_name_went_to_another(versioned: Catalog) -> None:
-    catalog = versioned
+async def test_a_write_by_key_is_refused_once_the_name_went_to_another(catalog: Catalog) -> None:
     await create(catalog)
     await create(catalog, at("notes//next"))
     former = (await catalog.collections.get(SCOPE)).index
@@ -396,8 +387,7 @@ async def test_a_write_by_key_is_refused_once_the_name_went_to_another(versioned
     assert await listed(catalog, at("notes/old")) == ["a"]
 
 
-async def test_versions_are_not_listed_and_go_with_their_collection(versioned: Catalog) -> None:
-    catalog = versioned
+async def test_versions_are_not_listed_and_go_with_their_collection(catalog: Catalog) -> None:
     for scope in (SCOPE, at("notes/one"), at("notes//next"), at("notes2/one"), at("note")):
         await create(catalog, scope)
     assert [c.name for c in await catalog.collections.list(SCOPE.tenant)] == ["note", "notes"]
@@ -428,8 +418,7 @@ async def test_entries_are_read_back_as_they_were_kept(catalog: Catalog) -> None
     assert await catalog.documents.get(SCOPE, DocumentId("a")) == stored
 
 
-async def test_a_copy_holds_all_that_the_original_has(versioned: Catalog) -> None:
-    catalog = versioned
+async def test_a_copy_holds_all_that_the_original_has(catalog: Catalog) -> None:
     copy = at("notes//copy")
     await create(catalog)
     await create(catalog, copy)
@@ -459,8 +448,7 @@ async def test_a_copy_holds_all_that_the_original_has(versioned: Catalog) -> Non
     assert await listed(catalog, copy) == ["a", "b"]
 
 
-async def test_names_are_swapped_only_if_both_hold_the_same_documents(versioned: Catalog) -> None:
-    catalog = versioned
+async def test_names_are_swapped_only_if_both_hold_the_same_documents(catalog: Catalog) -> None:
     later = at("notes//next")
     await create(catalog)
     await create(catalog, later)
@@ -479,8 +467,7 @@ async def test_names_are_swapped_only_if_both_hold_the_same_documents(versioned:
     assert await listed(catalog) == ["a"]
 
 
-async def test_versions_of_tenants_are_apart(versioned: Catalog) -> None:
-    catalog = versioned
+async def test_versions_of_tenants_are_apart(catalog: Catalog) -> None:
     for tenant in ("t1", "t2"):
         await create(catalog, at("notes", tenant))
         await create(catalog, at("notes/one", tenant))
@@ -491,8 +478,7 @@ async def test_versions_of_tenants_are_apart(versioned: Catalog) -> None:
     assert [v.name for v in await catalog.versions.list(at("notes", "t2"))] == ["one"]
 
 
-async def test_placements_say_what_a_store_still_needs(versioned: Catalog) -> None:
-    catalog = versioned
+async def test_placements_say_what_a_store_still_needs(catalog: Catalog) -> None:
     await create(catalog)
     await catalog.documents.replace(SCOPE, [entry("a", "x"), entry("b", "y", "z")])
     entries = await catalog.index.entries(SCOPE, [DocumentId("a"), DocumentId("b")])
@@ -533,17 +519,6 @@ async def test_entries_of_a_damaged_document_are_refused(tmp_path: Path) -> None
         connection.close()
         with pytest.raises(StorageError, match="'a' has 2 passages.*of 1"):
             await catalog.index.entries(SCOPE, [DocumentId("a")])
-
-
-async def test_a_catalog_without_versions_says_so() -> None:
-    with catalog_database() as address:
-        async with CATALOGS.load("postgres")(address) as catalog:
-            await create(catalog)
-            assert await catalog.versions.list(SCOPE) == ()
-            with pytest.raises(InvalidInput, match="cannot reindex, move or keep snapshots"):
-                await catalog.versions.rename(SCOPE.tenant, {"notes": "notes/old"})
-            with pytest.raises(InvalidInput, match="cannot reindex"):
-                await catalog.placements.difference(SCOPE, "other", 9)
 
 
 def with_image(name: str, embedder: str, *numbers: float) -> Entry:
@@ -594,10 +569,10 @@ async def test_entries_bring_their_image_vector(catalog: Catalog) -> None:
     assert shown.image.vector == pytest.approx([0.6, 0.8], abs=1e-3)
 
 
-async def test_a_copied_document_keeps_its_image_vector(versioned: Catalog) -> None:
-    await create(versioned)
+async def test_a_copied_document_keeps_its_image_vector(catalog: Catalog) -> None:
+    await create(catalog)
     other = Scope(SCOPE.tenant, "notes/kept")
-    await create(versioned, other)
-    await versioned.documents.replace(SCOPE, [with_image("a", "clip", 1.0, 0.0)])
-    await versioned.versions.copy(SCOPE, other, [DocumentId("a")])
-    assert (await versioned.index.images(other, "clip", 10)).documents == ("a",)
+    await create(catalog, other)
+    await catalog.documents.replace(SCOPE, [with_image("a", "clip", 1.0, 0.0)])
+    await catalog.versions.copy(SCOPE, other, [DocumentId("a")])
+    assert (await catalog.index.images(other, "clip", 10)).documents == ("a",)

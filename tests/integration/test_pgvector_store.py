@@ -143,6 +143,30 @@ async def test_an_index_goes_with_its_collection_and_no_other(shelf: Shelf, addr
     ).items == ()
 
 
+async def test_an_index_is_built_anew_beside_the_one_that_serves(
+    shelf: Shelf, address: str
+) -> None:
+    options = "SELECT reloptions::text FROM pg_class WHERE relname LIKE 'vector_hnsw%'"
+    await shelf.put(*[entry(f"d{n}", "x") for n in range(60)])
+    await shelf.store.settle(SCOPE)
+    assert "m=16" in asked(address, options)[0][0]
+    async with open_shelf(address, m=8) as other:
+        for _ in range(2):
+            await other.store.drop(SCOPE)
+            assert (await shelf.find(mode="vector", limit=3)).recall == "ann"
+        [(former, valid)] = asked(address, INDEXES)
+        assert (former.endswith("_former"), valid) == (True, True)
+        await other.store.settle(SCOPE)
+    assert asked(address, INDEXES) == [(former.removesuffix("_former"), True)]
+    assert "m=8" in asked(address, options)[0][0]
+    found = await shelf.find(mode="vector", limit=60)
+    assert (found.recall, len(found.items)) == ("ann", 60)
+    async with open_shelf(address, exact_rows=60) as other:
+        await other.store.drop(SCOPE)
+        await other.store.settle(SCOPE)
+    assert asked(address, INDEXES) == []
+
+
 async def until_building(address: str, build: "asyncio.Future[None]") -> None:
     waiting = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%'"
     while not asked(address, waiting):
@@ -313,14 +337,14 @@ async def test_an_app_keeps_and_finds_in_postgres(tmp_path: Path, address: str, 
     async with open_app(loaded.config) as app:
         await app.check()
         scope = app.scope("docs")
-        await app.catalog.collections.create(
+        collection = await app.catalog.collections.create(
             scope, embedder=app.embedder.fingerprint, dimensions=app.embedder.dimensions
         )
         texts = ["Boots keep feet dry.", "A tent for two."]
         vectors = await app.embedder.embed(texts)
         rows = [entry(f"d{n}", t, vectors=[vectors[n]]) for n, t in enumerate(texts)]
         await app.catalog.documents.replace(scope, rows)
-        await app.store.upsert(scope, rows)
+        await app.store.upsert(collection.index, rows)
         found = await app.search.search(scope, SearchRequest("dry boots"))
         assert found.hits[0].text == texts[0]
     assert not (tmp_path / "data" / "catalog.db").exists()

@@ -56,3 +56,42 @@ def test_the_doctor_says_what_is_wrong_with_a_database(tmp_path: Path) -> None:
     assert findings(ran)["catalog"]["status"] == "fail"
     assert "cannot be reached" in findings(ran)["catalog"]["detail"]
     assert "pw-1" not in ran.out + ran.err
+
+
+def test_a_collection_moves_between_stores_and_gets_another_embedder(
+    tmp_path: Path, address: str
+) -> None:
+    def configure(use: str, other: str, dimensions: int) -> None:
+        (tmp_path / "bedplate.toml").write_text(
+            f'[data]\ndatabase = "{address}"\n[store]\nuse = "{use}"\n'
+            f'[stores.next]\nuse = "{other}"\n'
+            f'[embedder]\nuse = "hashing"\ndimensions = {dimensions}\n'
+        )
+
+    def call(*arguments: str) -> Ran:
+        return bedplate(*arguments, "-c", "docs", "--json", cwd=tmp_path, env={})
+
+    (tmp_path / "boots.md").write_text("# Boots\n\nBoots keep feet dry.", encoding="utf-8")
+    configure("lancedb", "sqlite", 64)
+    assert call("ingest", "boots.md").code == 0
+    refused = call("move", "--to", "next")
+    assert (refused.code, "stores.next.use is 'sqlite'" in refused.err) == (2, True)
+
+    configure("lancedb", "pgvector", 64)
+    there = call("move", "--to", "next")
+    assert (there.code, there.json["documents"]) == (0, 0), there.err
+    assert there.json["verification"]["ok"] is True
+    configure("pgvector", "lancedb", 64)
+    back = call("move", "--to", "next")
+    assert (back.code, back.json["documents"]) == (0, 1), back.err
+
+    configure("pgvector", "lancedb", 128)
+    reindexed = call("reindex")
+    assert (reindexed.code, reindexed.json["way"]) == (0, "embedded"), reindexed.err
+    kept = reindexed.json["kept"]
+    [snapshot] = call("snapshots", "list").json["snapshots"]
+    assert (snapshot["name"], snapshot["chunks"], snapshot["bytes"] > 64 * 2) == (kept, 1, True)
+    assert call("search", "dry feet").json["hits"][0]["title"] == "Boots"
+    assert call("snapshots", "rollback", kept).code == 0
+    configure("pgvector", "lancedb", 64)
+    assert call("search", "dry feet").json["hits"][0]["title"] == "Boots"

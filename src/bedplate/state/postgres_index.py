@@ -1,29 +1,30 @@
 """What search asks of the PostgreSQL catalog."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-from pgvector import HalfVector
 
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Scope, Sort
-from bedplate.embedders.protocol import Matrix, TokenMatrix
+from bedplate.embedders.protocol import TokenMatrix
+from bedplate.postgres.collection import NAMED as NAMED_COLLECTION
 from bedplate.postgres.database import Connection, Database, Row, select, select_one
 from bedplate.postgres.filters import compile_filter
 from bedplate.postgres.related import reading
 from bedplate.postgres.values import digest
-from bedplate.state.postgres_entries import read_entries
+from bedplate.state.postgres_collection import named_collection
+from bedplate.state.postgres_entries import read_entries, to_vector
 from bedplate.state.postgres_images import read_images
 from bedplate.state.protocol import Entry, ImageRows, IndexRow
 from bedplate.terms import TermStatistics, TermVector
 
-NAMED = """
+NAMED = f"""
 FROM unnest(%s::text[], %s::integer[]) WITH ORDINALITY AS wanted (document_id, ordinal, number)
 JOIN document d ON d.document_id = wanted.document_id AND d.collection_id = (
-  SELECT id FROM collection WHERE tenant_id = %s AND name = %s)
-"""
+  SELECT id FROM collection WHERE {NAMED_COLLECTION} LIMIT 1)
+"""  # noqa: S608 - constants
 """The documents of named chunks, in the order of their `number`, which counts from 1."""
 
 LARGEST_ORDINAL = 2**31 - 1
@@ -43,7 +44,7 @@ class PostgresIndexRows:
         offset: int = 0,
     ) -> tuple[ChunkId, ...]:
         def work(db: Connection) -> tuple[ChunkId, ...]:
-            collection = _collection_id(db, scope)
+            collection = named_collection(db, scope)
             where, where_values = compile_filter(filter, collection) if filter else ("true", [])
             join, order, order_values = _order(sort, collection)
             with reading(db, filter):
@@ -66,7 +67,7 @@ class PostgresIndexRows:
                 " JOIN posting p ON p.document = d.id AND p.ordinal = wanted.ordinal",
             )  # fmt: skip
             return {
-                chunk: IndexRow(_vector(embedding), TermVector.from_bytes(terms))
+                chunk: IndexRow(to_vector(embedding), TermVector.from_bytes(terms))
                 for chunk, (embedding, terms) in found
             }
 
@@ -87,12 +88,12 @@ class PostgresIndexRows:
 
     async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
         return await self._database.read(
-            lambda db: read_entries(db, _collection_id(db, scope), ids)
+            lambda db: read_entries(db, named_collection(db, scope), ids)
         )
 
     async def images(self, scope: Scope, embedder: str, limit: int) -> ImageRows:
         return await self._database.read(
-            lambda db: read_images(db, _collection_id(db, scope), embedder, limit)
+            lambda db: read_images(db, named_collection(db, scope), embedder, limit)
         )
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
@@ -102,9 +103,9 @@ class PostgresIndexRows:
             # One statement, so that all counts are of one moment.
             row = select_one(
                 db,
-                "SELECT c.chunks, c.length, (SELECT array_agg(ARRAY[t.term, t.chunks]) FROM term t"
+                "SELECT c.chunks, c.length, (SELECT array_agg(ARRAY[t.term, t.chunks]) FROM term t"  # noqa: S608
                 " WHERE t.collection_id = c.id AND t.term = ANY(%s::bigint[])) FROM collection c"
-                " WHERE c.tenant_id = %s AND c.name = %s",
+                f" WHERE {NAMED_COLLECTION} LIMIT 1",
                 (wanted, scope.tenant, scope.collection),
             )
             chunks, length, pairs = row or (0, 0, None)
@@ -135,20 +136,6 @@ def named(
         (names, ordinals, scope.tenant, scope.collection),
     )
     return [(known[row[0] - 1], row[1:]) for row in rows]
-
-
-def _collection_id(db: Connection, scope: Scope) -> int:
-    """The collection's row, or 0, which none has."""
-    row = select_one(
-        db,
-        "SELECT id FROM collection WHERE tenant_id = %s AND name = %s",
-        (scope.tenant, scope.collection),
-    )
-    return 0 if row is None else int(row[0])
-
-
-def _vector(embedding: Any) -> Matrix:
-    return cast(HalfVector, embedding).to_numpy().astype(np.float32)
 
 
 def _order(sort: Sort | None, collection: int) -> tuple[str, str, list[object]]:

@@ -1,10 +1,8 @@
 """The catalog's tables in PostgreSQL, brought to the newest version."""
 
-from importlib.resources import files
-
 import psycopg
 
-from bedplate.errors import ConfigError, StorageError
+from bedplate.errors import ConfigError
 from bedplate.postgres.database import (
     LOCK_SECONDS,
     SCHEMA,
@@ -15,6 +13,7 @@ from bedplate.postgres.database import (
     schema_version,
     select_one,
 )
+from bedplate.state.scripts import check_version, migration_scripts
 
 LEAST_SERVER = 15
 LEAST_PGVECTOR = (0, 8)
@@ -30,11 +29,7 @@ def migrate(dsn: str) -> None:
         StorageError: the tables are of a newer version.
     """
     place = place_of(dsn)
-    scripts = sorted(
-        (int(script.name.removesuffix(".sql")), script)
-        for script in files("bedplate.state").joinpath("migrations_postgres").iterdir()
-        if script.name.endswith(".sql")
-    )
+    scripts = migration_scripts("migrations_postgres")
     newest = scripts[-1][0]
     with connected(dsn) as db:
         _check_server(db, place)
@@ -68,11 +63,7 @@ def migrate(dsn: str) -> None:
 
 def _checked_version(db: Connection, newest: int) -> int:
     version = schema_version(db)
-    if version > newest:
-        raise StorageError(
-            f"The catalog has schema {version}, newer than {newest}, the newest this version of "
-            "Bedplate knows: upgrade Bedplate."
-        )
+    check_version(version, newest)
     return version
 
 

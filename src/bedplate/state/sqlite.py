@@ -9,10 +9,11 @@ from pathlib import Path
 import apsw
 
 from bedplate.domain.facets import Facets
-from bedplate.domain.ids import ChunkId, DocumentId, TenantId, new_id
+from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
-from bedplate.errors import Conflict, NotFound
 from bedplate.sqlite.database import Database, Row, open_database, select, select_one
+from bedplate.state.collection import check_embedder, new_key
+from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
 from bedplate.state.protocol import (
     Catalog,
     Collections,
@@ -39,16 +40,14 @@ from bedplate.state.sqlite_tables import SqliteTables
 from bedplate.state.sqlite_versions import SqliteVersions
 
 DOCUMENT = """
-SELECT document_id, title, source, media_type, sha256, origin, chunks, updated_at, pages, metadata
+SELECT document_id, title, source, media_type, sha256, origin, chunks, pages, metadata, updated_at
 FROM document
 """
 HIT = """
-SELECT d.document_id, c.ordinal, c.text, d.title, d.source, c.start, c."end", c.page, c.heading,
-       d.metadata
+SELECT d.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata
 FROM document d JOIN chunk c ON c.document = d.id
 WHERE d.collection_id = ? AND d.tenant_id = ? AND d.document_id = ? AND c.ordinal = ?
 """
-PAGE = 500
 TABLES = ("field", "field_kind", "image", "vector", "token", "term", "chunk", "document", "removed",
           "placement")  # fmt: skip
 
@@ -77,12 +76,7 @@ class SqliteCollections:
             return read_collection(db, scope)
 
         collection = await self._database.write(work)
-        if collection.embedder != embedder:
-            raise Conflict(
-                f"Collection {scope.collection!r} was made with embedder {collection.embedder!r}; "
-                f"the configured one is {embedder!r}. Their vectors do not compare: run "
-                f"`bedplate reindex -c {scope.collection}`, or configure the former embedder."
-            )
+        check_embedder(collection, embedder)
         return collection
 
     async def get(self, scope: Scope) -> Collection:
@@ -174,10 +168,7 @@ class SqliteDocuments:
                 (find_collection(db, scope), document_id),
             )
             if row is None:
-                raise NotFound(
-                    f"There is no document {document_id!r} in collection {scope.collection!r}.",
-                    param="document_id",
-                )
+                raise unknown_document(scope, document_id)
             return _to_document(row)
 
         return await self._database.read(work)
@@ -212,46 +203,14 @@ class SqliteDocuments:
                 document_id, _, ordinal = chunk_id.rpartition("#")
                 row = select_one(db, HIT, (collection, scope.tenant, document_id, ordinal))
                 if row is not None:
-                    found.append(_to_hit(chunk_id, score, row))
+                    found.append(to_hit(chunk_id, score, row))
             return tuple(found)
 
         return await self._database.read(work)
 
 
-def new_key(scope: Scope) -> str:
-    """What a new collection of that name is known by in stores, whatever it is called later."""
-    return f"{scope.collection.partition('/')[0]}/{new_id()}"
-
-
 def _to_document(row: Row) -> StoredDocument:
-    return StoredDocument(
-        id=DocumentId(row[0]),
-        title=row[1],
-        source=row[2],
-        media_type=row[3],
-        sha256=row[4],
-        origin=row[5],
-        chunks=row[6],
-        updated_at=datetime.fromisoformat(row[7]),
-        pages=row[8],
-        metadata=json.loads(row[9]),
-    )
-
-
-def _to_hit(chunk_id: ChunkId, score: float, row: Row) -> Hit:
-    return Hit(
-        document_id=DocumentId(row[0]),
-        chunk_id=chunk_id,
-        score=score,
-        text=row[2],
-        title=row[3],
-        source=row[4],
-        start=row[5],
-        end=row[6],
-        page=row[7],
-        heading=row[8],
-        metadata=json.loads(row[9]),
-    )
+    return to_document(row, datetime.fromisoformat(row[-1]))
 
 
 def _touch(db: apsw.Connection, collection: int) -> None:

@@ -1,16 +1,14 @@
 """A collection's row: found by name or key, and read."""
 
 from datetime import datetime
-from difflib import get_close_matches
 from typing import cast
 
 import apsw
 
-from bedplate.domain.filters import FieldKind
 from bedplate.domain.ids import TenantId
 from bedplate.domain.retrieval import Collection, Scope
-from bedplate.errors import Conflict, NotFound
 from bedplate.sqlite.database import Row, select
+from bedplate.state.collection import check_writable, to_fields, unknown_collection
 
 COLLECTION = """
 SELECT tenant_id, name, embedder, dimensions, created_at, documents, chunks, key, id
@@ -37,15 +35,9 @@ def named_collection(db: apsw.Connection, scope: Scope) -> Row | None:
 
 
 def writable_collection(db: apsw.Connection, scope: Scope) -> int:
-    """The same for a write: Conflict where a key is given that is no longer the collection's, or
-    whose collection lost its name.
-
-    The writer looked it up before the names were swapped, and must look again.
-    """
+    """The same for a write: Conflict for a key that is no longer the one to write by."""
     row, name, key = _find(db, scope)
-    if scope.collection != name and (scope.collection != key or "/" in name):
-        base = name.partition("/")[0]
-        raise Conflict(f"Collection {base!r} got another index meanwhile: try again.")
+    check_writable(scope.collection, name, key)
     return int(row)
 
 
@@ -57,13 +49,11 @@ def read_collection(db: apsw.Connection, scope: Scope) -> Collection:
 
 def to_collection(db: apsw.Connection, row: Row) -> Collection:
     tenant, name, embedder, dimensions, created_at, documents, chunks, key, rowid = row
-    fields: dict[str, frozenset[FieldKind]] = {}
-    for field, kind in select(
+    kinds = select(
         db,
         "SELECT name, kind FROM field_kind WHERE collection_id = ? ORDER BY name, kind",
         (rowid,),
-    ):
-        fields[field] = fields.get(field, frozenset()) | {kind}
+    )
     return Collection(
         tenant=TenantId(tenant),
         name=name,
@@ -72,7 +62,7 @@ def to_collection(db: apsw.Connection, row: Row) -> Collection:
         created_at=datetime.fromisoformat(created_at),
         documents=documents,
         chunks=chunks,
-        fields=fields,
+        fields=to_fields((field, kind) for field, kind in kinds),
         key=key,
     )
 
@@ -89,10 +79,4 @@ def _find(db: apsw.Connection, scope: Scope) -> Row:
             (scope.tenant,),
         )
     ]
-    near = get_close_matches(scope.collection, names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise NotFound(
-        f"There is no collection {scope.collection!r}.{hint} "
-        f"Known: {', '.join(names) or 'none; ingest some documents first'}.",
-        param="collection",
-    )
+    raise unknown_collection(scope.collection, names)

@@ -8,6 +8,7 @@ import apsw
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
 from bedplate.sqlite.database import Database, one_moment, select
+from bedplate.state.documents import to_difference
 from bedplate.state.protocol import Difference
 from bedplate.state.sqlite_collection import find_collection
 
@@ -77,7 +78,4 @@ def placement_difference(
     """Called inside a transaction, so that both halves are of one moment."""
     missing = select(db, MISSING, (store, collection, limit))
     surplus = select(db, SURPLUS, (store, collection, limit))
-    return Difference(
-        {DocumentId(name): int(chunks) for name, chunks in missing},
-        tuple(DocumentId(name) for (name,) in surplus),
-    )
+    return to_difference(missing, surplus)

@@ -1,12 +1,11 @@
 """The catalog's tables, brought to the newest version."""
 
-from importlib.resources import files
 from typing import cast
 
 import apsw
 
-from bedplate.errors import StorageError
 from bedplate.sqlite.database import select
+from bedplate.state.scripts import check_version, migration_scripts
 from bedplate.state.sqlite_index import count_terms
 from bedplate.terms import TermVector
 
@@ -17,17 +16,8 @@ COUNTED_SINCE = 3
 def migrate(db: apsw.Connection) -> None:
     """Apply what is missing, in order; StorageError for a file from a newer version."""
     version = int(db.pragma("user_version"))
-    scripts = sorted(
-        (int(script.name.split("_")[0]), script)
-        for script in files("bedplate.state").joinpath("migrations").iterdir()
-        if script.name.endswith(".sql")
-    )
-    newest = scripts[-1][0]
-    if version > newest:
-        raise StorageError(
-            f"The catalog has schema {version}, newer than {newest}, the newest this version of "
-            "Bedplate knows: upgrade Bedplate."
-        )
+    scripts = migration_scripts("migrations")
+    check_version(version, scripts[-1][0])
     for number, script in scripts:
         if number > version:
             db.execute(script.read_text(encoding="utf-8"))

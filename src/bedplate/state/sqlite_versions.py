@@ -6,8 +6,9 @@ import apsw
 
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.retrieval import Scope
-from bedplate.errors import Conflict
 from bedplate.sqlite.database import Database, one_moment, select, select_one
+from bedplate.state.collection import name_taken
+from bedplate.state.documents import to_difference
 from bedplate.state.protocol import Difference, Version
 from bedplate.state.sqlite_collection import COLLECTION, find_collection, to_collection
 from bedplate.state.sqlite_index import count_terms
@@ -128,7 +129,7 @@ class SqliteVersions:
                 if select(
                     db, "SELECT 1 FROM collection WHERE tenant_id = ? AND name = ?", (tenant, name)
                 ):
-                    raise Conflict(f"There is {name!r} already: choose another name.")
+                    raise name_taken(name)
                 db.execute("UPDATE collection SET name = ? WHERE id = ?", (name, row))
             return True
 
@@ -151,10 +152,7 @@ def _difference(db: apsw.Connection, scope: Scope, other: Scope, limit: int) -> 
     have, want = find_collection(db, other), find_collection(db, scope)
     missing = select(db, MISSING, (have, want, limit))
     surplus = select(db, SURPLUS, (have, want, limit))
-    return Difference(
-        {DocumentId(name): int(chunks) for name, chunks in missing},
-        tuple(DocumentId(name) for (name,) in surplus),
-    )
+    return to_difference(missing, surplus)
 
 
 def _copy(

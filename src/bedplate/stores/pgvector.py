@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Recall, Scope
 from bedplate.errors import ConfigError
+from bedplate.postgres.collection import NAMED
 from bedplate.postgres.database import (
     Connection,
     Database,
@@ -34,18 +35,27 @@ from bedplate.postgres.filters import Condition, compile_filter
 from bedplate.postgres.related import reading
 from bedplate.state.protocol import Entry
 from bedplate.stores.pgvector_filter import most_passing
-from bedplate.stores.pgvector_index import build_index, drop_orphans, index_name, refresh
+from bedplate.stores.pgvector_index import (
+    FORMER,
+    build_index,
+    drop_former,
+    drop_orphans,
+    index_name,
+    refresh,
+    retire_index,
+)
 from bedplate.stores.pgvector_terms import Question
 from bedplate.stores.protocol import Abilities, Candidate, Candidates, Store, StoreQuery
 
 MOST_DIMENSIONS = 4_000
 """Longer vectors cannot be indexed by pgvector; they are always compared exactly."""
 
-STATE = """
-SELECT c.id, c.dimensions, c.documents, c.chunks, coalesce((SELECT i.indisvalid FROM pg_index i
-  WHERE i.indexrelid = to_regclass(%s || c.id)), false)
-FROM collection c WHERE c.tenant_id = %s AND c.name = %s
-"""
+STATE = f"""
+SELECT c.id, c.dimensions, c.documents, c.chunks, coalesce((SELECT bool_or(i.indisvalid)
+  FROM pg_index i WHERE i.indexrelid IN
+    (to_regclass(%s || c.id), to_regclass(%s || c.id || %s))), false)
+FROM collection c WHERE {NAMED} LIMIT 1
+"""  # noqa: S608 - constants
 
 # Each gives the least distances first, which are negative inner products, taken once a row. The
 # column as it stands is not what an index is over, so that EXACT is never answered from one.
@@ -140,21 +150,31 @@ class PgvectorStore:
         state = await self._database.read(lambda db: _state(db, scope))
         if state is None:
             return
-        await self._database.maintain(refresh)
         options = self._options
-        small = state.chunks <= options.exact_rows or state.dimensions > MOST_DIMENSIONS
-        if state.indexed or small:
-            return
-        await self._database.maintain(
-            lambda db: build_index(
+
+        def work(db: Connection) -> None:
+            refresh(db)
+            if state.chunks <= options.exact_rows or state.dimensions > MOST_DIMENSIONS:
+                drop_former(db, state.collection)
+                return
+            build_index(
                 db, state.collection, state.dimensions, m=options.m,
                 ef_construction=options.ef_construction, memory=options.build_memory,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
+
+        await self._database.maintain(work)
 
     async def drop(self, scope: Scope) -> None:
-        """Drop indexes whose collection the catalog no longer has."""
-        await self._database.maintain(drop_orphans)
+        """Drop indexes whose collection the catalog no longer has; of one that it has, the next
+        settling builds another.
+        """
+
+        def work(db: Connection) -> None:
+            if (state := _state(db, scope)) is not None:
+                retire_index(db, state.collection)
+            drop_orphans(db)
+
+        await self._database.maintain(work)
 
     def _search(self, db: Connection, scope: Scope, query: StoreQuery) -> Candidates:
         state = _state(db, scope)
@@ -194,7 +214,8 @@ class _State(NamedTuple):
 
 
 def _state(db: Connection, scope: Scope) -> _State | None:
-    row = select_one(db, STATE, (index_name(""), scope.tenant, scope.collection))
+    name = index_name("")
+    row = select_one(db, STATE, (name, name, FORMER, scope.tenant, scope.collection))
     return None if row is None else _State(*row)
 
 
