@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bedplate.domain.retrieval import Hit, Scope
 from bedplate.errors import BedplateError
@@ -17,6 +18,9 @@ async def find(search: Interpret, scopes: Sequence[Scope], request: SearchReques
     the others and is raised.
     """
     asked = search.asked(request.text)
+    offset, depth = request.offset, request.offset + request.limit
+    # What is passed over is passed over in the order of all.
+    request = replace(request, offset=0, limit=depth)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -29,7 +33,7 @@ async def find(search: Interpret, scopes: Sequence[Scope], request: SearchReques
                 raise error from failed
         raise
     hits = interleave([task.result().hits for task in tasks])
-    return (without_copies(hits) if request.unique else hits)[: request.limit]
+    return (without_copies(hits) if request.unique else hits)[offset:depth]
 
 
 def interleave(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
