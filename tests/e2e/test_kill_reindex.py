@@ -14,6 +14,7 @@ import pytest
 from tests.fixtures.process import BEDPLATE
 
 from bedplate.app import CATALOG_FILE
+from bedplate.ingest.fill import BATCH_CHUNKS
 
 DOCUMENTS = 1_500
 SECONDS = 60
@@ -26,9 +27,18 @@ batch_chunks = 16
 [data]
 dir = "data"
 """
-PLACED = (
+OTHER = """
+[stores.other]
+use = "lancedb"
+"""
+LANCE = """
+[store]
+use = "lancedb"
+"""
+HELD = (
     "SELECT count(*) FROM document d JOIN collection c ON c.id = d.collection_id WHERE c.name = ?"
 )
+PLACED = "SELECT count(*) FROM placement WHERE store = ?"
 
 
 @pytest.fixture
@@ -45,6 +55,10 @@ def folder(tmp_path: Path) -> Path:
 
 def configure(folder: Path, dimensions: int) -> None:
     (folder / "bedplate.toml").write_text(TOML.format(dimensions=dimensions))
+
+
+def placed(folder: Path) -> int:
+    return count(folder, "move:other", PLACED)
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -65,10 +79,10 @@ def bedplate(folder: Path, *arguments: str) -> Any:
     return json.loads(out)
 
 
-def count(folder: Path, name: str) -> int:
+def count(folder: Path, name: str, sql: str = HELD) -> int:
     path = folder / "data" / CATALOG_FILE
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=SECONDS)) as db:
-        return db.execute(PLACED, (name,)).fetchone()[0]
+        return db.execute(sql, (name,)).fetchone()[0]
 
 
 def kill_when(process: "subprocess.Popen[str]", condition: Callable[[], bool]) -> None:
@@ -117,3 +131,40 @@ def test_a_snapshot_that_is_killed_is_not_listed_and_can_be_made_again(folder: P
     assert made["snapshot"]["documents"] == DOCUMENTS
     assert bedplate(folder, "snapshots rollback", "v1")["now"]["chunks"] == DOCUMENTS
     assert first_hit(folder, 7) == "d0007"
+
+
+def test_a_move_that_is_killed_sends_only_the_rest(folder: Path) -> None:
+    """Each batch is noted once the other store has it."""
+    toml = folder / "bedplate.toml"
+    former = toml.read_text()
+    toml.write_text(former + OTHER)
+    enough = BATCH_CHUNKS + 1
+    kill_when(start(folder, "move", "--to", "other"), lambda: placed(folder) >= enough)
+    there = placed(folder)
+    assert enough <= there < DOCUMENTS
+    assert first_hit(folder, 7) == "d0007"
+    (folder / "rows.jsonl").write_text('{"id": "d0007", "title": "Item7", "text": "Now changed."}')
+    assert bedplate(folder, "ingest", "rows.jsonl")["documents"]["updated"] == 1
+
+    report = bedplate(folder, "move", "--to", "other")
+    # Of what was there, only the changed one was sent again.
+    assert DOCUMENTS - there <= report["documents"] <= DOCUMENTS - there + 1
+    verified = report["verification"]
+    assert verified["ok"] is True
+    assert verified["store"] == verified["catalog"]
+    assert verified["store"]["chunks"] == DOCUMENTS
+    assert bedplate(folder, "move", "--to", "other")["documents"] == 0
+
+    before = answers(folder)
+    toml.write_text(former + LANCE)
+    assert answers(folder) == before
+
+
+def answers(folder: Path) -> list[list[str]]:
+    """The best of some searches, from the store that is configured."""
+    lines = [json.dumps({"text": text}) for text in ("code1400x", "code7x", "changed", "code3x")]
+    (folder / "questions.jsonl").write_text("\n".join(lines))
+    process = start(folder, "search", "--queries", "questions.jsonl")
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, out + err
+    return [[hit["chunk_id"] for hit in json.loads(line)["hits"]] for line in out.splitlines()]
