@@ -249,3 +249,22 @@ async def test_a_filter_may_name_more_values_than_sql_binds(shelf: Shelf) -> Non
     members = [f"v{n}" for n in range(1000)]
     filter = {"$or": [{"k": {"$in": members}} for _ in range(40)]}
     assert ids(await shelf.find("x", filter=filter)) == {"a#0"}
+
+
+@pytest.mark.parametrize("said", ["'; DROP TABLE document; --", '" OR 1=1) /*', "x\\') %s {0} $1"])
+async def test_what_callers_write_is_data_everywhere(shelf: Shelf, said: str) -> None:
+    """As tenant, collection, id, text, name of a field, and value."""
+    scope = Scope(TenantId(said), said)
+    await shelf.put(
+        entry(said, f"{said} boots", metadata={said: said}),
+        entry("other", "boots", metadata={said: "x", "k": said}),
+        scope=scope,
+    )
+    await shelf.put(entry("kept", "boots"))
+    for filter in ({said: said}, {said: {"$in": [said, "y"]}}, {"k": {"$ne": said}}):
+        for mode in ("hybrid", "keyword"):
+            found = await shelf.find(f"{said} boots", mode=mode, filter=filter, scope=scope)
+            assert ids(found) == {f"{said}#0"}
+    await shelf.remove(said, scope=scope)
+    assert ids(await shelf.find("boots", scope=scope)) == {"other#0"}
+    assert ids(await shelf.find("boots")) == {"kept#0"}
