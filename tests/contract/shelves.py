@@ -1,20 +1,19 @@
 """The stores as the contract opens them: each with its catalog, and the server it needs."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.contract.shelf import open_pair
 from tests.fixtures.milvus import milvus
 from tests.fixtures.pinecone_server import serve_pinecone
 from tests.fixtures.postgres import catalog_database
 from tests.fixtures.qdrant_server import serve_qdrant
 from tests.fixtures.weaviate_server import serve_weaviate
 
-from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
-from bedplate.stores import STORES
 from bedplate.stores.protocol import Store
 
 Options = Mapping[str, Any]
@@ -36,13 +35,14 @@ class OpenShelf:
 
     @asynccontextmanager
     async def open(self, folder: Path) -> AsyncGenerator[tuple[Catalog, Store]]:
-        path = folder / "catalog.db"
-        async with AsyncExitStack() as stack:
-            options = await stack.enter_async_context(self.serve(folder))
-            place = options["database"] if self.catalog == "postgres" else path
-            catalog = await stack.enter_async_context(CATALOGS.load(self.catalog)(place))
-            store = await stack.enter_async_context(STORES.load(self.store)(options, path=path))
-            yield catalog, store
+        async with self.serve(folder) as options, self.reach(folder, options) as opened:
+            yield opened
+
+    @asynccontextmanager
+    async def reach(self, folder: Path, options: Options) -> AsyncGenerator[tuple[Catalog, Store]]:
+        """What is served already, from this process or another."""
+        async with open_pair(self.catalog, self.store, folder, options) as pair:
+            yield pair
 
 
 def given(options: Options) -> Serve:

@@ -6,85 +6,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.contract.entries import DIMENSIONS, entry, unit
+from tests.contract.entries import entry, unit
+from tests.contract.shelf import SCOPE, Shelf, ids
 from tests.contract.shelves import SHELVES
 
 from bedplate.domain.documents import MetadataValue
-from bedplate.domain.filters import And, Documents, Filter, Not
+from bedplate.domain.filters import And, Documents, Not
 from bedplate.domain.ids import DocumentId, TenantId
-from bedplate.domain.retrieval import Mode, Scope
-from bedplate.rag.lowering import lower
-from bedplate.rag.scoring import nominate
-from bedplate.state.protocol import Catalog, Entry
+from bedplate.domain.retrieval import Scope
 from bedplate.stores import STORES
-from bedplate.stores.filters import parse_filter
-from bedplate.stores.protocol import Candidates, Store, StoreQuery
+from bedplate.stores.protocol import StoreQuery
 from bedplate.terms import TermVector
 
-SCOPE = Scope(TenantId("t1"), "notes")
 OTHER_TENANT = Scope(TenantId("t2"), "notes")
 OTHER_COLLECTION = Scope(TenantId("t1"), "letters")
-
-
-class Shelf:
-    """A catalog and a store, written in the pipeline's order."""
-
-    def __init__(self, catalog: Catalog, store: Store) -> None:
-        self.catalog = catalog
-        self.store = store
-
-    async def put(self, *entries: Entry, scope: Scope = SCOPE) -> None:
-        await self.catalog.collections.create(scope, embedder="e", dimensions=DIMENSIONS)
-        await self.catalog.documents.replace(scope, entries)
-        await self.store.upsert(scope, entries)
-
-    async def remove(self, *ids: str, scope: Scope = SCOPE) -> None:
-        wanted = [DocumentId(name) for name in ids]
-        await self.catalog.documents.remove(scope, wanted)
-        await self.store.delete(scope, wanted)
-
-    async def find(
-        self,
-        text: str = "",
-        *,
-        mode: Mode = "hybrid",
-        seed: int = 1,
-        limit: int = 10,
-        filter: object = None,
-        scope: Scope = SCOPE,
-    ) -> Candidates:
-        fields = (await self.catalog.collections.get(scope)).fields
-        parsed = None if filter is None else parse_filter(filter, fields)  # type: ignore[arg-type]
-        query = StoreQuery(
-            mode=mode,
-            terms=TermVector.of(text),
-            vector=None if mode == "keyword" else unit(seed),
-            limit=limit,
-        )
-        return await self.ask(query, parsed, scope=scope)
-
-    async def ask(
-        self, query: StoreQuery, filter: Filter | None, *, scope: Scope = SCOPE
-    ) -> Candidates:
-        """As the search flow asks a store: in terms that it has, and with exact scores."""
-
-        async def documents(leaf: Filter, limit: int) -> tuple[DocumentId, ...]:
-            chunks = await self.catalog.index.scan(scope, filter=leaf, sort=None, limit=limit)
-            return tuple(DocumentId(chunk.rpartition("#")[0]) for chunk in chunks)
-
-        if filter is not None:
-            query = replace(query, filter=await lower(filter, self.store.abilities, documents))
-        return await nominate(self.catalog.index, self.store, scope, query)
 
 
 @pytest.fixture(params=SHELVES, ids=lambda shelf: shelf.id)
 async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
     async with request.param.open(tmp_path) as (catalog, store):
         yield Shelf(catalog, store)
-
-
-def ids(found: Candidates) -> set[str]:
-    return {candidate.chunk_id for candidate in found.items}
 
 
 def test_every_store_is_held_to_this_contract() -> None:
@@ -223,8 +164,7 @@ async def test_filters_mean_the_same_everywhere(
     wanted = {f"{name}#0" for name in expected}
     for mode in ("hybrid", "vector", "keyword"):
         assert ids(await shelf.find("thing", mode=mode, filter=filter)) == wanted
-    fields = (await shelf.catalog.collections.get(SCOPE)).fields
-    parsed = parse_filter(filter, fields)  # type: ignore[arg-type]
+    parsed = await shelf.parsed(filter)
     assert set(await shelf.catalog.index.scan(SCOPE, filter=parsed, sort=None, limit=9)) == wanted
 
 
@@ -309,3 +249,22 @@ async def test_a_filter_may_name_more_values_than_sql_binds(shelf: Shelf) -> Non
     members = [f"v{n}" for n in range(1000)]
     filter = {"$or": [{"k": {"$in": members}} for _ in range(40)]}
     assert ids(await shelf.find("x", filter=filter)) == {"a#0"}
+
+
+@pytest.mark.parametrize("said", ["'; DROP TABLE document; --", '" OR 1=1) /*', "x\\') %s {0} $1"])
+async def test_what_callers_write_is_data_everywhere(shelf: Shelf, said: str) -> None:
+    """As tenant, collection, id, text, name of a field, and value."""
+    scope = Scope(TenantId(said), said)
+    await shelf.put(
+        entry(said, f"{said} boots", metadata={said: said}),
+        entry("other", "boots", metadata={said: "x", "k": said}),
+        scope=scope,
+    )
+    await shelf.put(entry("kept", "boots"))
+    for filter in ({said: said}, {said: {"$in": [said, "y"]}}, {"k": {"$ne": said}}):
+        for mode in ("hybrid", "keyword"):
+            found = await shelf.find(f"{said} boots", mode=mode, filter=filter, scope=scope)
+            assert ids(found) == {f"{said}#0"}
+    await shelf.remove(said, scope=scope)
+    assert ids(await shelf.find("boots", scope=scope)) == {"other#0"}
+    assert ids(await shelf.find("boots")) == {"kept#0"}

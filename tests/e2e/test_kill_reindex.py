@@ -16,6 +16,7 @@ from tests.fixtures.postgres import catalog_database
 from tests.fixtures.process import BEDPLATE
 
 from bedplate.app import CATALOG_FILE
+from bedplate.ingest.fill import BATCH_CHUNKS
 
 DOCUMENTS = 1_500
 SECONDS = 60
@@ -35,6 +36,15 @@ use = "pgvector"
 """
 ADDRESS = "address.txt"
 PLACED = "SELECT documents FROM {schema}collection WHERE name = {name}"
+OTHER = """
+[stores.other]
+use = "lancedb"
+"""
+LANCE = """
+[store]
+use = "lancedb"
+"""
+SENT = "SELECT count(*) FROM placement WHERE store = ?"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -65,6 +75,10 @@ def configure(folder: Path, dimensions: int) -> None:
     (folder / "bedplate.toml").write_text(toml)
 
 
+def sent(folder: Path) -> int:
+    return counted(folder, SENT, "move:other")
+
+
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     command, *rest = arguments
     return subprocess.Popen(
@@ -90,10 +104,13 @@ def count(folder: Path, name: str) -> int:
             sql = PLACED.format(schema="bedplate.", name="%s")
             rows = connection.execute(sql.encode(), (name,)).fetchall()
             return sum(row[0] for row in rows)
+    return counted(folder, PLACED.format(schema="", name="?"), name)
+
+
+def counted(folder: Path, sql: str, name: str) -> int:
     path = folder / "data" / CATALOG_FILE
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=SECONDS)) as db:
-        rows = db.execute(PLACED.format(schema="", name="?"), (name,)).fetchall()
-        return sum(row[0] for row in rows)
+        return sum(row[0] for row in db.execute(sql, (name,)).fetchall())
 
 
 def kill_when(process: "subprocess.Popen[str]", condition: Callable[[], bool]) -> None:
@@ -143,3 +160,41 @@ def test_a_snapshot_that_is_killed_is_not_listed_and_can_be_made_again(folder: P
     assert made["snapshot"]["documents"] == DOCUMENTS
     assert bedplate(folder, "snapshots rollback", "v1")["now"]["chunks"] == DOCUMENTS
     assert first_hit(folder, 7) == "d0007"
+
+
+@pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
+def test_a_move_that_is_killed_sends_only_the_rest(folder: Path) -> None:
+    """Each batch is noted once the other store has it."""
+    toml = folder / "bedplate.toml"
+    former = toml.read_text()
+    toml.write_text(former + OTHER)
+    enough = BATCH_CHUNKS + 1
+    kill_when(start(folder, "move", "--to", "other"), lambda: sent(folder) >= enough)
+    there = sent(folder)
+    assert enough <= there < DOCUMENTS
+    assert first_hit(folder, 7) == "d0007"
+    (folder / "rows.jsonl").write_text('{"id": "d0007", "title": "Item7", "text": "Now changed."}')
+    assert bedplate(folder, "ingest", "rows.jsonl")["documents"]["updated"] == 1
+
+    report = bedplate(folder, "move", "--to", "other")
+    # Of what was there, only the changed one was sent again.
+    assert DOCUMENTS - there <= report["documents"] <= DOCUMENTS - there + 1
+    verified = report["verification"]
+    assert verified["ok"] is True
+    assert verified["store"] == verified["catalog"]
+    assert verified["store"]["chunks"] == DOCUMENTS
+    assert bedplate(folder, "move", "--to", "other")["documents"] == 0
+
+    before = answers(folder)
+    toml.write_text(former + LANCE)
+    assert answers(folder) == before
+
+
+def answers(folder: Path) -> list[list[str]]:
+    """The best of some searches, from the store that is configured."""
+    lines = [json.dumps({"text": text}) for text in ("code1400x", "code7x", "changed", "code3x")]
+    (folder / "questions.jsonl").write_text("\n".join(lines))
+    process = start(folder, "search", "--queries", "questions.jsonl")
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, out + err
+    return [[hit["chunk_id"] for hit in json.loads(line)["hits"]] for line in out.splitlines()]

@@ -60,6 +60,15 @@ async def test_sort_orders_by_a_field_both_ways(served: Served):
     assert (await found(served, sort="-price", limit=2)) == ["coat", "boots"]
 
 
+@pytest.mark.parametrize("search", [{"query": "mud", "self_query": False}, {"sort": "-price"}])
+async def test_an_offset_passes_over_the_first_hits(served: Served, search: dict[str, Any]):
+    whole = await found(served, **search)
+    assert len(whole) == 4
+    assert await found(served, **search, limit=2) == whole[:2]
+    assert await found(served, **search, limit=2, offset=2) == whole[2:]
+    assert await found(served, **search, offset=4) == []
+
+
 async def test_a_search_may_ask_for_diversity(served: Served):
     plain = await found(served, query="rain", limit=4)
     varied = await found(served, query="rain", limit=4, diversity=0.9)
@@ -76,6 +85,9 @@ async def test_a_search_may_ask_for_diversity(served: Served):
         ({"query": "x", "filter": {"price": {"$near": 1}}}, 400, "filter", "$near"),
         ({"query": "x", "limit": 0}, 400, "limit", "1 to"),
         ({"query": "x", "diversity": 1}, 400, "diversity", "below 1"),
+        ({"query": "x", "offset": -1}, 400, "offset", "0 or more"),
+        ({"query": "x", "offset": 991}, 400, "offset", "at most 1000"),
+        ({"query": "x", "offset": 10**30}, 400, "offset", "at most 1000"),
         ({"query": "x", "limit": "many"}, 400, "limit", "integer"),
         ({"query": "x", "mode": "magic"}, 400, "mode", "hybrid"),
         ({"query": "x", "sort": "price"}, 400, "sort", "relevance"),

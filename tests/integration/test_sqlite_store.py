@@ -1,10 +1,11 @@
 """What only the sqlite store promises: snapshots, several processes, a graph with high recall."""
 
 import asyncio
+import resource
 import shutil
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import apsw
@@ -91,6 +92,51 @@ async def test_a_lost_or_damaged_snapshot_only_costs_time(tmp_path: Path) -> Non
     shutil.rmtree(tmp_path / "index")
     async with open_shelf(tmp_path) as shelf:
         assert len(ids(await shelf.find(mode="vector", limit=60))) == 50
+
+
+async def test_a_damaged_snapshot_is_built_anew_while_searches_go_on(tmp_path: Path) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 300)
+    for part in (tmp_path / "index").glob("*/*/*"):
+        part.write_bytes(b"\0" * 64)
+    expected = {f"d{n}#0" for n in range(300)}
+    async with open_shelf(tmp_path) as shelf:
+        assert (await shelf.find(mode="vector", limit=3)).recall == "exact"
+        settling = asyncio.ensure_future(shelf.store.settle(SCOPE))
+        searches = 0
+        while not settling.done() or not searches:
+            assert ids(await shelf.find(mode="vector", limit=300)) == expected
+            searches += 1
+        await settling
+        assert (await shelf.find(mode="vector", limit=3)).recall == "ann"
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """A file of this process ends where a full disk would end it."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+async def test_without_room_for_a_snapshot_searches_go_on_and_nothing_is_left_of_it(
+    tmp_path: Path,
+) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await shelf.put(*[entry(f"d{n}", f"word{n} x", vectors=[unit(n)]) for n in range(300)])
+        expected = {f"d{n}#0" for n in range(300)}
+        with no_room(), pytest.raises(StorageError, match="could not be saved"):
+            await shelf.store.settle(SCOPE)
+        assert [path for path in (tmp_path / "index").rglob("*") if path.is_file()] == []
+        found = await shelf.find(mode="vector", limit=300)
+        assert ids(found) == expected
+        await shelf.store.settle(SCOPE)
+        found = await shelf.find(mode="vector", limit=300)
+        assert ids(found) == expected
+        assert (await shelf.find(mode="vector", limit=3)).recall == "ann"
 
 
 async def test_a_reader_follows_another_writer_at_once(tmp_path: Path) -> None:

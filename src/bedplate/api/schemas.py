@@ -154,7 +154,7 @@ class Deleted(Shown):
 class Search(Body):
     """`filter` is an expression, or JSON. `join` has one of these for each business table by name.
 
-    `sort` is a field, with "-" before it descending.
+    `sort` is a field, with "-" before it descending. `offset` hits are passed over.
     """
 
     collection: Text
@@ -164,6 +164,7 @@ class Search(Body):
     join: Join = None
     sort: Text | None = None
     limit: int | None = None
+    offset: int = 0
     self_query: bool | None = None
     diversity: float | None = None
 

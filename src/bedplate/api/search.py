@@ -24,6 +24,7 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant, deadline: Deadli
         join=body.join,
         sort=None if body.sort is None else _sort(body.sort),
         limit=app.config.search.limit if body.limit is None else body.limit,
+        offset=body.offset,
         self_query=app.config.search.self_query if body.self_query is None else body.self_query,
         diversity=body.diversity,
         deadline=deadline,

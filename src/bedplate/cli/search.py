@@ -52,6 +52,7 @@ def register(app: typer.Typer) -> None:
             typer.Option("--sort", metavar="FIELD", help="Order by a field; -FIELD: descending."),
         ] = None,
         limit: Annotated[int | None, typer.Option("--limit", help="The most hits wanted.")] = None,
+        offset: Annotated[int, typer.Option("--offset", help="Hits to pass over first.")] = 0,
         self_query: Annotated[
             bool | None,
             typer.Option(
@@ -76,7 +77,14 @@ def register(app: typer.Typer) -> None:
         from bedplate.rag.retrieve import SearchRequest
 
         request = SearchRequest(
-            query, mode, filter, parse_sort(sort), limit or 0, join=parse_join(join), images=True
+            query,
+            mode,
+            filter,
+            parse_sort(sort),
+            limit or 0,
+            offset,
+            join=parse_join(join),
+            images=True,
         )
         if limit is not None and limit < 1:
             raise InvalidInput(f"--limit is {limit}; it must be at least 1.", param="limit")
@@ -138,7 +146,7 @@ async def _search(
     if invocation.json:
         write_json(as_json(result))
     else:
-        show(result, request.text)
+        show(result, request.text, request.offset + 1)
 
 
 async def _batch(app: App, collection: str, request: SearchRequest, queries: str) -> int:
@@ -187,11 +195,12 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def show(result: SearchResult, query: str) -> None:
+def show(result: SearchResult, query: str, first: int = 1) -> None:
+    """For people, numbered from `first` on."""
     from rich.text import Text
 
     out = console()
-    for number, hit in enumerate(result.hits, 1):
+    for number, hit in enumerate(result.hits, first):
         head = Text(f"{number}. ", style="cyan")
         head.append(one_line(hit.title or hit.document_id), style="bold")
         if is_ranked(hit):

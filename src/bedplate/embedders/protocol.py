@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from bedplate.errors import UpstreamError
+
 Matrix = NDArray[np.float32]
 """Vectors as rows, of shape (texts, dimensions)."""
 
@@ -83,6 +85,27 @@ class LateEmbedder(Embedder, Protocol):
 def gives_tokens(embedder: Embedder) -> TypeGuard[LateEmbedder]:
     """Whether `embed_late` can be called."""
     return isinstance(embedder, LateEmbedder) and embedder.token_width is not None
+
+
+def checked(embedder: Embedder, rows: Matrix, count: int) -> Matrix:
+    """The same rows; UpstreamError where they are not as many unit vectors as the embedder says.
+
+    Kept once, such a vector would spoil every search of its collection.
+    """
+    if rows.shape != (count, embedder.dimensions):
+        raise UpstreamError(
+            f"Embedder {embedder.fingerprint!r} gave vectors of the shape {rows.shape} for {count} "
+            f"texts and {embedder.dimensions} dimensions. Nothing of them was kept; check the "
+            "embedder's options.",
+            provider=embedder.fingerprint,
+        )
+    if not np.isfinite(rows).all():
+        raise UpstreamError(
+            f"Embedder {embedder.fingerprint!r} gave a vector that holds NaN or an infinite "
+            "number. Nothing of them was kept; check the embedder's options.",
+            provider=embedder.fingerprint,
+        )
+    return rows
 
 
 class OpenEmbedder(Protocol):

@@ -15,7 +15,7 @@ from typing import Any, Self
 import huggingface_hub
 import numpy as np
 import safetensors  # pyright: ignore[reportMissingImports]
-import sentence_transformers
+import sentence_transformers  # pyright: ignore[reportMissingImports]
 import torch  # pyright: ignore[reportMissingImports]
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 

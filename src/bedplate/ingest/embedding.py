@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bedplate.domain.documents import Chunk, Document
-from bedplate.embedders.protocol import Embedder, Matrix, TokenMatrix, gives_tokens
+from bedplate.embedders.protocol import Embedder, Matrix, TokenMatrix, checked, gives_tokens
 
 TITLE_WEIGHT = 3
 
@@ -26,7 +26,7 @@ async def embed_texts(
 ) -> tuple[Matrix, list[TokenMatrix]]:
     """One row a text; token vectors too where they are wanted and the embedder gives them.
 
-    In parts of `batch` texts: a document of any length can be interrupted, and takes little memory
+    UpstreamError for rows that are no vectors of the embedder's. In parts of `batch` texts: a document of any length can be interrupted, and takes little memory
     at once.
     """
     vectors: list[Matrix] = [await embedder.embed([])]
@@ -35,8 +35,9 @@ async def embed_texts(
         part = texts[start : start + batch]
         if tokens and gives_tokens(embedder):
             late = await embedder.embed_late(part)
-            vectors.append(np.stack([text.vector for text in late]))
+            rows = np.stack([text.vector for text in late])
             kept.extend(text.tokens for text in late)
         else:
-            vectors.append(await embedder.embed(part))
+            rows = await embedder.embed(part)
+        vectors.append(checked(embedder, rows, len(part)))
     return np.concatenate(vectors), kept

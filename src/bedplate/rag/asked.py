@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 
-from bedplate.embedders.protocol import Embedder, LateVectors, gives_tokens
+from bedplate.embedders.protocol import Embedder, LateVectors, checked, gives_tokens
 
 
 class Asked:
@@ -28,7 +28,7 @@ class Asked:
     async def _embed(self, embedder: Embedder, *, tokens: bool) -> LateVectors:
         if tokens and gives_tokens(embedder):
             return (await embedder.embed_late([self._text]))[0]
-        vector = (await embedder.embed([self._text]))[0]
+        vector = checked(embedder, await embedder.embed([self._text]), 1)[0]
         return LateVectors(vector, np.zeros((0, 0), dtype=np.int8), np.zeros(0, dtype=np.uint32))
 
 

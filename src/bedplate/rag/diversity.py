@@ -12,9 +12,10 @@ import numpy as np
 from bedplate.domain.ids import ChunkId
 from bedplate.domain.retrieval import Hit
 from bedplate.embedders.protocol import Matrix
+from bedplate.rag.ranking import behind
 
 WINDOW = 50
-"""Hits that are chosen from at least, however few are wanted."""
+"""Hits that are chosen from, however few or many are wanted."""
 
 
 def diverse(
@@ -24,9 +25,9 @@ def diverse(
 
     Each next hit is the one with the most of 1 - `weight` times its score, scaled to 0 to 1 over
     the hits, less `weight` times its cosine to the most similar hit before it; that is its new
-    score, so scores fall. Ties break by chunk id.
+    score, so scores fall. Ties break by chunk id. Hits after the best `WINDOW` stay behind them.
     """
-    pool = sorted(hits, key=lambda hit: hit.chunk_id)
+    pool = sorted(hits[:WINDOW], key=lambda hit: hit.chunk_id)
     if not pool:
         return []
     scores = np.asarray([hit.score for hit in pool])
@@ -41,7 +42,7 @@ def diverse(
         chosen.append(replace(pool[best], score=float(value[best])))
         relevance[best] = -np.inf
         nearest = np.maximum(nearest, rows @ rows[best])
-    return chosen
+    return behind(chosen, hits[WINDOW:limit])
 
 
 def without_copies(hits: Sequence[Hit]) -> list[Hit]:

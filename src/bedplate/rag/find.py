@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bedplate.domain.retrieval import Hit, Scope, SelfQuery
 from bedplate.errors import BedplateError
@@ -26,6 +26,9 @@ async def find(search: Interpret, scopes: Sequence[Scope], request: SearchReques
     the others and is raised.
     """
     asked = search.asked(request.text)
+    offset, depth = request.offset, request.offset + request.limit
+    # What is passed over is passed over in the order of all.
+    request = replace(request, offset=0, limit=depth)
     distinct = list(dict.fromkeys(scopes))
     try:
         async with asyncio.TaskGroup() as group:
@@ -38,7 +41,7 @@ async def find(search: Interpret, scopes: Sequence[Scope], request: SearchReques
     results = [task.result() for task in tasks]
     hits = interleave([result.hits for result in results])
     return Found(
-        (without_copies(hits) if request.unique else hits)[: request.limit],
+        (without_copies(hits) if request.unique else hits)[offset:depth],
         {
             scope.collection: result.self_query
             for scope, result in zip(distinct, results, strict=True)

@@ -20,6 +20,11 @@ from bedplate.state.protocol import Catalog
 RANK_CONSTANT = 60
 """k of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
 
+JOINED = 100
+"""Of the best passages and of the best images; later passages follow, so that pages of one search
+are parts of one order.
+"""
+
 FILTERED = 500
 """Images whose filter is looked up at once."""
 
@@ -55,6 +60,14 @@ class ImageSearch:
         """As `Retrieve.asked`."""
         return self._passages.asked(text)
 
+    @property
+    def max_limit(self) -> int:
+        return self._passages.max_limit
+
+    def check(self, request: SearchRequest) -> None:
+        """As `Retrieve.check`."""
+        self._passages.check(request)
+
     async def search(
         self, scope: Scope, request: SearchRequest, asked: Asked | None = None
     ) -> SearchResult:
@@ -63,10 +76,13 @@ class ImageSearch:
         Raises:
             TooLarge: the collection has more images than are compared.
         """
-        started = time.perf_counter()
-        found = await self._passages.search(scope, request, asked)
         if not (request.images and request.mode == "hybrid" and request.text.strip()):
-            return found
+            return await self._passages.search(scope, request, asked)
+        started = time.perf_counter()
+        self.check(request)
+        depth = request.offset + request.limit
+        deep = replace(request, offset=0, limit=min(max(depth, JOINED), self.max_limit))
+        found = await self._passages.search(scope, deep, asked)
         try:
             async with asyncio.timeout_at(request.deadline):
                 shown = await self._shown(scope, request)
@@ -75,7 +91,7 @@ class ImageSearch:
                 f"The images of {scope.collection!r} were not compared by the deadline.",
                 provider="search",
             ) from error
-        hits = joined(found.hits, shown)[: request.limit] if shown else found.hits
+        hits = joined(found.hits, shown)[request.offset : depth]
         took_ms = round((time.perf_counter() - started) * 1000, 3)
         return replace(found, hits=tuple(hits), took_ms=took_ms)
 
@@ -92,8 +108,8 @@ class ImageSearch:
         ranked = {rows.documents[row]: float(cosines[row]) for row in near}
         filter = self._passages.filter_of(collection, request)
         if filter is not None:
-            ranked = await self._passing(collection.index, ranked, filter, request.limit)
-        best = {ChunkId(f"{name}#0"): ranked[name] for name in list(ranked)[: request.limit]}
+            ranked = await self._passing(collection.index, ranked, filter, JOINED)
+        best = {ChunkId(f"{name}#0"): ranked[name] for name in list(ranked)[:JOINED]}
         hits = await self._catalog.documents.hits(collection.index, best)
         return [replace(hit, image=hit.score) for hit in hits]
 
@@ -143,14 +159,17 @@ class ImageSearch:
 def joined(passages: Sequence[Hit], images: Sequence[Hit]) -> list[Hit]:
     """Both lists as one, by reciprocal rank fusion; a document that both found is one hit of both.
 
-    Of several passages of such a document, the best one stands for it.
+    Of several passages of such a document, the best one stands for it. The first JOINED of each are
+    joined, the passages after them follow.
     """
+    if not images:
+        return list(passages)
     hits: dict[ChunkId, Hit] = {}
     best: dict[DocumentId, ChunkId] = {}
-    for rank, hit in enumerate(passages, 1):
+    for rank, hit in enumerate(passages[:JOINED], 1):
         hits[hit.chunk_id] = replace(hit, score=_share(rank))
         best.setdefault(hit.document_id, hit.chunk_id)
-    for rank, shown in enumerate(images, 1):
+    for rank, shown in enumerate(images[:JOINED], 1):
         other = hits.get(best.get(shown.document_id, shown.chunk_id))
         if other is None:
             hits[shown.chunk_id] = replace(shown, score=_share(rank))
@@ -158,7 +177,9 @@ def joined(passages: Sequence[Hit], images: Sequence[Hit]) -> list[Hit]:
             score = other.score + _share(rank)
             hits[other.chunk_id] = replace(other, score=score, image=shown.image)
     # Sorting is stable: of equals, a passage comes before a picture.
-    return sorted(hits.values(), key=lambda hit: -hit.score)
+    order = sorted(hits.values(), key=lambda hit: -hit.score)
+    after = (replace(hit, score=0.0) for hit in passages[JOINED:] if hit.chunk_id not in hits)
+    return [*order, *after]
 
 
 def _share(rank: int) -> float:

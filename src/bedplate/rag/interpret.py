@@ -129,8 +129,13 @@ class Interpret:
             found = await self._retrieve.search(scope, request, asked)
             # Where a model was asked, that it found no condition is said.
             return found if self._reader is None else replace(found, self_query=understood)
-        found = await self._narrowed(scope, request, understood, asked)
-        if not found.hits:
+        self._retrieve.check(request)
+        # From the first hit on: whether anything meets the conditions is no matter of the page.
+        whole = replace(request, offset=0, limit=request.offset + request.limit)
+        found = await self._narrowed(scope, whole, understood, asked)
+        if found.hits:
+            found = replace(found, hits=found.hits[request.offset :])
+        else:
             understood = replace(understood, applied=False)
             found = await self._retrieve.search(scope, request, asked)
         return replace(found, self_query=found.self_query or understood)
@@ -164,14 +169,15 @@ class Interpret:
             return await self._retrieve.search(scope, narrowed, same)
         if not text:
             return await self._retrieve.search(scope, replace(narrowed, sort=understood.sort))
-        most = max(SORTED, request.limit)
+        most = min(SORTED, self._retrieve.max_limit)
         found = await self._retrieve.search(scope, replace(narrowed, limit=most))
         ordered = in_order(found.hits, understood.text, understood.sort)
         if ordered:
             return replace(found, hits=tuple(ordered[:wanted]))
         # Nothing has all of the words: an order of the rest would put what hardly fits first.
         plain = replace(understood, sort=None, limit=None)
-        return replace(found, hits=found.hits[: request.limit], self_query=plain)
+        found = await self._retrieve.search(scope, replace(narrowed, limit=request.limit))
+        return replace(found, self_query=plain)
 
 
 def in_order(hits: Sequence[Hit], text: str, sort: Sort) -> list[Hit]:

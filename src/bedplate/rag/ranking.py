@@ -1,10 +1,12 @@
 """One order from several scores: late interaction mixed in, then neighbours consulted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bedplate.domain.retrieval import Hit
 from bedplate.embedders.protocol import Matrix
 
 Scores = NDArray[np.float64]
@@ -63,3 +65,13 @@ def smoothed(scores: Scores, vectors: Matrix, weight: float) -> Scores:
         # Below everything that was smoothed, in the order they had.
         result[rest] += min(0.0, float(moved.min() - scores[rest].max()))
     return result
+
+
+def behind(head: Sequence[Hit], rest: Sequence[Hit]) -> list[Hit]:
+    """`rest` in its order after `head`, its scores lowered together where they would be above."""
+    if not head:
+        return list(rest)
+    floor = head[-1].score
+    above = max(0.0, rest[0].score - floor) if rest else 0.0
+    # The floor again, as a difference may round to a little above it.
+    return [*head, *(replace(hit, score=min(floor, hit.score - above)) for hit in rest)]

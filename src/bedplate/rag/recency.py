@@ -13,9 +13,10 @@ import numpy as np
 from bedplate.domain.documents import MetadataValue
 from bedplate.domain.filters import normalise_date
 from bedplate.domain.retrieval import Hit
+from bedplate.rag.ranking import behind
 
 WINDOW = 20
-"""Hits that are compared at least, however few are wanted."""
+"""Hits that are compared, however few or many are wanted."""
 
 DATE_FIELDS = (
     "effective", "effective_date", "valid_from", "date", "updated", "updated_at", "modified",
@@ -53,12 +54,14 @@ def wanted(question: str) -> Wanted | None:
 
 
 def prefer_newer(hits: Sequence[Hit], time: Wanted, weight: float) -> list[Hit]:
-    """The hits with up to half of `weight` deviations of their scores added or taken away.
+    """The best hits with up to half of `weight` deviations of their scores added or taken away.
 
     By the rank of their dates; dates that are not before `time.before` count as the oldest, and a
-    hit without a date keeps its score. Ties break by chunk id.
+    hit without a date keeps its score. Ties break by chunk id. Hits after the best `WINDOW` stay
+    behind them.
     """
-    dates = [date_of(hit) for hit in hits]
+    head, rest = hits[:WINDOW], hits[WINDOW:]
+    dates = [date_of(hit) for hit in head]
     known = [date for date in dates if date is not None]
     late = {date for date in known if time.before is not None and date >= time.before}
     ranks = sorted(set(known) - late)
@@ -67,13 +70,13 @@ def prefer_newer(hits: Sequence[Hit], time: Wanted, weight: float) -> list[Hit]:
     lowest = len(late) > 0
     span = len(ranks) - 1 + lowest
     place = {date: (rank + lowest) / span - 0.5 for rank, date in enumerate(ranks)}
-    spread = float(np.std([hit.score for hit in hits])) or 1.0
+    spread = float(np.std([hit.score for hit in head])) or 1.0
     moved = [
         hit if date is None
         else replace(hit, score=hit.score + weight * spread * place.get(date, -0.5))
-        for hit, date in zip(hits, dates, strict=True)
+        for hit, date in zip(head, dates, strict=True)
     ]  # fmt: skip
-    return sorted(moved, key=lambda hit: (-hit.score, hit.chunk_id))
+    return behind(sorted(moved, key=lambda hit: (-hit.score, hit.chunk_id)), rest)
 
 
 def date_of(hit: Hit) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bedplate.domain.retrieval import Hit
-from bedplate.rag.ranking import standard
+from bedplate.rag.ranking import behind, standard
 from bedplate.rerankers.protocol import Reranker
 
 
@@ -37,10 +37,7 @@ async def rerank(
     mixed = weight * standard(found) + (1 - weight) * standard(former)
     scored = [replace(hit, score=score) for hit, score in zip(head, mixed.tolist(), strict=True)]
     scored.sort(key=lambda hit: (-hit.score, hit.chunk_id))
-    floor = scored[-1].score
-    above = max(0.0, rest[0].score - floor) if rest else 0.0
-    # The floor again, as a difference may round to a little above it.
-    return [*scored, *(replace(hit, score=min(floor, hit.score - above)) for hit in rest)]
+    return behind(scored, rest)
 
 
 def passage_text(hit: Hit) -> str:

@@ -3,20 +3,21 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bedplate.domain.filters import And, Filter
-from bedplate.domain.ids import ChunkId, DocumentId
-from bedplate.domain.retrieval import Collection, Mode, Recall, Scope, SearchResult, Sort
+from bedplate.domain.ids import DocumentId
+from bedplate.domain.retrieval import Collection, Hit, Mode, Scope, SearchResult, Sort
 from bedplate.domain.tables import BusinessTable
-from bedplate.embedders.protocol import Embedder, LateVectors, Matrix
+from bedplate.embedders.protocol import Embedder, LateVectors
 from bedplate.errors import Conflict, InvalidInput, UpstreamTimeout
 from bedplate.rag import diversity, recency
 from bedplate.rag.asked import Asked
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
+from bedplate.rag.pool import Pool
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
 from bedplate.rag.rerank import rerank
 from bedplate.rag.scoring import nominate
@@ -24,10 +25,16 @@ from bedplate.rerankers.protocol import Reranker
 from bedplate.state.protocol import Catalog
 from bedplate.stores.filters import parse_filter
 from bedplate.stores.joins import parse_join
-from bedplate.stores.protocol import Candidate, Candidates, Store, StoreQuery
+from bedplate.stores.protocol import Candidates, Store, StoreQuery
 from bedplate.terms import TermVector
 
 MAX_QUERY_CHARACTERS = 20_000
+FIRST = 10
+"""How many a search by one leg alone looks at, before it looks for more."""
+
+DEEPER = 10
+"""How many times as many are looked at where a page reaches beyond those."""
+
 SPARE = 3
 """How many times the wanted hits are looked at where copies are left out."""
 
@@ -41,6 +48,9 @@ class SearchRequest:
     to the document and meet the condition, which names columns in either notation of filters.
     Without `text` filter and join alone select, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
+    `offset` hits are passed over first: pages of one request are parts of one order, which does not
+    depend on `limit`, as long as the data stay the same. Offset and limit together reach at most
+    as far as `limit` alone may.
     `unique` leaves out copies of a better hit. `diversity` stands in for the configured one, where
     hybrid search makes use of it. `deadline` is on the event loop's clock.
 
@@ -58,6 +68,7 @@ class SearchRequest:
     filter: str | Mapping[str, object] | None = None
     sort: Sort | None = None
     limit: int = 10
+    offset: int = 0
     unique: bool = False
     diversity: float | None = None
     deadline: float | None = None
@@ -72,12 +83,12 @@ class SearchRequest:
 class Ranking:
     """How candidates are found and put in order.
 
-    `candidates` is the size of each leg. `late_top` candidates are compared token by token in
+    `candidates` is the size of each leg; pages beyond those take more, in an order after theirs. `late_top` candidates are compared token by token in
     collections of up to `late_chunks` chunks; 0 switches that off. `smoothing` is how far a score
     moves towards those of similar passages; 0 switches that off. A reranker, where there is one,
     reads the best `rerank_top` hits. `recency` is how much the date counts for a question that asks
     for what is current, `diversity` how much a hit loses for resembling one before it; 0 switches
-    either off. No search gives more than `max_limit` hits.
+    either off. No search gives more than `max_limit` hits, and no page reaches further.
     """
 
     candidates: int = 100
@@ -94,11 +105,20 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranked:
-    chunks: list[tuple[ChunkId, float]]
-    candidates: Mapping[ChunkId, Candidate]
-    recall: Recall
-    vectors: Mapping[ChunkId, Matrix] = field(default_factory=dict[ChunkId, Matrix])
+class _Second:
+    """What looks at the best a second time, each at so many, however long the page is."""
+
+    reread: int = 0
+    time: recency.Wanted | None = None
+    diversity: float = 0.0
+
+    @property
+    def window(self) -> int:
+        return max(
+            self.reread,
+            recency.WINDOW * (self.time is not None),
+            diversity.WINDOW * (self.diversity > 0),
+        )
 
 
 class Retrieve:
@@ -143,7 +163,7 @@ class Retrieve:
             UpstreamError: the reranker failed.
             UpstreamTimeout: not done by the deadline.
         """
-        self._check(request)
+        self.check(request)
         try:
             async with asyncio.timeout_at(request.deadline):
                 return await self._search(scope, request, asked or self.asked(request.text))
@@ -162,45 +182,63 @@ class Retrieve:
             if request.text.strip()
             else self._scanned(collection.index, request, filter)
         )
-        hybrid = request.mode == "hybrid" and bool(ranked.candidates)
-        reread = self._reranker is not None and hybrid
-        time_wanted = recency.wanted(request.text) if hybrid and self._ranking.recency else None
-        chosen = request.diversity
-        weight = self._ranking.diversity if chosen is None else chosen
-        varied = hybrid and weight > 0
-        window = max(
-            request.limit * SPARE * request.unique,
-            self._ranking.rerank_top * reread,
-            recency.WINDOW * (time_wanted is not None),
-            diversity.WINDOW * varied,
-        )
-        best = dict(ranked.chunks[: max(request.limit, window)])
+        hits = await self._page(collection.index, request, ranked)
+        took_ms = (time.perf_counter() - started) * 1000
+        return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
+
+    async def _page(self, scope: Scope, request: SearchRequest, ranked: Pool) -> list[Hit]:
+        """The wanted part of the order, once the best have been put into another by their text."""
+        second = self._second(request)
+        depth = request.offset + request.limit
+        # What is behind all that moves is where it was: nothing before it need be read.
+        start = request.offset if request.offset >= second.window and not request.unique else 0
+        end = max(depth * (SPARE if request.unique else 1), second.window)
         hits = [
             replace(hit, cosine=found.cosine, bm25=found.bm25)
             if (found := ranked.candidates.get(hit.chunk_id))
             else hit
-            for hit in await self._catalog.documents.hits(collection.index, best)
+            for hit in await self._catalog.documents.hits(scope, dict(ranked.chunks[start:end]))
         ]
+        if start:
+            return hits[: request.limit]
         if request.unique:
             hits = diversity.without_copies(hits)
-        if self._reranker is not None and reread:
+        if self._reranker is not None and second.reread:
             hits = await rerank(
                 self._reranker, request.text, hits, top=self._ranking.rerank_top,
                 weight=self._ranking.rerank_weight, deadline=request.deadline,
             )  # fmt: skip
-        if time_wanted is not None:
-            hits = recency.prefer_newer(hits, time_wanted, self._ranking.recency)
-        if varied:
-            hits = diversity.diverse(hits, ranked.vectors, weight, request.limit)
-        hits = hits[: request.limit]
-        took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
+        if second.time is not None:
+            hits = recency.prefer_newer(hits, second.time, self._ranking.recency)
+        if second.diversity:
+            hits = diversity.diverse(hits, ranked.vectors, second.diversity, depth)
+        return hits[request.offset : depth]
 
-    def _check(self, request: SearchRequest) -> None:
-        if not 1 <= request.limit <= self._ranking.max_limit:
+    def _second(self, request: SearchRequest) -> _Second:
+        if request.mode != "hybrid" or not request.text.strip():
+            return _Second()
+        chosen = request.diversity
+        return _Second(
+            reread=self._ranking.rerank_top * (self._reranker is not None),
+            time=recency.wanted(request.text) if self._ranking.recency else None,
+            diversity=self._ranking.diversity if chosen is None else chosen,
+        )
+
+    @property
+    def max_limit(self) -> int:
+        return self._ranking.max_limit
+
+    def check(self, request: SearchRequest) -> None:
+        """InvalidInput for a request that no collection could answer."""
+        most = self._ranking.max_limit
+        if not 1 <= request.limit <= most:
+            raise InvalidInput(f"limit is {request.limit}; it must be 1 to {most}.", param="limit")
+        if not 0 <= request.offset <= most - request.limit:
             raise InvalidInput(
-                f"limit is {request.limit}; it must be 1 to {self._ranking.max_limit}.",
-                param="limit",
+                f"offset is {request.offset} and limit {request.limit}; the offset must be 0 or "
+                f"more, and both together at most {most}: to see what comes later, narrow the "
+                "search by a filter.",
+                param="offset",
             )
         if request.diversity is not None and not 0 <= request.diversity < 1:
             raise InvalidInput(
@@ -244,7 +282,7 @@ class Retrieve:
 
     async def _ranked(
         self, collection: Collection, request: SearchRequest, filter: Filter | None, asked: Asked
-    ) -> _Ranked:
+    ) -> Pool:
         # Not by its name: that may go to another index while this search runs.
         scope = collection.index
         late = await self._question(collection, request, asked)
@@ -253,26 +291,31 @@ class Retrieve:
             mode=request.mode,
             terms=TermVector.of(request.text),
             vector=vector,
-            # One leg alone is not put into another order, so no more than the hits are wanted.
-            limit=max(self._ranking.candidates * (request.mode == "hybrid"), request.limit),
+            limit=self._ranking.candidates if request.mode == "hybrid" else FIRST,
             filter=await self._lowered(scope, filter),
         )
-        found = await nominate(self._catalog.index, self._store, scope, query)
-        match request.mode:
+        wanted = max(request.offset + request.limit, self._second(request).window)
+        ranked = Pool()
+        while True:
+            found = await nominate(self._catalog.index, self._store, scope, query)
+            scores = await self._scores(scope, found, request.mode, late)
+            ranked = ranked.followed_by(found, scores)
+            whole = len(found.items) < query.limit or query.limit >= self._ranking.max_limit
+            if whole or len(ranked.chunks) >= wanted:
+                return ranked
+            # In fixed steps: an order by as many as are wanted now would not be that of others.
+            query = replace(query, limit=min(query.limit * DEEPER, self._ranking.max_limit))
+
+    async def _scores(
+        self, scope: Scope, found: Candidates, mode: Mode, late: LateVectors | None
+    ) -> Scores:
+        match mode:
             case "hybrid":
-                scores = await self._hybrid(scope, found, late)
+                return await self._hybrid(scope, found, late)
             case "vector":
-                scores = np.asarray([item.cosine or 0.0 for item in found.items])
+                return np.asarray([item.cosine or 0.0 for item in found.items])
             case "keyword":
-                scores = np.asarray([item.bm25 or 0.0 for item in found.items])
-        ids = [item.chunk_id for item in found.items]
-        pairs = zip(ids, scores.tolist(), strict=True)
-        return _Ranked(
-            sorted(pairs, key=lambda pair: (-pair[1], pair[0])),
-            {item.chunk_id: item for item in found.items},
-            found.recall,
-            {} if found.vectors is None else dict(zip(ids, found.vectors, strict=True)),
-        )
+                return np.asarray([item.bm25 or 0.0 for item in found.items])
 
     async def _question(
         self, collection: Collection, request: SearchRequest, asked: Asked
@@ -334,10 +377,8 @@ class Retrieve:
         sims = max_sim(late.tokens, weight, [tokens[ids[n]] for n in top])
         return mixed(scores, sims, top, self._ranking.late_weight)
 
-    async def _scanned(
-        self, scope: Scope, request: SearchRequest, filter: Filter | None
-    ) -> _Ranked:
+    async def _scanned(self, scope: Scope, request: SearchRequest, filter: Filter | None) -> Pool:
         chunks = await self._catalog.index.scan(
-            scope, filter=filter, sort=request.sort, limit=request.limit
+            scope, filter=filter, sort=request.sort, limit=request.offset + request.limit
         )
-        return _Ranked([(chunk, 0.0) for chunk in chunks], {}, "exact")
+        return Pool([(chunk, 0.0) for chunk in chunks])

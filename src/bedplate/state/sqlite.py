@@ -11,7 +11,7 @@ import apsw
 from bedplate.domain.facets import Facets
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
-from bedplate.sqlite.database import Database, Row, open_database, select, select_one
+from bedplate.sqlite.database import Database, Row, one_moment, open_database, select, select_one
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
 from bedplate.state.protocol import (
@@ -197,13 +197,14 @@ class SqliteDocuments:
 
     async def hits(self, scope: Scope, chunks: Mapping[ChunkId, float]) -> tuple[Hit, ...]:
         def work(db: apsw.Connection) -> tuple[Hit, ...]:
-            collection = find_collection(db, scope)
             found: list[Hit] = []
-            for chunk_id, score in chunks.items():
-                document_id, _, ordinal = chunk_id.rpartition("#")
-                row = select_one(db, HIT, (collection, scope.tenant, document_id, ordinal))
-                if row is not None:
-                    found.append(to_hit(chunk_id, score, row))
+            with one_moment(db):
+                collection = find_collection(db, scope)
+                for chunk_id, score in chunks.items():
+                    document_id, _, ordinal = chunk_id.rpartition("#")
+                    row = select_one(db, HIT, (collection, scope.tenant, document_id, ordinal))
+                    if row is not None:
+                        found.append(to_hit(chunk_id, score, row))
             return tuple(found)
 
         return await self._database.read(work)

@@ -10,7 +10,7 @@ from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope, Sort
 from bedplate.embedders.protocol import TokenMatrix
-from bedplate.sqlite.database import Database, Row, select, select_one
+from bedplate.sqlite.database import Database, Row, one_moment, select, select_one
 from bedplate.sqlite.filters import compile_filter
 from bedplate.sqlite.related import files_of
 from bedplate.state.protocol import Entry, ImageRows, IndexRow
@@ -87,18 +87,19 @@ class SqliteIndexRows:
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
         def work(db: apsw.Connection) -> TermStatistics:
-            collection = _collection_id(db, scope)
-            counted = [
-                select_one(
-                    db,
-                    "SELECT chunks FROM term WHERE collection_id = ? AND term = ?",
-                    (collection, term),
+            with one_moment(db):
+                collection = _collection_id(db, scope)
+                counted = [
+                    select_one(
+                        db,
+                        "SELECT chunks FROM term WHERE collection_id = ? AND term = ?",
+                        (collection, term),
+                    )
+                    for term in terms.ids.tolist()
+                ]
+                facts = select_one(
+                    db, "SELECT chunks, length FROM collection WHERE id = ?", (collection,)
                 )
-                for term in terms.ids.tolist()
-            ]
-            facts = select_one(
-                db, "SELECT chunks, length FROM collection WHERE id = ?", (collection,)
-            )
             chunks, length = facts or (0, 0)
             return TermStatistics(
                 chunks, length, np.asarray([row[0] if row else 0 for row in counted], np.int64)
@@ -140,14 +141,16 @@ def _collection_id(db: apsw.Connection, scope: Scope) -> int:
 def _each(
     db: apsw.Connection, scope: Scope, chunks: Sequence[ChunkId], columns: str, table: str
 ) -> list[tuple[ChunkId, Row]]:
-    collection = _collection_id(db, scope)
     query = f"SELECT {columns} {CHUNK.format(table=table)}"
     found: list[tuple[ChunkId, Row]] = []
-    for chunk in chunks:
-        document, _, ordinal = chunk.rpartition("#")
-        row = select_one(db, query, (collection, document, ordinal))
-        if row is not None:
-            found.append((chunk, row))
+    # Of one version of each document, whatever is written meanwhile.
+    with one_moment(db):
+        collection = _collection_id(db, scope)
+        for chunk in chunks:
+            document, _, ordinal = chunk.rpartition("#")
+            row = select_one(db, query, (collection, document, ordinal))
+            if row is not None:
+                found.append((chunk, row))
     return found
 
 

@@ -63,11 +63,9 @@ class MemoryStore:
             for entry in entries
             for chunk, vector, terms in zip(entry.chunks, entry.vectors, entry.terms, strict=True)
         ]
-        every_term = [terms for _, _, terms, _ in rows]
+        corpus = _Corpus([terms for _, _, terms, _ in rows], query.terms)
         candidates = [
-            Candidate(
-                chunk_id, _cosine(query.vector, vector), _bm25(query.terms, terms, every_term)
-            )
+            Candidate(chunk_id, _cosine(query.vector, vector), _bm25(query.terms, terms, corpus))
             for chunk_id, vector, terms, metadata in rows
             if query.filter is None or passes(document_of(chunk_id), metadata, query.filter)
         ]
@@ -139,16 +137,24 @@ def _cosine(query: Matrix | None, vector: Matrix) -> float | None:
     return None if query is None else float(np.dot(query, vector))
 
 
-def _bm25(query: TermVector, terms: TermVector, corpus: Sequence[TermVector]) -> float:
-    mean = sum(other.length for other in corpus) / len(corpus) or 1.0
+class _Corpus:
+    """What BM25 asks of all passages together, for the terms of one query."""
+
+    def __init__(self, rows: Sequence[TermVector], query: TermVector) -> None:
+        self.mean = sum(row.length for row in rows) / len(rows) or 1.0 if rows else 1.0
+        self.idf: dict[int, float] = {}
+        for term in query.ids.tolist():
+            frequency = sum(term in row.ids for row in rows)
+            self.idf[term] = math.log1p((len(rows) - frequency + 0.5) / (frequency + 0.5))
+
+
+def _bm25(query: TermVector, terms: TermVector, corpus: _Corpus) -> float:
     counts = dict(zip(terms.ids.tolist(), terms.counts.tolist(), strict=True))
     score = 0.0
     for term, weight in zip(query.ids.tolist(), query.counts.tolist(), strict=True):
         if term in counts:
-            frequency = sum(term in other.ids for other in corpus)
-            idf = math.log1p((len(corpus) - frequency + 0.5) / (frequency + 0.5))
-            damping = K1 * (1 - B + B * terms.length / mean)
-            score += weight * idf * counts[term] * (K1 + 1) / (counts[term] + damping)
+            damping = K1 * (1 - B + B * terms.length / corpus.mean)
+            score += weight * corpus.idf[term] * counts[term] * (K1 + 1) / (counts[term] + damping)
     return score
 
 

@@ -53,6 +53,7 @@ def test_a_snippet_shows_where_the_words_are() -> None:
     [
         (["--sort", "price"], ["u", "b", "t"]),
         (["--sort", "-price", "--limit", "2"], ["t", "b"]),
+        (["--sort", "price", "--limit", "1", "--offset", "1"], ["b"]),
         (["--filter", "price < 200", "--sort", "price"], ["u", "b"]),
         (["--filter", '{"kind": "camp"}'], ["t"]),
         (["--mode", "keyword", "rain"], ["u"]),
@@ -166,6 +167,7 @@ def test_a_line_of_a_batch_may_have_its_own_join(shelved: Call, tmp_path: Path) 
         (["search", "-c", "shop"], "invalid_input", "Give a query, a filter or a sort."),
         (["search", "-c", "shop", "--sort", "size"], "invalid_input", "no document has it"),
         (["search", "-c", "shop", "x", "--limit", "0"], "invalid_input", "--limit is 0"),
+        (["search", "-c", "shop", "x", "--offset", "-1"], "invalid_input", "offset is -1"),
         (["search", "-c", "shop", "x", "--queries", "f"], "invalid_input", "leave out QUERY"),
         (["search", "-c", "shop", "--queries", "no.jsonl"], "invalid_input", "'no.jsonl'"),
         (["ask", "-c", "shop", " "], "invalid_input", "The question is empty."),

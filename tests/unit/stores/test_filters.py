@@ -185,6 +185,7 @@ def test_whole_numbers_beyond_64_bits_become_floats_or_are_refused():
         ("price = 1 " + " " * 4096, "too many"),
         (" and ".join(["price=1"] * 201), "more than 200"),
         ({"price": {"$in": list(range(1001))}}, "1,001"),
+        ({"price": {"$in": list(range(10_000))}}, "10,000"),
         ("(" * 33 + "price=1" + ")" * 33, "nested deeper than 32"),
         ("not " * 900 + "price=1", "nested deeper than 32"),
         ("(" * 4000, "nested deeper than 32"),
