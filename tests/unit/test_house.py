@@ -8,6 +8,7 @@ import pytest
 
 import bedplate
 from bedplate.chunkers import CHUNKERS
+from bedplate.durable import PLACES
 from bedplate.embedders import EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
@@ -21,7 +22,7 @@ EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
 REGISTRIES = [CHUNKERS, EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
-              STORES]  # fmt: skip
+              STORES, PLACES]  # fmt: skip
 
 
 def tree(path: Path) -> ast.Module:
