@@ -102,7 +102,7 @@ def test_a_process_that_was_stopped_and_given_up_does_not_go_on_with_work_taken_
 
 
 def test_a_process_that_hangs_on_a_file_is_not_robbed(tmp_path: Path) -> None:
-    plan = Plan(str(tmp_path), dead_seconds=0.5)
+    plan = Plan(str(tmp_path), dead_seconds=1)
     with ExitStack() as stack:
         first = stack.enter_context(running(replace(plan, start={"job": 2}, hold="s0")))
         wait_for(lambda: lines(plan))

@@ -509,6 +509,30 @@ async def test_scheduled_work_is_started_under_the_id_of_its_time(sqlite: Durabl
         assert ended.id.startswith("tick@20")
 
 
+async def test_a_schedule_whose_queue_is_full_holds_up_no_other(sqlite: DurableOptions) -> None:
+    gate = Gate()
+    second = timedelta(seconds=1)
+    schedules = [
+        Schedule("a", "gate", OTHER, every=second, queue="full"),
+        Schedule("b", "gate", OTHER, every=second),
+    ]
+    queues = [Queue("full", per_process=1, length=1), Queue()]
+    async with open_durable(sqlite, works=[gate], queues=queues, schedules=schedules) as jobs:
+        for id in "xyz":
+            try:
+                await jobs.start("gate", None, tenant=DEFAULT_TENANT, id=id, queue="full")
+            except Busy:
+                break
+            await gate.holds()
+        for _ in range(SECONDS * 20):
+            started = {job.id[:2] for job in await jobs.list(OTHER)}
+            if "b@" in started:
+                break
+            await asyncio.sleep(0.05)
+        assert "b@" in started
+        assert gate.most <= 1 + Queue().per_process
+
+
 async def test_old_jobs_are_deleted_and_those_under_way_are_not(options: DurableOptions) -> None:
     gate = Gate()
 
@@ -580,6 +604,13 @@ async def test_what_could_never_run_is_refused_at_the_start(
     schedules = [schedule] if schedule else []
     with pytest.raises(ConfigError, match=words):
         async with open_durable(sqlite, works=[Gate()], queues=queues, schedules=schedules):
+            pass
+
+
+async def test_a_silence_of_hardly_more_than_a_beat_is_no_death(tmp_path: Path) -> None:
+    options = DurableOptions(dir=tmp_path, beat_seconds=5, dead_seconds=14)
+    with pytest.raises(ConfigError, match="dead_seconds is 14: give it at least 15"):
+        async with open_durable(options):
             pass
 
 

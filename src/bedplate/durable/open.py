@@ -21,6 +21,10 @@ from bedplate.durable.watch import Watch
 from bedplate.errors import ConfigError
 
 
+BEATS = 3
+"""How many may be missed at least before a process counts as dead."""
+
+
 class DurableOptions(BaseModel):
     """`dir` holds the file where `database` names no PostgreSQL database."""
 
@@ -52,10 +56,16 @@ async def open_durable(
     """Open what was started and go on with it. Without `works`, the process only starts and looks.
 
     Raises:
-        ConfigError: a schedule that cannot fire, two of a name, or open in this process already.
+        ConfigError: a schedule that cannot fire, two of a name, bounds that cannot be kept, or
+            open in this process already.
         StorageError: the file or the database cannot be used.
     """
     _check(works, queues, schedules)
+    if options.dead_seconds < (least := BEATS * options.beat_seconds):
+        raise ConfigError(
+            f"dead_seconds is {options.dead_seconds:g}: give it at least {least:g}, "
+            f"{BEATS} times beat_seconds."
+        )
     clock = Clock(schedules, datetime.now(UTC))
     node = new_id()
     kind, database = "sqlite", ""

@@ -5,9 +5,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from bedplate.durable.jobs import Jobs
 from bedplate.durable.places import Nodes
+from bedplate.durable.protocol import Schedule
 from bedplate.durable.schedules import Clock
 from bedplate.errors import BedplateError
 
@@ -28,14 +30,12 @@ class Watch:
         *,
         beat_seconds: float,
         keep: timedelta,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._jobs = jobs
         self._nodes = nodes
         self._clock = clock
         self._beat_seconds = beat_seconds
         self._keep = keep
-        self._now = now
         self._owners: set[str] | None = None
 
     async def run(self) -> None:
@@ -46,7 +46,7 @@ class Watch:
                 next_beat = now + self._beat_seconds
                 await self._attempt("beat", self._nodes.beat)
                 await self._attempt("take over", self.take_over)
-            await self._attempt("schedules", self.start_due)
+            await self.start_due()
             if now >= next_prune:
                 next_prune = now + PRUNE_SECONDS
                 await self._attempt("prune", self.prune)
@@ -63,15 +63,19 @@ class Watch:
                 self._owners.discard(node)
 
     async def start_due(self) -> None:
-        for schedule, due in self._clock.due(self._now()):
-            await self._jobs.start(
-                schedule.work,
-                schedule.argument,
-                tenant=schedule.tenant,
-                id=f"{schedule.name}@{due:%Y-%m-%dT%H:%M:%SZ}",
-                queue=schedule.queue,
-            )
-            self._clock.fired(schedule, due)
+        """Start what is due; one that cannot be started, as its queue is full, holds up no other."""
+        for schedule, due in self._clock.due(datetime.now(UTC)):
+            await self._attempt(f"start {schedule.name}", partial(self._start, schedule, due))
+
+    async def _start(self, schedule: Schedule, due: datetime) -> None:
+        await self._jobs.start(
+            schedule.work,
+            schedule.argument,
+            tenant=schedule.tenant,
+            id=f"{schedule.name}@{due:%Y-%m-%dT%H:%M:%SZ}",
+            queue=schedule.queue,
+        )
+        self._clock.fired(schedule, due)
 
     async def prune(self) -> None:
         deleted = 0
@@ -86,5 +90,6 @@ class Watch:
             await work()
         except BedplateError as error:
             logger.warning(
-                "durable work is not watched", extra={"what": what, "error": error.message}
+                "to be tried again",
+                extra={"what": what, "code": error.code, "error": error.message},
             )
