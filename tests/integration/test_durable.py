@@ -88,7 +88,7 @@ class Gate:
 
     async def holds(self, count: int = 1) -> None:
         async with asyncio.timeout(SECONDS), self.changed:
-            await self.changed.wait_for(lambda: self.inside == count)
+            await self.changed.wait_for(lambda: self.inside >= count > 0 or self.inside == count)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -20,7 +20,6 @@ from bedplate.durable.schedules import Clock
 from bedplate.durable.watch import Watch
 from bedplate.errors import ConfigError
 
-
 BEATS = 3
 """How many may be missed at least before a process counts as dead."""
 
