@@ -11,6 +11,8 @@
     ├── NotFound
     ├── Conflict
     ├── Unavailable              not ready, shutting down, or too busy
+    │   └── Busy                 a queue is full
+    ├── WorkFailed               a step of durable work failed for good
     ├── StorageError             the disk or database refused
     └── UpstreamError            a provider failed
         ├── UpstreamTimeout
@@ -104,6 +106,20 @@ class Unavailable(BedplateError):
     @property
     def retryable(self) -> bool:
         return True
+
+
+class Busy(Unavailable):
+    code = "busy"
+
+
+class WorkFailed(BedplateError):
+    """`failure` is the code of the error that the step ended with."""
+
+    code = "work_failed"
+
+    def __init__(self, message: str, *, failure: str) -> None:
+        super().__init__(message)
+        self.failure = failure
 
 
 class StorageError(BedplateError):

@@ -9,6 +9,7 @@ from tests.fixtures.extras import load_or_skip
 
 import bedplate
 from bedplate.chunkers import CHUNKERS
+from bedplate.durable import PLACES
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
@@ -22,7 +23,7 @@ EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
 REGISTRIES = [CHUNKERS, EMBEDDERS, IMAGE_EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
-              STORES]  # fmt: skip
+              STORES, PLACES]  # fmt: skip
 
 
 def tree(path: Path) -> ast.Module:
