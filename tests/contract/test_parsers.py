@@ -101,6 +101,9 @@ SAMPLES = {
     "docx": Sample(docx_sample(), "Umbrellas"),
     "jsonl": Sample(ROWS.encode()),
     "csv": Sample(f"id,text\n1,{WORDS}\n2,{WORDS}\n3,{WORDS}\n".encode()),
+    "subtitles": Sample(f"WEBVTT\n\n1:20.500 --> 1:22.000\n{WORDS}\n".encode(), "00:01:20"),
+    "json": Sample(json.dumps({"Umbrellas": {"advice": WORDS, "size": {}}}).encode(), "Umbrellas"),
+    "xml": Sample(f"<a><title>Umbrellas</title><p>{WORDS}</p></a>".encode(), "Umbrellas"),
     "zip": Sample(zip_sample(), inner="text/plain", other=zip_sample(OTHER)),
     "tar": Sample(tar_sample(), inner="text/plain", other=tar_sample(OTHER)),
     "gzip": Sample(
@@ -251,12 +254,17 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["text", "markdown", "html", "jsonl", "csv"])
+OPENING = {"subtitles": "0:01 --> 0:02\n", "json": "[", "xml": "<a>"}
+
+
+@pytest.mark.parametrize(
+    "name", ["text", "markdown", "html", "jsonl", "csv", "subtitles", "json", "xml"]
+)
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_no_repeated_piece_makes_reading_take_more_than_linear_time(name: str, piece: str) -> None:
     """No clock: a reader that takes quadratic time runs into the suite's own time limit."""
     times = 2_000 if piece.startswith("<") and name == "html" else 100_000
-    content = ("x " + piece * times).encode()
+    content = (OPENING.get(name, "x ") + piece * times).encode()
     try:
         parsed = READERS.load(name)(Blob(content, "a"), ParseLimits())
     except BedplateError:

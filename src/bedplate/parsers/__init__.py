@@ -54,6 +54,21 @@ FORMATS = (
     Format("jsonl", "application/jsonl", ("jsonl", "ndjson"), "bedplate.parsers.jsonl:read_jsonl"),
     Format("csv", "text/csv", ("csv", "tsv"), "bedplate.parsers.csv:read_csv"),
     Format(
+        "subtitles",
+        "text/vtt",
+        ("srt", "vtt", "sbv", "ass", "ssa"),
+        "bedplate.parsers.subtitles:read_subtitles",
+    ),
+    Format(
+        "json", "application/json", ("json", "geojson"), "bedplate.parsers.json_values:read_json"
+    ),
+    Format(
+        "xml",
+        "application/xml",
+        ("xml", "docbook", "dbk", "opml", "rss", "atom", "kml", "gpx"),
+        "bedplate.parsers.xml_elements:read_xml",
+    ),
+    Format(
         "zip",
         "application/zip",
         ("zip", "jar"),

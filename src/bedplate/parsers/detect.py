@@ -98,12 +98,14 @@ def _by_content(blob: Blob, promised: Format | None) -> Format | None:
         return _BY_NAME["html"]
     if is_tar(content):
         return _BY_NAME["tar"]
-    return _mail(content) if promised is None else None
+    return _unnamed(content) if promised is None else None
 
 
-def _mail(content: bytes) -> Format | None:
-    """Mail is kept under any name; three header fields in a row tell it."""
+def _unnamed(content: bytes) -> Format | None:
+    """Mail is kept under any name; three header fields in a row tell it. XML declares itself."""
     head = content[: 4 * _HEAD]
+    if _head(content).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml "):
+        return _BY_NAME["xml"]
     if _MBOX.match(head):
         return _BY_NAME["mbox"]
     return _BY_NAME["eml"] if _MAIL.match(head) else None
