@@ -6,6 +6,7 @@ and its row; a row of `REFUSED` then goes.
 
 from dataclasses import dataclass
 
+from bedplate.parsers.languages import LANGUAGES
 from bedplate.parsers.parts import OpenContainer
 from bedplate.parsers.protocol import ReadBlob
 from bedplate.registry import Registry
@@ -53,6 +54,25 @@ FORMATS = (
     ),
     Format("jsonl", "application/jsonl", ("jsonl", "ndjson"), "bedplate.parsers.jsonl:read_jsonl"),
     Format("csv", "text/csv", ("csv", "tsv"), "bedplate.parsers.csv:read_csv"),
+    Format(
+        "rtf",
+        "application/rtf",
+        ("rtf",),
+        "bedplate.parsers.rtf:read_rtf",
+        magic=(b"{\\rtf",),
+    ),
+    Format(
+        "markup",
+        "text/x-markup",
+        ("rst", "rest", "org", "adoc", "asciidoc", "asc", "tex", "latex", "typ"),
+        "bedplate.parsers.light_markup:read_light_markup",
+    ),
+    Format(
+        "code",
+        "text/x-code",
+        tuple(LANGUAGES),
+        "bedplate.parsers.source_code:read_source_code",
+    ),
     Format(
         "subtitles",
         "text/vtt",
@@ -144,7 +164,6 @@ REFUSED = (
         ("odt", "ods", "odp", "odg"),
         member="META-INF/manifest.xml",
     ),
-    Format("rtf", "application/rtf", ("rtf",), magic=(b"{\\rtf",)),
     Format("msg", "application/vnd.ms-outlook", ("msg",)),
     Format("Office before 2007 (doc, xls, ppt)", "application/msword", ("doc", "xls", "ppt")),
     Format("png", "image/png", ("png",), magic=(b"\x89PNG\r\n\x1a\n",)),

@@ -27,7 +27,9 @@ def zipped(*names: str) -> bytes:
     [
         ("a.md", b"# hi", None, "markdown"),
         ("A.MD", b"# hi", None, "markdown"),
-        ("a.py", b"x = 1", None, "text"),
+        ("a.py", b"x = 1", None, "code"),
+        ("a.rtf", b"{\\rtf1 hi}", None, "rtf"),
+        ("a.rst", b"hi", None, "markup"),
         ("a.json", b"{}", None, "json"),
         ("a", b"<?xml version='1.0'?><a/>", None, "xml"),
         ("Makefile", b"all:", None, "text"),
@@ -88,7 +90,6 @@ def test_a_mislabelled_file_is_read_as_what_it_is_with_a_warning(
         ("a.xlsx", zipped("xl/workbook.xml")[:60], "xlsx"),
         ("a.odt", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
         ("a.epub", zipped("META-INF/container.xml"), "epub"),
-        ("a.rtf", b"{\\rtf1 hi}", "rtf"),
         ("a.doc", OLE_MAGIC + bytes(64), "Office before 2007"),
         ("a.msg", OLE_MAGIC + bytes(64), "msg"),
         ("a", b"hi", "application/pkcs7-mime"),
