@@ -1,6 +1,7 @@
 """Blobs that hold others: each part is read by the same table of readers, within one budget."""
 
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -45,7 +46,7 @@ class _Reading:
     def __init__(self, blob: Blob, limits: ParseLimits) -> None:
         self._origin = blob.source
         self._budget = Budget(blob, limits)
-        self._names: set[str] = set()
+        self._names: Counter[str] = Counter()
         self._documents: list[Document] = []
         self._failures: list[Failure] = []
         self._warnings: list[str] = []
@@ -78,7 +79,7 @@ class _Reading:
             if not part.content:
                 raise Unreadable(f"{source!r} is empty.", reason="empty")
             found = detect(blob)
-            if found.format.name in OPENERS.names():
+            if found.format.opener:
                 self._nest(blob, found, depth)
             else:
                 self._take(READERS.load(found.format.name)(blob, self._budget.limits))
@@ -126,12 +127,12 @@ class _Reading:
         if len(source) > _LONGEST_SOURCE:
             digest = hashlib.sha256(source.encode()).hexdigest()[:16]
             source = f"{self._origin[:_LONGEST_SOURCE]}{INSIDE}{digest}/{short_name(name)}"
-        path = PurePosixPath(source)
-        count = 1
-        while source in self._names:
-            count += 1
-            source = f"{str(path).removesuffix(path.suffix)} ({count}){path.suffix}"
-        self._names.add(source)
+        self._names[source] += 1
+        count = self._names[source]
+        if count > 1:
+            ending = PurePosixPath(source).suffix
+            source = f"{source.removesuffix(ending)} ({count}){ending}"
+            self._names[source] += 1
         return source
 
     def _fail(self, source: str, error: BedplateError) -> None:
