@@ -69,7 +69,7 @@ async def test_every_file_is_read_or_refused_with_its_reason() -> None:
             assert outcome.reason in REASONS, f"{row['file']}: {outcome}"
             refused[row["ext"], outcome.reason] += 1
         else:
-            assert outcome.documents, row["file"]
+            assert outcome.documents or outcome.failures, row["file"]
     parsed = Counter(row["ext"] for row, outcome in found if isinstance(outcome, Parsed))
     print(f"\nparsed: {dict(sorted(parsed.items()))}\nrefused: {dict(sorted(refused.items()))}")
     locked = [outcome for row, outcome in found if row["file"].endswith("user-password.pdf")]

@@ -6,6 +6,8 @@ and its row; a row of `REFUSED` then goes.
 
 from dataclasses import dataclass
 
+from bedplate.parsers.languages import LANGUAGES
+from bedplate.parsers.parts import OpenContainer
 from bedplate.parsers.protocol import ReadBlob
 from bedplate.registry import Registry
 
@@ -16,7 +18,7 @@ class Format:
 
     `endings` are lower-case file name endings without the dot. `magic` are the bytes such a file
     starts with. `member` is a path that only this kind of zip archive holds, or its start.
-    `reader` is "module:function".
+    `reader` is "module:function", and so is `opener`, which a format has that holds other files.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Format:
     reader: str = ""
     magic: tuple[bytes, ...] = ()
     member: str | None = None
+    opener: str = ""
 
     @property
     def binary(self) -> bool:
@@ -51,6 +54,93 @@ FORMATS = (
     ),
     Format("jsonl", "application/jsonl", ("jsonl", "ndjson"), "bedplate.parsers.jsonl:read_jsonl"),
     Format("csv", "text/csv", ("csv", "tsv"), "bedplate.parsers.csv:read_csv"),
+    Format(
+        "rtf",
+        "application/rtf",
+        ("rtf",),
+        "bedplate.parsers.rtf:read_rtf",
+        magic=(b"{\\rtf",),
+    ),
+    Format(
+        "markup",
+        "text/x-markup",
+        ("rst", "rest", "org", "adoc", "asciidoc", "asc", "tex", "latex", "typ"),
+        "bedplate.parsers.light_markup:read_light_markup",
+    ),
+    Format(
+        "code",
+        "text/x-code",
+        tuple(LANGUAGES),
+        "bedplate.parsers.source_code:read_source_code",
+    ),
+    Format(
+        "subtitles",
+        "text/vtt",
+        ("srt", "vtt", "sbv", "ass", "ssa"),
+        "bedplate.parsers.subtitles:read_subtitles",
+    ),
+    Format(
+        "json", "application/json", ("json", "geojson"), "bedplate.parsers.json_values:read_json"
+    ),
+    Format(
+        "xml",
+        "application/xml",
+        ("xml", "docbook", "dbk", "opml", "rss", "atom", "kml", "gpx"),
+        "bedplate.parsers.xml_elements:read_xml",
+    ),
+    Format(
+        "zip",
+        "application/zip",
+        ("zip", "jar"),
+        "bedplate.parsers.zip:read_zip",
+        magic=(b"PK\x03\x04", b"PK\x05\x06"),
+        opener="bedplate.parsers.zip:open_zip",
+    ),
+    Format(
+        "tar",
+        "application/x-tar",
+        ("tar",),
+        "bedplate.parsers.tar:read_tar",
+        opener="bedplate.parsers.tar:open_tar",
+    ),
+    Format(
+        "gzip",
+        "application/gzip",
+        ("gz", "tgz"),
+        "bedplate.parsers.compressed:read_gzip",
+        magic=(b"\x1f\x8b\x08",),
+        opener="bedplate.parsers.compressed:open_gzip",
+    ),
+    Format(
+        "bzip2",
+        "application/x-bzip2",
+        ("bz2", "tbz2"),
+        "bedplate.parsers.compressed:read_bzip2",
+        magic=tuple(b"BZh%d1AY&SY" % n for n in range(1, 10)),
+        opener="bedplate.parsers.compressed:open_bzip2",
+    ),
+    Format(
+        "xz",
+        "application/x-xz",
+        ("xz", "txz"),
+        "bedplate.parsers.compressed:read_xz",
+        magic=(b"\xfd7zXZ\0",),
+        opener="bedplate.parsers.compressed:open_xz",
+    ),
+    Format(
+        "eml",
+        "message/rfc822",
+        ("eml", "p7s"),
+        "bedplate.parsers.eml:read_eml",
+        opener="bedplate.parsers.eml:open_eml",
+    ),
+    Format(
+        "mbox",
+        "application/mbox",
+        ("mbox", "mbx"),
+        "bedplate.parsers.mbox:read_mbox",
+        opener="bedplate.parsers.mbox:open_mbox",
+    ),
 )
 
 REFUSED = (
@@ -66,7 +156,7 @@ REFUSED = (
         ("pptx", "pptm", "potx"),
         member="ppt/",
     ),
-    Format("eml", "message/rfc822", ("eml", "mbox", "p7s", "p7m")),
+    Format("S/MIME, sealed (p7m)", "application/pkcs7-mime", ("p7m",)),
     Format("epub", "application/epub+zip", ("epub",), member="META-INF/container.xml"),
     Format(
         "opendocument",
@@ -74,7 +164,6 @@ REFUSED = (
         ("odt", "ods", "odp", "odg"),
         member="META-INF/manifest.xml",
     ),
-    Format("rtf", "application/rtf", ("rtf",), magic=(b"{\\rtf",)),
     Format("msg", "application/vnd.ms-outlook", ("msg",)),
     Format("Office before 2007 (doc, xls, ppt)", "application/msword", ("doc", "xls", "ppt")),
     Format("png", "image/png", ("png",), magic=(b"\x89PNG\r\n\x1a\n",)),
@@ -82,16 +171,7 @@ REFUSED = (
     Format("gif", "image/gif", ("gif",), magic=(b"GIF87a", b"GIF89a")),
     Format("tiff", "image/tiff", ("tif", "tiff"), magic=(b"II*\0", b"MM\0*")),
     Format("image", "image/webp", ("webp", "heic", "heif", "avif", "bmp", "ico")),
-    Format("zip", "application/zip", ("zip", "jar"), magic=(b"PK\x03\x04", b"PK\x05\x06")),
-    Format("gzip", "application/gzip", ("gz", "tgz"), magic=(b"\x1f\x8b\x08",)),
     Format("7z", "application/x-7z-compressed", ("7z",), magic=(b"7z\xbc\xaf\x27\x1c",)),
-    Format("xz", "application/x-xz", ("xz",), magic=(b"\xfd7zXZ\0",)),
-    Format(
-        "bzip2",
-        "application/x-bzip2",
-        ("bz2",),
-        magic=tuple(b"BZh%d1AY&SY" % n for n in range(1, 10)),
-    ),
     Format("rar", "application/vnd.rar", ("rar",), magic=(b"Rar!\x1a\x07",)),
     Format("program", "application/x-executable", ("exe", "dll", "so"), magic=(b"\x7fELF",)),
     Format("sqlite", "application/vnd.sqlite3", ("db", "sqlite"), magic=(b"SQLite format 3\0",)),
@@ -101,3 +181,8 @@ REFUSED = (
 """What is known but not read: it is refused by its name, whatever its file is called."""
 
 READERS = Registry[ReadBlob]("parsers", {known.name: known.reader for known in FORMATS})
+
+OPENERS = Registry[OpenContainer](
+    "parsers", {known.name: known.opener for known in FORMATS if known.opener}
+)
+"""How the parts of those formats are had that hold other files."""

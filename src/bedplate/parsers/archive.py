@@ -1,4 +1,4 @@
-"""Zip containers of office formats, checked before anything opens them."""
+"""Archives: what they are known by, and the zips of office formats checked before use."""
 
 import io
 import re
@@ -14,11 +14,12 @@ OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _MOST_MEMBERS = 10_000
 _STEP = 1 << 20
-_ENCRYPTED_FLAG = 0x1
+ENCRYPTED_FLAG = 0x1
+_TAR_SIGN = slice(257, 262)
 _XML_NAME = re.compile(r"\.(?:xml|rels|vml|xhtml|opf|ncx)$", re.IGNORECASE)
 # In ASCII-compatible encodings and in both orders of UTF-16 and UTF-32, once NULs are dropped.
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
 
 
 def is_encrypted_office(content: bytes) -> bool:
@@ -42,14 +43,14 @@ def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
             f"{blob.source!r} is encrypted and wants a password; save it without one.",
             reason="encrypted",
         )
-    with _zip_errors(blob), zipfile.ZipFile(io.BytesIO(blob.content)) as archive:
+    with zip_errors(blob), zipfile.ZipFile(io.BytesIO(blob.content)) as archive:
         members = archive.infolist()
         declared = sum(member.file_size for member in members)
         if declared > most_expanded or len(members) > _MOST_MEMBERS:
             raise _bomb(blob, most_expanded)
         expanded = 0
         for member in members:
-            if member.flag_bits & _ENCRYPTED_FLAG:
+            if member.flag_bits & ENCRYPTED_FLAG:
                 raise Unreadable(f"{blob.source!r} holds encrypted parts.", reason="encrypted")
             for step in _unpacked(archive, member):
                 expanded += len(step)
@@ -64,12 +65,17 @@ def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
         return frozenset(member.filename for member in members)
 
 
+def is_tar(content: bytes) -> bool:
+    """Whether the first header is one of POSIX.1-1988 or later, GNU's included."""
+    return content[_TAR_SIGN] == b"ustar"
+
+
 def member_names(content: bytes) -> frozenset[str]:
     """The names in an archive's directory; none when it is no whole archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return frozenset(archive.namelist())
-    except _ZIP_ERRORS:
+    except ZIP_ERRORS:
         return frozenset()
 
 
@@ -90,10 +96,10 @@ def _bomb(blob: Blob, most: int) -> TooLarge:
 
 
 @contextmanager
-def _zip_errors(blob: Blob) -> Generator[None]:
+def zip_errors(blob: Blob) -> Generator[None]:
     try:
         yield
-    except _ZIP_ERRORS as error:
+    except ZIP_ERRORS as error:
         whole = b"PK\x05\x06" in blob.content[-(1 << 16) :]
         if blob.content.startswith(b"PK\x03\x04") and not whole:
             raise Unreadable(

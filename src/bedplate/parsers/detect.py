@@ -7,13 +7,21 @@ from pathlib import PurePosixPath
 from bedplate.domain.documents import Blob, Parsed
 from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers import FORMATS, READERS, REFUSED, Format
-from bedplate.parsers.archive import OLE_MAGIC, is_encrypted_office, member_names
+from bedplate.parsers.archive import OLE_MAGIC, is_encrypted_office, is_tar, member_names
 from bedplate.parsers.decode import looks_binary
 from bedplate.parsers.outline import file_name
 from bedplate.parsers.protocol import ParseLimits
 
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+# One of these is in every office file; a plain archive may well hold a folder called "word".
+_PACKAGE_MEMBERS = ("[Content_Types].xml", "mimetype")
 _HEAD = 1024
+_MBOX = re.compile(rb"From [^\n]{0,200}\d\d:\d\d[^\n]{0,100}\n[!-9;-~]{1,76}:")
+_MAIL = re.compile(
+    rb"(?:(?:Return-Path|Received|Delivered-To|From|To|Date|Subject|Message-ID|MIME-Version):"
+    rb"[^\n]*\n(?:[ \t][^\n]*\n)*){3}",
+    re.IGNORECASE,
+)
 _HTML = re.compile(
     rb"^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--[^>]{0,500}-->\s*)?"
     rb"(?:<!doctype\s+html|<html[\s>])",
@@ -88,11 +96,25 @@ def _by_content(blob: Blob, promised: Format | None) -> Format | None:
         return promised
     if _HTML.match(_head(content)):
         return _BY_NAME["html"]
-    return None
+    if is_tar(content):
+        return _BY_NAME["tar"]
+    return _unnamed(content) if promised is None else None
+
+
+def _unnamed(content: bytes) -> Format | None:
+    """Mail is kept under any name; three header fields in a row tell it. XML declares itself."""
+    head = content[: 4 * _HEAD]
+    if _head(content).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml "):
+        return _BY_NAME["xml"]
+    if _MBOX.match(head):
+        return _BY_NAME["mbox"]
+    return _BY_NAME["eml"] if _MAIL.match(head) else None
 
 
 def _zip(content: bytes, promised: Format | None) -> Format:
     names = member_names(content)
+    if promised is _BY_NAME["zip"] and names.isdisjoint(_PACKAGE_MEMBERS):
+        return _BY_NAME["zip"]
     for known in _KNOWN:
         if known.member and any(name.startswith(known.member) for name in names):
             return known

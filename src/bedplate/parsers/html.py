@@ -108,7 +108,7 @@ def read_html(blob: Blob, limits: ParseLimits) -> Parsed:
     tree = LexborHTMLParser(decoded.text)
     outline = Outline(blob, limits.characters)
     if tree.body is not None:
-        _Reader(outline).read(tree.body)
+        add_html(outline, tree.body)
     if not outline.blocks:
         raise Unreadable(f"{blob.source!r} shows no text to a reader.", reason="empty")
     return outline.parsed(
@@ -118,6 +118,11 @@ def read_html(blob: Blob, limits: ParseLimits) -> Parsed:
         metadata=_metadata(tree),
         warnings=decoded.warnings,
     )
+
+
+def add_html(outline: Outline, root: LexborNode) -> None:
+    """Add what an element shows to its reader."""
+    _Reader(outline).read(root)
 
 
 def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
@@ -15,6 +16,8 @@ from bedplate.errors import ConfigError, TooLarge, Unavailable, Unreadable
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.wire import HEADER, Batch, Done, Ready, Refused, Reply, Request, framed
 
+WORKER = "bedplate.parsers.worker"
+
 _START_SECONDS = 60.0
 _STEP = 1 << 20
 _BYTES_PER_CHARACTER = 8
@@ -22,11 +25,16 @@ _SPARE_BYTES = 64 * 1024 * 1024
 
 
 @asynccontextmanager
-async def open_parser(limits: ParseLimits, *, slots: int = 2) -> AsyncGenerator["IsolatedParser"]:
-    """A parser of up to `slots` blobs at once; each slot's process starts when first needed."""
+async def open_parser(
+    limits: ParseLimits, *, slots: int = 2, module: str = WORKER
+) -> AsyncGenerator["IsolatedParser"]:
+    """A parser of up to `slots` blobs at once; each slot's process starts when first needed.
+
+    `module` is what a process runs; another one than ours must speak as `worker.py` does.
+    """
     if slots < 1:
         raise ConfigError(f"A parser needs at least one slot; slots is {slots!r}.")
-    parser = IsolatedParser(limits, slots)
+    parser = IsolatedParser(limits, slots, module)
     try:
         yield parser
     finally:
@@ -40,8 +48,9 @@ class IsolatedParser:
     so is one whose caller was cancelled.
     """
 
-    def __init__(self, limits: ParseLimits, slots: int) -> None:
+    def __init__(self, limits: ParseLimits, slots: int, module: str) -> None:
         self._limits = limits
+        self._module = module
         self._free = asyncio.Semaphore(slots)
         self._idle: list[_Worker] = []
 
@@ -65,7 +74,7 @@ class IsolatedParser:
                 reason="bad_name",
             )
         async with self._free:
-            worker = self._idle.pop() if self._idle else await _start(self._limits)
+            worker = self._idle.pop() if self._idle else await _start(self._limits, self._module)
             try:
                 async with asyncio.timeout(self._limits.seconds):
                     return await worker.parse(blob)
@@ -90,7 +99,7 @@ class IsolatedParser:
             await self._idle.pop().end()
 
 
-async def _start(limits: ParseLimits) -> "_Worker":
+async def _start(limits: ParseLimits, module: str) -> "_Worker":
     """A process that has said it is ready.
 
     It inherits the import path and nothing else: no environment, so no keys, and no modules from
@@ -100,7 +109,7 @@ async def _start(limits: ParseLimits) -> "_Worker":
         sys.executable,
         "-P",
         "-m",
-        "bedplate.parsers.worker",
+        module,
         msgspec.json.encode(limits).decode(),
         stdin=PIPE,
         stdout=PIPE,
@@ -136,6 +145,7 @@ class _Worker:
         self._requests = requests
         self._replies = replies
         self._decoder = msgspec.msgpack.Decoder(Reply)
+        self._most_documents = limits.documents
         self._most_bytes = limits.characters * _BYTES_PER_CHARACTER + _SPARE_BYTES
         self._received = 0
         self.usable = False
@@ -156,6 +166,8 @@ class _Worker:
             match await self._reply():
                 case Batch(batch):
                     documents += batch
+                    if len(documents) > self._most_documents:
+                        raise ConnectionError("The answer has more documents than may be.")
                 case Done(failures, warnings, retire):
                     self.usable = not retire
                     return Parsed(tuple(documents), failures, warnings)
@@ -180,7 +192,12 @@ class _Worker:
         """Kill the process and close its pipes."""
         self.usable = False
         if self._process.returncode is None:
-            self._process.kill()
+            # It leads a session of its own, so what it has started ends with it.
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
         self._requests.close()
         # Reading to the end lets the transport close before its event loop does.
         while await self._replies.read(_STEP):

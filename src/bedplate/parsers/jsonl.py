@@ -33,14 +33,15 @@ def read_jsonl(blob: Blob, limits: ParseLimits) -> Parsed:
             rows.fail(number, "malformed", f"this line is not valid JSON: {error}")
             continue
         if isinstance(value, dict):
-            _add(rows, number, cast(dict[str, Any], value), left_out)
+            add_fields(rows, number, cast(dict[str, Any], value), left_out)
         else:
             rows.fail(number, "malformed", "this line is not a JSON object.")
-    warnings = (*decoded.warnings, *_left_out(left_out))
+    warnings = (*decoded.warnings, *left_out_lines(left_out))
     return rows.parsed(warnings)
 
 
-def _add(rows: Rows, line: int, fields: dict[str, Any], left_out: Counter[str]) -> None:
+def add_fields(rows: Rows, line: int, fields: dict[str, Any], left_out: Counter[str]) -> None:
+    """Add an object as a row; what of it no metadata can hold is counted in `left_out`."""
     id, title = fields.pop("id", None), fields.get("title")
     text = fields.pop("text", None) or _spelled_out(fields)
     if text is None:
@@ -112,6 +113,6 @@ def _scalar(value: Scalar) -> Scalar:
     return value
 
 
-def _left_out(fields: Counter[str]) -> Iterator[str]:
+def left_out_lines(fields: Counter[str]) -> Iterator[str]:
     for name, count in fields.most_common(_SHOWN_FIELDS):
         yield f"The field {name!r} is a list of more than plain values and was left out ({count} rows)."

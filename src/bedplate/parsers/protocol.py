@@ -9,7 +9,10 @@ from bedplate.domain.documents import Blob, Parsed
 
 @dataclass(frozen=True, slots=True)
 class ParseLimits:
-    """Bounds on one blob. Sizes in bytes, `expanded` counts what archives unpack to."""
+    """Bounds on one blob. Sizes in bytes, `expanded` counts what archives unpack to.
+
+    `processes` is how many a reader may start; with 0 the system refuses it, where it can.
+    """
 
     bytes: int = 100 * 1024 * 1024
     expanded: int = 500 * 1024 * 1024
@@ -18,6 +21,7 @@ class ParseLimits:
     documents: int = 1_000_000
     seconds: float = 120.0
     memory: int = 2 * 1024 * 1024 * 1024
+    processes: int = 0
 
 
 class ReadBlob(Protocol):

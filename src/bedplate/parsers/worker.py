@@ -1,7 +1,8 @@
 """A parser process: reads one blob after another from stdin, under limits it cannot lift.
 
 Started by `isolated.py` as `python -m bedplate.parsers.worker LIMITS`, LIMITS being JSON. It gets
-no environment and no files to write; when it hangs or dies, only the blob in hand is lost. An
+no environment, no network and no files to write (`confined.py` says what holds where); when it
+hangs or dies, only the blob in hand is lost. An
 error that no reader foresaw ends the process; the server reports it as a crash.
 """
 
@@ -16,8 +17,9 @@ import psutil
 
 from bedplate.domain.documents import Blob, Document, Parsed
 from bedplate.errors import TooLarge, Unreadable
+from bedplate.parsers.confined import confine
 from bedplate.parsers.detect import read_blob
-from bedplate.parsers.protocol import ParseLimits
+from bedplate.parsers.protocol import ParseLimits, ReadBlob
 from bedplate.parsers.wire import (
     BATCH_CHARACTERS,
     BATCH_DOCUMENTS,
@@ -37,12 +39,14 @@ if sys.platform != "win32":
 _SPARE_SECONDS = 5
 
 
-def main() -> None:
+def main(read: ReadBlob = read_blob) -> None:
+    """Serve until stdin ends. Tests give a `read` of their own, which misbehaves."""
     limits = msgspec.json.decode(sys.argv[1], type=ParseLimits)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies = _take_over_stdout()
     _restrict(limits)
-    serve(sys.stdin.buffer, replies, limits)
+    confine(processes=limits.processes)
+    serve(sys.stdin.buffer, replies, limits, read)
 
 
 def _take_over_stdout() -> BinaryIO:
@@ -75,7 +79,9 @@ def _allow_time(limits: ParseLimits) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (bound, resource.RLIM_INFINITY))
 
 
-def serve(requests: BinaryIO, replies: BinaryIO, limits: ParseLimits) -> None:
+def serve(
+    requests: BinaryIO, replies: BinaryIO, limits: ParseLimits, read: ReadBlob = read_blob
+) -> None:
     """Answer requests until stdin ends."""
     replies.write(framed(Ready()))
     replies.flush()
@@ -83,14 +89,15 @@ def serve(requests: BinaryIO, replies: BinaryIO, limits: ParseLimits) -> None:
         _allow_time(limits)
         request = msgspec.msgpack.decode(requests.read(HEADER.unpack(header)[0]), type=Request)
         content = requests.read(request.size)
-        for reply in _answer(Blob(content, request.source, request.media_type), limits):
+        blob = Blob(content, request.source, request.media_type)
+        for reply in _answer(blob, limits, read):
             replies.write(framed(reply))
         replies.flush()
 
 
-def _answer(blob: Blob, limits: ParseLimits) -> Iterator[Reply]:
+def _answer(blob: Blob, limits: ParseLimits, read: ReadBlob) -> Iterator[Reply]:
     try:
-        parsed = read_blob(blob, limits)
+        parsed = read(blob, limits)
     except Unreadable as error:
         yield Refused("unreadable", str(error), error.reason)
     except TooLarge as error:

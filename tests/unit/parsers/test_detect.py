@@ -27,8 +27,11 @@ def zipped(*names: str) -> bytes:
     [
         ("a.md", b"# hi", None, "markdown"),
         ("A.MD", b"# hi", None, "markdown"),
-        ("a.py", b"x = 1", None, "text"),
-        ("a.json", b"{}", None, "text"),
+        ("a.py", b"x = 1", None, "code"),
+        ("a.rtf", b"{\\rtf1 hi}", None, "rtf"),
+        ("a.rst", b"hi", None, "markup"),
+        ("a.json", b"{}", None, "json"),
+        ("a", b"<?xml version='1.0'?><a/>", None, "xml"),
         ("Makefile", b"all:", None, "text"),
         ("upload", b"a,b\n1,2", "text/csv; charset=utf-8", "csv"),
         ("upload", b"hi", "application/octet-stream", "text"),
@@ -36,6 +39,12 @@ def zipped(*names: str) -> bytes:
         ("https://x.org/p.html?x=1", b"<p>hi", None, "html"),
         ("w.docx", zipped("word/document.xml"), None, "docx"),
         ("p.pdf", b"junk\n%PDF-1.7", None, "pdf"),
+        ("a.zip", zipped("notes.txt"), None, "zip"),
+        ("a.zip", zipped("word/notes.txt", "xl/notes.txt"), None, "zip"),
+        ("a.eml", b"From: a@b.c\n\nhi", None, "eml"),
+        ("a", b"hi", "message/rfc822", "eml"),
+        ("a", b"Received: x\n\ty\nFrom: a@b.c\nSubject: hi\n\nhi", None, "eml"),
+        ("Inbox", b"From a@b.c Mon Jan  1 10:00:00 2024\nFrom: a@b.c\n\nhi", None, "mbox"),
         ("p.pdf", b"<html>junk</html>\n%PDF-1.7", None, "pdf"),
     ],
 )
@@ -78,15 +87,12 @@ def test_a_mislabelled_file_is_read_as_what_it_is_with_a_warning(
         ("a.xlsx", zipped("xl/workbook.xml"), "xlsx"),
         ("a.docx", zipped("xl/workbook.xml"), "xlsx"),
         ("a.pptx", zipped("ppt/presentation.xml"), "pptx"),
-        ("a.zip", zipped("notes.txt"), "zip"),
         ("a.xlsx", zipped("xl/workbook.xml")[:60], "xlsx"),
         ("a.odt", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
         ("a.epub", zipped("META-INF/container.xml"), "epub"),
-        ("a.eml", b"From: a@b.c\n\nhi", "eml"),
-        ("a.rtf", b"{\\rtf1 hi}", "rtf"),
         ("a.doc", OLE_MAGIC + bytes(64), "Office before 2007"),
         ("a.msg", OLE_MAGIC + bytes(64), "msg"),
-        ("a", b"hi", "message/rfc822"),
+        ("a", b"hi", "application/pkcs7-mime"),
     ],
 )
 def test_what_is_not_read_is_refused_by_name(source: str, content: bytes, name: str) -> None:
@@ -94,9 +100,9 @@ def test_what_is_not_read_is_refused_by_name(source: str, content: bytes, name: 
     with pytest.raises(Unreadable) as caught:
         detect(Blob(content, source, claimed))
     assert caught.value.reason == "unsupported"
-    shown = "eml" if claimed else name
+    shown = "p7m" if claimed else name
     assert f"{shown}" in str(caught.value)
-    assert str(caught.value).endswith("supported: text, markdown, html, pdf, docx, jsonl, csv.")
+    assert str(caught.value).endswith(f"supported: {', '.join(k.name for k in FORMATS)}.")
 
 
 def test_an_encrypted_office_file_is_encrypted_whatever_its_name() -> None:
