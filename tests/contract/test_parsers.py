@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, replace
 
 import docx
+import pptx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,16 @@ def docx_sample() -> bytes:
     return file.getvalue()
 
 
+def pptx_sample() -> bytes:
+    presentation = pptx.Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+    slide.shapes.title.text = "Umbrellas"
+    slide.placeholders[1].text = WORDS
+    file = io.BytesIO()
+    presentation.save(file)
+    return file.getvalue()
+
+
 @dataclass(frozen=True)
 class Sample:
     """A small file of one format, and what its reader promises of it."""
@@ -64,6 +75,7 @@ SAMPLES = {
     "html": Sample(f"<h1>Umbrellas</h1><p>{WORDS}</p>".encode(), "Umbrellas"),
     "pdf": Sample(pdf_sample(), "Umbrellas", 1),
     "docx": Sample(docx_sample(), "Umbrellas"),
+    "pptx": Sample(pptx_sample(), "Umbrellas", 1),
     "jsonl": Sample(ROWS.encode()),
     "csv": Sample(f"id,text\n1,{WORDS}\n2,{WORDS}\n3,{WORDS}\n".encode()),
 }
@@ -120,7 +132,7 @@ def test_reading_twice_gives_the_same(known: Format) -> None:
 def test_other_content_gives_another_fingerprint(known: Format) -> None:
     reader = READERS.load(known.name)
     other = replace(blob(known), content=blob(known).content.replace(b"ry", b"ly"))
-    if known.name in {"pdf", "docx"}:
+    if known.binary:
         other = replace(other, content=blob(known).content + b"\n")
     before = reader(blob(known), ParseLimits()).documents[0].sha256
     assert reader(other, ParseLimits()).documents[0].sha256 != before

@@ -49,6 +49,13 @@ FORMATS = (
         "bedplate.parsers.docx:read_docx",
         member="word/",
     ),
+    Format(
+        "pptx",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ("pptx", "pptm", "ppsx", "ppsm", "potx"),
+        "bedplate.parsers.pptx:read_pptx",
+        member="ppt/",
+    ),
     Format("jsonl", "application/jsonl", ("jsonl", "ndjson"), "bedplate.parsers.jsonl:read_jsonl"),
     Format("csv", "text/csv", ("csv", "tsv"), "bedplate.parsers.csv:read_csv"),
 )
@@ -59,12 +66,6 @@ REFUSED = (
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ("xlsx", "xlsm", "xltx"),
         member="xl/",
-    ),
-    Format(
-        "pptx",
-        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        ("pptx", "pptm", "potx"),
-        member="ppt/",
     ),
     Format("eml", "message/rfc822", ("eml", "mbox", "p7s", "p7m")),
     Format("epub", "application/epub+zip", ("epub",), member="META-INF/container.xml"),

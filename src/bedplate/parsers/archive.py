@@ -18,6 +18,7 @@ _ENCRYPTED_FLAG = 0x1
 _XML_NAME = re.compile(r"\.(?:xml|rels|vml|xhtml|opf|ncx)$", re.IGNORECASE)
 # In ASCII-compatible encodings and in both orders of UTF-16 and UTF-32, once NULs are dropped.
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
 
 
@@ -26,12 +27,14 @@ def is_encrypted_office(content: bytes) -> bool:
     return content.startswith(OLE_MAGIC) and _ENCRYPTED_PACKAGE in content
 
 
-def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
+def check_archive(
+    blob: Blob, most_expanded: int, *, document_types: bool = False
+) -> frozenset[str]:
     """The names inside a zip archive that is safe to open whole.
 
     Unpacks every member in steps and counts what really comes out, since declared sizes lie.
     XML with a document type is refused: office formats forbid it (ISO/IEC 29500-2, 6.1.4), and
-    entities live there.
+    entities live there. Where `document_types` are usual (EPUB), only entities are refused.
 
     Raises:
         Unreadable: encrypted, truncated, malformed, or unsafe.
@@ -42,12 +45,12 @@ def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
             f"{blob.source!r} is encrypted and wants a password; save it without one.",
             reason="encrypted",
         )
-    with _zip_errors(blob), zipfile.ZipFile(io.BytesIO(blob.content)) as archive:
+    with zip_errors(blob), zipfile.ZipFile(io.BytesIO(blob.content)) as archive:
         members = archive.infolist()
         declared = sum(member.file_size for member in members)
         if declared > most_expanded or len(members) > _MOST_MEMBERS:
             raise _bomb(blob, most_expanded)
-        expanded = 0
+        expanded, unsafe = 0, _ENTITY if document_types else _DTD
         for member in members:
             if member.flag_bits & _ENCRYPTED_FLAG:
                 raise Unreadable(f"{blob.source!r} holds encrypted parts.", reason="encrypted")
@@ -55,7 +58,7 @@ def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
                 expanded += len(step)
                 if expanded > most_expanded:
                     raise _bomb(blob, most_expanded)
-                if _XML_NAME.search(member.filename) and _DTD.search(step.replace(b"\0", b"")):
+                if _XML_NAME.search(member.filename) and unsafe.search(step.replace(b"\0", b"")):
                     raise Unreadable(
                         f"{blob.source!r} declares XML entities in {member.filename!r}; "
                         "a real office file never does, so it was not opened.",
@@ -90,7 +93,8 @@ def _bomb(blob: Blob, most: int) -> TooLarge:
 
 
 @contextmanager
-def _zip_errors(blob: Blob) -> Generator[None]:
+def zip_errors(blob: Blob) -> Generator[None]:
+    """What zipfile raises of a broken archive, as Unreadable."""
     try:
         yield
     except _ZIP_ERRORS as error:

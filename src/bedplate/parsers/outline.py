@@ -42,6 +42,10 @@ class Outline:
         self._path.append((level, line))
         self._append(line, "heading", page, level)
 
+    def leave(self) -> None:
+        """End every section: what follows stands under no heading until there is one."""
+        self._path.clear()
+
     def add(self, text: str, kind: BlockKind = "paragraph", page: int | None = None) -> None:
         text = "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
         if kind == "paragraph":
