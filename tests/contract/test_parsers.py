@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
+from tests.fixtures.workbooks import xls, xlsx
 
 from bedplate.domain.documents import BLOCK_SEPARATOR, Blob, Parsed
 from bedplate.errors import BedplateError, TooLarge, Unreadable
@@ -76,6 +77,8 @@ SAMPLES = {
     "pdf": Sample(pdf_sample(), "Umbrellas", 1),
     "docx": Sample(docx_sample(), "Umbrellas"),
     "pptx": Sample(pptx_sample(), "Umbrellas", 1),
+    "xlsx": Sample(xlsx({"Umbrellas": [[WORDS]]}), "Umbrellas", 1),
+    "xls": Sample(xls({"Umbrellas": [[WORDS]]}), "Umbrellas", 1),
     "jsonl": Sample(ROWS.encode()),
     "csv": Sample(f"id,text\n1,{WORDS}\n2,{WORDS}\n3,{WORDS}\n".encode()),
 }

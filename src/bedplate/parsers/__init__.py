@@ -16,6 +16,7 @@ class Format:
 
     `endings` are lower-case file name endings without the dot. `magic` are the bytes such a file
     starts with. `member` is a path that only this kind of zip archive holds, or its start.
+    `streams` are names, one of which this kind of OLE container holds ([MS-CFB]).
     `reader` is "module:function".
     """
 
@@ -25,11 +26,12 @@ class Format:
     reader: str = ""
     magic: tuple[bytes, ...] = ()
     member: str | None = None
+    streams: tuple[str, ...] = ()
 
     @property
     def binary(self) -> bool:
         """Whether such a file can be told by its bytes and is never plain text."""
-        return bool(self.magic or self.member)
+        return bool(self.magic or self.member or self.streams)
 
 
 FORMATS = (
@@ -56,17 +58,25 @@ FORMATS = (
         "bedplate.parsers.pptx:read_pptx",
         member="ppt/",
     ),
+    Format(
+        "xlsx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ("xlsx", "xlsm", "xltx", "xltm", "xlsb"),
+        "bedplate.parsers.xlsx:read_xlsx",
+        member="xl/",
+    ),
+    Format(
+        "xls",
+        "application/vnd.ms-excel",
+        ("xls", "xlt"),
+        "bedplate.parsers.xlsx:read_xls",
+        streams=("Workbook", "Book"),
+    ),
     Format("jsonl", "application/jsonl", ("jsonl", "ndjson"), "bedplate.parsers.jsonl:read_jsonl"),
     Format("csv", "text/csv", ("csv", "tsv"), "bedplate.parsers.csv:read_csv"),
 )
 
 REFUSED = (
-    Format(
-        "xlsx",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        ("xlsx", "xlsm", "xltx"),
-        member="xl/",
-    ),
     Format("eml", "message/rfc822", ("eml", "mbox", "p7s", "p7m")),
     Format("epub", "application/epub+zip", ("epub",), member="META-INF/container.xml"),
     Format(
@@ -77,7 +87,7 @@ REFUSED = (
     ),
     Format("rtf", "application/rtf", ("rtf",), magic=(b"{\\rtf",)),
     Format("msg", "application/vnd.ms-outlook", ("msg",)),
-    Format("Office before 2007 (doc, xls, ppt)", "application/msword", ("doc", "xls", "ppt")),
+    Format("Office before 2007 (doc, ppt)", "application/msword", ("doc", "ppt")),
     Format("png", "image/png", ("png",), magic=(b"\x89PNG\r\n\x1a\n",)),
     Format("jpeg", "image/jpeg", ("jpg", "jpeg"), magic=(b"\xff\xd8\xff",)),
     Format("gif", "image/gif", ("gif",), magic=(b"GIF87a", b"GIF89a")),

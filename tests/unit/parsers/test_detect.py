@@ -2,6 +2,7 @@ import io
 import zipfile
 
 import pytest
+from tests.fixtures.workbooks import compound
 
 from bedplate.domain.documents import Blob
 from bedplate.errors import TooLarge, Unreadable
@@ -36,6 +37,9 @@ def zipped(*names: str) -> bytes:
         ("https://x.org/p.html?x=1", b"<p>hi", None, "html"),
         ("w.docx", zipped("word/document.xml"), None, "docx"),
         ("w.pptx", zipped("ppt/presentation.xml"), None, "pptx"),
+        ("w.xlsx", zipped("xl/workbook.xml"), None, "xlsx"),
+        ("w.xlsx", zipped("xl/workbook.xml")[:60], None, "xlsx"),
+        ("w.xls", compound({"Workbook": b""}), None, "xls"),
         ("p.pdf", b"junk\n%PDF-1.7", None, "pdf"),
         ("p.pdf", b"<html>junk</html>\n%PDF-1.7", None, "pdf"),
     ],
@@ -58,6 +62,8 @@ def test_the_format_is_found(
         ("a.csv", b"<?xml version='1.0'?>\n<!-- x --><html xmlns=''>", "html"),
         ("a.pdf", zipped("word/document.xml"), "docx"),
         ("a.doc", zipped("word/document.xml"), "docx"),
+        ("a.docx", zipped("xl/workbook.xml"), "xlsx"),
+        ("a.doc", compound({"Book": b""}), "xls"),
         ("a.docx", b"plain words", "text"),
     ],
 )
@@ -76,10 +82,7 @@ def test_a_mislabelled_file_is_read_as_what_it_is_with_a_warning(
     [
         ("a.pdf", PNG, "png"),
         ("a.txt", b"\x7fELF\x02\x01" + bytes(20), "program"),
-        ("a.xlsx", zipped("xl/workbook.xml"), "xlsx"),
-        ("a.docx", zipped("xl/workbook.xml"), "xlsx"),
         ("a.zip", zipped("notes.txt"), "zip"),
-        ("a.xlsx", zipped("xl/workbook.xml")[:60], "xlsx"),
         ("a.odt", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
         ("a.epub", zipped("META-INF/container.xml"), "epub"),
         ("a.eml", b"From: a@b.c\n\nhi", "eml"),
