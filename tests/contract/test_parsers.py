@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
+from tests.fixtures.packages import epub, odf
 from tests.fixtures.workbooks import xls, xlsx
 
 from bedplate.domain.documents import BLOCK_SEPARATOR, Blob, Parsed
@@ -79,6 +80,26 @@ SAMPLES = {
     "pptx": Sample(pptx_sample(), "Umbrellas", 1),
     "xlsx": Sample(xlsx({"Umbrellas": [[WORDS]]}), "Umbrellas", 1),
     "xls": Sample(xls({"Umbrellas": [[WORDS]]}), "Umbrellas", 1),
+    "odt": Sample(odf("text", f"<text:h>Umbrellas</text:h><text:p>{WORDS}</text:p>"), "Umbrellas"),
+    "ods": Sample(
+        odf(
+            "spreadsheet",
+            '<table:table table:name="Umbrellas"><table:table-row><table:table-cell>'
+            f"<text:p>{WORDS}</text:p></table:table-cell></table:table-row></table:table>",
+        ),
+        "Umbrellas",
+        1,
+    ),
+    "odp": Sample(
+        odf(
+            "presentation",
+            '<draw:page><draw:frame presentation:class="title"><text:p>Umbrellas</text:p>'
+            f"</draw:frame><draw:frame><text:p>{WORDS}</text:p></draw:frame></draw:page>",
+        ),
+        "Umbrellas",
+        1,
+    ),
+    "epub": Sample(epub({"a.xhtml": f"<h1>Umbrellas</h1><p>{WORDS}</p>"}), "Umbrellas"),
     "jsonl": Sample(ROWS.encode()),
     "csv": Sample(f"id,text\n1,{WORDS}\n2,{WORDS}\n3,{WORDS}\n".encode()),
 }

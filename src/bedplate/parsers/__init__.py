@@ -15,7 +15,8 @@ class Format:
     """A format and how it is known.
 
     `endings` are lower-case file name endings without the dot. `magic` are the bytes such a file
-    starts with. `member` is a path that only this kind of zip archive holds, or its start.
+    starts with. `member` is a path that only this kind of zip archive holds, or its start; as
+    "mimetype=TYPE" it is what such an archive says of itself.
     `streams` are names, one of which this kind of OLE container holds ([MS-CFB]).
     `reader` is "module:function".
     """
@@ -72,17 +73,44 @@ FORMATS = (
         "bedplate.parsers.xlsx:read_xls",
         streams=("Workbook", "Book"),
     ),
+    Format(
+        "odt",
+        "application/vnd.oasis.opendocument.text",
+        ("odt", "ott"),
+        "bedplate.parsers.odf:read_odt",
+        member="mimetype=application/vnd.oasis.opendocument.text",
+    ),
+    Format(
+        "ods",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        ("ods", "ots"),
+        "bedplate.parsers.odf:read_ods",
+        member="mimetype=application/vnd.oasis.opendocument.spreadsheet",
+    ),
+    Format(
+        "odp",
+        "application/vnd.oasis.opendocument.presentation",
+        ("odp", "otp"),
+        "bedplate.parsers.odf:read_odp",
+        member="mimetype=application/vnd.oasis.opendocument.presentation",
+    ),
+    Format(
+        "epub",
+        "application/epub+zip",
+        ("epub",),
+        "bedplate.parsers.epub:read_epub",
+        member="META-INF/container.xml",
+    ),
     Format("jsonl", "application/jsonl", ("jsonl", "ndjson"), "bedplate.parsers.jsonl:read_jsonl"),
     Format("csv", "text/csv", ("csv", "tsv"), "bedplate.parsers.csv:read_csv"),
 )
 
 REFUSED = (
     Format("eml", "message/rfc822", ("eml", "mbox", "p7s", "p7m")),
-    Format("epub", "application/epub+zip", ("epub",), member="META-INF/container.xml"),
     Format(
         "opendocument",
-        "application/vnd.oasis.opendocument.text",
-        ("odt", "ods", "odp", "odg"),
+        "application/vnd.oasis.opendocument.graphics",
+        ("odg", "odf", "odb"),
         member="META-INF/manifest.xml",
     ),
     Format("rtf", "application/rtf", ("rtf",), magic=(b"{\\rtf",)),

@@ -19,7 +19,15 @@ _XML_NAME = re.compile(r"\.(?:xml|rels|vml|xhtml|opf|ncx)$", re.IGNORECASE)
 # In ASCII-compatible encodings and in both orders of UTF-16 and UTF-32, once NULs are dropped.
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+    OSError,
+    RuntimeError,
+)
 
 
 def is_encrypted_office(content: bytes) -> bool:
@@ -68,10 +76,18 @@ def check_archive(
 
 
 def member_names(content: bytes) -> frozenset[str]:
-    """The names in an archive's directory; none when it is no whole archive."""
+    """The names in an archive's directory; none when it is no whole archive.
+
+    What it says of itself in a member "mimetype" comes as "mimetype=TYPE".
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return frozenset(archive.namelist())
+            names = archive.namelist()
+            if "mimetype" in names:
+                with archive.open("mimetype") as member:
+                    said = member.read(200).decode("ascii", "replace").strip()
+                names.append(f"mimetype={said}")
+            return frozenset(names)
     except _ZIP_ERRORS:
         return frozenset()
 

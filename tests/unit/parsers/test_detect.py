@@ -2,6 +2,7 @@ import io
 import zipfile
 
 import pytest
+from tests.fixtures.packages import odf
 from tests.fixtures.workbooks import compound
 
 from bedplate.domain.documents import Blob
@@ -39,6 +40,10 @@ def zipped(*names: str) -> bytes:
         ("w.pptx", zipped("ppt/presentation.xml"), None, "pptx"),
         ("w.xlsx", zipped("xl/workbook.xml"), None, "xlsx"),
         ("w.xlsx", zipped("xl/workbook.xml")[:60], None, "xlsx"),
+        ("w.odt", odf("text", ""), None, "odt"),
+        ("w.odp", odf("presentation", ""), None, "odp"),
+        ("w.ods", odf("spreadsheet", ""), None, "ods"),
+        ("w.epub", zipped("META-INF/container.xml"), None, "epub"),
         ("w.xls", compound({"Workbook": b""}), None, "xls"),
         ("p.pdf", b"junk\n%PDF-1.7", None, "pdf"),
         ("p.pdf", b"<html>junk</html>\n%PDF-1.7", None, "pdf"),
@@ -83,8 +88,7 @@ def test_a_mislabelled_file_is_read_as_what_it_is_with_a_warning(
         ("a.pdf", PNG, "png"),
         ("a.txt", b"\x7fELF\x02\x01" + bytes(20), "program"),
         ("a.zip", zipped("notes.txt"), "zip"),
-        ("a.odt", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
-        ("a.epub", zipped("META-INF/container.xml"), "epub"),
+        ("a.odg", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
         ("a.eml", b"From: a@b.c\n\nhi", "eml"),
         ("a.rtf", b"{\\rtf1 hi}", "rtf"),
         ("a.doc", OLE_MAGIC + bytes(64), "Office before 2007"),
