@@ -9,6 +9,7 @@ import pptx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
 from tests.fixtures.packages import epub, odf
 from tests.fixtures.workbooks import xls, xlsx
@@ -60,6 +61,14 @@ def pptx_sample() -> bytes:
     return file.getvalue()
 
 
+def image_sample() -> bytes:
+    image = Image.new("RGB", (900, 100), "white")
+    ImageDraw.Draw(image).text((30, 30), WORDS, "black", ImageFont.load_default(32))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
 @dataclass(frozen=True)
 class Sample:
     """A small file of one format, and what its reader promises of it."""
@@ -100,6 +109,7 @@ SAMPLES = {
         1,
     ),
     "epub": Sample(epub({"a.xhtml": f"<h1>Umbrellas</h1><p>{WORDS}</p>"}), "Umbrellas"),
+    "image": Sample(image_sample(), None, 1),
     "jsonl": Sample(ROWS.encode()),
     "csv": Sample(f"id,text\n1,{WORDS}\n2,{WORDS}\n3,{WORDS}\n".encode()),
 }

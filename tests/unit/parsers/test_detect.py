@@ -68,6 +68,7 @@ def test_the_format_is_found(
         ("a.pdf", zipped("word/document.xml"), "docx"),
         ("a.doc", zipped("word/document.xml"), "docx"),
         ("a.docx", zipped("xl/workbook.xml"), "xlsx"),
+        ("a.pdf", PNG, "image"),
         ("a.doc", compound({"Book": b""}), "xls"),
         ("a.docx", b"plain words", "text"),
     ],
@@ -85,7 +86,7 @@ def test_a_mislabelled_file_is_read_as_what_it_is_with_a_warning(
 @pytest.mark.parametrize(
     ("source", "content", "name"),
     [
-        ("a.pdf", PNG, "png"),
+        ("a.heic", b"\0\0\0 ftypheic" + bytes(64), "picture of a kind"),
         ("a.txt", b"\x7fELF\x02\x01" + bytes(20), "program"),
         ("a.zip", zipped("notes.txt"), "zip"),
         ("a.odg", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
