@@ -10,10 +10,14 @@ import zipfile
 from dataclasses import dataclass, replace
 
 import docx
+import pptx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
+from tests.fixtures.packages import epub, odf
+from tests.fixtures.workbooks import xls, xlsx
 
 from bedplate.domain.documents import BLOCK_SEPARATOR, Blob, Parsed
 from bedplate.errors import BedplateError, TooLarge, Unreadable
@@ -77,6 +81,24 @@ def mbox_sample(words: str = WORDS) -> bytes:
     return b"From ann@example.org Mon Jan  1 10:00:00 2024\n" + eml_sample(words)
 
 
+def pptx_sample() -> bytes:
+    presentation = pptx.Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+    slide.shapes.title.text = "Umbrellas"
+    slide.placeholders[1].text = WORDS
+    file = io.BytesIO()
+    presentation.save(file)
+    return file.getvalue()
+
+
+def image_sample() -> bytes:
+    image = Image.new("RGB", (900, 100), "white")
+    ImageDraw.Draw(image).text((30, 30), WORDS, "black", ImageFont.load_default(32))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
 @dataclass(frozen=True)
 class Sample:
     """A small file of one format, and what its reader promises of it.
@@ -99,6 +121,30 @@ SAMPLES = {
     "html": Sample(f"<h1>Umbrellas</h1><p>{WORDS}</p>".encode(), "Umbrellas"),
     "pdf": Sample(pdf_sample(), "Umbrellas", 1),
     "docx": Sample(docx_sample(), "Umbrellas"),
+    "pptx": Sample(pptx_sample(), "Umbrellas", 1),
+    "xlsx": Sample(xlsx({"Umbrellas": [[WORDS]]}), "Umbrellas", 1),
+    "xls": Sample(xls({"Umbrellas": [[WORDS]]}), "Umbrellas", 1),
+    "odt": Sample(odf("text", f"<text:h>Umbrellas</text:h><text:p>{WORDS}</text:p>"), "Umbrellas"),
+    "ods": Sample(
+        odf(
+            "spreadsheet",
+            '<table:table table:name="Umbrellas"><table:table-row><table:table-cell>'
+            f"<text:p>{WORDS}</text:p></table:table-cell></table:table-row></table:table>",
+        ),
+        "Umbrellas",
+        1,
+    ),
+    "odp": Sample(
+        odf(
+            "presentation",
+            '<draw:page><draw:frame presentation:class="title"><text:p>Umbrellas</text:p>'
+            f"</draw:frame><draw:frame><text:p>{WORDS}</text:p></draw:frame></draw:page>",
+        ),
+        "Umbrellas",
+        1,
+    ),
+    "epub": Sample(epub({"a.xhtml": f"<h1>Umbrellas</h1><p>{WORDS}</p>"}), "Umbrellas"),
+    "image": Sample(image_sample(), None, 1),
     "jsonl": Sample(ROWS.encode()),
     "csv": Sample(f"id,text\n1,{WORDS}\n2,{WORDS}\n3,{WORDS}\n".encode()),
     "rtf": Sample(f"{{\\rtf1\\ansi Umbrellas\\par\\par {WORDS}}}".encode()),
@@ -177,7 +223,7 @@ def test_reading_twice_gives_the_same(known: Format) -> None:
 def test_other_content_gives_another_fingerprint(known: Format) -> None:
     reader = READERS.load(known.name)
     content = SAMPLES[known.name].other or blob(known).content.replace(b"ry", b"ly")
-    if known.name in {"pdf", "docx"}:
+    if known.binary and not known.opener:
         content = blob(known).content + b"\n"
     other = replace(blob(known), content=content)
     before = reader(blob(known), ParseLimits()).documents[0].sha256

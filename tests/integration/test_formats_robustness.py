@@ -15,7 +15,7 @@ from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import ParseLimits
 
 FOLDER = Path(os.environ.get("EVAL_DATA", "")) / "formats"
-LIMITS = ParseLimits(seconds=20, memory=1 << 30)
+LIMITS = ParseLimits(seconds=20)
 REASONS = {
     *("unsupported", "encrypted", "empty", "no_text", "malformed", "truncated", "unsafe"),
     "binary",

@@ -134,7 +134,7 @@ async def test_failures_are_listed_with_reasons_and_stop_nothing(desk: Desk) -> 
     assert reasons == {
         "empty.txt": "empty",
         "binary.txt": "binary",
-        "photo.png": "unsupported",
+        "photo.png": "malformed",
         "rows.jsonl:2": "malformed",
         "rows.jsonl:3": "missing_text",
     }

@@ -17,7 +17,9 @@ class Format:
     """A format and how it is known.
 
     `endings` are lower-case file name endings without the dot. `magic` are the bytes such a file
-    starts with. `member` is a path that only this kind of zip archive holds, or its start.
+    starts with. `member` is a path that only this kind of zip archive holds, or its start; as
+    "mimetype=TYPE" it is what such an archive says of itself.
+    `streams` are names, one of which this kind of OLE container holds ([MS-CFB]).
     `reader` is "module:function", and so is `opener`, which a format has that holds other files.
     """
 
@@ -28,11 +30,12 @@ class Format:
     magic: tuple[bytes, ...] = ()
     member: str | None = None
     opener: str = ""
+    streams: tuple[str, ...] = ()
 
     @property
     def binary(self) -> bool:
         """Whether such a file can be told by its bytes and is never plain text."""
-        return bool(self.magic or self.member)
+        return bool(self.magic or self.member or self.streams)
 
 
 FORMATS = (
@@ -51,6 +54,62 @@ FORMATS = (
         ("docx", "docm", "dotx"),
         "bedplate.parsers.docx:read_docx",
         member="word/",
+    ),
+    Format(
+        "pptx",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ("pptx", "pptm", "ppsx", "ppsm", "potx"),
+        "bedplate.parsers.pptx:read_pptx",
+        member="ppt/",
+    ),
+    Format(
+        "xlsx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ("xlsx", "xlsm", "xltx", "xltm", "xlsb"),
+        "bedplate.parsers.xlsx:read_xlsx",
+        member="xl/",
+    ),
+    Format(
+        "xls",
+        "application/vnd.ms-excel",
+        ("xls", "xlt"),
+        "bedplate.parsers.xlsx:read_xls",
+        streams=("Workbook", "Book"),
+    ),
+    Format(
+        "odt",
+        "application/vnd.oasis.opendocument.text",
+        ("odt", "ott"),
+        "bedplate.parsers.odf:read_odt",
+        member="mimetype=application/vnd.oasis.opendocument.text",
+    ),
+    Format(
+        "ods",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        ("ods", "ots"),
+        "bedplate.parsers.odf:read_ods",
+        member="mimetype=application/vnd.oasis.opendocument.spreadsheet",
+    ),
+    Format(
+        "odp",
+        "application/vnd.oasis.opendocument.presentation",
+        ("odp", "otp"),
+        "bedplate.parsers.odf:read_odp",
+        member="mimetype=application/vnd.oasis.opendocument.presentation",
+    ),
+    Format(
+        "epub",
+        "application/epub+zip",
+        ("epub",),
+        "bedplate.parsers.epub:read_epub",
+        member="META-INF/container.xml",
+    ),
+    Format(
+        "image",
+        "image/png",
+        ("png", "jpg", "jpeg", "gif", "tif", "tiff", "webp", "bmp"),
+        "bedplate.parsers.image:read_image",
+        magic=(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"),
     ),
     Format("jsonl", "application/jsonl", ("jsonl", "ndjson"), "bedplate.parsers.jsonl:read_jsonl"),
     Format("csv", "text/csv", ("csv", "tsv"), "bedplate.parsers.csv:read_csv"),
@@ -144,33 +203,16 @@ FORMATS = (
 )
 
 REFUSED = (
-    Format(
-        "xlsx",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        ("xlsx", "xlsm", "xltx"),
-        member="xl/",
-    ),
-    Format(
-        "pptx",
-        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        ("pptx", "pptm", "potx"),
-        member="ppt/",
-    ),
     Format("S/MIME, sealed (p7m)", "application/pkcs7-mime", ("p7m",)),
-    Format("epub", "application/epub+zip", ("epub",), member="META-INF/container.xml"),
     Format(
         "opendocument",
-        "application/vnd.oasis.opendocument.text",
-        ("odt", "ods", "odp", "odg"),
+        "application/vnd.oasis.opendocument.graphics",
+        ("odg", "odf", "odb"),
         member="META-INF/manifest.xml",
     ),
     Format("msg", "application/vnd.ms-outlook", ("msg",)),
-    Format("Office before 2007 (doc, xls, ppt)", "application/msword", ("doc", "xls", "ppt")),
-    Format("png", "image/png", ("png",), magic=(b"\x89PNG\r\n\x1a\n",)),
-    Format("jpeg", "image/jpeg", ("jpg", "jpeg"), magic=(b"\xff\xd8\xff",)),
-    Format("gif", "image/gif", ("gif",), magic=(b"GIF87a", b"GIF89a")),
-    Format("tiff", "image/tiff", ("tif", "tiff"), magic=(b"II*\0", b"MM\0*")),
-    Format("image", "image/webp", ("webp", "heic", "heif", "avif", "bmp", "ico")),
+    Format("Office before 2007 (doc, ppt)", "application/msword", ("doc", "ppt")),
+    Format("picture of a kind that is not read", "image/heic", ("heic", "heif", "avif", "ico")),
     Format("7z", "application/x-7z-compressed", ("7z",), magic=(b"7z\xbc\xaf\x27\x1c",)),
     Format("rar", "application/vnd.rar", ("rar",), magic=(b"Rar!\x1a\x07",)),
     Format("program", "application/x-executable", ("exe", "dll", "so"), magic=(b"\x7fELF",)),

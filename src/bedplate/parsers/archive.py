@@ -19,7 +19,16 @@ _TAR_SIGN = slice(257, 262)
 _XML_NAME = re.compile(r"\.(?:xml|rels|vml|xhtml|opf|ncx)$", re.IGNORECASE)
 # In ASCII-compatible encodings and in both orders of UTF-16 and UTF-32, once NULs are dropped.
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
+_ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+    OSError,
+    RuntimeError,
+)
 
 
 def is_encrypted_office(content: bytes) -> bool:
@@ -27,12 +36,14 @@ def is_encrypted_office(content: bytes) -> bool:
     return content.startswith(OLE_MAGIC) and _ENCRYPTED_PACKAGE in content
 
 
-def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
+def check_archive(
+    blob: Blob, most_expanded: int, *, document_types: bool = False
+) -> frozenset[str]:
     """The names inside a zip archive that is safe to open whole.
 
     Unpacks every member in steps and counts what really comes out, since declared sizes lie.
     XML with a document type is refused: office formats forbid it (ISO/IEC 29500-2, 6.1.4), and
-    entities live there.
+    entities live there. Where `document_types` are usual (EPUB), only entities are refused.
 
     Raises:
         Unreadable: encrypted, truncated, malformed, or unsafe.
@@ -48,7 +59,7 @@ def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
         declared = sum(member.file_size for member in members)
         if declared > most_expanded or len(members) > _MOST_MEMBERS:
             raise _bomb(blob, most_expanded)
-        expanded = 0
+        expanded, unsafe = 0, _ENTITY if document_types else _DTD
         for member in members:
             if member.flag_bits & ENCRYPTED_FLAG:
                 raise Unreadable(f"{blob.source!r} holds encrypted parts.", reason="encrypted")
@@ -56,7 +67,7 @@ def check_archive(blob: Blob, most_expanded: int) -> frozenset[str]:
                 expanded += len(step)
                 if expanded > most_expanded:
                     raise _bomb(blob, most_expanded)
-                if _XML_NAME.search(member.filename) and _DTD.search(step.replace(b"\0", b"")):
+                if _XML_NAME.search(member.filename) and unsafe.search(step.replace(b"\0", b"")):
                     raise Unreadable(
                         f"{blob.source!r} declares XML entities in {member.filename!r}; "
                         "a real office file never does, so it was not opened.",
@@ -71,10 +82,18 @@ def is_tar(content: bytes) -> bool:
 
 
 def member_names(content: bytes) -> frozenset[str]:
-    """The names in an archive's directory; none when it is no whole archive."""
+    """The names in an archive's directory; none when it is no whole archive.
+
+    What it says of itself in a member "mimetype" comes as "mimetype=TYPE".
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return frozenset(archive.namelist())
+            names = archive.namelist()
+            if "mimetype" in names:
+                with archive.open("mimetype") as member:
+                    said = member.read(200).decode("ascii", "replace").strip()
+                names.append(f"mimetype={said}")
+            return frozenset(names)
     except ZIP_ERRORS:
         return frozenset()
 
@@ -97,6 +116,7 @@ def _bomb(blob: Blob, most: int) -> TooLarge:
 
 @contextmanager
 def zip_errors(blob: Blob) -> Generator[None]:
+    """What zipfile raises of a broken archive, as Unreadable."""
     try:
         yield
     except ZIP_ERRORS as error:

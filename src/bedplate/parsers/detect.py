@@ -87,7 +87,7 @@ def _by_content(blob: Blob, promised: Format | None) -> Format | None:
                 f"{blob.source!r} is encrypted and wants a password; save it without one.",
                 reason="encrypted",
             )
-        return _BY_ENDING["msg"] if promised is _BY_ENDING["msg"] else _BY_ENDING["doc"]
+        return _ole(content, promised)
     head = content[:_HEAD].lstrip()
     for known in _KNOWN:
         if known.magic and head.startswith(known.magic):
@@ -121,6 +121,14 @@ def _zip(content: bytes, promised: Format | None) -> Format:
     if not names and promised is not None and promised.member:
         return promised
     return _BY_NAME["zip"]
+
+
+def _ole(content: bytes, promised: Format | None) -> Format:
+    """The kind of OLE container: by a stream that only it holds, else what its name promises."""
+    for known in _KNOWN:
+        if any(name.encode("utf-16-le") + b"\0\0" in content for name in known.streams):
+            return known
+    return _BY_ENDING["msg"] if promised is _BY_ENDING["msg"] else _BY_ENDING["doc"]
 
 
 def _head(content: bytes) -> bytes:

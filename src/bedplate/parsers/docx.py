@@ -23,9 +23,9 @@ from bedplate.parsers.archive import check_archive
 from bedplate.parsers.decode import clean
 from bedplate.parsers.outline import Outline
 from bedplate.parsers.protocol import ParseLimits
-from bedplate.parsers.tables import Cell, spread, table_text
+from bedplate.parsers.tables import Cell, has_header, spread, table_text
 
-VERSION = "docx/1"
+VERSION = "docx/2"
 
 Element = Any
 
@@ -173,13 +173,11 @@ class _Reader:
 
     def _table(self, table: Element) -> None:
         rows = _grid(table)
-        widest = max((len(row) for row in rows), default=0)
-        header = len(rows) > 1 and len(rows[0]) == widest > 1 and all(rows[0])
-        if widest == 1:
+        if max((len(row) for row in rows), default=0) == 1:
             for cell in _within(table, _TC):
                 self.read(cell)
         else:
-            self._outline.add(table_text(rows, header=header), "table")
+            self._outline.add(table_text(rows, header=has_header(rows)), "table")
 
     def _flush(self) -> None:
         items, self._items = self._items, []

@@ -7,7 +7,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from bedplate.domain.documents import Blob, Metadata, MetadataValue, Parsed
 from bedplate.errors import Unreadable
-from bedplate.parsers.decode import clean, decode
+from bedplate.parsers.decode import Decoded, clean, decode
 from bedplate.parsers.outline import Outline
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.tables import Cell, spread, table_text
@@ -102,9 +102,7 @@ _META = {
 
 
 def read_html(blob: Blob, limits: ParseLimits) -> Parsed:
-    declared = _CHARSET.search(blob.content[:2048])
-    charset = (declared.group(1) or declared.group(2)).decode() if declared else None
-    decoded = decode(blob.content, blob.source, most_characters=limits.characters, declared=charset)
+    decoded = _decoded(blob.content, blob.source, limits.characters)
     tree = LexborHTMLParser(decoded.text)
     outline = Outline(blob, limits.characters)
     if tree.body is not None:
@@ -123,6 +121,26 @@ def read_html(blob: Blob, limits: ParseLimits) -> Parsed:
 def add_html(outline: Outline, root: LexborNode) -> None:
     """Add what an element shows to its reader."""
     _Reader(outline).read(root)
+
+
+def read_into(outline: Outline, content: bytes, *, title: str | None) -> None:
+    """Add a page of a larger document; `title` heads it where it has no heading of its own.
+
+    Unreadable when it is not text.
+    """
+    decoded = _decoded(content, outline.source, outline.most_characters)
+    tree = LexborHTMLParser(decoded.text)
+    if tree.body is None:
+        return
+    if title and not any(tree.body.css_first(tag) is not None for tag in ("h1", "h2", "h3")):
+        outline.heading(title, 1)
+    add_html(outline, tree.body)
+
+
+def _decoded(content: bytes, source: str, most_characters: int) -> Decoded:
+    declared = _CHARSET.search(content[:2048])
+    charset = (declared.group(1) or declared.group(2)).decode() if declared else None
+    return decode(content, source, most_characters=most_characters, declared=charset)
 
 
 def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:

@@ -27,10 +27,14 @@ class Outline:
 
     def __init__(self, blob: Blob, most_characters: int) -> None:
         self._blob = blob
-        self._most_characters = most_characters
+        self.most_characters = most_characters
         self._characters = 0
         self._path: list[tuple[int, str]] = []
         self.blocks: list[Block] = []
+
+    @property
+    def source(self) -> str:
+        return self._blob.source
 
     def heading(self, text: str, level: int, page: int | None = None) -> None:
         """A heading of `level` (1 is the top); it closes those of its level and below."""
@@ -42,6 +46,10 @@ class Outline:
         self._path.append((level, line))
         self._append(line, "heading", page, level)
 
+    def leave(self) -> None:
+        """End every section: what follows stands under no heading until there is one."""
+        self._path.clear()
+
     def add(self, text: str, kind: BlockKind = "paragraph", page: int | None = None) -> None:
         text = "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
         if kind == "paragraph":
@@ -51,7 +59,7 @@ class Outline:
 
     def _append(self, text: str, kind: BlockKind, page: int | None, level: int | None) -> None:
         self._characters += len(text)
-        check_characters(self._characters, self._blob.source, self._most_characters)
+        check_characters(self._characters, self._blob.source, self.most_characters)
         path = HEADING_SEPARATOR.join(title for _, title in self._path) or None
         self.blocks.append(Block(text, kind, page, path, level))
 

@@ -1,7 +1,7 @@
 """PDF by PDFium: text in its reading order, page by page.
 
 Headings are the lines that the document's bookmarks name, and lines set larger than its body.
-A page without any text is a scan: nothing here reads pictures.
+A page without any text is a scan; its picture is read by OCR where the extra `ocr` is installed.
 """
 
 # pypdfium2 carries no type information; every value taken from it is given its type here.
@@ -26,9 +26,10 @@ from bedplate.domain.documents import Blob, MetadataValue, Parsed
 from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers.decode import check_characters, clean
 from bedplate.parsers.outline import Outline
+from bedplate.parsers.pdf_scans import Scans
 from bedplate.parsers.protocol import ParseLimits
 
-VERSION = "pdf/1"
+VERSION = "pdf/2"
 
 _HEADING_SCALE = 1.1
 _TITLE_SCALE = 1.25
@@ -79,27 +80,32 @@ def read_pdf(blob: Blob, limits: ParseLimits) -> Parsed:
         pages, broken = _pages(pdf, blob, limits.characters)
         marks = _bookmarks(pdf)
         named, metadata = _metadata(pdf)
-    bare = [number for number, lines in enumerate(pages, 1) if not lines]
-    if len(bare) == count:
+        outline = Outline(blob, limits.characters)
+        levels = {} if len(marks) >= _ENOUGH_MARKS else _heading_levels(pages)
+        bare = [number for number, lines in enumerate(pages, 1) if not lines]
+        scans = Scans(pdf, outline, blob, limits, [n for n in bare if n not in set(broken)])
+        for number, lines in enumerate(pages, 1):
+            layout = _Layout(levels, marks.get(number, {}), _line_pitch(lines))
+            for unit in layout.units(lines):
+                layout.add(outline, unit, number)
+            scans.add(number)
+    if not outline.blocks:
+        if scans.failures:
+            raise Unreadable(scans.failures[0].message, reason="timeout")
         raise Unreadable(
-            f"{blob.source!r} holds no text on its {count} page(s): it is a scan or a drawing, "
-            "and text in pictures is not read yet.",
+            f"{blob.source!r} holds no text on its {count} page(s): it is a scan or a drawing. "
+            f"{scans.remedy}",
             reason="no_text",
         )
-    outline = Outline(blob, limits.characters)
-    levels = {} if len(marks) >= _ENOUGH_MARKS else _heading_levels(pages)
-    for number, lines in enumerate(pages, 1):
-        layout = _Layout(levels, marks.get(number, {}), _line_pitch(lines))
-        for unit in layout.units(lines):
-            layout.add(outline, unit, number)
-    return outline.parsed(
+    parsed = outline.parsed(
         VERSION,
         "application/pdf",
         title=named or _printed_title(pages[0], outline),
         metadata=metadata,
         pages=count,
-        warnings=_warnings(bare, broken),
+        warnings=_warnings(scans, broken),
     )
+    return Parsed(parsed.documents, scans.failures, parsed.warnings)
 
 
 def _open(blob: Blob) -> pypdfium2.PdfDocument:
@@ -329,11 +335,10 @@ def _printed_title(lines: Sequence[_Line], outline: Outline) -> str | None:
     return first.text if first.kind == "heading" else None
 
 
-def _warnings(bare: Sequence[int], broken: Sequence[int]) -> list[str]:
+def _warnings(scans: Scans, broken: Sequence[int]) -> list[str]:
     notes: list[str] = []
-    pictures = [number for number in bare if number not in set(broken)]
-    if pictures:
-        notes.append(f"No text on page(s) {_listed(pictures)}: pictures are not read.")
+    if scans.unread:
+        notes.append(f"No text on page(s) {_listed(scans.unread)}. {scans.remedy}")
     if broken:
         notes.append(f"Page(s) {_listed(broken)} could not be loaded: the PDF is damaged there.")
     return notes

@@ -47,6 +47,17 @@ def spread(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
     return grid
 
 
+def has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns: nothing says so, but it is wide and full.
+
+    The corner of a table that has names on two sides may be empty.
+    """
+    widest = max((len(row) for row in rows), default=0)
+    if len(rows) < 2 or len(rows[0]) != widest or widest < 2:
+        return False
+    return all(rows[0]) or (widest > 2 and all(rows[0][1:]))
+
+
 def table_text(rows: Sequence[Sequence[str]], *, header: bool) -> str:
     """A table as lines: "header: cell; header: cell".
 

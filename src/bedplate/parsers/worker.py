@@ -129,7 +129,7 @@ def _batches(parsed: Parsed) -> Iterator[Batch]:
 
 def _has_grown(limits: ParseLimits) -> bool:
     # Not getrusage's peak: Linux hands that on from the server, whose size is not this process's.
-    return psutil.Process().memory_info().rss > limits.memory // 4
+    return psutil.Process().memory_info().rss > limits.memory // 2
 
 
 if __name__ == "__main__":

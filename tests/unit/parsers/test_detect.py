@@ -2,6 +2,8 @@ import io
 import zipfile
 
 import pytest
+from tests.fixtures.packages import odf
+from tests.fixtures.workbooks import compound
 
 from bedplate.domain.documents import Blob
 from bedplate.errors import TooLarge, Unreadable
@@ -38,6 +40,14 @@ def zipped(*names: str) -> bytes:
         ("a.jsonl", b'{"text": "x"}', "text/plain", "jsonl"),
         ("https://x.org/p.html?x=1", b"<p>hi", None, "html"),
         ("w.docx", zipped("word/document.xml"), None, "docx"),
+        ("w.pptx", zipped("ppt/presentation.xml"), None, "pptx"),
+        ("w.xlsx", zipped("xl/workbook.xml"), None, "xlsx"),
+        ("w.xlsx", zipped("xl/workbook.xml")[:60], None, "xlsx"),
+        ("w.odt", odf("text", ""), None, "odt"),
+        ("w.odp", odf("presentation", ""), None, "odp"),
+        ("w.ods", odf("spreadsheet", ""), None, "ods"),
+        ("w.epub", zipped("META-INF/container.xml"), None, "epub"),
+        ("w.xls", compound({"Workbook": b""}), None, "xls"),
         ("p.pdf", b"junk\n%PDF-1.7", None, "pdf"),
         ("a.zip", zipped("notes.txt"), None, "zip"),
         ("a.zip", zipped("word/notes.txt", "xl/notes.txt"), None, "zip"),
@@ -66,6 +76,9 @@ def test_the_format_is_found(
         ("a.csv", b"<?xml version='1.0'?>\n<!-- x --><html xmlns=''>", "html"),
         ("a.pdf", zipped("word/document.xml"), "docx"),
         ("a.doc", zipped("word/document.xml"), "docx"),
+        ("a.docx", zipped("xl/workbook.xml"), "xlsx"),
+        ("a.pdf", PNG, "image"),
+        ("a.doc", compound({"Book": b""}), "xls"),
         ("a.docx", b"plain words", "text"),
     ],
 )
@@ -82,14 +95,9 @@ def test_a_mislabelled_file_is_read_as_what_it_is_with_a_warning(
 @pytest.mark.parametrize(
     ("source", "content", "name"),
     [
-        ("a.pdf", PNG, "png"),
+        ("a.heic", b"\0\0\0 ftypheic" + bytes(64), "picture of a kind"),
         ("a.txt", b"\x7fELF\x02\x01" + bytes(20), "program"),
-        ("a.xlsx", zipped("xl/workbook.xml"), "xlsx"),
-        ("a.docx", zipped("xl/workbook.xml"), "xlsx"),
-        ("a.pptx", zipped("ppt/presentation.xml"), "pptx"),
-        ("a.xlsx", zipped("xl/workbook.xml")[:60], "xlsx"),
-        ("a.odt", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
-        ("a.epub", zipped("META-INF/container.xml"), "epub"),
+        ("a.odg", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
         ("a.doc", OLE_MAGIC + bytes(64), "Office before 2007"),
         ("a.msg", OLE_MAGIC + bytes(64), "msg"),
         ("a", b"hi", "application/pkcs7-mime"),
@@ -102,7 +110,8 @@ def test_what_is_not_read_is_refused_by_name(source: str, content: bytes, name: 
     assert caught.value.reason == "unsupported"
     shown = "p7m" if claimed else name
     assert f"{shown}" in str(caught.value)
-    assert str(caught.value).endswith(f"supported: {', '.join(k.name for k in FORMATS)}.")
+    supported = ", ".join(known.name for known in FORMATS)
+    assert str(caught.value).endswith(f"supported: {supported}.")
 
 
 def test_an_encrypted_office_file_is_encrypted_whatever_its_name() -> None:

@@ -263,6 +263,7 @@ def test_a_cut_tar_keeps_the_members_before_the_cut() -> None:
         ("a.tar", b"no archive"),
         ("a.tgz", gzip.compress(b"no archive")),
     ],
+    ids=["zip", "gz", "bz2", "xz", "tar", "tgz"],
 )
 def test_a_broken_archive_is_refused(source: str, content: bytes) -> None:
     with pytest.raises(Unreadable) as caught:

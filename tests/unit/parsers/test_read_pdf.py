@@ -83,14 +83,16 @@ def test_pages_without_text_are_named_and_a_pdf_without_any_is_a_scan() -> None:
     canvas.rect(10, 10, 50, 50)
     canvas.showPage()
     canvas.save()
-    assert read(file.getvalue()).warnings == ("No text on page(s) 2: pictures are not read.",)
+    assert read(file.getvalue()).warnings == (
+        "No text on page(s) 2. Nothing can be read in pictures there either.",
+    )
 
     file = io.BytesIO()
     canvas = Canvas(file)
     canvas.rect(10, 10, 50, 50)
     canvas.showPage()
     canvas.save()
-    with pytest.raises(Unreadable, match=r"scan.*text in pictures is not read yet") as caught:
+    with pytest.raises(Unreadable, match="scan.*Nothing can be read in pictures") as caught:
         read(file.getvalue())
     assert caught.value.reason == "no_text"
 

@@ -1,0 +1,154 @@
+"""Sheets of cells as tables: where each begins, which row names its columns, what stands around it.
+
+A blank row ends a table. Every line that comes out carries the names of its columns, so that
+whatever passage it lands in can be read, found and quoted without the rest of the sheet.
+"""
+
+import datetime
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bedplate.parsers.decode import clean
+from bedplate.parsers.outline import Outline
+from bedplate.parsers.tables import table_text
+
+MOST_CELLS = 5_000_000
+"""Most cells that a sheet may span, empty ones included; past that it is not laid out."""
+
+Value = int | float | str | bool | datetime.time | datetime.date | datetime.timedelta | None
+
+_HEADER_WITHIN = 10
+_MOST_UNNAMED = 0.4
+_LONGEST_NAME = 120
+_AMOUNT = re.compile(r"\W*\d[\d.,'’\s]*\W*(?:[A-Za-z]{1,3})?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class GridCell:
+    """A cell's text, and whether it is words rather than a number, a date or a truth value."""
+
+    text: str
+    words: bool
+
+
+_EMPTY = GridCell("", words=False)
+_Row = list[GridCell]
+
+
+def grid_cell(value: Value) -> GridCell:
+    """A value as a person would write it plainly: dates in ISO 8601, whole numbers without ".0"."""
+    match value:
+        case None | "":
+            return _EMPTY
+        case str():
+            return GridCell(" ".join(clean(value).split()), words=True)
+        case bool():
+            return GridCell("true" if value else "false", words=False)
+        case float():
+            return GridCell(f"{value:.15g}", words=False)
+        case datetime.datetime() if value.time() == datetime.time():
+            return GridCell(value.date().isoformat(), words=False)
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return GridCell(value.isoformat(), words=False)
+        case _:
+            return GridCell(str(value), words=False)
+
+
+def add_sheet(outline: Outline, rows: Iterable[_Row], page: int) -> None:
+    """Every table of a sheet in turn; rows without cells stand between them."""
+    names: list[str] = []
+    for filled, run in itertools.groupby(rows, lambda row: any(cell.text for cell in row)):
+        if filled:
+            names = _add_table(outline, list(run), names, page)
+
+
+def _add_table(outline: Outline, rows: list[_Row], before: list[str], page: int) -> list[str]:
+    """Add one table; its column names, which a table below without any may go on with."""
+    width = max(len(row) for row in rows)
+    for row in rows:
+        row.extend([_EMPTY] * (width - len(row)))
+    used = [column for column in range(width) if any(row[column].text for row in rows)]
+    place = _header_row(rows, used)
+    if place is None:
+        names = before if before and _continues(rows, used, before) else []
+        body = rows
+    else:
+        names, leads = _header(rows[: place + 1])
+        for row in leads:
+            outline.add(table_text([[cell.text for cell in row]], header=False), page=page)
+        body = rows[place + 1 :]
+    grid = [[cell.text for cell in row] for row in body]
+    if names:
+        if place is not None and not all(any(row[c] for row in grid) for c in used if names[c]):
+            # A form to fill in: names with nothing below them would be lost.
+            outline.add("; ".join(filter(None, names)), "table", page)
+        grid.insert(0, names)
+    elif all(len([text for text in row if text]) == 1 for row in grid):
+        outline.add("\n".join(next(filter(None, row)) for row in grid), page=page)
+        return []
+    outline.add(table_text(grid, header=bool(names)), "table", page)
+    return names
+
+
+def _header_row(rows: Sequence[_Row], used: Sequence[int]) -> int | None:
+    """The first row of words in (nearly) every column that is in use, with rows below it.
+
+    Where everything is words, only a row that fills every column (but the corner) is taken.
+    """
+    if len(used) < 2:
+        return None
+    for place, row in enumerate(rows[: min(_HEADER_WITHIN, len(rows) - 1)]):
+        filled = [row[column] for column in used if row[column].text]
+        if len(filled) < 2 or not all(_is_name(cell, len(used)) for cell in filled):
+            continue
+        if _groups(row, rows[place + 1], used):
+            continue
+        missing = [column for column in used if not row[column].text]
+        if not missing or (missing == [used[0]] and len(used) > 2):
+            return place
+        below = any(cell.text and not cell.words for cell in rows[place + 1])
+        if below and len(missing) <= _MOST_UNNAMED * len(used):
+            return place
+    return None
+
+
+def _groups(row: _Row, below: _Row, used: Sequence[int]) -> bool:
+    """Whether names repeat because they stand above the real ones, over several columns each."""
+    texts = [row[column].text for column in used if row[column].text]
+    names = [below[column] for column in used]
+    return len(set(texts)) < len(texts) and all(c.text and _is_name(c, len(used)) for c in names)
+
+
+def _is_name(cell: GridCell, width: int) -> bool:
+    """Whether a cell may name a column: words, no amount; in a wide table also a year."""
+    if _YEAR.fullmatch(cell.text):
+        return width > 2
+    return cell.words and len(cell.text) <= _LONGEST_NAME and not _AMOUNT.fullmatch(cell.text)
+
+
+def _header(rows: Sequence[_Row]) -> tuple[list[str], Sequence[_Row]]:
+    """The names in the last of `rows`, and the rows above that did not become part of them.
+
+    A row of words right above names groups of columns: "2025" over "price" is "2025 price".
+    """
+    *leads, header = rows
+    names = [cell.text for cell in header]
+    groups = [cell for cell in leads[-1] if cell.text] if leads else []
+    if len(groups) < 2 or not all(cell.words for cell in groups):
+        return names, leads
+    pairs = zip((cell.text for cell in leads[-1]), names, strict=True)
+    joined = [f"{group} {name}" if group and group != name else name for group, name in pairs]
+    return joined, leads[:-1]
+
+
+def _continues(rows: Sequence[_Row], used: Sequence[int], names: Sequence[str]) -> bool:
+    """Whether rows stand in columns that were named above: more than one cell each, all named."""
+    named = {column for column, name in enumerate(names) if name}
+    return (
+        len(used) > 1
+        and set(used) <= named
+        and all(sum(1 for cell in row if cell.text) > 1 for row in rows)
+    )
