@@ -32,6 +32,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "models": default.models,
         "assistants": default.assistants,
         "reranker": default.reranker,
+        "image_embedder": default.image_embedder,
         "tables": default.tables,
         "stores": default.stores,
         "former_embedder": default.former_embedder,
@@ -41,6 +42,8 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
     assert found.models["local"].use == "openai"
     assert found.stores["other"].use == "memory"
     assert found.former_embedder is not None
+    assert found.image_embedder is not None
+    assert found.image_embedder.use == "fastembed"
     assert found.reranker is not None
     assert found.reranker.use == "http"
     assert found.tables["stock"].columns == ("city", "quantity", "added")
