@@ -2,25 +2,25 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
-LOCKS = {
-    "requirements.lock": ["--group", f"{PYPROJECT}:build"],
-    "requirements-dev.lock": [
-        "--all-extras",
-        "--group",
-        f"{PYPROJECT}:build",
-        "--group",
-        f"{PYPROJECT}:dev",
-    ],
-}
+LEFT_OUT = {"sentence-transformers"}
+"""Extras of several gigabytes, with torch: their tests run where somebody has installed them."""
+
+
+def extras() -> list[str]:
+    named = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
+    return [f"--extra={name}" for name in sorted(named) if name not in LEFT_OUT]
 
 
 def main() -> None:
+    build, dev = f"--group={PYPROJECT}:build", f"--group={PYPROJECT}:dev"
+    locks = {"requirements.lock": [build], "requirements-dev.lock": [*extras(), build, dev]}
     uv = Path(sys.executable).with_name("uv")
-    for name, groups in LOCKS.items():
+    for name, groups in locks.items():
         command = [
             str(uv), "pip", "compile", "--quiet", "--universal", "--generate-hashes",
             "--no-emit-index-url", "--no-header", "--no-annotate", "--python-version", "3.11",
