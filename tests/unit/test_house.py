@@ -12,6 +12,7 @@ from bedplate.embedders import EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.rerankers import RERANKERS
+from bedplate.sources import SOURCES
 from bedplate.state import CATALOGS
 from bedplate.stores import STORES
 
@@ -21,7 +22,7 @@ EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
 REGISTRIES = [CHUNKERS, EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
-              STORES]  # fmt: skip
+              SOURCES, STORES]  # fmt: skip
 
 
 def tree(path: Path) -> ast.Module:

@@ -1,0 +1,67 @@
+"""The kinds of source as the contract opens them: each with a place that the tests can change."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bedplate.sources.protocol import Options
+
+
+class Place(Protocol):
+    """What a source is over. Names are short words; the texts are a document's."""
+
+    options: Options
+
+    async def put(self, name: str, text: str) -> None:
+        """Add, or replace with something of another length."""
+        ...
+
+    async def remove(self, name: str) -> None: ...
+
+    async def move_away(self) -> None:
+        """Let the whole place be unreachable."""
+        ...
+
+
+OpenPlace = Callable[[Path], AbstractAsyncContextManager[Place]]
+"""Sets up an empty place, in a folder of its own where it needs one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`versions`: its listing says by itself what changed. `incremental`: it lists by a cursor.
+
+    `reads`: the text is the whole content of the blob.
+    """
+
+    name: str
+    open: OpenPlace
+    versions: bool = True
+    incremental: bool = False
+    reads: bool = True
+
+
+class FolderPlace:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "files"
+        self._folder.mkdir()
+        self.options: dict[str, Any] = {"path": str(self._folder)}
+
+    async def put(self, name: str, text: str) -> None:
+        (self._folder / f"{name}.txt").write_text(text, encoding="utf-8")
+
+    async def remove(self, name: str) -> None:
+        (self._folder / f"{name}.txt").unlink()
+
+    async def move_away(self) -> None:
+        self._folder.rename(self._folder.with_name("away"))
+
+
+@asynccontextmanager
+async def folder_place(folder: Path):
+    yield FolderPlace(folder)
+
+
+KINDS = [Kind("folder", folder_place)]
