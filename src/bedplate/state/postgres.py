@@ -28,6 +28,7 @@ from bedplate.state.postgres_facets import generation, read_facets
 from bedplate.state.postgres_index import PostgresIndexRows, named
 from bedplate.state.postgres_rows import Place, count_terms, insert, now, remove
 from bedplate.state.postgres_schema import migrate
+from bedplate.state.postgres_sources import PostgresSessions
 from bedplate.state.postgres_tables import PostgresTables
 from bedplate.state.postgres_versions import PostgresPlacements, PostgresVersions
 from bedplate.state.protocol import (
@@ -40,6 +41,9 @@ from bedplate.state.protocol import (
     Tables,
     Versions,
 )
+from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
+from bedplate.state.source_state import SqlSourceLeases, SqlSources
+from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
 
 COLLECTION = """
 SELECT c.tenant_id, c.name, c.embedder, c.dimensions, c.created_at, c.documents, c.chunks,
@@ -65,6 +69,11 @@ class PostgresCatalog:
         self.tables: Tables = PostgresTables(database)
         self.versions: Versions = PostgresVersions()
         self.placements: Placements = PostgresPlacements()
+        sessions = PostgresSessions(database)
+        self.sources: Sources = SqlSources(sessions)
+        self.source_leases: SourceLeases = SqlSourceLeases(sessions)
+        self.source_items: SourceItems = SqlSourceItems(sessions)
+        self.source_documents: SourceDocuments = SqlSourceDocuments(sessions)
 
 
 class PostgresCollections:
