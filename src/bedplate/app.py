@@ -1,30 +1,32 @@
 """The App: every flow as a field, wired from a configuration and closed in one place."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
 
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import Config, IngestConfig, SearchConfig, Slot
+from bedplate.config import Config, IngestConfig, SearchConfig, Slot, resolve_secrets
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
+from bedplate.domain.sources import SourceSpec
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders import EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder
-from bedplate.errors import ConfigError, NotFound, UnknownAdapter
+from bedplate.errors import ConfigError, NotFound
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.reindex import Reindex
+from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
+from bedplate.ingest.sources import Sources
+from bedplate.ingest.sync import SyncLimits, SyncRequest, SyncSource
+from bedplate.ingest.sync_batch import ReadLimits
 from bedplate.models import MODELS
 from bedplate.models.protocol import ChatModel
 from bedplate.parsers.isolated import open_parser
@@ -34,13 +36,14 @@ from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Ranking, Retrieve
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
+from bedplate.slots import open_slot as _slot
+from bedplate.sources import SOURCES
+from bedplate.sources.protocol import Source
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
-
-T = TypeVar("T")
 
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
@@ -69,6 +72,8 @@ class App:
     ingest: Ingest
     reindex: Reindex
     snapshots: Snapshots
+    sources: Sources
+    schedules: Schedules
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -204,6 +209,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             token_chunks=token_chunks,
             recipe=f"{config.chunker!r}|{config.guards.pii!r}",
         )
+        sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
         yield App(
             config=config,
             catalog=catalog,
@@ -227,6 +233,12 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
                 max_snapshots=config.data.max_snapshots,
             ),
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
+            sources=Sources(catalog, ingest, open_source, sync),
+            schedules=Schedules(
+                catalog,
+                lambda tenant, name: sync.run(SyncRequest(tenant, name)),
+                at_once=config.sync.at_once,
+            ),
         )
 
 
@@ -249,21 +261,17 @@ async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
 
 
 @asynccontextmanager
-async def _slot(
-    key: str,
-    slot: Slot,
-    load: Callable[[str], Callable[..., AbstractAsyncContextManager[T]]],
-    **given: Any,
-) -> AsyncGenerator[T]:
-    """The adapter that a slot names; its complaints about options name the setting."""
-    async with AsyncExitStack() as stack:
-        try:
-            opened = await stack.enter_async_context(load(slot.use)(slot.options, **given))
-        except ValidationError as error:
-            raise ConfigError("\n".join(_complaints(key, slot, error))) from error
-        except UnknownAdapter as error:
-            raise UnknownAdapter(f"{key}.use: {error.message}") from error
-        yield opened
+async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
+    """The source that was set up so, its secrets read now.
+
+    Raises:
+        ConfigError: a kind that does not exist, options it does not take, or a secret not there.
+    """
+    key = f"source {spec.name!r}"
+    options = resolve_secrets(spec.options, key)
+    slot = Slot.model_validate({**options, "use": spec.kind})
+    async with _slot(key, slot, SOURCES.load, name=spec.name) as source:
+        yield source
 
 
 def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:
@@ -291,15 +299,6 @@ def _store(config: Config) -> Slot:
     return slot
 
 
-def _complaints(key: str, slot: Slot, error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        name = ".".join([key, *map(str, problem["loc"])])
-        if problem["type"] == "extra_forbidden":
-            yield f"Unknown setting {name!r}: the adapter {slot.use!r} has no such option."
-        else:
-            yield f"{name}: {problem['msg']}."
-
-
 def parse_limits(settings: IngestConfig) -> ParseLimits:
     """The configured bounds on one file, as a parser takes them."""
     return ParseLimits(
@@ -309,6 +308,28 @@ def parse_limits(settings: IngestConfig) -> ParseLimits:
         characters=settings.max_characters,
         seconds=settings.parse_seconds,
         memory=settings.parse_memory_bytes,
+    )
+
+
+def sync_limits(config: Config) -> SyncLimits:
+    """The configured bounds on a sync, as the flow takes them."""
+    settings = config.sync
+    return SyncLimits(
+        read=ReadLimits(
+            items=settings.batch_items,
+            bytes=settings.batch_bytes,
+            file_bytes=config.ingest.max_file_bytes,
+            seconds=settings.read_seconds,
+            readers=settings.readers,
+            in_a_row=settings.failures_in_row,
+        ),
+        items=settings.max_items,
+        list_seconds=settings.list_seconds,
+        attempts=settings.attempts,
+        shrink_items=settings.shrink_items,
+        shrink_share=settings.shrink_share,
+        complete=settings.complete_every,
+        lease_seconds=settings.lease_seconds,
     )
 
 

@@ -72,6 +72,30 @@ class IngestConfig(Section):
     batch_chunks: int = Field(default=64, gt=0)
 
 
+class SyncConfig(Section):
+    """Sources that collections are kept in step with."""
+
+    max_items: int = Field(default=20_000_000, gt=0)
+    list_seconds: float = Field(default=21_600.0, gt=0)
+    read_seconds: float = Field(default=120.0, gt=0)
+    readers: int = Field(default=4, gt=0, le=64)
+    batch_items: int = Field(default=256, gt=0, le=10_000)
+    batch_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
+    attempts: int = Field(default=5, gt=0)
+    """At so many syncs an item is tried; then it waits for `bedplate sources retry`."""
+    failures_in_row: int = Field(default=10, gt=0)
+    """So many that are the source's own end the sync."""
+    shrink_items: int = Field(default=20, ge=0)
+    shrink_share: float = Field(default=0.3, ge=0, le=1)
+    """What may be gone at once and is believed."""
+    complete_every: int = Field(default=24, gt=0)
+    """Of so many syncs of an incremental source one lists it whole."""
+    lease_seconds: float = Field(default=30.0, gt=0)
+    """After so long without a sign of life a sync is given up for dead."""
+    at_once: int = Field(default=2, gt=0)
+    """How many scheduled syncs `bedplate serve` runs together."""
+
+
 class SearchConfig(Section):
     limit: int = Field(default=10, gt=0)
     max_limit: int = Field(default=1_000, gt=0)
@@ -144,6 +168,7 @@ class Config(Section):
     chunker: Slot = Slot(use="structure")
     reranker: Slot | None = None
     ingest: IngestConfig = IngestConfig()
+    sync: SyncConfig = SyncConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()
@@ -219,6 +244,29 @@ def load_config(
     return Loaded(config, tuple(_settings(config, origins)), chosen)
 
 
+def resolve_secrets(
+    options: Mapping[str, Any],
+    key: str,
+    *,
+    folder: Path = Path(),
+    environment: Mapping[str, str] | None = None,
+) -> Mapping[str, Any]:
+    """Options with their references to secrets read; `key` names them in messages.
+
+    A relative file is below `folder`. ConfigError for a secret that is not there.
+    """
+    env = os.environ if environment is None else environment
+    return cast(Tree, _resolve_secrets(dict(options), key, env, folder))
+
+
+def read_value(text: str) -> Any:
+    """A value as TOML would read it, so numbers, booleans, lists and tables work; else text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+
+
 def _choose_file(file: Path | None, env: Mapping[str, str]) -> Path | None:
     named = file or (Path(env[f"{PREFIX}CONFIG"]) if env.get(f"{PREFIX}CONFIG") else None)
     if named is not None:
@@ -240,20 +288,12 @@ def _read_toml(path: Path) -> Tree:
 def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
     for name in sorted(env):
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
-            yield name, name.removeprefix(PREFIX).lower().replace("__", "."), _literal(env[name])
+            yield name, name.removeprefix(PREFIX).lower().replace("__", "."), read_value(env[name])
 
 
 def _choices_first(given: Iterable[tuple[str, str, Any]]) -> list[tuple[str, str, Any]]:
     """The `use` of every slot before the slot's options, which a later one would sweep away."""
     return sorted(given, key=lambda each: not each[1].endswith(".use"))
-
-
-def _literal(text: str) -> Any:
-    """A value as TOML would read it, so numbers, booleans, lists and tables work; else text."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
 
 
 def _nest(key: str, value: Any) -> Tree:

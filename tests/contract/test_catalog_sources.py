@@ -140,7 +140,7 @@ async def test_only_what_is_new_or_changed_is_due(catalog: Catalog, claim: Claim
     )  # fmt: skip
     assert await catalog.source_items.due(claim, since=listing, after="b", limit=1) == found[1:2]
     assert await catalog.source_items.survey(claim, listing) == Survey(
-        known=3, gone=0, new=1, changed=2, unchanged=1, dead=0
+        known=3, gone=0, new=1, changed=2, retried=0, unchanged=1, dead=0
     )
 
 
@@ -184,6 +184,8 @@ async def test_failures_are_tried_again_until_they_are_dead(catalog: Catalog, cl
         listing = await catalog.source_items.begin(claim, afresh=False)
         await catalog.source_items.note(claim, listing, [("a", "1", 1)])
         assert await due(catalog, claim) == ["a"]
+        survey = await catalog.source_items.survey(claim, listing)
+        assert (survey.new, survey.retried) == ((1, 0) if attempt == 1 else (0, 1))
         failed = Outcome("a", "1", code="empty", error="It is empty.")
         dead = await catalog.source_items.finish(claim, [failed], [], attempts=3)
         assert dead == (attempt == 3)
@@ -237,13 +239,17 @@ async def test_an_item_that_is_gone_gives_its_documents_up(catalog: Catalog, cla
 async def test_syncs_are_kept_newest_first_and_the_cursor_with_them(
     catalog: Catalog, claim: Claim
 ) -> None:
-    ids = [new_id() for _ in range(3)]
+    ids = sorted(new_id() for _ in range(3))
     start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     for id in ids:
         await catalog.source_leases.record(claim, Sync(id, start))
     ended = Sync(ids[2], start, "partly", complete=True, ended_at=start, error="Oh.",
                  counts=SyncCounts(listed=3, failed=1))  # fmt: skip
     await catalog.source_leases.record(claim, ended)
+    await catalog.source_items.begin(claim, afresh=False)
+    assert [s.status for s in await catalog.sources.syncs(T1, "shop", 3)] == [
+        "partly", "failed", "failed",
+    ]  # fmt: skip
     found = await catalog.sources.syncs(T1, "shop", 2)
     assert [each.id for each in found] == [ids[2], ids[1]]
     assert found[0] == ended

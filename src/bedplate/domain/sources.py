@@ -35,6 +35,7 @@ class SourceSpec:
 class SyncCounts:
     """What a sync found and did. `listed` to `dead` count items, the others documents and passages.
 
+    `retried` items failed before. `dead` ones are not tried any more, and stand since earlier syncs.
     `gone` items were deleted, `held` ones would have been. `vanished` ones went between listing and
     reading. `gaps` are parts that could not be listed.
     """
@@ -42,6 +43,7 @@ class SyncCounts:
     listed: int = 0
     new: int = 0
     changed: int = 0
+    retried: int = 0
     unchanged: int = 0
     gone: int = 0
     held: int = 0
@@ -138,11 +140,14 @@ class FailedItem:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The items after a listing. `known` ones were ingested before; `gone` of them were not listed."""
+    """The items after a listing. `known` ones have been ingested, and `gone` ones of them were not
+    listed; `new`, `changed` and `retried` ones are due.
+    """
 
     known: int
     gone: int
     new: int
     changed: int
+    retried: int
     unchanged: int
     dead: int

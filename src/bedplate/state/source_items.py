@@ -10,8 +10,8 @@ from bedplate.state.source_rows import Session, Sessions, check_claim, source_id
 # An item that is done stays so while its version is there and the same; one that is dead while it
 # is not another one. Whatever is another version has all its attempts.
 NOTE = """
-INSERT INTO source_item (source_id, tenant_id, key, state, listed, size, first, seen)
-VALUES (?, ?, ?, 'pending', ?, ?, ?, ?)
+INSERT INTO source_item (source_id, tenant_id, key, state, listed, size, seen)
+VALUES (?, ?, ?, 'pending', ?, ?, ?)
 ON CONFLICT (source_id, key) DO UPDATE SET
   state = CASE
     WHEN source_item.state = 'done' AND source_item.version = excluded.listed THEN 'done'
@@ -35,10 +35,11 @@ SURVEY = """
 SELECT
   count(CASE WHEN documents > 0 OR state = 'done' THEN 1 END),
   count(CASE WHEN (documents > 0 OR state = 'done') AND seen < ? THEN 1 END),
-  count(CASE WHEN first = ? THEN 1 END),
-  count(CASE WHEN state = 'pending' AND first < ? AND seen = ? THEN 1 END),
-  count(CASE WHEN state = 'done' THEN 1 END),
-  count(CASE WHEN state = 'dead' THEN 1 END)
+  count(CASE WHEN state = 'pending' AND seen >= ? AND documents = 0 AND attempts = 0 THEN 1 END),
+  count(CASE WHEN state = 'pending' AND seen >= ? AND documents > 0 AND attempts = 0 THEN 1 END),
+  count(CASE WHEN state = 'pending' AND seen >= ? AND attempts > 0 THEN 1 END),
+  count(CASE WHEN state = 'done' AND seen >= ? THEN 1 END),
+  count(CASE WHEN state = 'dead' AND seen >= ? THEN 1 END)
 FROM source_item WHERE source_id = ?
 """
 DONE = """
@@ -51,6 +52,9 @@ UPDATE source_item SET attempts = attempts + 1, code = ?, error = ?, documents =
   state = CASE WHEN attempts + 1 >= ? THEN 'dead' ELSE 'failed' END
 WHERE source_id = ? AND key = ?
 """
+# `state <> 'done'` stands in queries beside what implies it: else SQLite does not use the index that
+# has this condition (https://www.sqlite.org/partialindex.html, section 3).
+CUT_OFF = "It was cut off; the next one took it up."
 LAST = "\U0010ffff"
 
 
@@ -63,10 +67,21 @@ class SqlSourceItems:
     async def begin(self, claim: Claim, *, afresh: bool) -> int:
         def work(db: Session) -> int:
             check_claim(db, claim)
-            states = ("failed", "done") if afresh else ("failed", "failed")
             db.execute(
-                "UPDATE source_item SET state = 'pending' WHERE source_id = ? AND state IN (?, ?)",
-                (claim.source, *states),
+                "UPDATE source_item SET state = 'pending' WHERE source_id = ? AND state = 'failed'"
+                " AND state <> 'done'",
+                (claim.source,),
+            )
+            if afresh:
+                db.execute(
+                    "UPDATE source_item SET state = 'pending' WHERE source_id = ?"
+                    " AND state = 'done'",
+                    (claim.source,),
+                )
+            db.execute(
+                "UPDATE source_sync SET status = 'failed', error = ?"
+                " WHERE source_id = ? AND status = 'running'",
+                (CUT_OFF, claim.source),
             )
             db.execute("UPDATE source SET listing = listing + 1 WHERE id = ?", (claim.source,))
             return int(db.select("SELECT listing FROM source WHERE id = ?", (claim.source,))[0][0])
@@ -81,7 +96,7 @@ class SqlSourceItems:
             db.execute_many(
                 NOTE,
                 [
-                    (claim.source, claim.tenant, key, version, size, listing, listing)
+                    (claim.source, claim.tenant, key, version, size, listing)
                     for key, version, size in items
                 ],
             )
@@ -98,9 +113,9 @@ class SqlSourceItems:
 
         await self._sessions.write(work)
 
-    async def survey(self, claim: Claim, listing: int) -> Survey:
+    async def survey(self, claim: Claim, since: int) -> Survey:
         def work(db: Session) -> Survey:
-            (row,) = db.select(SURVEY, (listing, listing, listing, listing, claim.source))
+            (row,) = db.select(SURVEY, (*[since] * 6, claim.source))
             return Survey(*map(int, row))
 
         return await self._sessions.read(work)
@@ -111,7 +126,7 @@ class SqlSourceItems:
         def work(db: Session) -> tuple[KnownItem, ...]:
             rows = db.select(
                 "SELECT key, listed, size, version FROM source_item WHERE source_id = ?"
-                " AND state = 'pending' AND key > ? AND seen >= ? ORDER BY key LIMIT ?",
+                " AND state = 'pending' AND state <> 'done' AND key > ? AND seen >= ? ORDER BY key LIMIT ?",
                 (claim.source, after, since, limit),
             )
             return tuple(KnownItem(*row) for row in rows)
@@ -215,7 +230,7 @@ class SqlSourceDocuments:
         def work(db: Session) -> tuple[FailedItem, ...]:
             rows = db.select(
                 "SELECT key, state, attempts, coalesce(code, ''), coalesce(error, '')"
-                " FROM source_item WHERE source_id = ? AND state IN ('failed', 'dead')"
+                " FROM source_item WHERE source_id = ? AND state <> 'done' AND state IN ('failed', 'dead')"
                 " AND key > ? ORDER BY key LIMIT ?",
                 (source_id(db, tenant, name), after, limit),
             )
@@ -227,7 +242,7 @@ class SqlSourceDocuments:
         def work(db: Session) -> int:
             return db.execute(
                 "UPDATE source_item SET state = 'pending', attempts = 0 WHERE source_id = ?"
-                " AND state IN ('failed', 'dead')",
+                " AND state <> 'done' AND state IN ('failed', 'dead')",
                 (source_id(db, tenant, name),),
             )
 

@@ -87,7 +87,9 @@ class SourceItems(Protocol):
         """Take items whose key begins so for listed, with the version that is known."""
         ...
 
-    async def survey(self, claim: Claim, listing: int) -> Survey: ...
+    async def survey(self, claim: Claim, since: int) -> Survey:
+        """Count the items listed by `since` or later, and those known that were not."""
+        ...
 
     async def due(
         self, claim: Claim, *, since: int, after: str, limit: int

@@ -29,7 +29,6 @@ CREATE TABLE source_item (
   listed TEXT,
   version TEXT,
   size INTEGER,
-  first INTEGER NOT NULL,
   seen INTEGER NOT NULL,
   documents INTEGER NOT NULL DEFAULT 0,
   attempts INTEGER NOT NULL DEFAULT 0,

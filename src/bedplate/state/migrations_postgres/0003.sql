@@ -29,7 +29,6 @@ CREATE TABLE source_item (
   listed text COLLATE "C",
   version text COLLATE "C",
   size bigint,
-  first bigint NOT NULL,
   seen bigint NOT NULL,
   documents bigint NOT NULL DEFAULT 0,
   attempts bigint NOT NULL DEFAULT 0,
