@@ -16,7 +16,7 @@ from bedplate.sources.protocol import MAX_KEY, Fetched, Item, Source
 LIMIT = 1_000_000
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.id)
 def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
 
