@@ -25,7 +25,7 @@ from bedplate.ingest.reindex import Reindex
 from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
 from bedplate.ingest.sources import Sources
-from bedplate.ingest.sync import SyncLimits, SyncRequest, SyncSource
+from bedplate.ingest.sync import SyncLimits, SyncSource
 from bedplate.ingest.sync_batch import ReadLimits
 from bedplate.models import MODELS
 from bedplate.models.protocol import ChatModel
@@ -234,11 +234,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             ),
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
             sources=Sources(catalog, ingest, open_source, sync),
-            schedules=Schedules(
-                catalog,
-                lambda tenant, name: sync.run(SyncRequest(tenant, name)),
-                at_once=config.sync.at_once,
-            ),
+            schedules=Schedules(catalog, sync.run, at_once=config.sync.at_once),
         )
 
 

@@ -16,7 +16,6 @@ from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.sources import SourceSpec, Sync
 from bedplate.errors import (
-    ConfigError,
     Conflict,
     InvalidInput,
     NotFound,
@@ -515,9 +514,9 @@ async def test_what_cannot_be_a_source_is_refused(app: App, tmp_path: Path) -> N
         await app.sources.add(spec("a/b", options=good))
     with pytest.raises(InvalidInput, match="schedule"):
         await app.sources.add(spec(options=good, schedule="often"))
-    with pytest.raises(ConfigError, match="colour"):
+    with pytest.raises(InvalidInput, match="colour"):
         await app.sources.add(spec(options={**good, "colour": "red"}))
-    with pytest.raises(ConfigError, match="There is no sources adapter 'foldr'"):
+    with pytest.raises(InvalidInput, match="There is no sources adapter 'foldr'"):
         await app.sources.add(spec(kind="foldr"))
     with pytest.raises(Unavailable, match="cannot be listed"):
         await app.sources.add(spec(options={"path": str(tmp_path / "none")}))

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,17 +13,25 @@ from croniter import croniter
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import SourceState
-from bedplate.errors import BedplateError, Conflict, InvalidInput
+from bedplate.errors import BedplateError, Conflict, InvalidInput, Unavailable
+from bedplate.ingest.sync import SyncRequest
 from bedplate.state.protocol import Catalog
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
 LEAST_SECONDS = 10
+REST_SECONDS = 60.0
+"""How long a source that could not be synced is left alone, whatever is due."""
+
 _INTERVAL = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-Start = Callable[[TenantId, str], Awaitable[object]]
+MAX_ASKED = 100
+"""Syncs that wait for their turn, and refusals that are remembered."""
+
+Start = Callable[[SyncRequest], Awaitable[object]]
+Key = tuple[TenantId, str]
 
 
 def read_interval(schedule: str) -> timedelta | None:
@@ -58,7 +68,7 @@ class _Plan:
 
 
 class Schedules:
-    """Starts the syncs that are due, for as long as it runs.
+    """Starts the syncs that are due, and those that are asked for, for as long as it runs.
 
     Intervals are counted on a steady clock. Of the machine's clock only cron asks: what falls due
     while the server is off, or in a leap of the clock, is made up for once.
@@ -68,27 +78,51 @@ class Schedules:
         self._catalog = catalog
         self._start = start
         self._room = asyncio.Semaphore(at_once)
-        self._plans: dict[tuple[TenantId, str], _Plan] = {}
-        self._running: set[tuple[TenantId, str]] = set()
+        self._plans: dict[Key, _Plan] = {}
+        self._running: set[Key] = set()
+        self._asked: deque[SyncRequest] = deque()
+        self._wake = asyncio.Event()
+        self._refused: dict[str, BedplateError] = {}
+        self._rests: dict[Key, float] = {}
+        self._started = 0
 
     async def run(self) -> None:
         """Until it is cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                for key in await self._due():
-                    self._running.add(key)
-                    tasks.create_task(self._sync(*key))
-                await asyncio.sleep(TICK_SECONDS)
+                self._wake.clear()
+                due = [SyncRequest(*key) for key in await self._due()]
+                while self._asked:
+                    due.append(self._asked.popleft())
+                for request in due:
+                    self._started += 1
+                    tasks.create_task(self._sync(request))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_SECONDS):
+                        await self._wake.wait()
 
-    async def _due(self) -> list[tuple[TenantId, str]]:
+    def ask(self, request: SyncRequest) -> None:
+        """Let this sync be started soon; Unavailable when too many wait already."""
+        if len(self._asked) + self._started >= MAX_ASKED:
+            raise Unavailable("Too many syncs wait to be started: try again later.")
+        self._asked.append(request)
+        self._wake.set()
+
+    def refusal(self, id: str) -> BedplateError | None:
+        """Why the sync of that id, which was asked for, was never begun."""
+        return self._refused.get(id)
+
+    async def _due(self) -> list[Key]:
         try:
             states = await self._catalog.sources.list(None)
         except BedplateError as error:
             logger.warning("schedules not read", extra={"code": error.code, "error": error.message})
             return []
-        due: list[tuple[TenantId, str]] = []
+        due: list[Key] = []
         known = {(each.spec.tenant, each.spec.name): each for each in states}
         self._plans = {key: plan for key, plan in self._plans.items() if key in known}
+        now = asyncio.get_running_loop().time()
+        self._rests = {key: until for key, until in self._rests.items() if until > now}
         for key, state in known.items():
             schedule = state.spec.schedule
             if schedule is None or key in self._running:
@@ -99,22 +133,33 @@ class Schedules:
             if plan is None or plan.schedule != schedule or plan.calendar is not None:
                 plan = _plan(state, schedule)
             self._plans[key] = plan
-            if _is_due(plan):
+            if _is_due(plan) and key not in self._rests:
                 due.append(key)
         return due
 
-    async def _sync(self, tenant: TenantId, name: str) -> None:
+    async def _sync(self, request: SyncRequest) -> None:
+        key = (request.tenant, request.name)
+        self._running.add(key)
         try:
             async with self._room:
-                await self._start(tenant, name)
-        except Conflict as error:
-            logger.info("sync skipped", extra={"source": name, "error": error.message})
+                await self._start(request)
         except BedplateError as error:
-            logger.warning(
-                "sync failed", extra={"source": name, "code": error.code, "error": error.message}
-            )
+            self._refuse(request.id, error)
+            self._rests[key] = asyncio.get_running_loop().time() + REST_SECONDS
+            level = logging.INFO if isinstance(error, Conflict) else logging.WARNING
+            facts = {"source": request.name, "code": error.code, "error": error.message}
+            logger.log(level, "sync failed", extra=facts)
+        except Exception:
+            # The last resort: one source must not end the server.
+            logger.exception("sync failed unexpectedly", extra={"source": request.name})
         finally:
-            self._running.discard((tenant, name))
+            self._started -= 1
+            self._running.discard(key)
+
+    def _refuse(self, id: str, error: BedplateError) -> None:
+        self._refused[id] = error
+        if len(self._refused) > MAX_ASKED:
+            del self._refused[next(iter(self._refused))]
 
 
 def _plan(state: SourceState, schedule: str) -> _Plan:

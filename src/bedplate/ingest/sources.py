@@ -7,11 +7,11 @@ from typing import cast
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import FailedItem, SourceSpec, SourceState, Sync
-from bedplate.errors import InvalidInput, UpstreamTimeout
+from bedplate.errors import ConfigError, InvalidInput, UpstreamTimeout
 from bedplate.ingest.names import check_name
 from bedplate.ingest.pipeline import Ingest
 from bedplate.ingest.schedule import read_interval
-from bedplate.ingest.sync import OpenSpec, SyncProgress, SyncRequest, SyncSource, quiet
+from bedplate.ingest.sync import LOOK_BACK, OpenSpec, SyncProgress, SyncRequest, SyncSource, quiet
 from bedplate.sources.protocol import Source
 from bedplate.state.protocol import Catalog
 
@@ -35,8 +35,8 @@ class Sources:
         """Set a source up; unless told not to, look whether it can be listed first.
 
         Raises:
-            InvalidInput: a name or a schedule that cannot be.
-            ConfigError: a kind that does not exist, or options it does not take.
+            InvalidInput: a name or a schedule that cannot be, a kind that does not exist, options
+                that it does not take or that do not fit, or a secret that is not there.
             Conflict: the tenant has one of that name, or the collection another embedder.
             UpstreamError, Unavailable: it cannot be reached.
         """
@@ -46,9 +46,13 @@ class Sources:
             read_interval(spec.schedule)
         if len(repr(spec.options)) > MAX_OPTIONS:
             raise InvalidInput("The options are too long.", param="options")
-        async with self._open(spec) as source:
-            if check:
-                await _probe(source, spec)
+        try:
+            async with self._open(spec) as source:
+                if check:
+                    await _probe(source, spec)
+        except ConfigError as error:
+            # Here it is what the caller just sent.
+            raise InvalidInput(error.message, param="options") from error
         await self._ingest.create(spec.scope)
         await self._catalog.sources.add(spec)
         return await self.get(spec.tenant, spec.name)
@@ -61,6 +65,13 @@ class Sources:
 
     async def syncs(self, tenant: TenantId, name: str, limit: int) -> tuple[Sync, ...]:
         return await self._catalog.sources.syncs(tenant, name, limit)
+
+    async def find_sync(self, tenant: TenantId, name: str, id: str) -> Sync | None:
+        """One of the last syncs, by its id."""
+        for sync in await self.syncs(tenant, name, LOOK_BACK):
+            if sync.id == id:
+                return sync
+        return None
 
     async def failures(
         self, tenant: TenantId, name: str, *, after: str = "", limit: int

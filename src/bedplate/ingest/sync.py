@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol, TypeVar, cast
 
@@ -57,13 +57,17 @@ class SyncLimits:
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """`complete` lists an incremental source whole; `afresh` also reads what has not changed."""
+    """`complete` lists an incremental source whole; `afresh` also reads what has not changed.
+
+    `id` is what the sync is found by afterwards.
+    """
 
     tenant: TenantId
     name: str
     allow_shrink: bool = False
     complete: bool = False
     afresh: bool = False
+    id: str = field(default_factory=new_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class SyncSource:
         ) as claim:
             state = await self._catalog.sources.get(request.tenant, request.name)
             run = _Run(self._catalog, self._ingest, self._limits, claim, state, progress)
+            run.sync = replace(run.sync, id=request.id)
             try:
                 async with self._open(state.spec) as source:
                     await run.work(source, request, step)
@@ -291,6 +296,7 @@ class _Run:
             )
         await self._items.note(self._claim, listing, page)
         page.clear()
+        await self._record()
         self._tell("list", self.sync.counts.listed, None)
 
     async def _survey(self, least: int) -> tuple[int, int]:
