@@ -8,7 +8,7 @@ secret and is read when the configuration is.
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -16,12 +16,11 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bedplate.errors import ConfigError
+from bedplate.trees import Tree, choices_first, merge, nest, read_value
 
 PREFIX = "BEDPLATE_"
 DEFAULT_FILE = "bedplate.toml"
 MEBIBYTE = 1024 * 1024
-
-Tree = dict[str, Any]
 
 
 class Section(BaseModel):
@@ -227,15 +226,15 @@ def load_config(
     chosen = _choose_file(file, env)
     origins: dict[str, str] = {}
     tree: Tree = {}
-    _merge(tree, BUILT_IN, "default", origins)
+    merge(tree, BUILT_IN, "default", origins)
     if chosen is not None:
-        _merge(tree, _read_toml(chosen), str(chosen), origins)
-    for name, key, value in _choices_first(_from_environment(env)):
-        _merge(tree, _nest(key, value), f"${name}", origins)
-    for source, key, value in _choices_first(
+        merge(tree, _read_toml(chosen), str(chosen), origins)
+    for name, key, value in choices_first(_from_environment(env)):
+        merge(tree, nest(key, value), f"${name}", origins)
+    for source, key, value in choices_first(
         ("argument", key, value) for key, value in (arguments or {}).items() if value is not None
     ):
-        _merge(tree, _nest(key, value), source, origins)
+        merge(tree, nest(key, value), source, origins)
     tree = cast(Tree, _resolve_secrets(tree, "", env, chosen.parent if chosen else Path()))
     try:
         config = Config.model_validate(tree)
@@ -257,14 +256,6 @@ def resolve_secrets(
     """
     env = os.environ if environment is None else environment
     return cast(Tree, _resolve_secrets(dict(options), key, env, folder))
-
-
-def read_value(text: str) -> Any:
-    """A value as TOML would read it, so numbers, booleans, lists and tables work; else text."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
 
 
 def _choose_file(file: Path | None, env: Mapping[str, str]) -> Path | None:
@@ -289,42 +280,6 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
     for name in sorted(env):
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
             yield name, name.removeprefix(PREFIX).lower().replace("__", "."), read_value(env[name])
-
-
-def _choices_first(given: Iterable[tuple[str, str, Any]]) -> list[tuple[str, str, Any]]:
-    """The `use` of every slot before the slot's options, which a later one would sweep away."""
-    return sorted(given, key=lambda each: not each[1].endswith(".use"))
-
-
-def _nest(key: str, value: Any) -> Tree:
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return cast(Tree, value)
-
-
-def _merge(
-    tree: Tree, other: Mapping[str, Any], source: str, origins: dict[str, str], prefix: str = ""
-) -> None:
-    """Lay `other` over `tree`. A slot whose `use` changes starts afresh: options of one adapter
-    are not options of another.
-    """
-    for key, value in other.items():
-        path = f"{prefix}{key}"
-        present = tree.get(key)
-        if isinstance(value, Mapping):
-            inner = cast(Mapping[str, Any], value)
-            kept = cast(Tree, present) if isinstance(present, dict) else {}
-            use = inner.get("use")
-            # A table called "use" is no choice: a model may have that name.
-            if isinstance(use, str) and kept.get("use") != use:
-                kept = {}
-            tree[key] = kept
-            _merge(kept, inner, source, origins, f"{path}.")
-        else:
-            tree[key] = value
-            for below in [known for known in origins if known.startswith(f"{path}.")]:
-                del origins[below]
-            origins[path] = source
 
 
 def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path) -> Any:

@@ -77,8 +77,8 @@ def check_paths(paths: Sequence[str], *, prune: bool) -> None:
     for path in paths:
         if (scheme := _SCHEME.match(path)) and not Path(path).exists():
             raise InvalidInput(
-                f"{scheme.group(1)}:// sources cannot be ingested yet: export the rows to a .csv "
-                "or .jsonl file and ingest that.",
+                f"{scheme.group(1)}:// is no file: a database is set up with `bedplate sources add "
+                "NAME sql` and read with `bedplate sources sync NAME`.",
                 param="path",
             )
         if not path.strip():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -150,7 +151,7 @@ async def _add(
 
 
 def _options(given: Sequence[str]) -> dict[str, Any]:
-    from bedplate.config import read_value
+    from bedplate.trees import read_value
 
     options: dict[str, Any] = {}
     for each in given:
@@ -275,7 +276,7 @@ async def _sync_one(
 
     try:
         with syncing(name) as progress:
-            request = SyncRequest(DEFAULT_TENANT, name, **flags)
+            request = replace(SyncRequest(DEFAULT_TENANT, name), **flags)
             sync = await app.sources.sync(request, progress=progress)
     except BedplateError as error:
         if alone:

@@ -170,7 +170,7 @@ def test_a_line_of_a_batch_may_have_its_own_join(shelved: Call, tmp_path: Path) 
         (["ask", "-c", "shop", " "], "invalid_input", "The question is empty."),
         (["ask", "-c", "shop"], "invalid_input", "Give a QUESTION or --questions"),
         (["ingest", "no-such", "-c", "shop"], "invalid_input", "'no-such'"),
-        (["ingest", "sqlite:///x.db", "-c", "shop"], "invalid_input", "sqlite:// sources"),
+        (["ingest", "sqlite:///x.db", "-c", "shop"], "invalid_input", "sqlite:// is no file"),
         (["ingest", "postgresql://u:secret@h/d", "-c", "s"], "invalid_input", "postgresql://"),
         (["ingest", "*.jsonl", "-c", "shop", "--prune"], "invalid_input", "--prune needs"),
         (["parse", "no.pdf"], "invalid_input", "'no.pdf'"),
