@@ -68,7 +68,9 @@ async def ingested(catalog: Catalog, claim: Claim, **versions: str | None) -> in
     listing = await catalog.source_items.begin(claim, afresh=False)
     await catalog.source_items.note(claim, listing, [(k, v, 1) for k, v in versions.items()])
     for key in versions:
-        assert not await catalog.source_documents.own(claim, listing, key, [DocumentId(key)])
+        assert not await catalog.source_documents.own(
+            claim, listing, dict.fromkeys([DocumentId(key)], key)
+        )
     done = [Outcome(key, version, 1) for key, version in versions.items()]
     await catalog.source_items.finish(claim, done, [], attempts=3)
     return listing
@@ -218,20 +220,20 @@ async def test_a_document_belongs_to_one_item(catalog: Catalog, claim: Claim) ->
     other = await claimed(catalog, T1, "other")
     listing = await ingested(catalog, claim, a="1", b="1")
     documents = catalog.source_documents
-    assert await documents.own(claim, listing, "b", [A, C]) == {A: "shop: a"}
-    assert await documents.own(other, 1, "z", [A, DocumentId("z")]) == {A: "shop: a"}
+    assert await documents.own(claim, listing, dict.fromkeys([A, C], "b")) == {A: "shop: a"}
+    assert await documents.own(other, 1, dict.fromkeys([A, DocumentId("z")], "z")) == {A: "shop: a"}
     assert await documents.owned(claim, ["a", "b"]) == {A: "a", B: "b", C: "b"}
     assert await documents.owned(other, ["z"]) == {"z": "z"}
     await catalog.source_items.finish(claim, [Outcome("b", "1", 1)], [C], attempts=3)
     assert await documents.owned(claim, ["b"]) == {B: "b"}
-    assert await documents.own(other, 1, "z", [C]) == {}
+    assert await documents.own(other, 1, dict.fromkeys([C], "z")) == {}
 
 
 async def test_an_item_that_is_gone_gives_its_documents_up(catalog: Catalog, claim: Claim) -> None:
     await ingested(catalog, claim, a="1")
     listing = await catalog.source_items.begin(claim, afresh=False)
     await catalog.source_items.note(claim, listing, [("b", "1", 1)])
-    assert await catalog.source_documents.own(claim, listing, "b", [A]) == {}
+    assert await catalog.source_documents.own(claim, listing, dict.fromkeys([A], "b")) == {}
     await catalog.source_documents.forget(claim, ["a"])
     assert await catalog.source_documents.owned(claim, ["a", "b"]) == {A: "b"}
 

@@ -313,6 +313,16 @@ async def test_documents_that_an_item_no_longer_holds_are_deleted(app: App, held
     assert await kept(app) == ["b", "c"]
 
 
+async def test_only_documents_that_were_kept_are_owned(app: App, held: Held) -> None:
+    held.items = {"k": "Text.", "l": "   "}
+    await sync(app, held)
+    claim, _ = await app.catalog.source_leases.take(DEFAULT_TENANT, NAME, "test", over=None)
+    owned = await app.catalog.source_documents.owned(claim, ["k", "l"])
+    assert owned == {"shop/k.md": "k"}
+    survey = await app.catalog.source_items.survey(claim, 0)
+    assert survey.known == 1
+
+
 async def test_a_renamed_item_takes_its_documents_along(app: App, held: Held) -> None:
     held.ending = "jsonl"
     held.items = {"k": '{"id":"a","text":"One."}', "l": '{"id":"b","text":"Two."}'}

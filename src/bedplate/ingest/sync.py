@@ -321,6 +321,7 @@ class _Run:
             return None
         batch = await read_batch(source, due, limits)
         ledger = BatchLedger(self._catalog, self._claim, listing, batch)
+        await ledger.open()
         scope = self._state.spec.scope
         report = await self._ingest.run(scope, ledger.uploads, ledger=ledger)
         keys = [item.key for item in due if item.key <= batch.last]

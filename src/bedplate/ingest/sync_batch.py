@@ -130,8 +130,21 @@ class BatchLedger:
         self._claim = claim
         self._listing = listing
         self._batch = batch
+        self._taken: dict[DocumentId, str] = {}
+        self._owned: dict[DocumentId, str] = {}
+        self._before: set[DocumentId] = set()
         self._made: dict[str, set[DocumentId]] = {}
         self._failures: dict[str, list[Failure]] = {}
+
+    async def open(self) -> None:
+        """Own what most items make, one document by the blob's name, in one transaction for all.
+
+        Where they make others, the name is given up with the batch.
+        """
+        keys = {DocumentId(name): item.key for name, (item, _) in self._batch.read.items()}
+        self._before = set(await self._documents.owned(self._claim, list(keys.values())))
+        self._taken = await self._documents.own(self._claim, self._listing, keys)
+        self._owned = {id: key for id, key in keys.items() if id not in self._taken}
 
     @property
     def uploads(self) -> list[Upload]:
@@ -142,7 +155,10 @@ class BatchLedger:
 
     async def own(self, name: str, ids: Sequence[DocumentId]) -> Mapping[DocumentId, str]:
         key = self._batch.read[name][0].key
-        taken = await self._documents.own(self._claim, self._listing, key, ids)
+        taken = {id: self._taken[id] for id in ids if id in self._taken}
+        more = {id: key for id in ids if id not in taken and self._owned.get(id) != key}
+        if more:
+            taken |= await self._documents.own(self._claim, self._listing, more)
         self._made.setdefault(key, set()).update(set(ids) - taken.keys())
         return taken
 
@@ -154,11 +170,13 @@ class BatchLedger:
 
         An item that failed in part keeps what it had: the part may hold it.
         """
-        stale = [
-            id
-            for id, key in owned.items()
-            if key in self._made and key not in self._failures and id not in self._made[key]
-        ]
+        read = {item.key for item, _ in self._batch.read.values()}
+
+        def is_stale(id: DocumentId, key: str) -> bool:
+            kept = id in self._made.get(key, ()) or (key in self._failures and id in self._before)
+            return key in read and not kept
+
+        stale = [id for id, key in owned.items() if is_stale(id, key)]
         counts: dict[str, int] = {}
         for id in owned.keys() - set(stale):
             counts[owned[id]] = counts.get(owned[id], 0) + 1

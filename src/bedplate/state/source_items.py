@@ -1,7 +1,7 @@
 """The items of sources and their documents, in either catalog. What changed is told by the database."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.sources import Claim, FailedItem, KnownItem, Outcome, Survey
@@ -30,6 +30,11 @@ WHERE source_document.source_id = excluded.source_id AND (
   source_document.key = excluded.key OR NOT EXISTS (
     SELECT 1 FROM source_item i WHERE i.source_id = source_document.source_id
     AND i.key = source_document.key AND i.seen >= ?))
+"""
+OWNERS = """
+SELECT d.document_id, o.id, o.name, d.key FROM source s
+JOIN source_document d ON d.tenant_id = s.tenant_id AND d.collection = s.collection
+JOIN source o ON o.id = d.source_id WHERE s.id = ? AND d.document_id IN (members(?))
 """
 SURVEY = """
 SELECT
@@ -176,19 +181,17 @@ class SqlSourceDocuments:
         self._sessions = sessions
 
     async def own(
-        self, claim: Claim, listing: int, key: str, ids: Sequence[DocumentId]
+        self, claim: Claim, listing: int, keys: Mapping[DocumentId, str]
     ) -> dict[DocumentId, str]:
         def work(db: Session) -> dict[DocumentId, str]:
             check_claim(db, claim)
-            db.execute_many(OWN, [(id, key, claim.source, listing) for id in ids])
-            rows = db.select(
-                "SELECT d.document_id, o.name, d.key FROM source s JOIN source_document d"
-                " ON d.tenant_id = s.tenant_id AND d.collection = s.collection"
-                " JOIN source o ON o.id = d.source_id WHERE s.id = ?"
-                " AND (d.source_id <> s.id OR d.key <> ?) AND d.document_id IN (members(?))",
-                (claim.source, key, json.dumps(ids)),
-            )
-            return {DocumentId(id): f"{source}: {other}" for id, source, other in rows}
+            db.execute_many(OWN, [(id, key, claim.source, listing) for id, key in keys.items()])
+            rows = db.select(OWNERS, (claim.source, json.dumps(list(keys))))
+            return {
+                DocumentId(id): f"{name}: {key}"
+                for id, source, name, key in rows
+                if source != claim.source or key != keys[id]
+            }
 
         return await self._sessions.write(work)
 

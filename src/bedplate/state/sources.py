@@ -1,6 +1,6 @@
 """What the catalog keeps of sources: how they are set up, their items, and whose documents are whose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bedplate.domain.ids import DocumentId, TenantId
@@ -116,10 +116,11 @@ class SourceDocuments(Protocol):
     """Which item a document came from. A document of a collection belongs to one item at most."""
 
     async def own(
-        self, claim: Claim, listing: int, key: str, ids: Sequence[DocumentId]
+        self, claim: Claim, listing: int, keys: Mapping[DocumentId, str]
     ) -> dict[DocumentId, str]:
-        """Give documents to an item before they are kept; those that belong to another, with its
-        name. An item of the same source that was not listed since `listing` gives them up.
+        """Give documents to items, by their keys, before they are kept; those that belong to
+        another, with its name. An item of the same source that was not listed since `listing` gives
+        them up.
         """
         ...
 
