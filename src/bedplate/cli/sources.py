@@ -12,7 +12,7 @@ import typer
 
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
-from bedplate.cli.screen import console, one_line, plain, table, write_json
+from bedplate.cli.screen import console, one_line, plain, table, write_error, write_json
 from bedplate.cli.sources_screen import show_source, show_sync, syncing
 from bedplate.errors import InvalidInput
 
@@ -254,11 +254,11 @@ async def _sync(invocation: Invocation, names: Sequence[str], flags: Mapping[str
         if not chosen:
             raise InvalidInput("There are no sources: see bedplate sources add --help.")
         for name in chosen:
-            result, end = await _sync_one(app, name, flags, alone=len(chosen) == 1)
+            result, end = await _sync_one(
+                app, name, flags, alone=len(chosen) == 1, say=not invocation.json
+            )
             results.append(result)
             ends.append(end)
-            if not invocation.json:
-                show_sync(result)
     if invocation.json:
         write_json(results[0] if len(chosen) == 1 else {"syncs": results})
     worst = max(ends)
@@ -266,7 +266,7 @@ async def _sync(invocation: Invocation, names: Sequence[str], flags: Mapping[str
 
 
 async def _sync_one(
-    app: App, name: str, flags: Mapping[str, bool], *, alone: bool
+    app: App, name: str, flags: Mapping[str, bool], *, alone: bool, say: bool
 ) -> tuple[dict[str, Any], Exit]:
     """One sync; of several, one that fails does not keep the others from theirs."""
     from bedplate.cli.exits import exit_of
@@ -281,10 +281,12 @@ async def _sync_one(
     except BedplateError as error:
         if alone:
             raise
-        return {"source": name, "error": {"code": error.code, "message": error.message}}, exit_of(
-            error
-        )
+        write_error(error.code, f"{name}: {error.message}", as_json=False)
+        failed = {"code": error.code, "message": error.message}
+        return {"source": name, "error": failed}, exit_of(error)
     failures = await app.sources.failures(DEFAULT_TENANT, name, limit=SHOWN_FAILURES)
+    if say:
+        show_sync(name, sync, failures)
     return _as_json(name, sync, failures), Exit.DONE if sync.status == "done" else Exit.PARTLY
 
 

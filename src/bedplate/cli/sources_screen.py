@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from bedplate.cli.screen import console, one_line, plain, progress_bar, table
 
@@ -39,37 +39,35 @@ def syncing(name: str) -> Generator[Callable[[SyncProgress], None]]:
         yield advance
 
 
-def show_sync(result: Mapping[str, Any]) -> None:
-    """A sync as the command's JSON has it."""
+def show_sync(source: str, sync: Sync, failures: Sequence[FailedItem]) -> None:
     out = console()
-    name = plain(result["source"])
-    if "items" not in result:
-        out.print(plain(f"{name}: {result['error']['message']}"), style="red", soft_wrap=True)
-        return
-    items, documents = result["items"], result["documents"]
-    counts = ", ".join(f"{items[each]:,} {each}" for each in _COUNTED if items[each])
-    changes = ", ".join(f"{number:,} {each}" for each, number in documents.items() if number)
+    name, found = plain(source), sync.counts
+    numbers = ((each, getattr(found, each)) for each in _COUNTED)
+    counts = ", ".join(f"{number:,} {each}" for each, number in numbers if number)
+    documents = (("added", found.added), ("updated", found.updated), ("unchanged", found.same),
+                 ("deleted", found.deleted))  # fmt: skip
+    changes = ", ".join(f"{number:,} {each}" for each, number in documents if number)
     out.print(
-        f"{name}: {items['listed']:,} items listed ({counts or 'none known'})"
+        f"{name}: {found.listed:,} items listed ({counts or 'none known'})"
         f" · documents: {changes or 'no change'}",
         style="bold",
         soft_wrap=True,
     )
-    if items["held"]:
+    if found.held:
         out.print(
-            f"{items['held']:,} known items are no longer listed, more than is believed without a "
+            f"{found.held:,} known items are no longer listed, more than is believed without a "
             "word: their documents are kept. If they are gone for good, run: "
             f"bedplate sources sync {name} --allow-shrink",
             style="yellow",
             soft_wrap=True,
         )
-    if items["gaps"]:
+    if found.gaps:
         out.print(
-            f"{items['gaps']:,} parts could not be listed; what is in them is kept as it was.",
+            f"{found.gaps:,} parts could not be listed; what is in them is kept as it was.",
             style="yellow",
             soft_wrap=True,
         )
-    _print_failures(cast(list[dict[str, Any]], result["failures"]))
+    _print_failures(failures)
 
 
 def show_source(state: SourceState, syncs: Sequence[Sync], failures: Sequence[FailedItem]) -> None:
@@ -93,27 +91,16 @@ def show_source(state: SourceState, syncs: Sequence[Sync], failures: Sequence[Fa
         )
     if syncs:
         out.print(rows)
-    _print_failures(
-        [
-            {
-                "key": e.key,
-                "state": e.state,
-                "code": e.code,
-                "error": e.error,
-                "attempts": e.attempts,
-            }
-            for e in failures
-        ]
-    )
+    _print_failures(failures)
 
 
-def _print_failures(failures: Sequence[Mapping[str, Any]]) -> None:
+def _print_failures(failures: Sequence[FailedItem]) -> None:
     if not failures:
         return
     rows = table("item", "state", "attempts", "code", "reason")
     for each in failures:
         rows.add_row(
-            one_line(each["key"]), each["state"], str(each["attempts"]), each["code"],
-            one_line(each["error"]), style="red",
+            one_line(each.key), each.state, str(each.attempts), each.code, one_line(each.error),
+            style="red",
         )  # fmt: skip
     console().print(rows)

@@ -75,6 +75,29 @@ def test_a_table_is_read_and_its_secret_is_not_kept(call: Call, tmp_path: Path) 
     assert off.json == {"source": "products", "schedule": None}
 
 
+def test_ingest_of_a_table_s_address_sets_a_source_up_and_syncs_it(
+    call: Call, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as db, db:
+        db.execute("CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT, price REAL)")
+        db.execute("INSERT INTO product VALUES (7, 'Umbrella', 20.5), (8, 'Tent', 300)")
+    address = "sqlite:///shop.db?table=product&key=id&text=name&metadata=price"
+    first = call("ingest", address, "-c", "shop", "--json")
+    assert (first.code, first.json["documents"]["added"]) == (0, 2)
+    assert first.json["source"] == "product"
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as db, db:
+        db.execute("DELETE FROM product WHERE id = 7")
+    second = call("ingest", address, "-c", "shop", "--json")
+    assert second.json["documents"] == {
+        "added": 0, "updated": 0, "unchanged": 1, "deleted": 1, "failed": 0,
+    }  # fmt: skip
+    other = call("ingest", address, "-c", "elsewhere")
+    assert (other.code, "set up otherwise" in other.err) == (2, True)
+    password = call("ingest", address.replace("sqlite:///", "postgresql://u:pw-1@h/"), "-c", "s")
+    assert password.code == 2
+    assert "pw-1" not in password.err
+
+
 def test_our_own_data_below_a_folder_is_left_out(call: Call, tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("# A\n\nText.")
     added = call("sources", "add", "all", "folder", "-c", "c", "-o", "path=.", "--json")

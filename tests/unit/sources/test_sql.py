@@ -19,6 +19,7 @@ from bedplate.sources.protocol import Fetched, Gap, Item, Source
 from bedplate.sources.sql import open_sql
 from bedplate.sources.sql_query import relation_of
 from bedplate.sources.sql_rows import read_key, to_metadata, write_key
+from bedplate.sources.sql_sqlite import connect_sqlite
 
 _values = st.integers(-(10**20), 10**20) | st.text(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from("%/'1-2F"), max_size=8
@@ -162,13 +163,20 @@ async def test_keys_that_do_not_name_one_row_are_reported(path: Path) -> None:
             await fetched(source, "north")
 
 
-async def test_nothing_can_be_written_whatever_the_query_says(path: Path) -> None:
-    chosen = options(path, table=None, query="SELECT id, body FROM product")
-    async with open_sql({k: v for k, v in chosen.items() if v}, name="shop") as source:
-        assert len(await listed(source)) == 3
-    with pytest.raises(ConfigError):
+async def test_a_query_that_is_none_is_refused_when_it_is_opened(path: Path) -> None:
+    chosen = {"database": f"sqlite:///{path}", "key": ["id"], "text": ["body"]}
+    with pytest.raises(ConfigError, match="SELECT"):
         async with open_sql({**chosen, "query": "DROP TABLE product"}, name="shop"):
             pass
+
+
+async def test_sqlite_writes_nothing_and_opens_nothing_else(path: Path, tmp_path: Path) -> None:
+    with connect_sqlite(f"sqlite:///{path}", 5) as db:
+        for sql in ("DELETE FROM product", f"ATTACH '{tmp_path}/other.db' AS other"):
+            with pytest.raises((ConfigError, Unavailable)):
+                db.rows(sql, (), 1)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM product").fetchone() == (3,)
 
 
 async def test_a_query_that_never_ends_is_interrupted(path: Path) -> None:
