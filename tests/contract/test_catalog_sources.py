@@ -21,6 +21,7 @@ from bedplate.domain.sources import (
 from bedplate.errors import Conflict, NotFound
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
+from bedplate.state.source_items import PART
 
 T1, T2 = TenantId("t1"), TenantId("t2")
 A, B, C = DocumentId("a"), DocumentId("b"), DocumentId("c")
@@ -261,3 +262,16 @@ async def test_syncs_are_kept_newest_first_and_the_cursor_with_them(
     assert (state.cursor, state.partial, state.recipe, state.last) == ("10", 2, "r", ended)
     await catalog.source_leases.level(claim, cursor="11", complete=True, recipe="r")
     assert (await catalog.sources.get(T1, "shop")).partial == 0
+
+
+async def test_many_items_are_covered_and_begun_afresh_in_parts(
+    catalog: Catalog, claim: Claim
+) -> None:
+    keys = [f"k{number:05}" for number in range(PART + 5)]
+    listing = await catalog.source_items.begin(claim, afresh=False)
+    await catalog.source_items.note(claim, listing, [(key, "1", 1) for key in keys])
+    await catalog.source_items.finish(claim, [Outcome(key, "1", 1) for key in keys], [], attempts=1)
+    listing = await catalog.source_items.begin(claim, afresh=True)
+    await catalog.source_items.cover(claim, listing, "k")
+    survey = await catalog.source_items.survey(claim, listing)
+    assert (survey.changed, survey.unchanged, survey.gone) == (len(keys), 0, 0)

@@ -1,7 +1,7 @@
 """The items of sources and their documents, in either catalog. What changed is told by the database."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.sources import Claim, FailedItem, KnownItem, Outcome, Survey
@@ -63,6 +63,24 @@ CUT_OFF = "It was cut off; the next one took it up."
 LAST = "\U0010ffff"
 
 
+PART = 20_000
+"""Items that one statement changes: SQLite remembers in memory what it would have to undo."""
+
+
+def _parts(db: Session, claim: Claim, prefix: str) -> Iterator[tuple[int, str, str]]:
+    """The source and the bounds of its keys with a prefix, so many at a time."""
+    low, end = prefix, prefix + LAST
+    while low != end:
+        rows = db.select(
+            "SELECT key FROM source_item WHERE source_id = ? AND key >= ? AND key < ?"
+            " ORDER BY key LIMIT 1 OFFSET ?",
+            (claim.source, low, end, PART),
+        )
+        high = str(rows[0][0]) if rows else end
+        yield claim.source, low, high
+        low = high
+
+
 class SqlSourceItems:
     """See SourceItems."""
 
@@ -77,11 +95,11 @@ class SqlSourceItems:
                 " AND state <> 'done'",
                 (claim.source,),
             )
-            if afresh:
+            for part in _parts(db, claim, "") if afresh else ():
                 db.execute(
                     "UPDATE source_item SET state = 'pending' WHERE source_id = ?"
-                    " AND state = 'done'",
-                    (claim.source,),
+                    " AND key >= ? AND key < ? AND state = 'done'",
+                    part,
                 )
             db.execute(
                 "UPDATE source_sync SET status = 'failed', error = ?"
@@ -111,10 +129,11 @@ class SqlSourceItems:
     async def cover(self, claim: Claim, listing: int, prefix: str) -> None:
         def work(db: Session) -> None:
             check_claim(db, claim)
-            db.execute(
-                "UPDATE source_item SET seen = ? WHERE source_id = ? AND key >= ? AND key < ?",
-                (listing, claim.source, prefix, prefix + LAST),
-            )
+            for part in _parts(db, claim, prefix):
+                db.execute(
+                    "UPDATE source_item SET seen = ? WHERE source_id = ? AND key >= ? AND key < ?",
+                    (listing, *part),
+                )
 
         await self._sessions.write(work)
 
