@@ -1,30 +1,31 @@
 """The App: every flow as a field, wired from a configuration and closed in one place."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
 
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import Config, Slot
+from bedplate.config import Config, Slot, resolve_secrets
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
+from bedplate.domain.sources import SourceSpec
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
-from bedplate.errors import ConfigError, NotFound, UnknownAdapter
+from bedplate.errors import ConfigError, NotFound
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.reindex import Reindex
+from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
+from bedplate.ingest.sources import Sources
+from bedplate.ingest.sync import SyncSource
 from bedplate.models import MODELS
 from bedplate.models.protocol import ChatModel
 from bedplate.options import (
@@ -33,6 +34,7 @@ from bedplate.options import (
     check_readers,
     parse_limits,
     ranking,
+    sync_limits,
 )
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import Parser
@@ -44,13 +46,14 @@ from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
+from bedplate.slots import open_optional, open_slot
+from bedplate.sources import SOURCES
+from bedplate.sources.protocol import Source
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
-
-T = TypeVar("T")
 
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
@@ -80,6 +83,8 @@ class App:
     ingest: Ingest
     reindex: Reindex
     snapshots: Snapshots
+    sources: Sources
+    schedules: Schedules
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -172,28 +177,30 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        embedder = await enter(_slot("embedder", config.embedder, EMBEDDERS.load))
+        embedder = await enter(open_slot("embedder", config.embedder, EMBEDDERS.load))
         remembering = embedder
         if limit := config.embedder_cache.max_bytes:
             file = config.data.dir / EMBEDDER_CACHE_FILE
             remembering = await enter(open_embedder_cache(embedder, file, max_bytes=limit))
-        former = await enter(_optional("former_embedder", config.former_embedder, EMBEDDERS.load))
-        images = await enter(
-            _optional("image_embedder", config.image_embedder, IMAGE_EMBEDDERS.load)
+        former = await enter(
+            open_optional("former_embedder", config.former_embedder, EMBEDDERS.load)
         )
-        chunker = await enter(_slot("chunker", config.chunker, CHUNKERS.load))
-        reranker = await enter(_optional("reranker", config.reranker, RERANKERS.load))
-        pii = await enter(_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load))
+        images = await enter(
+            open_optional("image_embedder", config.image_embedder, IMAGE_EMBEDDERS.load)
+        )
+        chunker = await enter(open_slot("chunker", config.chunker, CHUNKERS.load))
+        reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
+        pii = await enter(open_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load))
         grounding = await enter(
-            _slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
+            open_slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
         )
         parser = await enter(open_parser(parse_limits(config.ingest)))
         catalog = await enter(_catalog(config, path))
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
-        store = await enter(_slot("store", store_slot, STORES.load, path=path))
+        store = await enter(open_slot("store", store_slot, STORES.load, path=path))
         models: dict[str, ChatModel] = {
-            name: await enter(_slot(f"models.{name}", slot, MODELS.load, embedder=remembering))
+            name: await enter(open_slot(f"models.{name}", slot, MODELS.load, embedder=remembering))
             for name, slot in config.models.items()
         }
         turn = Turn(models, seconds=config.ask.seconds)
@@ -232,6 +239,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             token_chunks=token_chunks,
             recipe=f"{config.chunker!r}|{config.guards.pii!r}",
         )
+        sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
         yield App(
             config=config,
             catalog=catalog,
@@ -256,6 +264,8 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
                 max_snapshots=config.data.max_snapshots,
             ),
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
+            sources=Sources(catalog, ingest, open_source, sync),
+            schedules=Schedules(catalog, sync.run, at_once=config.sync.at_once),
         )
 
 
@@ -274,40 +284,22 @@ async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
         raise ConfigError(f"[stores.{name}] is the store in use: name another.")
     path = config.data.dir / CATALOG_FILE
     key = f"stores.{name}"
-    async with _slot(key, _store(config, key, slot), STORES.load, path=path) as store:
+    async with open_slot(key, _store(config, key, slot), STORES.load, path=path) as store:
         yield store
 
 
 @asynccontextmanager
-async def _slot(
-    key: str,
-    slot: Slot,
-    load: Callable[[str], Callable[..., AbstractAsyncContextManager[T]]],
-    **given: Any,
-) -> AsyncGenerator[T]:
-    """The adapter that a slot names; its complaints about options name the setting."""
-    async with AsyncExitStack() as stack:
-        try:
-            opened = await stack.enter_async_context(load(slot.use)(slot.options, **given))
-        except ValidationError as error:
-            raise ConfigError("\n".join(_complaints(key, slot, error))) from error
-        except UnknownAdapter as error:
-            raise UnknownAdapter(f"{key}.use: {error.message}") from error
-        yield opened
+async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
+    """The source that was set up so, its secrets read now.
 
-
-@asynccontextmanager
-async def _optional(
-    key: str,
-    slot: Slot | None,
-    load: Callable[[str], Callable[..., AbstractAsyncContextManager[T]]],
-) -> AsyncGenerator[T | None]:
-    """The same, where a slot is set."""
-    if slot is None:
-        yield None
-    else:
-        async with _slot(key, slot, load) as opened:
-            yield opened
+    Raises:
+        ConfigError: a kind that does not exist, options it does not take, or a secret not there.
+    """
+    key = f"source {spec.name!r}"
+    options = resolve_secrets(spec.options, key)
+    slot = Slot.model_validate({**options, "use": spec.kind})
+    async with open_slot(key, slot, SOURCES.load, name=spec.name) as source:
+        yield source
 
 
 def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:
@@ -332,12 +324,3 @@ def _store(config: Config, key: str, slot: Slot) -> Slot:
             {"database": config.data.database, **slot.options, "use": slot.use}
         )
     return slot
-
-
-def _complaints(key: str, slot: Slot, error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        name = ".".join([key, *map(str, problem["loc"])])
-        if problem["type"] == "extra_forbidden":
-            yield f"Unknown setting {name!r}: the adapter {slot.use!r} has no such option."
-        else:
-            yield f"{name}: {problem['msg']}."

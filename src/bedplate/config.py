@@ -8,7 +8,7 @@ secret and is read when the configuration is.
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -16,12 +16,11 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bedplate.errors import ConfigError
+from bedplate.trees import Tree, choices_first, merge, nest, read_value
 
 PREFIX = "BEDPLATE_"
 DEFAULT_FILE = "bedplate.toml"
 MEBIBYTE = 1024 * 1024
-
-Tree = dict[str, Any]
 
 
 class Section(BaseModel):
@@ -70,6 +69,30 @@ class IngestConfig(Section):
     parse_seconds: float = Field(default=120.0, gt=0)
     parse_memory_bytes: int = Field(default=2048 * MEBIBYTE, gt=0)
     batch_chunks: int = Field(default=64, gt=0)
+
+
+class SyncConfig(Section):
+    """Sources that collections are kept in step with."""
+
+    max_items: int = Field(default=20_000_000, gt=0)
+    list_seconds: float = Field(default=21_600.0, gt=0)
+    read_seconds: float = Field(default=120.0, gt=0)
+    readers: int = Field(default=4, gt=0, le=64)
+    batch_items: int = Field(default=256, gt=0, le=10_000)
+    batch_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
+    attempts: int = Field(default=5, gt=0)
+    """At so many syncs an item is tried; then it waits for `bedplate sources retry`."""
+    failures_in_row: int = Field(default=10, gt=0)
+    """So many that are the source's own end the sync."""
+    shrink_items: int = Field(default=20, ge=0)
+    shrink_share: float = Field(default=0.3, ge=0, le=1)
+    """What may be gone at once and is believed."""
+    complete_every: int = Field(default=24, gt=0)
+    """Of so many syncs of an incremental source one lists it whole."""
+    lease_seconds: float = Field(default=30.0, gt=0)
+    """After so long without a sign of life a sync is given up for dead."""
+    at_once: int = Field(default=2, gt=0)
+    """How many scheduled syncs `bedplate serve` runs together."""
 
 
 class SearchConfig(Section):
@@ -152,6 +175,7 @@ class Config(Section):
     chunker: Slot = Slot(use="structure")
     reranker: Slot | None = None
     ingest: IngestConfig = IngestConfig()
+    sync: SyncConfig = SyncConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()
@@ -210,21 +234,36 @@ def load_config(
     chosen = _choose_file(file, env)
     origins: dict[str, str] = {}
     tree: Tree = {}
-    _merge(tree, BUILT_IN, "default", origins)
+    merge(tree, BUILT_IN, "default", origins)
     if chosen is not None:
-        _merge(tree, _read_toml(chosen), str(chosen), origins)
-    for name, key, value in _choices_first(_from_environment(env)):
-        _merge(tree, _nest(key, value), f"${name}", origins)
-    for source, key, value in _choices_first(
+        merge(tree, _read_toml(chosen), str(chosen), origins)
+    for name, key, value in choices_first(_from_environment(env)):
+        merge(tree, nest(key, value), f"${name}", origins)
+    for source, key, value in choices_first(
         ("argument", key, value) for key, value in (arguments or {}).items() if value is not None
     ):
-        _merge(tree, _nest(key, value), source, origins)
+        merge(tree, nest(key, value), source, origins)
     tree = cast(Tree, _resolve_secrets(tree, "", env, chosen.parent if chosen else Path()))
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(_explain(error, origins)) from error
     return Loaded(config, tuple(_settings(config, origins)), chosen)
+
+
+def resolve_secrets(
+    options: Mapping[str, Any],
+    key: str,
+    *,
+    folder: Path = Path(),
+    environment: Mapping[str, str] | None = None,
+) -> Mapping[str, Any]:
+    """Options with their references to secrets read; `key` names them in messages.
+
+    A relative file is below `folder`. ConfigError for a secret that is not there.
+    """
+    env = os.environ if environment is None else environment
+    return cast(Tree, _resolve_secrets(dict(options), key, env, folder))
 
 
 def _choose_file(file: Path | None, env: Mapping[str, str]) -> Path | None:
@@ -248,51 +287,7 @@ def _read_toml(path: Path) -> Tree:
 def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
     for name in sorted(env):
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
-            yield name, name.removeprefix(PREFIX).lower().replace("__", "."), _literal(env[name])
-
-
-def _choices_first(given: Iterable[tuple[str, str, Any]]) -> list[tuple[str, str, Any]]:
-    """The `use` of every slot before the slot's options, which a later one would sweep away."""
-    return sorted(given, key=lambda each: not each[1].endswith(".use"))
-
-
-def _literal(text: str) -> Any:
-    """A value as TOML would read it, so numbers, booleans, lists and tables work; else text."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
-
-
-def _nest(key: str, value: Any) -> Tree:
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return cast(Tree, value)
-
-
-def _merge(
-    tree: Tree, other: Mapping[str, Any], source: str, origins: dict[str, str], prefix: str = ""
-) -> None:
-    """Lay `other` over `tree`. A slot whose `use` changes starts afresh: options of one adapter
-    are not options of another.
-    """
-    for key, value in other.items():
-        path = f"{prefix}{key}"
-        present = tree.get(key)
-        if isinstance(value, Mapping):
-            inner = cast(Mapping[str, Any], value)
-            kept = cast(Tree, present) if isinstance(present, dict) else {}
-            use = inner.get("use")
-            # A table called "use" is no choice: a model may have that name.
-            if isinstance(use, str) and kept.get("use") != use:
-                kept = {}
-            tree[key] = kept
-            _merge(kept, inner, source, origins, f"{path}.")
-        else:
-            tree[key] = value
-            for below in [known for known in origins if known.startswith(f"{path}.")]:
-                del origins[below]
-            origins[path] = source
+            yield name, name.removeprefix(PREFIX).lower().replace("__", "."), read_value(env[name])
 
 
 def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path) -> Any:

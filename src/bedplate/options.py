@@ -3,6 +3,8 @@
 from bedplate.config import Config, IngestConfig, SearchConfig
 from bedplate.domain.tables import BusinessTable
 from bedplate.errors import ConfigError
+from bedplate.ingest.sync import SyncLimits
+from bedplate.ingest.sync_batch import ReadLimits
 from bedplate.models import EXTRACTIVE
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.rag.retrieve import Ranking
@@ -18,6 +20,28 @@ def parse_limits(settings: IngestConfig) -> ParseLimits:
         characters=settings.max_characters,
         seconds=settings.parse_seconds,
         memory=settings.parse_memory_bytes,
+    )
+
+
+def sync_limits(config: Config) -> SyncLimits:
+    """The configured bounds on a sync, as the flow takes them."""
+    settings = config.sync
+    return SyncLimits(
+        read=ReadLimits(
+            items=settings.batch_items,
+            bytes=settings.batch_bytes,
+            file_bytes=config.ingest.max_file_bytes,
+            seconds=settings.read_seconds,
+            readers=settings.readers,
+            in_a_row=settings.failures_in_row,
+        ),
+        items=settings.max_items,
+        list_seconds=settings.list_seconds,
+        attempts=settings.attempts,
+        shrink_items=settings.shrink_items,
+        shrink_share=settings.shrink_share,
+        complete=settings.complete_every,
+        lease_seconds=settings.lease_seconds,
     )
 
 

@@ -17,7 +17,8 @@ from bedplate.domain.retrieval import Scope
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import Conflict, InvalidInput, NotFound, Unavailable
 from bedplate.ingest.files import find_files, source_name
-from bedplate.ingest.pipeline import Ingest, Parts, Upload
+from bedplate.ingest.incoming import Upload
+from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import MAX_TITLE
 from bedplate.rag.retrieve import SearchRequest

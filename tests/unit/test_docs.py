@@ -21,6 +21,7 @@ from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
+from bedplate.sources import SOURCES
 from bedplate.stores import STORES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "chunkers": CHUNKERS,
     "rerankers": RERANKERS,
     "models": MODELS,
+    "sources": SOURCES,
     "guards.pii": PII_GUARDS,
     "guards.groundedness": GROUNDING_GUARDS,
 }

@@ -14,6 +14,7 @@ from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.rerankers import RERANKERS
+from bedplate.sources import SOURCES
 from bedplate.state import CATALOGS
 from bedplate.stores import STORES
 
@@ -23,7 +24,7 @@ EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
 REGISTRIES = [CHUNKERS, EMBEDDERS, IMAGE_EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
-              STORES, PLACES]  # fmt: skip
+              STORES, PLACES, SOURCES]  # fmt: skip
 
 
 def tree(path: Path) -> ast.Module:

@@ -26,6 +26,7 @@ from bedplate.api import (
     health,
     models,
     search,
+    sources,
 )
 from bedplate.api.bodies import Bodies
 from bedplate.api.errors import answer, refuse, unexpected
@@ -91,6 +92,20 @@ async def running(app: App) -> AsyncGenerator[str]:
             await server.shutdown(sockets=[listener])
 
 
+@asynccontextmanager
+async def scheduling(app: App) -> AsyncGenerator[None]:
+    """Sync sources when they are due, or asked for, for as long as the block runs.
+
+    At the end a sync under way is cut off; the next one takes it up.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        syncs = tasks.create_task(app.schedules.run())
+        try:
+            yield
+        finally:
+            syncs.cancel()
+
+
 def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -> None:
     """Serve until SIGINT or SIGTERM; `announce` is given the URL once requests are taken.
 
@@ -105,7 +120,7 @@ def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -
 
 
 async def _serve(config: Config, announce: Callable[[str], None]) -> None:
-    async with open_app(config) as app, running(app) as url:
+    async with open_app(config) as app, scheduling(app), running(app) as url:
         logger.info("serving", extra={"url": url})
         with _signals() as stopped:
             announce(url)
@@ -147,7 +162,7 @@ def _build_api(app: App) -> FastAPI:
     )
     api.state.bedplate = app
     api.state.started = int(time.time())
-    for part in (models, embeddings, collections, documents, search, ask, health):
+    for part in (models, embeddings, collections, documents, search, ask, sources, health):
         api.include_router(part.router)
     return api
 

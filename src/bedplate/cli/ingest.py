@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bedplate.cli.exits import Exit, exit_of_batch
+from bedplate.cli.ingest_table import ingest_table, is_table
 from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.screen import console, one_line, plain, progress_bar, table, write_json
 from bedplate.errors import InvalidInput
@@ -43,9 +44,13 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Read documents and keep what changed.
 
-        Text, Markdown, HTML, PDF, DOCX, JSONL and CSV. Files that cannot be read are listed and
+        Text, Markdown, HTML, PDF, DOCX, JSONL and CSV; or the address of a database's table, which
+        becomes a source (see `bedplate sources`):
+        "sqlite:///shop.db?table=product&key=id&text=name,description&metadata=price". Files that cannot be read are listed and
         stop nothing: exit code 4 when others were kept, 2 when none was.
         """
+        if len(paths) == 1 and is_table(paths[0]):
+            run_async(ingest_table(invocation, paths[0], collection))
         run_async(_ingest(invocation, paths, collection, prune=prune))
 
 
@@ -77,8 +82,8 @@ def check_paths(paths: Sequence[str], *, prune: bool) -> None:
     for path in paths:
         if (scheme := _SCHEME.match(path)) and not Path(path).exists():
             raise InvalidInput(
-                f"{scheme.group(1)}:// sources cannot be ingested yet: export the rows to a .csv "
-                "or .jsonl file and ingest that.",
+                f"{scheme.group(1)}:// is no file: give a table's address alone, or set it up with "
+                "`bedplate sources add`.",
                 param="path",
             )
         if not path.strip():

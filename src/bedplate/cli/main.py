@@ -19,6 +19,7 @@ from bedplate.cli import (
     search,
     serve,
     snapshots,
+    sources,
 )
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import (
@@ -66,7 +67,20 @@ def build() -> typer.Typer:
     ) -> None:
         context.obj = Invocation(config, data, json, log_level)
 
-    for module in (init, demo, ingest, search, ask, parse, serve, reindex, snapshots, move, doctor):
+    for module in (
+        init,
+        demo,
+        ingest,
+        search,
+        ask,
+        parse,
+        serve,
+        reindex,
+        snapshots,
+        sources,
+        move,
+        doctor,
+    ):
         module.register(app)
     return app
 

@@ -3,28 +3,22 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
-from bedplate.domain.documents import (
-    Blob,
-    Chunk,
-    Document,
-    Failure,
-    Metadata,
-    MetadataValue,
-)
+from bedplate.domain.documents import Blob, Chunk, Document, Failure
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
+from bedplate.ingest.incoming import Ledger, Source, Upload
 from bedplate.ingest.names import GOOD_ID, check_name, is_good_id, unfinished
-from bedplate.ingest.origins import UPLOADED, is_below
+from bedplate.ingest.origins import is_below
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
@@ -39,31 +33,6 @@ FORMAT = 3
 """Raised when the pipeline makes something else of the same document."""
 
 WAITING_BATCHES = 2
-
-
-class Source(Protocol):
-    """Something that yields a blob when its turn comes."""
-
-    @property
-    def name(self) -> str: ...
-
-    def read(self, max_bytes: int) -> Blob: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A blob at hand, with the id and metadata its sender gave, where it gave any."""
-
-    blob: Blob
-    id: DocumentId | None = None
-    metadata: Metadata = field(default_factory=dict[str, MetadataValue])
-
-    @property
-    def name(self) -> str:
-        return self.blob.source
-
-    def read(self, max_bytes: int) -> Blob:
-        return self.blob
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +101,7 @@ class Ingest:
         self._max_file_bytes = max_file_bytes
         self._token_chunks = token_chunks
         # Without the embedder: a collection has one, and reindexing must not make all look changed.
-        self._recipe = f"{FORMAT}|{recipe}"
+        self.recipe = f"{FORMAT}|{recipe}"
 
     async def run(
         self,
@@ -140,6 +109,7 @@ class Ingest:
         sources: Sequence[Source],
         *,
         prune: Sequence[str] = (),
+        ledger: Ledger | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> Report:
         """Ingest every source; what cannot be read is reported and stops nothing.
@@ -148,13 +118,16 @@ class Ingest:
         taken up by running it again. `prune` names origins, or folders of them: documents from
         there that were not found this time are deleted, except those of a source that failed.
 
+        With a `ledger` the run is a part of something longer, which calls `settle` at its end.
+
         Raises:
             Conflict: the collection belongs to another embedder.
             StorageError: the catalog cannot be written.
         """
         started = time.perf_counter()
         collection = await self.create(scope)
-        run = _Run(Report(scope.collection), tokens=collection.chunks < self._token_chunks)
+        tokens = collection.chunks < self._token_chunks
+        run = _Run(Report(scope.collection), tokens, ledger)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
 
         def report(done: int) -> None:
@@ -189,6 +162,15 @@ class Ingest:
         report(len(sources))
         run.report.seconds = round(time.perf_counter() - started, 3)
         return run.report
+
+    async def settle(self, scope: Scope) -> str | None:
+        """Let the index rebuild what it wants to after many changes; a warning if it cannot."""
+        try:
+            await self._store.settle((await self._catalog.collections.get(scope)).index)
+        except (StorageError, Unavailable) as error:
+            # The documents are durable and found without it.
+            return error.message
+        return None
 
     async def create(self, scope: Scope) -> Collection:
         """An empty collection, or the one that is there.
@@ -279,15 +261,12 @@ class Ingest:
         documents = [self._finish(document, blob, source) for document in parsed.documents]
         for start in range(0, len(documents), self._batch_chunks):
             part = documents[start : start + self._batch_chunks]
-            known = await self._catalog.documents.fingerprints(scope, [d.id for d in part])
+            ids = [document.id for document in part]
+            known = await self._catalog.documents.fingerprints(scope, ids)
+            taken = await run.own(source.name, ids)
             for document in part:
-                if not is_good_id(document.id):
-                    message = f"{document.id[:80]!r} is no document id: give {GOOD_ID}."
-                    run.fail(source.name, Failure(document.source, "bad_id", message))
-                    continue
-                if document.id in run.seen:
-                    message = f"Another document of this run has the id {document.id!r} already."
-                    run.fail(source.name, Failure(document.source, "duplicate_id", message))
+                if (problem := _problem(document, run, taken)) is not None:
+                    run.fail(source.name, problem)
                     continue
                 run.seen.add(document.id)
                 if known.get(document.id) == document.sha256:
@@ -305,14 +284,14 @@ class Ingest:
         """The document with what its sender said of it, and a fingerprint of all that shapes it."""
         origin = blob.source
         if isinstance(source, Upload):
-            origin = f"{UPLOADED}{origin}"
+            origin = f"{source.way}{origin}"
             document = replace(
                 document,
                 id=source.id or document.id,
                 metadata={**document.metadata, **source.metadata},
             )
         said = repr(sorted(document.metadata.items()))
-        facts = f"{self._recipe}|{document.sha256}|{document.title}|{said}"
+        facts = f"{self.recipe}|{document.sha256}|{document.title}|{said}"
         return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
 
     async def _cut(self, document: Document, image: ImageVector | None, run: "_Run") -> Prepared:
@@ -367,11 +346,8 @@ class Ingest:
         return entries
 
     async def _settle(self, scope: Scope, run: "_Run") -> None:
-        try:
-            await self._store.settle((await self._catalog.collections.get(scope)).index)
-        except (StorageError, Unavailable) as error:
-            # The documents are durable and found without it.
-            run.report.warnings.append(error.message)
+        if run.ledger is None and (warning := await self.settle(scope)):
+            run.report.warnings.append(warning)
 
     async def _prune(self, scope: Scope, roots: Sequence[str], run: "_Run") -> None:
         gone: list[DocumentId] = []
@@ -387,6 +363,7 @@ class Ingest:
 class _Run:
     report: Report
     tokens: bool
+    ledger: Ledger | None = None
     seen: set[DocumentId] = field(default_factory=set[DocumentId])
     known: set[DocumentId] = field(default_factory=set[DocumentId])
     failed: set[str] = field(default_factory=set[str])
@@ -395,6 +372,27 @@ class _Run:
     def fail(self, source: str, failure: Failure) -> None:
         self.failed.add(source)
         self.report.failures.append(failure)
+        if self.ledger is not None:
+            self.ledger.fail(source, failure)
 
     def refuse(self, source: str, part: str, error: InvalidInput) -> None:
         self.fail(source, Failure(part, getattr(error, "reason", error.code), error.message))
+
+    async def own(self, source: str, ids: Sequence[DocumentId]) -> Mapping[DocumentId, str]:
+        if self.ledger is None:
+            return {}
+        return await self.ledger.own(source, [id for id in ids if is_good_id(id)])
+
+
+def _problem(document: Document, run: _Run, taken: Mapping[DocumentId, str]) -> Failure | None:
+    id = document.id
+    if not is_good_id(id):
+        message = f"{id[:80]!r} is no document id: give {GOOD_ID}."
+        return Failure(document.source, "bad_id", message)
+    if id in taken:
+        message = f"The document {id!r} belongs to another item ({taken[id]})."
+        return Failure(document.source, "duplicate_id", message)
+    if id in run.seen:
+        message = f"Another document of this run has the id {id!r} already."
+        return Failure(document.source, "duplicate_id", message)
+    return None

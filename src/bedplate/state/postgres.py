@@ -34,6 +34,7 @@ from bedplate.state.postgres_index import PostgresIndexRows, named
 from bedplate.state.postgres_placements import PostgresPlacements
 from bedplate.state.postgres_rows import count_terms, insert, now, remove
 from bedplate.state.postgres_schema import migrate
+from bedplate.state.postgres_sources import PostgresSessions
 from bedplate.state.postgres_tables import PostgresTables
 from bedplate.state.postgres_versions import PostgresVersions
 from bedplate.state.protocol import (
@@ -46,6 +47,9 @@ from bedplate.state.protocol import (
     Tables,
     Versions,
 )
+from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
+from bedplate.state.source_state import SqlSourceLeases, SqlSources
+from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
 
 DOCUMENT = """
 SELECT document_id, title, source, media_type, sha256, origin, chunks, pages, metadata, updated_at
@@ -64,6 +68,11 @@ class PostgresCatalog:
         self.tables: Tables = PostgresTables(database)
         self.versions: Versions = PostgresVersions(database)
         self.placements: Placements = PostgresPlacements(database)
+        sessions = PostgresSessions(database)
+        self.sources: Sources = SqlSources(sessions)
+        self.source_leases: SourceLeases = SqlSourceLeases(sessions)
+        self.source_items: SourceItems = SqlSourceItems(sessions)
+        self.source_documents: SourceDocuments = SqlSourceDocuments(sessions)
 
 
 class PostgresCollections:

@@ -17,6 +17,7 @@ from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
+from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
 from bedplate.terms import TermStatistics, TermVector
 
 
@@ -281,6 +282,18 @@ class Catalog(Protocol):
 
     @property
     def placements(self) -> Placements: ...
+
+    @property
+    def sources(self) -> Sources: ...
+
+    @property
+    def source_leases(self) -> SourceLeases: ...
+
+    @property
+    def source_items(self) -> SourceItems: ...
+
+    @property
+    def source_documents(self) -> SourceDocuments: ...
 
 
 class OpenCatalog(Protocol):

@@ -24,6 +24,9 @@ from bedplate.state.protocol import (
     Tables,
     Versions,
 )
+from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
+from bedplate.state.source_state import SqlSourceLeases, SqlSources
+from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
 from bedplate.state.sqlite_collection import (
     COLLECTION,
     find_collection,
@@ -36,6 +39,7 @@ from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
 from bedplate.state.sqlite_placements import SqlitePlacements
 from bedplate.state.sqlite_rows import insert, now, remove
 from bedplate.state.sqlite_schema import migrate
+from bedplate.state.sqlite_sources import SqliteSessions
 from bedplate.state.sqlite_tables import SqliteTables
 from bedplate.state.sqlite_versions import SqliteVersions
 
@@ -60,6 +64,11 @@ class SqliteCatalog:
         self.tables: Tables = SqliteTables(database)
         self.versions: Versions = SqliteVersions(database)
         self.placements: Placements = SqlitePlacements(database)
+        sessions = SqliteSessions(database)
+        self.sources: Sources = SqlSources(sessions)
+        self.source_leases: SourceLeases = SqlSourceLeases(sessions)
+        self.source_items: SourceItems = SqlSourceItems(sessions)
+        self.source_documents: SourceDocuments = SqlSourceDocuments(sessions)
 
 
 class SqliteCollections:

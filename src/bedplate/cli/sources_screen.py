@@ -1,0 +1,106 @@
+"""Sources and their syncs for people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bedplate.cli.screen import console, one_line, plain, progress_bar, table
+
+if TYPE_CHECKING:
+    from bedplate.domain.sources import FailedItem, SourceState, Sync
+    from bedplate.ingest.sync import SyncProgress
+
+_COUNTED = ("new", "changed", "retried", "unchanged", "gone", "held", "vanished", "gaps", "failed",
+            "dead")  # fmt: skip
+
+
+@contextmanager
+def syncing(name: str) -> Generator[Callable[[SyncProgress], None]]:
+    """A bar for each phase, once the sync takes over a second."""
+    started = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task(plain(name), total=None, visible=False, note="")
+
+        def advance(now: SyncProgress) -> None:
+            notes = {"list": "items listed", "ingest": f"{now.counts.chunks:,} passages",
+                     "delete": "items deleted"}  # fmt: skip
+            bar.update(
+                task,
+                description=one_line(f"{name}: {now.phase}"),
+                completed=now.done,
+                total=now.total,
+                visible=time.monotonic() - started > 1,
+                note=notes[now.phase],
+            )
+
+        yield advance
+
+
+def show_sync(source: str, sync: Sync, failures: Sequence[FailedItem]) -> None:
+    out = console()
+    name, found = plain(source), sync.counts
+    numbers = ((each, getattr(found, each)) for each in _COUNTED)
+    counts = ", ".join(f"{number:,} {each}" for each, number in numbers if number)
+    documents = (("added", found.added), ("updated", found.updated), ("unchanged", found.same),
+                 ("deleted", found.deleted))  # fmt: skip
+    changes = ", ".join(f"{number:,} {each}" for each, number in documents if number)
+    out.print(
+        f"{name}: {found.listed:,} items listed ({counts or 'none known'})"
+        f" · documents: {changes or 'no change'}",
+        style="bold",
+        soft_wrap=True,
+    )
+    if found.held:
+        out.print(
+            f"{found.held:,} known items are no longer listed, more than is believed without a "
+            "word: their documents are kept. If they are gone for good, run: "
+            f"bedplate sources sync {name} --allow-shrink",
+            style="yellow",
+            soft_wrap=True,
+        )
+    if found.gaps:
+        out.print(
+            f"{found.gaps:,} parts could not be listed; what is in them is kept as it was.",
+            style="yellow",
+            soft_wrap=True,
+        )
+    _print_failures(failures)
+
+
+def show_source(state: SourceState, syncs: Sequence[Sync], failures: Sequence[FailedItem]) -> None:
+    out = console()
+    spec = state.spec
+    out.print(plain(f"{spec.name}: {spec.kind} into {spec.collection}"), style="bold")
+    for key, value in spec.options.items():
+        out.print(plain(f"  {key} = {value!r}"), soft_wrap=True)
+    out.print(plain(f"  schedule: {spec.schedule or 'none'}"))
+    items = ", ".join(f"{count:,} {name}" for name, count in state.items.items())
+    out.print(f"  items: {items or 'none'}")
+    rows = table("sync", "status", "listed", "added", "updated", "deleted", "failed", "remark")
+    for sync in syncs:
+        counts = sync.counts
+        numbers = (counts.listed, counts.added, counts.updated, counts.deleted, counts.failed)
+        rows.add_row(
+            f"{sync.started_at:%Y-%m-%d %H:%M:%S}",
+            sync.status,
+            *(f"{number:,}" for number in numbers),
+            one_line(sync.error or (f"{counts.held:,} held back" if counts.held else "")),
+        )
+    if syncs:
+        out.print(rows)
+    _print_failures(failures)
+
+
+def _print_failures(failures: Sequence[FailedItem]) -> None:
+    if not failures:
+        return
+    rows = table("item", "state", "attempts", "code", "reason")
+    for each in failures:
+        rows.add_row(
+            one_line(each.key), each.state, str(each.attempts), each.code, one_line(each.error),
+            style="red",
+        )  # fmt: skip
+    console().print(rows)

@@ -1,0 +1,12 @@
+"""Sources: places that collections are kept in step with. One file per kind; this table is all that names them."""
+
+from bedplate.registry import Registry
+from bedplate.sources.protocol import OpenSource
+
+SOURCES = Registry[OpenSource](
+    "sources",
+    {
+        "folder": "bedplate.sources.folder:open_folder",
+        "sql": "bedplate.sources.sql:open_sql",
+    },
+)

@@ -1,0 +1,125 @@
+"""Sources as rows, in SQL that SQLite and PostgreSQL both read; parameters are written "?"."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any, Protocol, TypeVar
+
+from bedplate.domain.ids import TenantId
+from bedplate.domain.sources import Claim, ItemState, SourceSpec, SourceState, Sync, SyncCounts
+from bedplate.errors import Conflict, NotFound
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+SOURCE = """
+SELECT id, tenant_id, name, collection, kind, options, schedule, created_at, cursor, partial, recipe
+FROM source
+"""
+SYNC = "SELECT id, started_at, ended_at, status, complete, counts, error FROM source_sync"
+KEPT_SYNCS = 100
+
+
+class Session(Protocol):
+    """A connection that one piece of work has to itself.
+
+    In the SQL, `members(?)` is a subquery of the strings in a JSON array, which is the parameter.
+    """
+
+    def select(self, sql: str, values: Sequence[Any] = ()) -> list[Row]: ...
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """How many rows it changed."""
+        ...
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None: ...
+
+
+class Sessions(Protocol):
+    """A database: `write` is one transaction."""
+
+    async def read(self, work: Callable[[Session], T], /) -> T: ...
+
+    async def write(self, work: Callable[[Session], T], /) -> T: ...
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def source_id(db: Session, tenant: TenantId, name: str) -> int:
+    """NotFound, with the nearest name."""
+    rows = db.select("SELECT id FROM source WHERE tenant_id = ? AND name = ?", (tenant, name))
+    if rows:
+        return int(rows[0][0])
+    known = [str(row[0]) for row in
+             db.select("SELECT name FROM source WHERE tenant_id = ?", (tenant,))]  # fmt: skip
+    near = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise NotFound(f"There is no source {name!r}.{hint}", param="source")
+
+
+def check_claim(db: Session, claim: Claim) -> None:
+    """Conflict when the lease is another's. Until the transaction ends it cannot become so."""
+    held = db.execute(
+        "UPDATE source SET lease = lease WHERE id = ? AND lease = ?", (claim.source, claim.owner)
+    )
+    if not held:
+        raise Conflict("This sync was taken over by another one: it gave no sign of life in time.")
+
+
+def to_state(db: Session, row: Row, *, counted: bool) -> SourceState:
+    items: dict[ItemState, int] = {}
+    if counted:
+        counts = db.select(
+            "SELECT state, count(*) FROM source_item WHERE source_id = ? GROUP BY state", (row[0],)
+        )
+        items = {state: int(count) for state, count in sorted(counts)}
+    last = db.select(f"{SYNC} WHERE source_id = ? ORDER BY id DESC LIMIT 1", (row[0],))
+    return SourceState(
+        spec=SourceSpec(
+            tenant=TenantId(row[1]),
+            name=row[2],
+            collection=row[3],
+            kind=row[4],
+            options=json.loads(row[5]),
+            schedule=row[6],
+        ),
+        created_at=datetime.fromisoformat(row[7]),
+        cursor=row[8],
+        partial=row[9],
+        recipe=row[10],
+        items=items,
+        last=to_sync(last[0]) if last else None,
+    )
+
+
+def to_sync(row: Row) -> Sync:
+    return Sync(
+        id=row[0],
+        started_at=datetime.fromisoformat(row[1]),
+        ended_at=datetime.fromisoformat(row[2]) if row[2] else None,
+        status=row[3],
+        complete=bool(row[4]),
+        counts=SyncCounts(**json.loads(row[5])),
+        error=row[6],
+    )
+
+
+def put_sync(db: Session, claim: Claim, sync: Sync) -> None:
+    """In place of what had its id; the oldest beyond KEPT_SYNCS go."""
+    db.execute("DELETE FROM source_sync WHERE id = ?", (sync.id,))
+    db.execute(
+        "INSERT INTO source_sync (id, tenant_id, source_id, started_at, ended_at, status, complete,"
+        " counts, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (sync.id, claim.tenant, claim.source, sync.started_at.isoformat(),
+         sync.ended_at and sync.ended_at.isoformat(), sync.status, int(sync.complete),
+         json.dumps(asdict(sync.counts)), sync.error),
+    )  # fmt: skip
+    db.execute(
+        "DELETE FROM source_sync WHERE source_id = ? AND id < (SELECT min(id) FROM (SELECT id"
+        " FROM source_sync WHERE source_id = ? ORDER BY id DESC LIMIT ?) AS kept)",
+        (claim.source, claim.source, KEPT_SYNCS),
+    )

@@ -1,0 +1,162 @@
+"""The kinds of source as the contract opens them: each with a place that the tests can change."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+from tests.fixtures.postgres import empty_database
+
+from bedplate.sources.protocol import Options
+
+
+class Place(Protocol):
+    """What a source is over. Names are short words; the texts are a document's."""
+
+    options: Options
+
+    async def put(self, name: str, text: str) -> None:
+        """Add, or replace with something of another length."""
+        ...
+
+    async def remove(self, name: str) -> None: ...
+
+    async def move_away(self) -> None:
+        """Let the whole place be unreachable."""
+        ...
+
+
+OpenPlace = Callable[[Path], AbstractAsyncContextManager[Place]]
+"""Sets up an empty place, in a folder of its own where it needs one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`name` is in the table. `versions`: its listing says by itself what changed. `incremental`: it lists by a cursor.
+
+    `reads`: the text is the whole content of the blob.
+    """
+
+    id: str
+    name: str
+    open: OpenPlace
+    versions: bool = True
+    incremental: bool = False
+    reads: bool = True
+
+
+class FolderPlace:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "files"
+        self._folder.mkdir()
+        self.options: dict[str, Any] = {"path": str(self._folder)}
+
+    async def put(self, name: str, text: str) -> None:
+        (self._folder / f"{name}.txt").write_text(text, encoding="utf-8")
+
+    async def remove(self, name: str) -> None:
+        (self._folder / f"{name}.txt").unlink()
+
+    async def move_away(self) -> None:
+        self._folder.rename(self._folder.with_name("away"))
+
+
+class SqliteTable:
+    """A table that counts its changes; `incremental` reads it by that count."""
+
+    def __init__(self, path: Path, *, incremental: bool) -> None:
+        self._path = path
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE note (code TEXT PRIMARY KEY, body TEXT, changed INTEGER)")
+        self.options: dict[str, Any] = {
+            "database": f"sqlite:///{path}",
+            "table": "note",
+            "key": ["code"],
+            "text": ["body"],
+            **({"incremental": "changed"} if incremental else {}),
+        }
+
+    async def put(self, name: str, text: str) -> None:
+        self._run(
+            "INSERT INTO note VALUES (?, ?, (SELECT coalesce(max(changed), 0) + 1 FROM note))"
+            " ON CONFLICT (code) DO UPDATE SET body = excluded.body, changed = excluded.changed",
+            name,
+            text,
+        )
+
+    async def remove(self, name: str) -> None:
+        self._run("DELETE FROM note WHERE code = ?", name)
+
+    async def move_away(self) -> None:
+        self._path.rename(self._path.with_name("away.db"))
+
+    def _run(self, sql: str, *values: str) -> None:
+        with closing(sqlite3.connect(self._path)) as db, db:
+            db.execute(sql, values)
+
+
+class PostgresTable:
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._run(
+            "CREATE TABLE note (id int, lang text, body text, changed timestamptz,"
+            " PRIMARY KEY (id, lang))"
+        )
+        self.options: dict[str, Any] = {
+            "database": address,
+            "table": "public.note",
+            "key": ["id", "lang"],
+            "text": ["body"],
+            "incremental": "changed",
+        }
+
+    async def put(self, name: str, text: str) -> None:
+        self._run(
+            "INSERT INTO note VALUES (1, %s, %s, clock_timestamp()) ON CONFLICT (id, lang)"
+            " DO UPDATE SET body = excluded.body, changed = excluded.changed",
+            name,
+            text,
+        )
+
+    async def remove(self, name: str) -> None:
+        self._run("DELETE FROM note WHERE lang = %s", name)
+
+    async def move_away(self) -> None:
+        server, _, name = self._address.rpartition("/")
+        self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", address=f"{server}/postgres")
+
+    def _run(self, sql: str, *values: str, address: str | None = None) -> None:
+        with psycopg.connect(address or self._address, autocommit=True) as db:
+            db.execute(sql.encode(), values or None)
+
+
+@asynccontextmanager
+async def folder_place(folder: Path):
+    yield FolderPlace(folder)
+
+
+@asynccontextmanager
+async def sqlite_table(folder: Path):
+    yield SqliteTable(folder / "shop.db", incremental=False)
+
+
+@asynccontextmanager
+async def incremental_table(folder: Path):
+    yield SqliteTable(folder / "shop.db", incremental=True)
+
+
+@asynccontextmanager
+async def postgres_table(_: Path):
+    with empty_database() as address:
+        yield PostgresTable(address)
+
+
+KINDS = [
+    Kind("folder", "folder", folder_place),
+    Kind("sqlite", "sql", sqlite_table, reads=False),
+    Kind("sqlite-incremental", "sql", incremental_table, incremental=True, reads=False),
+    Kind("postgres", "sql", postgres_table, incremental=True, reads=False),
+]
