@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.fixtures.web_site import WebPlace, web_site
+
 from bedplate.sources.protocol import Options
 
 
@@ -64,4 +66,20 @@ async def folder_place(folder: Path):
     yield FolderPlace(folder)
 
 
-KINDS = [Kind("folder", folder_place)]
+@asynccontextmanager
+async def sitemap_place(folder: Path):
+    async with web_site() as site:
+        yield WebPlace(site, {"sitemaps": [f"{site.url}/sitemap.xml"]})
+
+
+@asynccontextmanager
+async def crawled_place(folder: Path):
+    async with web_site() as site:
+        yield WebPlace(site, {"crawl": [f"{site.url}/links"], "exclude": ["*/links"]})
+
+
+KINDS = [
+    Kind("folder", folder_place),
+    Kind("web", sitemap_place, versions=False),
+    Kind("web", crawled_place),
+]

@@ -3,4 +3,10 @@
 from bedplate.registry import Registry
 from bedplate.sources.protocol import OpenSource
 
-SOURCES = Registry[OpenSource]("sources", {"folder": "bedplate.sources.folder:open_folder"})
+SOURCES = Registry[OpenSource](
+    "sources",
+    {
+        "folder": "bedplate.sources.folder:open_folder",
+        "web": "bedplate.sources.web:open_web",
+    },
+)
