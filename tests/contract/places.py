@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.fixtures.s3_server import S3Place, s3_server
 from tests.fixtures.web_site import WebPlace, web_site
 
 from bedplate.sources.protocol import Options
@@ -78,8 +79,15 @@ async def crawled_place(folder: Path):
         yield WebPlace(site, {"crawl": [f"{site.url}/links"], "exclude": ["*/links"]})
 
 
+@asynccontextmanager
+async def s3_place(folder: Path):
+    async with s3_server() as server:
+        yield S3Place(server)
+
+
 KINDS = [
     Kind("folder", folder_place),
+    Kind("s3", s3_place),
     Kind("web", sitemap_place, versions=False),
     Kind("web", crawled_place),
 ]

@@ -12,14 +12,14 @@ import aiohttp
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bedplate.domain.documents import Blob
+from bedplate.sources.fetch import Fetcher, FetchLimits
 from bedplate.sources.protocol import Fetched, Gap, Item, Source
 from bedplate.sources.secret import Secret
 from bedplate.sources.web_crawl import Crawl
-from bedplate.sources.web_fetch import Fetcher, FetchLimits
 from bedplate.sources.web_pages import Pages, version
 from bedplate.sources.web_robots import Robots
 from bedplate.sources.web_sitemaps import Sitemaps
-from bedplate.sources.web_url import canonical, site_of
+from bedplate.sources.web_url import PROVIDER, canonical, site_of
 from bedplate.sources.web_wanted import Wanted
 from bedplate.upstream.addresses import AddressRules, guarded_session
 
@@ -132,6 +132,6 @@ async def open_web(options: Mapping[str, Any], *, name: str) -> AsyncGenerator[S
     )
     async with session:
         limits = FetchLimits(chosen.seconds, chosen.connections, chosen.delay, chosen.retries)
-        fetcher = Fetcher(session, limits)
+        fetcher = Fetcher(session, limits, PROVIDER)
         robots = Robots(fetcher, AGENT, chosen.longest_delay) if chosen.robots else None
         yield WebSource(chosen, Pages(fetcher, robots, chosen.headers, chosen.sites))

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from bedplate.errors import ConfigError, NotFound, Unavailable, Unreadable, UpstreamError
+from bedplate.sources.fetch import Reply
 from bedplate.sources.protocol import Gap, Item
-from bedplate.sources.web_fetch import Reply
 from bedplate.sources.web_pages import Pages, fingerprint, version
 from bedplate.sources.web_url import links, site_of
 from bedplate.sources.web_wanted import Seen, Wanted

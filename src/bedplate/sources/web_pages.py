@@ -13,9 +13,9 @@ from bedplate.errors import (
     UpstreamError,
     UpstreamRateLimited,
 )
-from bedplate.sources.web_fetch import PROVIDER, Fetcher, Reply, Wants, header
+from bedplate.sources.fetch import Fetcher, Reply, Wants, header
 from bedplate.sources.web_robots import Robots
-from bedplate.sources.web_url import canonical, site_of
+from bedplate.sources.web_url import PROVIDER, canonical, site_of
 from bedplate.upstream.failures import retry_after
 
 REDIRECTS = 5

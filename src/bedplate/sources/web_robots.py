@@ -8,8 +8,8 @@ from protego import Protego
 from yarl import URL
 
 from bedplate.errors import TooLarge, Unavailable, Unreadable, UpstreamError
-from bedplate.sources.web_fetch import PROVIDER, Fetcher
-from bedplate.sources.web_url import canonical, site_of
+from bedplate.sources.fetch import Fetcher
+from bedplate.sources.web_url import PROVIDER, canonical, site_of
 
 MAX_BYTES = 512_000
 """RFC 9309 2.5 wants at least 500 KiB read."""

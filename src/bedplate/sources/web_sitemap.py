@@ -4,7 +4,7 @@ import zlib
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from bedplate.sources.web_gzip import MAGIC, Gunzip
+from bedplate.sources.gunzip import MAGIC, Gunzip
 
 MAX_BYTES = 52_428_800
 """Of one sitemap, expanded: the protocol's own limit."""

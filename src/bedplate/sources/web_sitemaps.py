@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from bedplate.errors import ConfigError, InvalidInput, NotFound, Unavailable, UpstreamError
 from bedplate.sources.protocol import Gap, Item
-from bedplate.sources.web_fetch import PROVIDER
 from bedplate.sources.web_pages import Pages
 from bedplate.sources.web_sitemap import MAX_BYTES, Sitemap, read_sitemap
-from bedplate.sources.web_url import canonical, site_of
+from bedplate.sources.web_url import PROVIDER, canonical, site_of
 from bedplate.sources.web_wanted import Seen, Wanted
 
 MAX_SITEMAPS = 10_000

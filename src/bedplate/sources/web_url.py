@@ -5,6 +5,9 @@ from fnmatch import fnmatchcase
 from selectolax.lexbor import LexborHTMLParser
 from yarl import URL
 
+PROVIDER = "web"
+"""What errors call the servers of pages."""
+
 MAX_URL = 2_000
 MAX_LINKS = 10_000
 """Of one page."""

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedplate.errors import Unreadable
-from bedplate.sources.web_fetch import Reply
-from bedplate.sources.web_gzip import Gunzip
+from bedplate.sources.fetch import Reply
+from bedplate.sources.gunzip import Gunzip
 from bedplate.sources.web_pages import _next
 from bedplate.sources.web_sitemap import read_sitemap
 from bedplate.sources.web_url import MAX_URL, canonical, links

@@ -1,4 +1,4 @@
-"""One request to a web server that may be slow, endless or lying: bounded in bytes, time and rate."""
+"""One request to an HTTP server that may be slow, endless or lying: bounded in bytes, time and rate."""
 
 import asyncio
 import zlib
@@ -18,23 +18,26 @@ from bedplate.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from bedplate.sources.web_gzip import Gunzip
+from bedplate.sources.gunzip import Gunzip
 from bedplate.sources.web_url import site_of
 from bedplate.upstream.failures import retry_after
 
-PROVIDER = "web"
 PIECE = 65_536
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 REPEATED = frozenset({429, 500, 502, 503, 504})
 LANES = 1_000
+# What is sent as it is, although some storage keeps other names for that.
+PLAIN = frozenset({"", "identity", "none", "utf-8", "aws-chunked"})
 
 Wants = Callable[[str | None], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`content` is that of a 200 alone. `whole` is false where it was cut, or not asked for."""
+    """`content` is that of a 200, or the beginning of an error's where the limits say so. `whole` is
+    false where it was cut, or not asked for.
+    """
 
     url: str
     status: int
@@ -55,6 +58,7 @@ class FetchLimits:
     connections: int
     delay: float
     retries: int
+    error_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -70,6 +74,7 @@ class Fetcher:
 
     session: aiohttp.ClientSession
     limits: FetchLimits
+    provider: str
     _lanes: OrderedDict[str, _Lane] = field(default_factory=OrderedDict[str, _Lane])
 
     async def get(
@@ -106,7 +111,7 @@ class Fetcher:
                 if last:
                     seconds = self.limits.seconds
                     raise UpstreamTimeout(
-                        f"{url!r} took over {seconds:g} s.", provider=PROVIDER
+                        f"{url!r} took over {seconds:g} s.", provider=self.provider
                     ) from error
             else:
                 if last or reply.status not in REPEATED:
@@ -142,12 +147,13 @@ class Fetcher:
             asked = self.session.get(URL(url, encoded=True), headers=headers, allow_redirects=False)
             async with asked as response:
                 if response.status != 200:
-                    return Reply(url, response.status, response.headers)
+                    said = await response.content.read(self.limits.error_bytes)
+                    return Reply(url, response.status, response.headers, said, whole=False)
                 if not wants(header(response.headers, "Content-Type")):
                     # Closed, as what is not read would otherwise come all the same.
                     response.close()
                     return Reply(url, 200, response.headers, whole=False)
-                content, whole = await _body(response, url, max_bytes, cut=cut)
+                content, whole = await self._body(response, url, max_bytes, cut=cut)
                 return Reply(url, 200, response.headers, content, whole)
         except InvalidInput as error:
             if isinstance(error, Unreadable | TooLarge):
@@ -157,41 +163,42 @@ class Fetcher:
             said = error.strerror or type(error).__name__
             raise Unavailable(f"{site_of(url)!r} cannot be reached: {said}.") from error
         except (aiohttp.ServerTimeoutError, aiohttp.ConnectionTimeoutError) as error:
-            raise UpstreamTimeout(f"{url!r}: the server went silent.", provider=PROVIDER) from error
+            raise UpstreamTimeout(
+                f"{url!r}: the server went silent.", provider=self.provider
+            ) from error
         except aiohttp.ClientError as error:
             raise UpstreamError(
-                f"{url!r}: the connection broke ({type(error).__name__}).", provider=PROVIDER
+                f"{url!r}: the connection broke ({type(error).__name__}).", provider=self.provider
             ) from error
 
-
-async def _body(
-    response: aiohttp.ClientResponse, url: str, most: int, *, cut: bool
-) -> tuple[bytes, bool]:
-    """The body, and whether it is whole."""
-    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding not in {"identity", "gzip", "x-gzip", ""}:
-        raise Unreadable(
-            f"{url!r} came in the coding {coding[:40]!r}, which was not asked for.",
-            reason="encoding",
-        )
-    gunzip = Gunzip() if "gzip" in coding else None
-    content = bytearray()
-    received = 0
-    try:
-        async for piece in response.content.iter_chunked(PIECE):
-            received += len(piece)
-            content += gunzip.feed(piece, most + 1 - len(content)) if gunzip else piece
-            # Both: there is gzip that expands to nothing, for ever.
-            if max(received, len(content)) > most:
-                response.close()
-                if cut:
-                    return bytes(content[:most]), False
-                raise TooLarge(f"{url!r} has more than {most:,} bytes.")
-    except zlib.error as error:
-        raise UpstreamError(f"{url!r}: its gzip is broken.", provider=PROVIDER) from error
-    if gunzip is not None and not gunzip.complete:
-        raise UpstreamError(f"{url!r}: its gzip ends too early.", provider=PROVIDER)
-    return bytes(content), True
+    async def _body(
+        self, response: aiohttp.ClientResponse, url: str, most: int, *, cut: bool
+    ) -> tuple[bytes, bool]:
+        """The body, and whether it is whole."""
+        coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in {"gzip", "x-gzip", *PLAIN}:
+            raise Unreadable(
+                f"{url!r} came in the coding {coding[:40]!r}, which was not asked for.",
+                reason="encoding",
+            )
+        gunzip = Gunzip() if "gzip" in coding else None
+        content = bytearray()
+        received = 0
+        try:
+            async for piece in response.content.iter_chunked(PIECE):
+                received += len(piece)
+                content += gunzip.feed(piece, most + 1 - len(content)) if gunzip else piece
+                # Both: there is gzip that expands to nothing, for ever.
+                if max(received, len(content)) > most:
+                    response.close()
+                    if cut:
+                        return bytes(content[:most]), False
+                    raise TooLarge(f"{url!r} has more than {most:,} bytes.")
+        except zlib.error as error:
+            raise UpstreamError(f"{url!r}: its gzip is broken.", provider=self.provider) from error
+        if gunzip is not None and not gunzip.complete:
+            raise UpstreamError(f"{url!r}: its gzip ends too early.", provider=self.provider)
+        return bytes(content), True
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:
