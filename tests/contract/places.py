@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.fixtures.imap_server import ImapPlace, imap_server
 from tests.fixtures.s3_server import S3Place, s3_server
 from tests.fixtures.web_site import WebPlace, web_site
 
@@ -85,8 +86,15 @@ async def s3_place(folder: Path):
         yield S3Place(server)
 
 
+@asynccontextmanager
+async def imap_place(folder: Path):
+    async with imap_server() as server:
+        yield ImapPlace(server)
+
+
 KINDS = [
     Kind("folder", folder_place),
+    Kind("imap", imap_place, reads=False),
     Kind("s3", s3_place),
     Kind("web", sitemap_place, versions=False),
     Kind("web", crawled_place),
