@@ -153,7 +153,7 @@ async def test_a_server_that_fails_is_asked_again(site: WebSite) -> None:
     turns = iter([503, 200])
 
     async def answer(request: web.Request) -> web.Response:
-        return web.Response(status=next(turns), text="Text", headers={"Retry-After": "0.01"})
+        return web.Response(status=next(turns), text="Text", headers={"Retry-After": "0"})
 
     site.pages["/a"] = answer
     fetched = await read(f"{site.url}/a", retries=1)

@@ -114,9 +114,10 @@ class Fetcher:
                         f"{url!r} took over {seconds:g} s.", provider=self.provider
                     ) from error
             else:
-                if last or reply.status not in REPEATED:
+                advice = retry_after(reply.headers) or 0.0
+                if last or reply.status not in REPEATED or advice > LONGEST_PAUSE:
                     return reply
-                pause = min(retry_after(reply.headers) or pause, LONGEST_PAUSE)
+                pause = max(pause, advice)
             await asyncio.sleep(pause)
 
     @asynccontextmanager
@@ -147,7 +148,8 @@ class Fetcher:
             asked = self.session.get(URL(url, encoded=True), headers=headers, allow_redirects=False)
             async with asked as response:
                 if response.status != 200:
-                    said = await response.content.read(self.limits.error_bytes)
+                    most = self.limits.error_bytes
+                    said, _ = await self._body(response, url, most, cut=True) if most else (b"", 0)
                     return Reply(url, response.status, response.headers, said, whole=False)
                 if not wants(header(response.headers, "Content-Type")):
                     # Closed, as what is not read would otherwise come all the same.

@@ -2,17 +2,15 @@
 
 import zlib
 from dataclasses import dataclass, field
-from xml.parsers import expat
 
 from bedplate.sources.gunzip import MAGIC, Gunzip
+from bedplate.sources.xml_events import read_xml
 
 MAX_BYTES = 52_428_800
 """Of one sitemap, expanded: the protocol's own limit."""
 
 MAX_ENTRIES = 50_000
 """Of one sitemap: the protocol's own limit."""
-
-_LONGEST = 4_096
 
 
 @dataclass(slots=True)
@@ -22,10 +20,6 @@ class Sitemap:
     pages: list[tuple[str, str | None]] = field(default_factory=list[tuple[str, str | None]])
     sitemaps: list[str] = field(default_factory=list[str])
     fault: str | None = None
-
-
-class _Stop(Exception):
-    pass
 
 
 def read_sitemap(content: bytes) -> Sitemap:
@@ -46,7 +40,7 @@ def read_sitemap(content: bytes) -> Sitemap:
     if head.startswith((b"http://", b"https://")):
         _read_lines(content, found)
     else:
-        _Reader(found).read(content)
+        _read_entries(content, found)
     return found
 
 
@@ -59,58 +53,40 @@ def _read_lines(content: bytes, found: Sitemap) -> None:
             found.pages.append((line.strip(), None))
 
 
-class _Reader:
-    """Expat's events as entries. A document type, and with it every entity, is refused."""
+def _read_entries(content: bytes, found: Sitemap) -> None:
+    try:
+        root = read_xml(content, _Entries(found).ended)
+    except ValueError as error:
+        found.fault = found.fault or str(error)
+        return
+    if root not in {"urlset", "sitemapindex"}:
+        found.fault = f"it is no sitemap, but {root[:40]!r}"
 
-    def __init__(self, found: Sitemap) -> None:
-        self._found = found
-        self._path: list[str] = []
-        self._root = ""
-        self._text: dict[str, str] = {}
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._characters
-        self._parser.StartDoctypeDeclHandler = self._refuse
 
-    def read(self, content: bytes) -> None:
-        try:
-            self._parser.Parse(content, True)  # noqa: FBT003 - expat's
-        except expat.ExpatError as error:
-            self._found.fault = self._found.fault or f"it is no valid XML ({error})"
-        except _Stop as stop:
-            self._found.fault = str(stop)
+@dataclass(slots=True)
+class _Entries:
+    found: Sitemap
+    where: str = ""
+    changed: str | None = None
+
+    def ended(self, path: tuple[str, ...], text: str) -> None:
+        match path:
+            case (_, "url" | "sitemap", "loc"):
+                self.where = text.strip()
+            case (_, "url", "lastmod"):
+                self.changed = text.strip() or None
+            case ("sitemapindex", "sitemap") | ("urlset", "url"):
+                self._add(path[1])
+                self.where, self.changed = "", None
+            case _:
+                pass
+
+    def _add(self, kind: str) -> None:
+        if not self.where:
+            return
+        if len(self.found.pages) + len(self.found.sitemaps) == MAX_ENTRIES:
+            raise ValueError(f"it has more than {MAX_ENTRIES:,} entries")
+        if kind == "sitemap":
+            self.found.sitemaps.append(self.where)
         else:
-            if self._root not in {"urlset", "sitemapindex"}:
-                self._found.fault = f"it is no sitemap, but {self._root[:40]!r}"
-
-    def _start(self, name: str, _: dict[str, str]) -> None:
-        # Prefixes are free to choose; the names are not.
-        local = name.rpartition(":")[2]
-        if not self._path:
-            self._root = local
-        if len(self._path) >= 20:
-            raise _Stop("its elements are nested too deeply")
-        self._path.append(local)
-        if len(self._path) == 2:
-            self._text = {}
-
-    def _characters(self, text: str) -> None:
-        if len(self._path) == 3 and self._path[2] in {"loc", "lastmod"}:
-            held = self._text.get(self._path[2], "")
-            self._text[self._path[2]] = (held + text)[:_LONGEST]
-
-    def _end(self, _: str) -> None:
-        if len(self._path) == 2 and (where := self._text.get("loc", "").strip()):
-            if len(self._found.pages) + len(self._found.sitemaps) == MAX_ENTRIES:
-                raise _Stop(f"it has more than {MAX_ENTRIES:,} entries")
-            if self._path == ["sitemapindex", "sitemap"]:
-                self._found.sitemaps.append(where)
-            elif self._path == ["urlset", "url"]:
-                changed = self._text.get("lastmod", "").strip()
-                self._found.pages.append((where, changed or None))
-        self._path.pop()
-
-    def _refuse(self, *_: object) -> None:
-        raise _Stop("it declares a document type, which sitemaps have no use for")
+            self.found.pages.append((self.where, self.changed))

@@ -44,6 +44,11 @@ def test_an_empty_sitemap_is_no_fault() -> None:
     assert (found.pages, found.fault) == ([], None)
 
 
+def test_an_entry_without_a_url_is_none() -> None:
+    rows = "<url/><url><loc> </loc></url><url><image><loc>/i</loc></image><loc> /a </loc></url>"
+    assert read_sitemap(f"<urlset>{rows}</urlset>".encode()).pages == [("/a", None)]
+
+
 @given(st.binary(max_size=2_000), st.integers(1, 50), st.integers(0, 2_500))
 def test_gzip_expands_to_what_was_packed_and_no_further_than_allowed(
     content: bytes, size: int, most: int
