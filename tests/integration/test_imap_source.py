@@ -401,6 +401,21 @@ async def test_tls_is_used_and_the_certificate_is_checked(tmp_path: Path) -> Non
             await listed(server, tls=True, ca_file=file, host="localhost")
 
 
+@pytest.mark.parametrize("host", ["169.254.169.254", "fd00:ec2::254", "0.0.0.0"])
+async def test_a_clouds_metadata_is_no_mail_server(server: ImapServer, host: str) -> None:
+    with pytest.raises(ConfigError, match="never"):
+        await listed(server, host=host)
+
+
+@pytest.mark.parametrize("host", ["localhost", "nowhere.invalid"])
+async def test_a_mail_server_is_found_by_its_name(server: ImapServer, host: str) -> None:
+    if host == "localhost":
+        assert await listed(server, host=host) == ([], [])
+    else:
+        with pytest.raises(Unavailable, match=r"nowhere\.invalid"):
+            await listed(server, host=host)
+
+
 async def test_a_server_without_tls_is_not_talked_to_in_the_clear(server: ImapServer) -> None:
     with pytest.raises(UpstreamError, match="secure"):
         await listed(server, tls=True, connect_seconds=1)

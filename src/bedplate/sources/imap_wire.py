@@ -6,9 +6,18 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from socket import SOCK_STREAM
 from ssl import SSLCertVerificationError, SSLContext, SSLError
 
-from bedplate.errors import ConfigError, TooLarge, Unavailable, UpstreamError, UpstreamTimeout
+from bedplate.errors import (
+    ConfigError,
+    InvalidInput,
+    TooLarge,
+    Unavailable,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from bedplate.upstream.addresses import AddressRules
 
 PROVIDER = "imap"
 LINE = 65_536
@@ -150,11 +159,14 @@ async def connect(
     """A connection, before its greeting.
 
     Raises:
-        Unavailable: no connection. ConfigError: its certificate is not trusted.
+        Unavailable: no connection. ConfigError: its certificate is not trusted, or it is at an
+            address that is never connected to.
     """
     try:
         async with asyncio.timeout(connect_seconds):
-            reader, writer = await asyncio.open_connection(host, port, ssl=tls, limit=LINE)
+            reader, writer = await _open(host, port, tls)
+    except InvalidInput as error:
+        raise ConfigError(error.message) from error
     except SSLCertVerificationError as error:
         raise ConfigError(
             f"The certificate of the mail server {host!r} is not trusted "
@@ -169,6 +181,26 @@ async def connect(
         said = getattr(error, "strerror", None) or f"nothing within {connect_seconds:g} s"
         raise Unavailable(f"The mail server {host!r} cannot be reached: {said}.") from error
     return Wire(host, reader, writer, seconds)
+
+
+async def _open(
+    host: str, port: int, tls: SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the first address that takes it, of those that were checked: mail servers may be inside."""
+    rules = AddressRules(allow_private=True)
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(where[0]) for *_, where in found))
+    for address in addresses:
+        rules.check_address(host, address)
+    name = host if tls else None
+    for address in addresses[:-1]:
+        with suppress(ConnectionError):
+            return await asyncio.open_connection(
+                address, port, ssl=tls, server_hostname=name, limit=LINE
+            )
+    return await asyncio.open_connection(
+        addresses[-1], port, ssl=tls, server_hostname=name, limit=LINE
+    )
 
 
 def quoted(text: bytes) -> bytes:
