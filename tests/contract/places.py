@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+from tests.fixtures.imap_server import ImapPlace, imap_server
 from tests.fixtures.postgres import empty_database
+from tests.fixtures.s3_server import S3Place, s3_server
+from tests.fixtures.web_site import WebPlace, web_site
 
 from bedplate.sources.protocol import Options
 
@@ -154,9 +157,37 @@ async def postgres_table(_: Path):
         yield PostgresTable(address)
 
 
+@asynccontextmanager
+async def sitemap_place(folder: Path):
+    async with web_site() as site:
+        yield WebPlace(site, {"sitemaps": [f"{site.url}/sitemap.xml"]})
+
+
+@asynccontextmanager
+async def crawled_place(folder: Path):
+    async with web_site() as site:
+        yield WebPlace(site, {"crawl": [f"{site.url}/links"], "exclude": ["*/links"]})
+
+
+@asynccontextmanager
+async def s3_place(folder: Path):
+    async with s3_server() as server:
+        yield S3Place(server)
+
+
+@asynccontextmanager
+async def imap_place(folder: Path):
+    async with imap_server() as server:
+        yield ImapPlace(server)
+
+
 KINDS = [
     Kind("folder", "folder", folder_place),
     Kind("sqlite", "sql", sqlite_table, reads=False),
     Kind("sqlite-incremental", "sql", incremental_table, incremental=True, reads=False),
     Kind("postgres", "sql", postgres_table, incremental=True, reads=False),
+    Kind("imap", "imap", imap_place, reads=False),
+    Kind("s3", "s3", s3_place),
+    Kind("sitemap", "web", sitemap_place, versions=False),
+    Kind("crawl", "web", crawled_place),
 ]

@@ -7,6 +7,9 @@ SOURCES = Registry[OpenSource](
     "sources",
     {
         "folder": "bedplate.sources.folder:open_folder",
+        "imap": "bedplate.sources.imap:open_imap",
+        "s3": "bedplate.sources.s3:open_s3",
         "sql": "bedplate.sources.sql:open_sql",
+        "web": "bedplate.sources.web:open_web",
     },
 )

@@ -1,1 +1,1 @@
-"""What every adapter of an OpenAI-wire server shares: how it is reached, and how it fails."""
+"""How servers elsewhere are reached: which addresses may be, by which options, and how they fail."""
