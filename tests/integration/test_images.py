@@ -181,7 +181,7 @@ async def test_without_an_image_embedder_images_are_what_the_parser_makes_of_the
     async with open_app(load_config(environment={}, arguments=arguments).config) as app:
         report = await ingest(app, upload(picture(250, 20, 20), "a.png"), upload(b"red", "b.txt"))
         [hit] = await search(app, "red")
-    assert [failure.code for failure in report.failures] == ["unsupported"]
+    assert [failure.code for failure in report.failures] == ["no_text"]
     assert hit.image is None
     assert hit.source == "b.txt"
 
@@ -232,6 +232,6 @@ async def test_a_search_that_does_not_ask_for_pictures_gets_passages_alone(
 ) -> None:
     async with opened(tmp_path) as app:
         await mixed(app)
-        hits = await find(app.search, [app.scope("shop")], SearchRequest("red", unique=True))
+        hits = (await find(app.search, [app.scope("shop")], SearchRequest("red", unique=True))).hits
     assert hits
     assert all(hit.image is None for hit in hits)

@@ -200,6 +200,9 @@ class Refusing:
     def asked(self, text: str) -> Asked:
         return self._retrieve.asked(text)
 
+    def check(self, request: SearchRequest) -> None:
+        self._retrieve.check(request)
+
     async def search(
         self, scope: Scope, request: SearchRequest, asked: Asked | None = None
     ) -> SearchResult:

@@ -142,8 +142,8 @@ def test_a_page_after_the_last_is_empty_and_read_as_the_others_are(shop: Shop) -
 def test_pages_of_several_collections_are_parts_of_one_order(shop: Shop) -> None:
     scopes = [shop.app.scope("shop")]
     request = SearchRequest("red coat", limit=12)
-    whole = shop.runner.run(find(shop.search, scopes, request))
-    page = shop.runner.run(find(shop.search, scopes, replace(request, limit=5, offset=7)))
+    whole = shop.runner.run(find(shop.search, scopes, request)).hits
+    page = shop.runner.run(find(shop.search, scopes, replace(request, limit=5, offset=7))).hits
     assert page == whole[7:]
 
 

@@ -27,7 +27,9 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
     """The whole document, with the chat route, which FastAPI does not serve."""
     document = api.openapi()
     (body, completion, chunk), schemas = msgspec.json.schema_components(
-        (ChatBody, ChatCompletion, ChatCompletionChunk), ref_template=REFERENCE
+        (ChatBody, ChatCompletion, ChatCompletionChunk),
+        schema_hook=_anything,
+        ref_template=REFERENCE,
     )
     document["components"]["schemas"].update(schemas)
     document["paths"][chat_path] = {
@@ -49,3 +51,10 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
         }
     }
     return document
+
+
+def _anything(kind: type) -> dict[str, Any]:
+    """The schema of JSON of any kind; msgspec knows the others."""
+    if kind is not object:
+        raise NotImplementedError
+    return {"description": "Any JSON value."}

@@ -24,6 +24,8 @@ LONGEST_SIDE = 2_000
 """Pixels; a larger picture is scaled down to this before it is read."""
 
 _LEAST_SCORE = 0.5
+# A single sign is what the model makes of an edge or a plain surface.
+_LEAST_LETTERS = 2
 _LEAST_SIDE = 32
 _MOST_NARROW = 8
 _LEAST_MEMORY = 1_500_000_000
@@ -77,6 +79,8 @@ class Ocr:
             for text, corners, score in zip(found.txts, found.boxes, found.scores, strict=True)
             if score >= _LEAST_SCORE and text.strip()
         ]
+        if sum(map(str.isalnum, "".join(line.text for line in lines))) < _LEAST_LETTERS:
+            return []
         return list(_joined(list(cut_in_order(lines, [line.box for line in lines]))))
 
 

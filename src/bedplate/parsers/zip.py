@@ -26,7 +26,7 @@ def open_zip(blob: Blob, budget: Budget) -> Iterator[Piece]:
     with archive:
         for member in archive.infolist():
             name = _name(member)
-            if not member.is_dir() and not is_hidden(name):
+            if not member.filename.endswith("/") and not is_hidden(name):
                 yield _part(archive, member, name, blob, budget)
 
 
