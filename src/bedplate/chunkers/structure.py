@@ -49,19 +49,20 @@ class StructureOptions(BaseModel):
 
     Chunks aim at `size` and may reach `longest` rather than leave a scrap; a document or block up
     to `longest` stays whole. `overlap` repeats the end of a chunk at the start of the next one
-    of the same section.
+    of the same section and page, from a word on, or from a line on in a table, list or code; a fifth
+    of `size` when not set.
     """
 
     model_config = ConfigDict(extra="forbid")
     size: int = Field(default=1000, ge=100, le=100_000)
     longest: int | None = Field(default=None, ge=100, le=120_000)
-    overlap: int = Field(default=0, ge=0)
+    overlap: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
         if self.longest is not None and self.longest < self.size:
             raise ValueError("longest must not be smaller than size")
-        if self.overlap * 2 > self.size:
+        if self.overlap is not None and self.overlap * 2 > self.size:
             raise ValueError("overlap must not exceed half of size")
         return self
 
@@ -81,7 +82,7 @@ class StructureChunker:
     def __init__(self, options: StructureOptions, pool: ThreadPoolExecutor) -> None:
         self._size = options.size
         self._longest = options.longest or options.size * 6 // 5
-        self._overlap = options.overlap
+        self._overlap = options.size // 5 if options.overlap is None else options.overlap
         self._small = options.size // 5
         self._pool = pool
 
@@ -99,13 +100,7 @@ class StructureChunker:
         chunks: list[Chunk] = []
         for ordinal, group in enumerate(groups):
             first, end = group[0], group[-1].end
-            start = first.start
-            if (
-                ordinal
-                and first.kind != "heading"
-                and first.heading == groups[ordinal - 1][0].heading
-            ):
-                start = self._overlapping(text, groups[ordinal - 1][0].start, start)
+            start = self._start(text, groups[ordinal - 1], first) if ordinal else first.start
             chunks.append(
                 Chunk(
                     id=ChunkId(f"{document.id}#{ordinal}"),
@@ -183,11 +178,16 @@ class StructureChunker:
                 kept.append(group)
         return kept
 
-    def _overlapping(self, text: str, earliest: int, start: int) -> int:
-        """Where the overlap of a chunk at `start` begins: at a word, after `earliest`."""
-        earliest = max(earliest, start - self._overlap)
-        space = _SPACE.search(text, earliest, start)
-        return space.end() if self._overlap and space else start
+    def _start(self, text: str, before: list[_Piece], first: _Piece) -> int:
+        """Where the chunk that begins with `first` begins, its overlap with the one before included."""
+        last = before[-1]
+        same = first.heading == before[0].heading and first.page == last.page
+        if not self._overlap or not same or first.kind == "heading":
+            return first.start
+        earliest = max(before[0].start, first.start - self._overlap)
+        seam = _SPACE if last.kind == "paragraph" else _LINE
+        found = seam.search(text, earliest, first.start)
+        return found.end() if found else first.start
 
 
 def _strip(text: str, start: int, end: int) -> tuple[int, int] | None:

@@ -29,7 +29,7 @@ from bedplate.terms import TermVector
 
 T = TypeVar("T")
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the pipeline makes something else of the same document."""
 
 WAITING_BATCHES = 2

@@ -12,7 +12,7 @@ SENTENCE = "The quick brown fox jumps over the lazy dog again. "
 
 async def texts(*blocks: Block, **options: int) -> list[str]:
     document = Document(DocumentId("d"), "D", "d.txt", "text/plain", blocks, sha256="0")
-    async with open_structure_chunker(options) as chunker:
+    async with open_structure_chunker({"overlap": 0, **options}) as chunker:
         return [chunk.text for chunk in await chunker.chunk(document)]
 
 
@@ -117,6 +117,32 @@ async def test_overlap_repeats_whole_words_within_a_section_only():
             assert 0 < len(repeated) <= 60
             assert before.endswith(repeated)
             assert before[-len(repeated) - 1].isspace()
+
+
+async def test_a_fifth_of_the_size_is_repeated_unless_told_otherwise():
+    document = Document(
+        DocumentId("d"), "D", "d.txt", "text/plain", (Block(SENTENCE * 20),), sha256="0"
+    )
+    async with open_structure_chunker({"size": 400}) as chunker:
+        first, second, *_ = await chunker.chunk(document)
+    assert 60 <= first.end - second.start <= 80
+
+
+async def test_nothing_is_repeated_from_another_page():
+    body = (SENTENCE * 10).strip()
+    assert await texts(Block(body, page=1), Block(body, page=2), size=500, overlap=200) == [
+        body,
+        body,
+    ]
+
+
+async def test_whole_rows_of_a_table_are_repeated():
+    rows = [f"row {n}; {SENTENCE.strip()}" for n in range(30)]
+    got = await texts(Block("\n".join(rows), "table"), size=400, overlap=150)
+    assert len(got) > 4
+    for text in got:
+        assert set(text.split("\n")) <= set(rows)
+    assert all(before.split("\n")[-1] in text for before, text in zip(got, got[1:], strict=False))
 
 
 @pytest.mark.parametrize(
