@@ -13,7 +13,7 @@ from bedplate.domain.answers import REFUSAL, Answer, AnswerDelta
 from bedplate.domain.chat import Message
 from bedplate.domain.documents import Blob
 from bedplate.errors import InvalidInput, NotFound, UpstreamError
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 
 TEXT = "Boots cost 90 dollars. Hats are free for members. Coats are sold in May."
 

@@ -14,7 +14,7 @@ from bedplate.domain.chat import Passage
 from bedplate.domain.documents import Blob
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import NotFound, UpstreamTimeout
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.rag.answer import Ask
 from bedplate.rag.find import find
 from bedplate.rag.retrieve import Ranking, Retrieve, SearchRequest

@@ -7,7 +7,7 @@ import pytest
 from bedplate.app import open_app
 from bedplate.config import load_config
 from bedplate.domain.documents import Blob
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.rag.retrieve import SearchRequest
 
 YEARS = {"a": "2021-01-01", "b": "2025-01-01", "c": "2023-01-01"}

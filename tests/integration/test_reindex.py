@@ -15,8 +15,8 @@ from bedplate.domain.documents import Blob
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import Conflict, InvalidInput, NotFound
+from bedplate.ingest.incoming import Upload
 from bedplate.ingest.move import Move
-from bedplate.ingest.pipeline import Upload
 from bedplate.ingest.reindex import Reindex
 from bedplate.ingest.report import Report
 from bedplate.ingest.verify import complaint

@@ -8,7 +8,7 @@ from bedplate.app import open_app
 from bedplate.config import load_config
 from bedplate.domain.documents import Blob
 from bedplate.errors import ConfigError
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.rag.retrieve import SearchRequest
 
 TEXTS = {"a": "rain " * 9 + "boots", "b": "rain coat", "c": "a coat against rain and snow"}

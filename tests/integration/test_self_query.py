@@ -11,7 +11,7 @@ from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.documents import Blob
 from bedplate.domain.retrieval import SearchResult, Sort
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.rag.interpret import Interpret, in_order
 from bedplate.rag.retrieve import SearchRequest
 

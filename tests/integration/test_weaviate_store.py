@@ -23,7 +23,7 @@ from bedplate.domain.filters import Comparison
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import BedplateError, ConfigError, Conflict, StorageError, Unavailable
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.rag.retrieve import SearchRequest
 from bedplate.state.protocol import Entry
 from bedplate.stores import STORES

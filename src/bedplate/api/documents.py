@@ -26,7 +26,7 @@ from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DocumentId, new_id
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, NotFound, TooLarge, Unreadable
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.ingest.report import Report
 
 JSON = "application/json"

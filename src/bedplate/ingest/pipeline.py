@@ -6,65 +6,36 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
-from bedplate.domain.documents import (
-    Blob,
-    Chunk,
-    Document,
-    Failure,
-    Metadata,
-    MetadataValue,
-)
+from bedplate.domain.documents import Blob, Chunk, Document, Failure, Metadata
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
+from bedplate.ingest.facts import with_language
+from bedplate.ingest.incoming import Source, Upload
 from bedplate.ingest.names import check_name, unfinished
 from bedplate.ingest.origins import UPLOADED, is_below
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
 from bedplate.parsers.protocol import Parser
+from bedplate.quality.language import Languages
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores.protocol import Store
 from bedplate.terms import TermVector
 
 T = TypeVar("T")
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the pipeline makes something else of the same document."""
 
 WAITING_BATCHES = 2
 MAX_ID = 1024
 GOOD_ID = f"1 to {MAX_ID} printable characters"
-
-
-class Source(Protocol):
-    """Something that yields a blob when its turn comes."""
-
-    @property
-    def name(self) -> str: ...
-
-    def read(self, max_bytes: int) -> Blob: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A blob at hand, with the id and metadata its sender gave, where it gave any."""
-
-    blob: Blob
-    id: DocumentId | None = None
-    metadata: Metadata = field(default_factory=dict[str, MetadataValue])
-
-    @property
-    def name(self) -> str:
-        return self.blob.source
-
-    def read(self, max_bytes: int) -> Blob:
-        return self.blob
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +97,7 @@ class Ingest:
         self._embedder = parts.embedder
         self._former = parts.former
         self._pii = parts.pii
+        self._languages = Languages()
         self._batch_chunks = batch_chunks
         self._max_file_bytes = max_file_bytes
         self._token_chunks = token_chunks
@@ -312,6 +284,7 @@ class Ingest:
 
     async def _cut(self, document: Document, run: "_Run") -> Prepared:
         scrubbed = await asyncio.to_thread(scrub, document, self._pii, run.report.redactions)
+        scrubbed = await asyncio.to_thread(with_language, scrubbed, self._languages)
         chunks = await self._chunker.chunk(scrubbed)
         terms = await asyncio.to_thread(
             lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
