@@ -217,6 +217,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
             recipe=f"{config.chunker!r}|{config.guards.pii!r}",
+            skip_copies=config.ingest.duplicates == "skip",
         )
         yield App(
             config=config,

@@ -111,6 +111,7 @@ class Counts(Shown):
     updated: int
     unchanged: int
     deleted: int
+    skipped: int
     failed: int
 
 
@@ -118,6 +119,11 @@ class Failure(Shown):
     source: str
     code: str
     message: str
+
+
+class Duplicate(Shown):
+    id: str
+    duplicate_of: str
 
 
 class IngestReport(Shown):
@@ -129,6 +135,7 @@ class IngestReport(Shown):
     redactions: dict[str, int]
     failures: list[Failure]
     warnings: list[str]
+    duplicates: list[Duplicate]
     seconds: float
     ids: list[str]
 
@@ -141,6 +148,7 @@ class IngestReport(Shown):
             redactions=dict(sorted(report.redactions.items())),
             failures=[Failure.model_validate(failure) for failure in report.failures],
             warnings=report.warnings,
+            duplicates=[Duplicate.model_validate(each) for each in report.duplicates],
             seconds=report.seconds,
             ids=ids,
         )
@@ -181,6 +189,8 @@ class Hit(Shown):
     end: int
     cosine: float | None
     bm25: float | None
+    valid_from: str | None
+    superseded_by: str | None
     metadata: Values
 
 

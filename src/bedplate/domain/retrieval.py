@@ -79,7 +79,10 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found. `score` orders hits within one answer and means nothing across answers."""
+    """A passage found. `score` orders hits within one answer and means nothing across answers.
+
+    `valid_from` and `superseded_by` are the document's (domain/profiles.py).
+    """
 
     document_id: DocumentId
     chunk_id: ChunkId
@@ -94,6 +97,8 @@ class Hit:
     metadata: Metadata = field(default_factory=dict[str, MetadataValue])
     cosine: float | None = None
     bm25: float | None = None
+    valid_from: str | None = None
+    superseded_by: DocumentId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,24 +9,22 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
-from bedplate.domain.documents import Blob, Chunk, Document, Failure, Metadata
+from bedplate.domain.documents import Blob, Document, Failure, Metadata
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
-from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
-from bedplate.ingest.facts import with_language
+from bedplate.ingest.copies import Copies
+from bedplate.ingest.embedding import embed_texts, embedded_text
 from bedplate.ingest.incoming import Source, Upload
 from bedplate.ingest.names import check_name, unfinished
 from bedplate.ingest.origins import UPLOADED, is_below
+from bedplate.ingest.prepare import Preparation, Prepared
 from bedplate.ingest.report import Progress, Report
-from bedplate.ingest.scrub import scrub
 from bedplate.parsers.protocol import Parser
-from bedplate.quality.language import Languages
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores.protocol import Store
-from bedplate.terms import TermVector
 
 T = TypeVar("T")
 
@@ -36,15 +34,6 @@ FORMAT = 4
 WAITING_BATCHES = 2
 MAX_ID = 1024
 GOOD_ID = f"1 to {MAX_ID} printable characters"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A scrubbed document cut into chunks, waiting for its vectors."""
-
-    document: Document
-    chunks: tuple[Chunk, ...]
-    terms: tuple[TermVector, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +71,13 @@ class Ingest:
         max_file_bytes: int,
         token_chunks: int,
         recipe: str,
+        skip_copies: bool = False,
     ) -> None:
         """Wire the flow.
 
         Token vectors are kept in collections of up to `token_chunks` chunks.
+
+        With `skip_copies` a new document is left out when another one has the same text.
 
         `recipe` names the settings that shape the result: documents made by another one count as
         changed.
@@ -93,11 +85,10 @@ class Ingest:
         self._catalog = parts.catalog
         self._store = parts.store
         self._parser = parts.parser
-        self._chunker = parts.chunker
         self._embedder = parts.embedder
         self._former = parts.former
-        self._pii = parts.pii
-        self._languages = Languages()
+        self._skip_copies = skip_copies
+        self._make = Preparation(parts.chunker, parts.pii)
         self._batch_chunks = batch_chunks
         self._max_file_bytes = max_file_bytes
         self._token_chunks = token_chunks
@@ -124,10 +115,12 @@ class Ingest:
         """
         started = time.perf_counter()
         collection = await self.create(scope)
-        run = _Run(Report(scope.collection), tokens=collection.chunks < self._token_chunks)
+        report = Report(scope.collection)
+        copies = Copies(self._catalog.profiles, report, skip=self._skip_copies)
+        run = _Run(report, copies, tokens=collection.chunks < self._token_chunks)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
 
-        def report(done: int) -> None:
+        def advance(done: int) -> None:
             source = sources[done].name if done < len(sources) else ""
             kept = run.report.kept
             progress(Progress(done, len(sources), kept, run.report.chunks, source))
@@ -138,14 +131,14 @@ class Ingest:
                     run.waiting += 1
                     await batches.put(batch)
                 elif not run.waiting:
-                    report(batch.sources)
+                    advance(batch.sources)
             await batches.put(None)
 
         async def keep() -> None:
             while (batch := await batches.get()) is not None:
                 await self._keep(scope, batch.items, run)
                 run.waiting -= 1
-                report(batch.sources)
+                advance(batch.sources)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -156,7 +149,7 @@ class Ingest:
         if prune:
             await self._prune(scope, prune, run)
         await self._settle(scope, run)
-        report(len(sources))
+        advance(len(sources))
         run.report.seconds = round(time.perf_counter() - started, 3)
         return run.report
 
@@ -265,7 +258,9 @@ class Ingest:
                     run.report.unchanged += 1
                     continue
                 run.known.update({document.id} & known.keys())
-                yield await self._cut(document, run)
+                prepared = await self._make.cut(document, run.report.redactions)
+                if not await run.copies.skips(scope, prepared, new=document.id not in run.known):
+                    yield prepared
 
     def _finish(self, document: Document, blob: Blob, source: Source) -> Document:
         """The document with what its sender said of it, and a fingerprint of all that shapes it."""
@@ -281,15 +276,6 @@ class Ingest:
             f"{self._recipe}|{document.sha256}|{document.title}|{sorted_items(document.metadata)}"
         )
         return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
-
-    async def _cut(self, document: Document, run: "_Run") -> Prepared:
-        scrubbed = await asyncio.to_thread(scrub, document, self._pii, run.report.redactions)
-        scrubbed = await asyncio.to_thread(with_language, scrubbed, self._languages)
-        chunks = await self._chunker.chunk(scrubbed)
-        terms = await asyncio.to_thread(
-            lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
-        )
-        return Prepared(scrubbed, chunks, terms)
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
         async def work(collection: Collection) -> list[Entry]:
@@ -311,6 +297,7 @@ class Ingest:
             else:
                 run.report.added += 1
             run.report.chunks += len(entry.chunks)
+        await run.copies.count(scope, entries)
 
     async def _embed(
         self, collection: Collection, batch: Sequence[Prepared], run: "_Run"
@@ -329,7 +316,7 @@ class Ingest:
             end = start + len(item.chunks)
             entries.append(
                 Entry(item.document, item.chunks, rows[start:end], item.terms,
-                      tuple(tokens[start:end]))
+                      tuple(tokens[start:end]), profile=item.profile)
             )  # fmt: skip
             start = end
         return entries
@@ -354,6 +341,7 @@ class Ingest:
 @dataclass(slots=True)
 class _Run:
     report: Report
+    copies: Copies
     tokens: bool
     seen: set[DocumentId] = field(default_factory=set[DocumentId])
     known: set[DocumentId] = field(default_factory=set[DocumentId])

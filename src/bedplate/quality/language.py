@@ -7,7 +7,7 @@ from typing import Any
 import py3langid.langid
 
 LEAST_LETTERS = 60
-MOST_LETTERS = 4_000
+MOST_LETTERS = 1_200
 LEAST_PROBABILITY = 0.7
 
 _langid: Any = py3langid.langid

@@ -15,6 +15,7 @@ from bedplate.embedders.protocol import Embedder, LateVectors, Matrix
 from bedplate.errors import Conflict, InvalidInput, UpstreamTimeout
 from bedplate.rag import diversity, recency
 from bedplate.rag.asked import Asked
+from bedplate.rag.current import in_force, names_time, related_hits
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
@@ -41,7 +42,8 @@ class SearchRequest:
     to the document and meet the condition, which names columns in either notation of filters.
     Without `text` filter and join alone select, one hit a document. `sort` puts everything that passes
     the filter in the order of a field instead of by relevance; `text` must then be empty.
-    `unique` leaves out copies of a better hit. `diversity` stands in for the configured one, where
+    `unique` leaves out copies of a better hit, `current` documents of which there is a newer
+    version, unless the filter chooses by date. `diversity` stands in for the configured one, where
     hybrid search makes use of it. `deadline` is on the event loop's clock.
 
     `self_query` lets the conditions and the order that `text` speaks of become filter and sort;
@@ -56,6 +58,7 @@ class SearchRequest:
     sort: Sort | None = None
     limit: int = 10
     unique: bool = False
+    current: bool = False
     diversity: float | None = None
     deadline: float | None = None
     self_query: bool = False
@@ -165,7 +168,7 @@ class Retrieve:
         weight = self._ranking.diversity if chosen is None else chosen
         varied = hybrid and weight > 0
         window = max(
-            request.limit * SPARE * request.unique,
+            request.limit * SPARE * (request.unique or request.current),
             self._ranking.rerank_top * reread,
             recency.WINDOW * (time_wanted is not None),
             diversity.WINDOW * varied,
@@ -177,6 +180,10 @@ class Retrieve:
             else hit
             for hit in await self._catalog.documents.hits(collection.index, best)
         ]
+        ids = [hit.document_id for hit in hits]
+        hits = related_hits(hits, await self._catalog.profiles.related(collection.index, ids))
+        if request.current and not names_time(filter):
+            hits = in_force(hits)
         if request.unique:
             hits = diversity.without_copies(hits)
         if self._reranker is not None and reread:

@@ -26,10 +26,13 @@ from bedplate.postgres.database import (
 )
 from bedplate.state.postgres_facets import generation, read_facets
 from bedplate.state.postgres_index import PostgresIndexRows, named
+from bedplate.state.postgres_profiles import PostgresProfiles
 from bedplate.state.postgres_rows import Place, count_terms, insert, now, remove
 from bedplate.state.postgres_schema import migrate
+from bedplate.state.postgres_session import PostgresSession
 from bedplate.state.postgres_tables import PostgresTables
 from bedplate.state.postgres_versions import PostgresPlacements, PostgresVersions
+from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import (
     Catalog,
     Collections,
@@ -37,6 +40,7 @@ from bedplate.state.protocol import (
     Entry,
     IndexRows,
     Placements,
+    Profiles,
     Tables,
     Versions,
 )
@@ -53,7 +57,7 @@ FROM document WHERE collection_id = %s
 """
 HIT = 'd.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata'
 PAGE = 500
-BY_DOCUMENT = ("field", "token", "posting", "vector", "chunk")
+BY_DOCUMENT = ("band", "profile", "field", "token", "posting", "vector", "chunk")
 BY_COLLECTION = ("document", "field_kind", "term")
 
 
@@ -62,6 +66,7 @@ class PostgresCatalog:
         self.collections: Collections = PostgresCollections(database)
         self.documents: Documents = PostgresDocuments(database)
         self.index: IndexRows = PostgresIndexRows(database)
+        self.profiles: Profiles = PostgresProfiles(database)
         self.tables: Tables = PostgresTables(database)
         self.versions: Versions = PostgresVersions()
         self.placements: Placements = PostgresPlacements()
@@ -140,6 +145,7 @@ class PostgresDocuments:
             place = _locked(db, scope)
             _, gone = remove(db, place, [entry.document.id for entry in entries])
             insert(db, place, entries)
+            keep(PostgresSession(db), place.tenant, place.collection, entries)
             count_terms(db, place, [terms for entry in entries for terms in entry.terms], gone)
 
         await self._database.write(work)

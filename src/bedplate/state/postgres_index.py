@@ -15,6 +15,8 @@ from bedplate.postgres.filters import compile_filter
 from bedplate.postgres.related import reading
 from bedplate.postgres.values import digest
 from bedplate.state.postgres_entries import read_entries
+from bedplate.state.postgres_session import PostgresSession
+from bedplate.state.profile_rows import with_profiles
 from bedplate.state.protocol import Entry, IndexRow
 from bedplate.terms import TermStatistics, TermVector
 
@@ -42,7 +44,7 @@ class PostgresIndexRows:
         offset: int = 0,
     ) -> tuple[ChunkId, ...]:
         def work(db: Connection) -> tuple[ChunkId, ...]:
-            collection = _collection_id(db, scope)
+            collection = collection_id(db, scope)
             where, where_values = compile_filter(filter, collection) if filter else ("true", [])
             join, order, order_values = _order(sort, collection)
             with reading(db, filter):
@@ -85,9 +87,12 @@ class PostgresIndexRows:
         return await self._database.read(work)
 
     async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
-        return await self._database.read(
-            lambda db: read_entries(db, _collection_id(db, scope), ids)
-        )
+        def work(db: Connection) -> tuple[Entry, ...]:
+            collection = collection_id(db, scope)
+            entries = read_entries(db, collection, ids)
+            return with_profiles(PostgresSession(db), collection, entries)
+
+        return await self._database.read(work)
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
         wanted = cast(list[int], terms.ids.tolist())
@@ -131,7 +136,7 @@ def named(
     return [(known[row[0] - 1], row[1:]) for row in rows]
 
 
-def _collection_id(db: Connection, scope: Scope) -> int:
+def collection_id(db: Connection, scope: Scope) -> int:
     """The collection's row, or 0, which none has."""
     row = select_one(
         db,

@@ -11,6 +11,7 @@ from bedplate.domain.documents import Chunk, Document
 from bedplate.domain.facets import Facets
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
+from bedplate.domain.profiles import Profile, Relations
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
@@ -31,6 +32,7 @@ class Entry:
     terms: tuple[TermVector, ...]
     tokens: tuple[TokenMatrix, ...] = ()
     updated_at: datetime | None = None
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,22 @@ class IndexRows(Protocol):
         ...
 
 
+class Profiles(Protocol):
+    """How documents relate, by the profiles they came in with; nothing of unknown collections.
+
+    Documents are placed among those that are there when they are put in: into a group of copies,
+    and into a series of versions.
+    """
+
+    async def related(self, scope: Scope, ids: Sequence[DocumentId]) -> dict[DocumentId, Relations]:
+        """How these documents stand to others today; ones without a profile are left out."""
+        ...
+
+    async def first_with_text(self, scope: Scope, hashes: Sequence[str]) -> dict[str, DocumentId]:
+        """Of each text, by its `Profile.text_sha256`, the first document that has it."""
+        ...
+
+
 class Tables(Protocol):
     """The business tables that filters may name (`Related`), in the catalog's database."""
 
@@ -248,6 +266,9 @@ class Catalog(Protocol):
 
     @property
     def index(self) -> IndexRows: ...
+
+    @property
+    def profiles(self) -> Profiles: ...
 
     @property
     def tables(self) -> Tables: ...

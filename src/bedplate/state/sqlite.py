@@ -13,6 +13,7 @@ from bedplate.domain.ids import ChunkId, DocumentId, TenantId, new_id
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.errors import Conflict, NotFound
 from bedplate.sqlite.database import Database, Row, open_database, select, select_one
+from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import (
     Catalog,
     Collections,
@@ -20,6 +21,7 @@ from bedplate.state.protocol import (
     Entry,
     IndexRows,
     Placements,
+    Profiles,
     Tables,
     Versions,
 )
@@ -33,8 +35,10 @@ from bedplate.state.sqlite_collection import (
 from bedplate.state.sqlite_facets import generation, read_facets
 from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
 from bedplate.state.sqlite_placements import SqlitePlacements
+from bedplate.state.sqlite_profiles import SqliteProfiles
 from bedplate.state.sqlite_rows import insert, now, remove
 from bedplate.state.sqlite_schema import migrate
+from bedplate.state.sqlite_session import SqliteSession
 from bedplate.state.sqlite_tables import SqliteTables
 from bedplate.state.sqlite_versions import SqliteVersions
 
@@ -49,7 +53,7 @@ FROM document d JOIN chunk c ON c.document = d.id
 WHERE d.collection_id = ? AND d.tenant_id = ? AND d.document_id = ? AND c.ordinal = ?
 """
 PAGE = 500
-TABLES = ("field", "field_kind", "vector", "token", "term", "chunk", "document", "removed",
+TABLES = ("band", "profile", "field", "field_kind", "vector", "token", "term", "chunk", "document", "removed",
           "placement")  # fmt: skip
 
 
@@ -58,6 +62,7 @@ class SqliteCatalog:
         self.collections: Collections = SqliteCollections(database)
         self.documents: Documents = SqliteDocuments(database)
         self.index: IndexRows = SqliteIndexRows(database)
+        self.profiles: Profiles = SqliteProfiles(database)
         self.tables: Tables = SqliteTables(database)
         self.versions: Versions = SqliteVersions(database)
         self.placements: Placements = SqlitePlacements(database)
@@ -138,6 +143,7 @@ class SqliteDocuments:
             remove(db, scope.tenant, collection, [entry.document.id for entry in entries])
             for entry in entries:
                 insert(db, scope.tenant, collection, entry)
+            keep(SqliteSession(db), scope.tenant, collection, entries)
             added = [terms for entry in entries for terms in entry.terms]
             count_terms(db, scope.tenant, collection, added, 1)
             _touch(db, collection)

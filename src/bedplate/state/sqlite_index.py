@@ -13,9 +13,11 @@ from bedplate.embedders.protocol import TokenMatrix
 from bedplate.sqlite.database import Database, Row, select, select_one
 from bedplate.sqlite.filters import compile_filter
 from bedplate.sqlite.related import files_of
+from bedplate.state.profile_rows import with_profiles
 from bedplate.state.protocol import Entry, IndexRow
 from bedplate.state.sqlite_collection import named_collection
 from bedplate.state.sqlite_entries import read_entries
+from bedplate.state.sqlite_session import SqliteSession
 from bedplate.terms import TermStatistics, TermVector
 
 CHUNK = """
@@ -75,9 +77,12 @@ class SqliteIndexRows:
         return await self._database.read(work)
 
     async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
-        return await self._database.read(
-            lambda db: read_entries(db, _collection_id(db, scope), ids)
-        )
+        def work(db: apsw.Connection) -> tuple[Entry, ...]:
+            collection = _collection_id(db, scope)
+            entries = read_entries(db, collection, ids)
+            return with_profiles(SqliteSession(db), collection, entries)
+
+        return await self._database.read(work)
 
     async def statistics(self, scope: Scope, terms: TermVector) -> TermStatistics:
         def work(db: apsw.Connection) -> TermStatistics:

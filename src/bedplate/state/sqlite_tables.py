@@ -14,6 +14,7 @@ from bedplate.sqlite.related import compile_related, schema_of
 
 INTERNAL = frozenset(
     {
+        "band",
         "chunk",
         "collection",
         "document",
@@ -21,6 +22,7 @@ INTERNAL = frozenset(
         "field_kind",
         "removed",
         "placement",
+        "profile",
         "term",
         "token",
         "vector",

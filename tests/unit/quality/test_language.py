@@ -40,7 +40,7 @@ def test_too_little_or_nothing_to_go_by_has_no_language(languages: Languages, te
     assert languages.of([text]) is None
 
 
-def test_only_the_first_few_thousand_letters_count(languages: Languages) -> None:
+def test_only_the_first_thousand_letters_count(languages: Languages) -> None:
     texts = [TEXTS["en"]] * 60 + [TEXTS["de"]] * 600
     assert languages.of(texts) == "en"
 
