@@ -19,7 +19,7 @@ from bedplate.embedders import EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, NotFound, UnknownAdapter
-from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
+from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.reindex import Reindex
@@ -30,8 +30,10 @@ from bedplate.options import (
     business_tables,
     check_assistants,
     check_readers,
+    document_guards,
     parse_limits,
     ranking,
+    recipe,
 )
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import Parser
@@ -182,6 +184,9 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         pii = None
         if config.guards.pii is not False:
             pii = await enter(_slot("guards.pii", config.guards.pii, PII_GUARDS.load))
+        guards = [
+            await enter(DOCUMENT_GUARDS.load(name)({})) for name in document_guards(config.ingest)
+        ]
         grounding = await enter(
             _slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
         )
@@ -212,11 +217,11 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         )
         token_chunks = config.search.late_chunks if config.search.late_top else 0
         ingest = Ingest(
-            Parts(catalog, store, parser, chunker, remembering, pii, former),
+            Parts(catalog, store, parser, chunker, remembering, pii, former, guards),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
-            recipe=f"{config.chunker!r}|{config.guards.pii!r}",
+            recipe=recipe(config),
             skip_copies=config.ingest.duplicates == "skip",
         )
         yield App(

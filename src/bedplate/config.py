@@ -72,6 +72,8 @@ class IngestConfig(Section):
     batch_chunks: int = Field(default=64, gt=0)
     duplicates: Literal["keep", "skip"] = "keep"
     """What becomes of a new document whose text another one has."""
+    secrets: Literal["redact", "quarantine"] = "redact"
+    """Whether keys and tokens are left to the PII guard, or keep their document out."""
 
 
 class SearchConfig(Section):

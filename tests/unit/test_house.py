@@ -9,7 +9,7 @@ import pytest
 import bedplate
 from bedplate.chunkers import CHUNKERS
 from bedplate.embedders import EMBEDDERS
-from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
+from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.rerankers import RERANKERS
 from bedplate.state import CATALOGS
@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin", "impl", "common",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
-REGISTRIES = [CHUNKERS, EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
+REGISTRIES = [CHUNKERS, DOCUMENT_GUARDS, EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, MODELS, RERANKERS, CATALOGS,
               STORES]  # fmt: skip
 
 

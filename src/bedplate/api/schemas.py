@@ -154,6 +154,24 @@ class IngestReport(Shown):
         )
 
 
+class Held(Shown):
+    """`reasons` has how often each was found, never what was found."""
+
+    document_id: str
+    source: str
+    origin: str
+    sha256: str
+    reasons: dict[str, int]
+    found_at: datetime
+    released: bool
+
+
+class QuarantinePage(Shown):
+    held: list[Held]
+    has_more: bool
+    after: str | None
+
+
 class Deleted(Shown):
     id: str
     deleted: Literal[True] = True

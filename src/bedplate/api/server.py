@@ -25,6 +25,7 @@ from bedplate.api import (
     embeddings,
     health,
     models,
+    quarantine,
     search,
 )
 from bedplate.api.bodies import Bodies
@@ -147,7 +148,7 @@ def _build_api(app: App) -> FastAPI:
     )
     api.state.bedplate = app
     api.state.started = int(time.time())
-    for part in (models, embeddings, collections, documents, search, ask, health):
+    for part in (models, embeddings, collections, documents, quarantine, search, ask, health):
         api.include_router(part.router)
     return api
 

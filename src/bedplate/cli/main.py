@@ -15,6 +15,7 @@ from bedplate.cli import (
     init,
     move,
     parse,
+    quarantine,
     reindex,
     search,
     serve,
@@ -66,7 +67,20 @@ def build() -> typer.Typer:
     ) -> None:
         context.obj = Invocation(config, data, json, log_level)
 
-    for module in (init, demo, ingest, search, ask, parse, serve, reindex, snapshots, move, doctor):
+    for module in (
+        init,
+        demo,
+        ingest,
+        search,
+        ask,
+        parse,
+        serve,
+        reindex,
+        snapshots,
+        quarantine,
+        move,
+        doctor,
+    ):
         module.register(app)
     return app
 

@@ -14,9 +14,10 @@ from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
-from bedplate.guards.protocol import PiiGuard
+from bedplate.guards.protocol import DocumentGuard, PiiGuard
 from bedplate.ingest.copies import Copies
 from bedplate.ingest.embedding import embed_texts, embedded_text
+from bedplate.ingest.gate import Gate
 from bedplate.ingest.incoming import Source, Upload
 from bedplate.ingest.names import check_name, unfinished
 from bedplate.ingest.origins import UPLOADED, is_below
@@ -40,7 +41,8 @@ GOOD_ID = f"1 to {MAX_ID} printable characters"
 class Parts:
     """What the pipeline is made of; without `pii` personal data is kept as it is.
 
-    `former` embeds what goes into collections that were made with it.
+    `former` embeds what goes into collections that were made with it. `guards` say which documents
+    are held in quarantine.
     """
 
     catalog: Catalog
@@ -50,6 +52,7 @@ class Parts:
     embedder: Embedder
     pii: PiiGuard | None
     former: Embedder | None = None
+    guards: Sequence[DocumentGuard] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Ingest:
         self._embedder = parts.embedder
         self._former = parts.former
         self._skip_copies = skip_copies
+        self._gate = Gate(parts.catalog.quarantine, parts.guards)
         self._make = Preparation(parts.chunker, parts.pii)
         self._batch_chunks = batch_chunks
         self._max_file_bytes = max_file_bytes
@@ -177,6 +181,7 @@ class Ingest:
             *await unfinished(self._catalog, scope),
         ]
         await self._catalog.collections.drop(scope)
+        await self._catalog.quarantine.clear(scope)
         for collection in dropped:
             await self._store.drop(collection.index)
 
@@ -245,17 +250,19 @@ class Ingest:
             part = documents[start : start + self._batch_chunks]
             known = await self._catalog.documents.fingerprints(scope, [d.id for d in part])
             for document in part:
-                if not is_good_id(document.id):
-                    message = f"{document.id[:80]!r} is no document id: give {GOOD_ID}."
-                    run.fail(source.name, Failure(document.source, "bad_id", message))
-                    continue
-                if document.id in run.seen:
-                    message = f"Another document of this run has the id {document.id!r} already."
-                    run.fail(source.name, Failure(document.source, "duplicate_id", message))
+                if (problem := _problem(document, run)) is not None:
+                    run.fail(source.name, problem)
                     continue
                 run.seen.add(document.id)
                 if known.get(document.id) == document.sha256:
                     run.report.unchanged += 1
+                    continue
+                if (held := await self._gate.check(scope, document)) is not None:
+                    run.fail(source.name, held)
+                    # What stands in the index of it may hold the same.
+                    run.report.deleted += await self.remove(
+                        scope, [*({document.id} & known.keys())]
+                    )
                     continue
                 run.known.update({document.id} & known.keys())
                 prepared = await self._make.cut(document, run.report.redactions)
@@ -298,6 +305,7 @@ class Ingest:
                 run.report.added += 1
             run.report.chunks += len(entry.chunks)
         await run.copies.count(scope, entries)
+        await self._gate.let_in(scope, entries)
 
     async def _embed(
         self, collection: Collection, batch: Sequence[Prepared], run: "_Run"
@@ -351,6 +359,16 @@ class _Run:
     def fail(self, source: str, failure: Failure) -> None:
         self.failed.add(source)
         self.report.failures.append(failure)
+
+
+def _problem(document: Document, run: _Run) -> Failure | None:
+    if not is_good_id(document.id):
+        message = f"{document.id[:80]!r} is no document id: give {GOOD_ID}."
+        return Failure(document.source, "bad_id", message)
+    if document.id in run.seen:
+        message = f"Another document of this run has the id {document.id!r} already."
+        return Failure(document.source, "duplicate_id", message)
+    return None
 
 
 def is_good_id(document_id: DocumentId) -> bool:

@@ -29,7 +29,7 @@ from bedplate.state.postgres_index import PostgresIndexRows, named
 from bedplate.state.postgres_profiles import PostgresProfiles
 from bedplate.state.postgres_rows import Place, count_terms, insert, now, remove
 from bedplate.state.postgres_schema import migrate
-from bedplate.state.postgres_session import PostgresSession
+from bedplate.state.postgres_session import PostgresSession, PostgresSessions
 from bedplate.state.postgres_tables import PostgresTables
 from bedplate.state.postgres_versions import PostgresPlacements, PostgresVersions
 from bedplate.state.profile_rows import keep
@@ -41,9 +41,11 @@ from bedplate.state.protocol import (
     IndexRows,
     Placements,
     Profiles,
+    Quarantine,
     Tables,
     Versions,
 )
+from bedplate.state.quarantine_rows import QuarantineRows
 
 COLLECTION = """
 SELECT c.tenant_id, c.name, c.embedder, c.dimensions, c.created_at, c.documents, c.chunks,
@@ -67,6 +69,7 @@ class PostgresCatalog:
         self.documents: Documents = PostgresDocuments(database)
         self.index: IndexRows = PostgresIndexRows(database)
         self.profiles: Profiles = PostgresProfiles(database)
+        self.quarantine: Quarantine = QuarantineRows(PostgresSessions(database))
         self.tables: Tables = PostgresTables(database)
         self.versions: Versions = PostgresVersions()
         self.placements: Placements = PostgresPlacements()

@@ -1,9 +1,12 @@
 """SQL that several databases read, on a connection to PostgreSQL."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from bedplate.postgres.database import Connection, Row, execute, select
+from bedplate.postgres.database import Connection, Database, Row, execute, select
+from bedplate.state.sessions import Session
+
+T = TypeVar("T")
 
 
 class PostgresSession:
@@ -15,3 +18,14 @@ class PostgresSession:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         return execute(self._connection, sql.replace("?", "%s"), values)
+
+
+class PostgresSessions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, work: Callable[[Session], T], /) -> T:
+        return await self._database.read(lambda db: work(PostgresSession(db)))
+
+    async def write(self, work: Callable[[Session], T], /) -> T:
+        return await self._database.write(lambda db: work(PostgresSession(db)))

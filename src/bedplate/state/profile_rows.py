@@ -5,15 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.profiles import Profile, Relations
 from bedplate.quality.likeness import keys
 from bedplate.state.profile_groups import Placed, place
 from bedplate.state.protocol import Entry
-
-Row = tuple[Any, ...]
+from bedplate.state.sessions import Session
 
 COLUMNS = "text_sha256, signature, family, declared, stage, valid_from, dated_by, copies, series"
 RELATED = """
@@ -35,14 +34,6 @@ MOST_VALUES = 200
 
 MOST_ALIKE = 8
 MOST_KIN = 50
-
-
-class Session(Protocol):
-    """A connection that one piece of work has to itself."""
-
-    def select(self, sql: str, values: Sequence[Any] = ()) -> list[Row]: ...
-
-    def execute(self, sql: str, values: Sequence[Any] = ()) -> int: ...
 
 
 def related(db: Session, collection: int, ids: Sequence[DocumentId]) -> dict[DocumentId, Relations]:

@@ -12,6 +12,7 @@ from bedplate.domain.facets import Facets
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.profiles import Profile, Relations
+from bedplate.domain.quarantine import Held
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
@@ -186,6 +187,34 @@ class Profiles(Protocol):
         ...
 
 
+class Quarantine(Protocol):
+    """Documents that were kept out of a collection; it is named by its name, and need not exist."""
+
+    async def put(self, scope: Scope, held: Held) -> None:
+        """Keep it, in place of what was kept of the same document."""
+        ...
+
+    async def list(
+        self, scope: Scope, *, after: DocumentId | None = None, limit: int = 1_000
+    ) -> tuple[Held, ...]:
+        """In order of id, those after `after`."""
+        ...
+
+    async def get(self, scope: Scope, document_id: DocumentId) -> Held | None: ...
+
+    async def release(self, scope: Scope, document_id: DocumentId) -> Held:
+        """Let the document in when it comes again as it was; NotFound if it is not held."""
+        ...
+
+    async def forget(self, scope: Scope, ids: Sequence[DocumentId]) -> None:
+        """These documents were let in."""
+        ...
+
+    async def clear(self, scope: Scope) -> None:
+        """The collection was dropped."""
+        ...
+
+
 class Tables(Protocol):
     """The business tables that filters may name (`Related`), in the catalog's database."""
 
@@ -269,6 +298,9 @@ class Catalog(Protocol):
 
     @property
     def profiles(self) -> Profiles: ...
+
+    @property
+    def quarantine(self) -> Quarantine: ...
 
     @property
     def tables(self) -> Tables: ...

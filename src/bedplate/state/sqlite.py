@@ -22,9 +22,11 @@ from bedplate.state.protocol import (
     IndexRows,
     Placements,
     Profiles,
+    Quarantine,
     Tables,
     Versions,
 )
+from bedplate.state.quarantine_rows import QuarantineRows
 from bedplate.state.sqlite_collection import (
     COLLECTION,
     find_collection,
@@ -38,7 +40,7 @@ from bedplate.state.sqlite_placements import SqlitePlacements
 from bedplate.state.sqlite_profiles import SqliteProfiles
 from bedplate.state.sqlite_rows import insert, now, remove
 from bedplate.state.sqlite_schema import migrate
-from bedplate.state.sqlite_session import SqliteSession
+from bedplate.state.sqlite_session import SqliteSession, SqliteSessions
 from bedplate.state.sqlite_tables import SqliteTables
 from bedplate.state.sqlite_versions import SqliteVersions
 
@@ -63,6 +65,7 @@ class SqliteCatalog:
         self.documents: Documents = SqliteDocuments(database)
         self.index: IndexRows = SqliteIndexRows(database)
         self.profiles: Profiles = SqliteProfiles(database)
+        self.quarantine: Quarantine = QuarantineRows(SqliteSessions(database))
         self.tables: Tables = SqliteTables(database)
         self.versions: Versions = SqliteVersions(database)
         self.placements: Placements = SqlitePlacements(database)

@@ -1,11 +1,14 @@
 """SQL that several databases read, on a connection of SQLite."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import apsw
 
-from bedplate.sqlite.database import Row, select
+from bedplate.sqlite.database import Database, Row, select
+from bedplate.state.sessions import Session
+
+T = TypeVar("T")
 
 
 class SqliteSession:
@@ -18,3 +21,14 @@ class SqliteSession:
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         self._connection.execute(sql, tuple(values))
         return self._connection.changes()
+
+
+class SqliteSessions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, work: Callable[[Session], T], /) -> T:
+        return await self._database.read(lambda db: work(SqliteSession(db)))
+
+    async def write(self, work: Callable[[Session], T], /) -> T:
+        return await self._database.write(lambda db: work(SqliteSession(db)))

@@ -23,6 +23,7 @@ INTERNAL = frozenset(
         "removed",
         "placement",
         "profile",
+        "quarantine",
         "term",
         "token",
         "vector",
