@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.fixtures.postgres import catalog_database
+from tests.fixtures.serving import serving
 
 from bedplate.app import App, open_app
 from bedplate.config import load_config
@@ -157,6 +158,17 @@ async def test_numbered_versions_are_in_the_order_of_their_numbers(desk: Desk) -
     await desk.add(travel_v2__md=text + "Two.", travel_v10__md=text + "Ten.", travel_v1__md=text)
     found = await related(desk, "travel_v1.md", "travel_v2.md", "travel_v10.md")
     assert [found[f"travel_v{n}.md"][2] for n in (1, 2, 10)] == ["travel_v10.md"] * 2 + [None]
+
+
+async def test_the_api_shows_how_a_document_stands_to_others(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        for year in (2022, 2026):
+            text = POLICY.format(day=f"1 March {year}", count=14)
+            body = {"id": f"p{year}", "title": f"Refund policy {year}", "text": text}
+            await served.post("/api/collections/c/documents", body)
+        found = (await served.get("/api/collections/c/documents/p2022")).json
+    names = ("valid_from", "dated_by", "duplicate_of", "superseded_by")
+    assert [found[name] for name in names] == ["2022-03-01", "text", None, "p2026"]
 
 
 LONG = "The {} tent weighs two kilos, stands in five minutes and keeps out rain and wind."

@@ -98,6 +98,15 @@ class Document(Shown):
     metadata: Values
 
 
+class RelatedDocument(Document):
+    """A document among the others of its collection; `dated_by` is what told `valid_from`."""
+
+    valid_from: str | None
+    dated_by: str | None
+    duplicate_of: str | None
+    superseded_by: str | None
+
+
 class DocumentPage(Shown):
     """`after` goes into the next request while `has_more` is true."""
 
