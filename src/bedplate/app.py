@@ -17,7 +17,7 @@ from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.errors import ConfigError, NotFound
-from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
+from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
@@ -32,8 +32,10 @@ from bedplate.options import (
     business_tables,
     check_assistants,
     check_readers,
+    document_guards,
     parse_limits,
     ranking,
+    recipe,
     sync_limits,
 )
 from bedplate.parsers.isolated import open_parser
@@ -191,6 +193,9 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         chunker = await enter(open_slot("chunker", config.chunker, CHUNKERS.load))
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
         pii = await enter(open_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load))
+        guards = [
+            await enter(DOCUMENT_GUARDS.load(name)({})) for name in document_guards(config.ingest)
+        ]
         grounding = await enter(
             open_slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
         )
@@ -233,11 +238,13 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
                 pii,
                 former,
                 None if images is None else Pictures(parser, images),
+                guards,
             ),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
-            recipe=f"{config.chunker!r}|{config.guards.pii!r}",
+            recipe=recipe(config),
+            skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
         yield App(

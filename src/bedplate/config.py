@@ -69,6 +69,10 @@ class IngestConfig(Section):
     parse_seconds: float = Field(default=120.0, gt=0)
     parse_memory_bytes: int = Field(default=2048 * MEBIBYTE, gt=0)
     batch_chunks: int = Field(default=64, gt=0)
+    duplicates: Literal["keep", "skip"] = "keep"
+    """What becomes of a new document whose text another one has."""
+    secrets: Literal["redact", "quarantine"] = "redact"
+    """Whether keys and tokens are left to the PII guard, or keep their document out."""
 
 
 class SyncConfig(Section):

@@ -45,6 +45,17 @@ def sync_limits(config: Config) -> SyncLimits:
     )
 
 
+def document_guards(settings: IngestConfig) -> tuple[str, ...]:
+    """The guards that say which documents are held in quarantine, by name."""
+    return ("secrets",) if settings.secrets == "quarantine" else ()
+
+
+def recipe(config: Config) -> str:
+    """The settings that shape what ingest makes of a document."""
+    parts = [repr(config.chunker), repr(config.guards.pii), *document_guards(config.ingest)]
+    return "|".join(parts)
+
+
 def ranking(settings: SearchConfig) -> Ranking:
     """The configured order of hits, as the search flow takes it."""
     return Ranking(

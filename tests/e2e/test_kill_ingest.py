@@ -132,6 +132,7 @@ async def test_an_ingest_that_is_killed_leaves_whole_documents_and_is_taken_up(
         "updated": 0,
         "unchanged": len(survived),
         "deleted": 0,
+        "skipped": 0,
         "failed": 0,
     }
     async with open_app(config) as app:

@@ -65,6 +65,7 @@ async def test_documents_are_added_updated_and_left_alone(served: Served):
         "updated": 0,
         "unchanged": 0,
         "deleted": 0,
+        "skipped": 0,
         "failed": 0,
     }
     assert first.json["collection"] == "shop"

@@ -357,3 +357,36 @@ async def test_a_store_that_fails_after_the_catalog_names_the_remedy(desk: Desk)
         ingest = Ingest(parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe="")
         with pytest.raises(Unavailable, match=r"is not there\..*run `bedplate reindex -c c`"):
             await ingest.run(app.scope("c"), [Upload(Blob(b"Boots.", "a.txt"))])
+
+
+GERMAN = (
+    "Die Ware kann innerhalb von dreißig Tagen in jedem unserer Geschäfte zurückgegeben werden."
+)
+ENGLISH = "What is sold can be returned to any of our shops within thirty days, with the receipt."
+ITALIAN = "La merce acquistata può essere restituita entro trenta giorni in uno dei nostri negozi."
+
+
+async def test_documents_are_found_by_their_language(desk: Desk) -> None:
+    desk.write("a.txt", GERMAN)
+    desk.write("b.txt", ENGLISH)
+    desk.write("c.txt", "Too short.")
+    await desk.ingest()
+    assert await desk.found("", filter="language = 'de'") == [source_name(desk.folder / "a.txt")]
+    assert len(await desk.found("", filter="language exists")) == 2
+
+
+async def test_a_language_that_the_sender_gave_stands(desk: Desk) -> None:
+    upload = Upload(Blob(GERMAN.encode(), "a.txt"), metadata={"language": "Swiss German"})
+    await desk.app.ingest.run(desk.app.scope("c"), [upload])
+    document = await desk.app.catalog.documents.get(desk.app.scope("c"), DocumentId("a.txt"))
+    assert document.metadata == {"language": "Swiss German"}
+
+
+async def test_words_that_are_codes_of_languages_ask_for_none(desk: Desk) -> None:
+    desk.write("a.txt", ITALIAN)
+    desk.write("b.txt", ENGLISH)
+    await desk.ingest()
+    request = SearchRequest("what is it that can be returned?", self_query=True)
+    result = await desk.app.search.search(desk.app.scope("c"), request)
+    assert result.self_query is None
+    assert len(result.hits) == 2

@@ -14,7 +14,7 @@ from bedplate.domain.documents import Blob
 from bedplate.domain.ids import TenantId
 from bedplate.domain.retrieval import Scope, SearchResult
 from bedplate.errors import BadFilter
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.rag.asked import Asked
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Retrieve, SearchRequest

@@ -170,8 +170,7 @@ async def test_searches_and_ingests_go_on_while_an_index_is_replaced(
     async with opened(tmp_path, place, dimensions=128, former=64) as app:
         await refilled(app)
         done, wrote = asyncio.Event(), 60
-        misses: list[str] = []
-        searches = 0
+        misses, searches = list[str](), 0
 
         async def read() -> None:
             nonlocal searches
@@ -195,6 +194,8 @@ async def test_searches_and_ingests_go_on_while_an_index_is_replaced(
                 await asyncio.sleep(0.01)
 
         async def build() -> None:
+            # Starts the parser's process, which takes longer than building so small an index.
+            await put(app, [0])
             for _ in range(2):
                 result = await flow(app, batch_chunks=4).run(app.scope("c"), embed=True)
                 assert result.verification.ok

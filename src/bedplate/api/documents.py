@@ -4,6 +4,7 @@ Documents come as JSON (one or a list), or as a file: the raw bytes as the body,
 Content-Type, its name in `?name=`. POST takes the id from the file, PUT from the path.
 """
 
+from dataclasses import asdict
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -20,10 +21,12 @@ from bedplate.api.schemas import (
     Id,
     IngestReport,
     NewDocument,
+    RelatedDocument,
 )
 from bedplate.app import App
 from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DocumentId, new_id
+from bedplate.domain.profiles import Relations
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, NotFound, TooLarge, Unreadable
 from bedplate.ingest.incoming import Upload
@@ -111,9 +114,11 @@ async def put_document(
 @router.get("/{document_id:path}")
 async def get_document(
     collection: str, document_id: str, app: CurrentApp, tenant: Tenant
-) -> Document:
+) -> RelatedDocument:
     scope = app.scope(collection, tenant)
-    return Document.model_validate(await app.catalog.documents.get(scope, DocumentId(document_id)))
+    found = await app.catalog.documents.get(scope, DocumentId(document_id))
+    relations = (await app.catalog.profiles.related(scope, [found.id])).get(found.id, Relations())
+    return RelatedDocument.model_validate({**asdict(found), **asdict(relations)})
 
 
 @router.delete("/{document_id:path}")

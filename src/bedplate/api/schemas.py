@@ -98,6 +98,15 @@ class Document(Shown):
     metadata: Values
 
 
+class RelatedDocument(Document):
+    """A document among the others of its collection; `dated_by` is what told `valid_from`."""
+
+    valid_from: str | None
+    dated_by: str | None
+    duplicate_of: str | None
+    superseded_by: str | None
+
+
 class DocumentPage(Shown):
     """`after` goes into the next request while `has_more` is true."""
 
@@ -111,6 +120,7 @@ class Counts(Shown):
     updated: int
     unchanged: int
     deleted: int
+    skipped: int
     failed: int
 
 
@@ -118,6 +128,11 @@ class Failure(Shown):
     source: str
     code: str
     message: str
+
+
+class Duplicate(Shown):
+    id: str
+    duplicate_of: str
 
 
 class IngestReport(Shown):
@@ -129,6 +144,7 @@ class IngestReport(Shown):
     redactions: dict[str, int]
     failures: list[Failure]
     warnings: list[str]
+    duplicates: list[Duplicate]
     seconds: float
     ids: list[str]
 
@@ -141,9 +157,28 @@ class IngestReport(Shown):
             redactions=dict(sorted(report.redactions.items())),
             failures=[Failure.model_validate(failure) for failure in report.failures],
             warnings=report.warnings,
+            duplicates=[Duplicate.model_validate(each) for each in report.duplicates],
             seconds=report.seconds,
             ids=ids,
         )
+
+
+class Held(Shown):
+    """`reasons` has how often each was found, never what was found."""
+
+    document_id: str
+    source: str
+    origin: str
+    sha256: str
+    reasons: dict[str, int]
+    found_at: datetime
+    released: bool
+
+
+class QuarantinePage(Shown):
+    held: list[Held]
+    has_more: bool
+    after: str | None
 
 
 class Deleted(Shown):
@@ -183,6 +218,8 @@ class Hit(Shown):
     cosine: float | None
     bm25: float | None
     image: float | None
+    valid_from: str | None
+    superseded_by: str | None
     metadata: Values
 
 

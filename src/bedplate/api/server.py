@@ -25,6 +25,7 @@ from bedplate.api import (
     embeddings,
     health,
     models,
+    quarantine,
     search,
     sources,
 )
@@ -162,7 +163,17 @@ def _build_api(app: App) -> FastAPI:
     )
     api.state.bedplate = app
     api.state.started = int(time.time())
-    for part in (models, embeddings, collections, documents, search, ask, sources, health):
+    for part in (
+        models,
+        embeddings,
+        collections,
+        documents,
+        quarantine,
+        search,
+        ask,
+        sources,
+        health,
+    ):
         api.include_router(part.router)
     return api
 

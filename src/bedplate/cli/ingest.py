@@ -129,6 +129,7 @@ def as_json(report: Report) -> dict[str, object]:
             "updated": report.updated,
             "unchanged": report.unchanged,
             "deleted": report.deleted,
+            "skipped": report.skipped,
             "failed": report.failed,
         },
         "chunks": report.chunks,
@@ -136,6 +137,9 @@ def as_json(report: Report) -> dict[str, object]:
         "failures": [
             {"source": failure.source, "code": failure.code, "message": failure.message}
             for failure in report.failures
+        ],
+        "duplicates": [
+            {"id": each.id, "duplicate_of": each.duplicate_of} for each in report.duplicates
         ],
         "seconds": report.seconds,
         "warnings": list(report.warnings),
@@ -151,6 +155,7 @@ def show(report: Report) -> None:
             ("updated", report.updated),
             ("unchanged", report.unchanged),
             ("deleted", report.deleted),
+            ("skipped", report.skipped),
             ("failed", report.failed),
         )
         if number or name == "added"
@@ -165,6 +170,10 @@ def show(report: Report) -> None:
     if report.redactions:
         kinds = ", ".join(f"{name} {count:,}" for name, count in report.redactions.most_common())
         out.print(f"Personal data replaced: {kinds}", soft_wrap=True)
+    if report.duplicates:
+        first = report.duplicates[0]
+        example = f"{first.id} has the text of {first.duplicate_of}"
+        out.print(plain(f"Copies: {len(report.duplicates):,}, such as {example}"), soft_wrap=True)
     for warning in report.warnings[:SHOWN_WARNINGS]:
         out.print(plain(f"warning: {warning}"), style="yellow", soft_wrap=True)
     if len(report.warnings) > SHOWN_WARNINGS:

@@ -15,6 +15,7 @@ from bedplate.cli import (
     init,
     move,
     parse,
+    quarantine,
     reindex,
     search,
     serve,
@@ -78,6 +79,7 @@ def build() -> typer.Typer:
         reindex,
         snapshots,
         sources,
+        quarantine,
         move,
         doctor,
     ):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,8 @@ async def read(file: Path, settings: IngestConfig) -> Parsed:
 
 def as_json(parsed: Parsed) -> dict[str, object]:
     """A file of rows has a document a row; `document` says which one a block belongs to."""
+    from bedplate.quality.soundness import soundness
+
     first = parsed.documents[0] if parsed.documents else None
     return {
         "media_type": first.media_type if first else None,
@@ -71,7 +74,12 @@ def as_json(parsed: Parsed) -> dict[str, object]:
         ],
         "warnings": list(parsed.warnings),
         "documents": [
-            {"id": document.id, "title": document.title, "metadata": dict(document.metadata)}
+            {
+                "id": document.id,
+                "title": document.title,
+                "metadata": dict(document.metadata),
+                "quality": asdict(soundness(document)),
+            }
             for document in parsed.documents
         ],
         "failures": [

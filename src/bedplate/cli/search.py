@@ -189,6 +189,8 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
         "metadata": dict(hit.metadata),
         "start": hit.start,
         "end": hit.end,
+        "valid_from": hit.valid_from,
+        "superseded_by": hit.superseded_by,
         "cosine": hit.cosine,
         "bm25": hit.bm25,
         "image": hit.image,
@@ -209,6 +211,12 @@ def show(result: SearchResult, query: str, first: int = 1) -> None:
         out.print(f"   {place(hit.source, hit.page, hit.heading)}", style="cyan", soft_wrap=True)
         if facts := _facts(hit.metadata):
             out.print(f"   {facts}", style="dim", soft_wrap=True)
+        if hit.superseded_by is not None:
+            out.print(
+                plain(f"   superseded by {one_line(hit.superseded_by)}"),
+                style="yellow",
+                soft_wrap=True,
+            )
         print_indented(out, Text(snippet(hit.text, query)), 3)
         out.print()
     if not result.hits:

@@ -83,6 +83,7 @@ class Hit:
 
     `cosine`, `bm25` and `image` are what each leg gave it: None where that leg did not find it.
     `image` is the cosine of the question and the document's picture.
+    `valid_from` and `superseded_by` are the document's (domain/profiles.py).
     """
 
     document_id: DocumentId
@@ -99,6 +100,8 @@ class Hit:
     cosine: float | None = None
     bm25: float | None = None
     image: float | None = None
+    valid_from: str | None = None
+    superseded_by: DocumentId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a guard is: text in, findings out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -21,6 +22,14 @@ class PiiGuard(Protocol):
         ...
 
 
+class DocumentGuard(Protocol):
+    """Says what in a text speaks against putting its document into an index."""
+
+    def reasons(self, text: str) -> Counter[str]:
+        """How often each reason was found; empty where nothing speaks against it."""
+        ...
+
+
 class GroundingGuard(Protocol):
     """Checks an answer against the passages it cites.
 
@@ -32,6 +41,12 @@ class GroundingGuard(Protocol):
 
 class OpenPiiGuard(Protocol):
     def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[PiiGuard]: ...
+
+
+class OpenDocumentGuard(Protocol):
+    def __call__(
+        self, options: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[DocumentGuard]: ...
 
 
 class OpenGroundingGuard(Protocol):

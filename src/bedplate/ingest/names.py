@@ -3,9 +3,11 @@
 No user can give the names of versions: they hold a "/".
 """
 
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from bedplate.domain.documents import Document, Failure
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.errors import Conflict, InvalidInput, NotFound
@@ -60,3 +62,20 @@ async def check_room(catalog: Catalog, scope: Scope, most: int) -> None:
             f"{most}: delete one first (`bedplate snapshots delete -c {scope.collection} NAME`). "
             f"There are: {names}."
         )
+
+
+def problem_of(
+    document: Document, seen: Set[DocumentId], taken: Mapping[DocumentId, str]
+) -> Failure | None:
+    """Why a document cannot be kept under its id; `taken` are ids of other items, with whose."""
+    id = document.id
+    if not is_good_id(id):
+        message = f"{id[:80]!r} is no document id: give {GOOD_ID}."
+        return Failure(document.source, "bad_id", message)
+    if id in taken:
+        message = f"The document {id!r} belongs to another item ({taken[id]})."
+        return Failure(document.source, "duplicate_id", message)
+    if id in seen:
+        message = f"Another document of this run has the id {id!r} already."
+        return Failure(document.source, "duplicate_id", message)
+    return None

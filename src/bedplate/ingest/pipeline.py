@@ -9,40 +9,31 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
-from bedplate.domain.documents import Blob, Chunk, Document, Failure
+from bedplate.domain.documents import Blob, Document, Failure
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
-from bedplate.guards.protocol import PiiGuard
-from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
+from bedplate.guards.protocol import DocumentGuard, PiiGuard
+from bedplate.ingest.copies import Copies
+from bedplate.ingest.embedding import embed_texts, embedded_text
+from bedplate.ingest.gate import Gate
 from bedplate.ingest.incoming import Ledger, Source, Upload
-from bedplate.ingest.names import GOOD_ID, check_name, is_good_id, unfinished
+from bedplate.ingest.names import check_name, is_good_id, problem_of, unfinished
 from bedplate.ingest.origins import is_below
 from bedplate.ingest.pictures import Pictures
+from bedplate.ingest.prepare import Preparation, Prepared
 from bedplate.ingest.report import Progress, Report
-from bedplate.ingest.scrub import scrub
 from bedplate.parsers.protocol import Parser
-from bedplate.state.protocol import Catalog, Entry, ImageVector
+from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores.protocol import Store
-from bedplate.terms import TermVector
 
 T = TypeVar("T")
 
-FORMAT = 4
+FORMAT = 5
 """Raised when the pipeline makes something else of the same document."""
 
 WAITING_BATCHES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A scrubbed document cut into chunks, waiting for its vectors."""
-
-    document: Document
-    chunks: tuple[Chunk, ...]
-    terms: tuple[TermVector, ...]
-    image: ImageVector | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +41,7 @@ class Parts:
     """What the pipeline is made of; without `pii` personal data is kept as it is.
 
     `former` embeds what goes into collections that were made with it; `pictures` reads images.
+    `guards` say which documents are held in quarantine.
     """
 
     catalog: Catalog
@@ -60,6 +52,7 @@ class Parts:
     pii: PiiGuard | None
     former: Embedder | None = None
     pictures: Pictures | None = None
+    guards: Sequence[DocumentGuard] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +74,13 @@ class Ingest:
         max_file_bytes: int,
         token_chunks: int,
         recipe: str,
+        skip_copies: bool = False,
     ) -> None:
         """Wire the flow.
 
         Token vectors are kept in collections of up to `token_chunks` chunks.
+
+        With `skip_copies` a new document is left out when another one has the same text.
 
         `recipe` names the settings that shape the result: documents made by another one count as
         changed.
@@ -93,10 +89,11 @@ class Ingest:
         self._store = parts.store
         self._parser = parts.pictures or parts.parser
         self._pictures = parts.pictures
-        self._chunker = parts.chunker
         self._embedder = parts.embedder
         self._former = parts.former
-        self._pii = parts.pii
+        self._skip_copies = skip_copies
+        self._gate = Gate(parts.catalog.quarantine, parts.guards)
+        self._make = Preparation(parts.chunker, parts.pii)
         self._batch_chunks = batch_chunks
         self._max_file_bytes = max_file_bytes
         self._token_chunks = token_chunks
@@ -126,11 +123,13 @@ class Ingest:
         """
         started = time.perf_counter()
         collection = await self.create(scope)
+        report = Report(scope.collection)
+        copies = Copies(self._catalog.profiles, report, skip=self._skip_copies)
         tokens = collection.chunks < self._token_chunks
-        run = _Run(Report(scope.collection), tokens, ledger)
+        run = _Run(report, copies, tokens, ledger)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
 
-        def report(done: int) -> None:
+        def advance(done: int) -> None:
             source = sources[done].name if done < len(sources) else ""
             kept = run.report.kept
             progress(Progress(done, len(sources), kept, run.report.chunks, source))
@@ -141,14 +140,14 @@ class Ingest:
                     run.waiting += 1
                     await batches.put(batch)
                 elif not run.waiting:
-                    report(batch.sources)
+                    advance(batch.sources)
             await batches.put(None)
 
         async def keep() -> None:
             while (batch := await batches.get()) is not None:
                 await self._keep(scope, batch.items, run)
                 run.waiting -= 1
-                report(batch.sources)
+                advance(batch.sources)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -159,7 +158,7 @@ class Ingest:
         if prune:
             await self._prune(scope, prune, run)
         await self._settle(scope, run)
-        report(len(sources))
+        advance(len(sources))
         run.report.seconds = round(time.perf_counter() - started, 3)
         return run.report
 
@@ -196,6 +195,7 @@ class Ingest:
             *await unfinished(self._catalog, scope),
         ]
         await self._catalog.collections.drop(scope)
+        await self._catalog.quarantine.clear(scope)
         for collection in dropped:
             await self._store.drop(collection.index)
 
@@ -244,41 +244,65 @@ class Ingest:
         if items:
             yield Batch(items, len(sources))
 
-    async def _prepare(self, scope: Scope, source: Source, run: "_Run") -> AsyncIterator[Prepared]:
+    async def _read(self, source: Source, run: "_Run") -> tuple[Blob, list[Document]] | None:
+        """What a source gave and holds; None once it is reported as failed."""
         try:
             blob = await asyncio.to_thread(source.read, self._max_file_bytes)
             parsed = await self._parser.parse(blob)
         except InvalidInput as error:
             run.refuse(source.name, source.name, error)
-            return
+            return None
         if isinstance(source, Upload) and source.id and len(parsed.documents) > 1:
             message = f"{source.name!r} holds many documents: send it without an id for all."
             run.fail(source.name, Failure(source.name, "many_documents", message))
-            return
+            return None
         for failure in parsed.failures:
             run.fail(source.name, failure)
         run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
-        documents = [self._finish(document, blob, source) for document in parsed.documents]
+        return blob, [self._finish(document, blob, source) for document in parsed.documents]
+
+    async def _prepare(self, scope: Scope, source: Source, run: "_Run") -> AsyncIterator[Prepared]:
+        read = await self._read(source, run)
+        if read is None:
+            return
+        blob, documents = read
         for start in range(0, len(documents), self._batch_chunks):
             part = documents[start : start + self._batch_chunks]
             ids = [document.id for document in part]
             known = await self._catalog.documents.fingerprints(scope, ids)
             taken = await run.own(source.name, ids)
             for document in part:
-                if (problem := _problem(document, run, taken)) is not None:
+                if (problem := problem_of(document, run.seen, taken)) is not None:
                     run.fail(source.name, problem)
                     continue
                 run.seen.add(document.id)
                 if known.get(document.id) == document.sha256:
                     run.report.unchanged += 1
                     continue
+                if document.id in known:
+                    run.known.add(document.id)
                 try:
-                    image = await self._pictures.vector(blob) if self._pictures else None
+                    prepared = await self._made(scope, document, blob, source.name, run)
                 except InvalidInput as error:
                     run.refuse(source.name, document.source, error)
                     continue
-                run.known.update({document.id} & known.keys())
-                yield await self._cut(document, image, run)
+                if prepared is not None:
+                    yield prepared
+
+    async def _made(
+        self, scope: Scope, document: Document, blob: Blob, source: str, run: "_Run"
+    ) -> Prepared | None:
+        """Ready to be embedded; None for one that is held, or left out as a copy."""
+        image = await self._pictures.vector(blob) if self._pictures else None
+        new = document.id not in run.known
+        if (held := await self._gate.check(scope, document)) is not None:
+            run.fail(source, held)
+            if not new:
+                # What stands in the index of it may hold the same.
+                run.report.deleted += await self.remove(scope, [document.id])
+            return None
+        prepared = await self._make.cut(document, image, run.report.redactions)
+        return None if await run.copies.skips(scope, prepared, new=new) else prepared
 
     def _finish(self, document: Document, blob: Blob, source: Source) -> Document:
         """The document with what its sender said of it, and a fingerprint of all that shapes it."""
@@ -293,14 +317,6 @@ class Ingest:
         said = repr(sorted(document.metadata.items()))
         facts = f"{self.recipe}|{document.sha256}|{document.title}|{said}"
         return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
-
-    async def _cut(self, document: Document, image: ImageVector | None, run: "_Run") -> Prepared:
-        scrubbed = await asyncio.to_thread(scrub, document, self._pii, run.report.redactions)
-        chunks = await self._chunker.chunk(scrubbed)
-        terms = await asyncio.to_thread(
-            lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
-        )
-        return Prepared(scrubbed, chunks, terms, image)
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
         async def work(collection: Collection) -> list[Entry]:
@@ -322,6 +338,8 @@ class Ingest:
             else:
                 run.report.added += 1
             run.report.chunks += len(entry.chunks)
+        await run.copies.count(scope, entries)
+        await self._gate.let_in(scope, entries)
 
     async def _embed(
         self, collection: Collection, batch: Sequence[Prepared], run: "_Run"
@@ -340,7 +358,7 @@ class Ingest:
             end = start + len(item.chunks)
             entries.append(
                 Entry(item.document, item.chunks, rows[start:end], item.terms,
-                      tuple(tokens[start:end]), image=item.image)
+                      tuple(tokens[start:end]), image=item.image, profile=item.profile)
             )  # fmt: skip
             start = end
         return entries
@@ -362,6 +380,7 @@ class Ingest:
 @dataclass(slots=True)
 class _Run:
     report: Report
+    copies: Copies
     tokens: bool
     ledger: Ledger | None = None
     seen: set[DocumentId] = field(default_factory=set[DocumentId])
@@ -382,17 +401,3 @@ class _Run:
         if self.ledger is None:
             return {}
         return await self.ledger.own(source, [id for id in ids if is_good_id(id)])
-
-
-def _problem(document: Document, run: _Run, taken: Mapping[DocumentId, str]) -> Failure | None:
-    id = document.id
-    if not is_good_id(id):
-        message = f"{id[:80]!r} is no document id: give {GOOD_ID}."
-        return Failure(document.source, "bad_id", message)
-    if id in taken:
-        message = f"The document {id!r} belongs to another item ({taken[id]})."
-        return Failure(document.source, "duplicate_id", message)
-    if id in run.seen:
-        message = f"Another document of this run has the id {id!r} already."
-        return Failure(document.source, "duplicate_id", message)
-    return None

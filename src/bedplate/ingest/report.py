@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from bedplate.domain.documents import Failure
+from bedplate.domain.ids import DocumentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,14 @@ class Progress:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A document whose text, or nearly all of it, another one has."""
+
+    id: DocumentId
+    duplicate_of: DocumentId
+
+
 @dataclass(slots=True)
 class Report:
     """Counts of documents; grows while the ingest runs and is handed out when it is done."""
@@ -26,11 +35,13 @@ class Report:
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    skipped: int = 0
     chunks: int = 0
     seconds: float = 0.0
     redactions: Counter[str] = field(default_factory=Counter[str])
     failures: list[Failure] = field(default_factory=list[Failure])
     warnings: list[str] = field(default_factory=list[str])
+    duplicates: list[Duplicate] = field(default_factory=list[Duplicate])
 
     @property
     def failed(self) -> int:

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+import ftfy
+import ftfy.badness
 from charset_normalizer import from_bytes
 
 from bedplate.errors import TooLarge, Unreadable
@@ -165,4 +167,24 @@ def _guess(content: bytes) -> tuple[str, tuple[str, ...]]:
         best = from_bytes(sample, cp_isolation=list(_CODE_PAGES)).best()
     encoding = "cp1252" if best is None else best.encoding
     text, warnings = _leniently(content, encoding)
+    text, repaired = repair(text)
+    if repaired:
+        warnings = (
+            *warnings,
+            f"{repaired} lines had been decoded wrongly before and were repaired.",
+        )
     return text, (f"The encoding was guessed to be {encoding}.", *warnings)
+
+
+def repair(text: str) -> tuple[str, int]:
+    """The text with lines set right that were decoded wrongly, and how many those were.
+
+    Only where letters stand together as they do in no language: "sÃ¼ÃŸ" for "süß".
+    """
+    lines = text.split("\n")
+    repaired = 0
+    for number, line in enumerate(lines):
+        if ftfy.badness.is_bad(line) and (fixed := ftfy.fix_encoding(line)) != line:
+            lines[number] = fixed
+            repaired += 1
+    return "\n".join(lines), repaired

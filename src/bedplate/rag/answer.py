@@ -22,6 +22,7 @@ from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
+from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import Found, find
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.markers import MarkerFilter, cited
@@ -161,6 +162,7 @@ class Ask:
             join=request.join,
             limit=request.passages,
             unique=True,
+            current=not asks_for_past(text),
             self_query=request.self_query,
             by_relevance=True,
             deadline=request.deadline,

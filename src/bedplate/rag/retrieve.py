@@ -15,6 +15,7 @@ from bedplate.embedders.protocol import Embedder, LateVectors
 from bedplate.errors import Conflict, InvalidInput, UpstreamTimeout
 from bedplate.rag import diversity, recency
 from bedplate.rag.asked import Asked
+from bedplate.rag.current import in_force, names_time, related_hits
 from bedplate.rag.late import max_sim, weights
 from bedplate.rag.lowering import lower
 from bedplate.rag.pool import Pool
@@ -51,7 +52,8 @@ class SearchRequest:
     `offset` hits are passed over first: pages of one request are parts of one order, which does not
     depend on `limit`, as long as the data stay the same. Offset and limit together reach at most
     as far as `limit` alone may.
-    `unique` leaves out copies of a better hit. `diversity` stands in for the configured one, where
+    `unique` leaves out copies of a better hit, `current` documents of which there is a newer
+    version, unless the filter chooses by date. `diversity` stands in for the configured one, where
     hybrid search makes use of it. `deadline` is on the event loop's clock.
 
     `self_query` lets the conditions and the order that `text` speaks of become filter and sort;
@@ -70,6 +72,7 @@ class SearchRequest:
     limit: int = 10
     offset: int = 0
     unique: bool = False
+    current: bool = False
     diversity: float | None = None
     deadline: float | None = None
     self_query: bool = False
@@ -182,25 +185,33 @@ class Retrieve:
             if request.text.strip()
             else self._scanned(collection.index, request, filter)
         )
-        hits = await self._page(collection.index, request, ranked)
+        current = request.current and not names_time(filter)
+        hits = await self._page(collection.index, request, ranked, current=current)
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
 
-    async def _page(self, scope: Scope, request: SearchRequest, ranked: Pool) -> list[Hit]:
+    async def _page(
+        self, scope: Scope, request: SearchRequest, ranked: Pool, *, current: bool
+    ) -> list[Hit]:
         """The wanted part of the order, once the best have been put into another by their text."""
         second = self._second(request)
         depth = request.offset + request.limit
+        thinned = request.unique or current
         # What is behind all that moves is where it was: nothing before it need be read.
-        start = request.offset if request.offset >= second.window and not request.unique else 0
-        end = max(depth * (SPARE if request.unique else 1), second.window)
+        start = request.offset if request.offset >= second.window and not thinned else 0
+        end = max(depth * (SPARE if thinned else 1), second.window)
         hits = [
             replace(hit, cosine=found.cosine, bm25=found.bm25)
             if (found := ranked.candidates.get(hit.chunk_id))
             else hit
             for hit in await self._catalog.documents.hits(scope, dict(ranked.chunks[start:end]))
         ]
+        ids = [hit.document_id for hit in hits]
+        hits = related_hits(hits, await self._catalog.profiles.related(scope, ids))
         if start:
             return hits[: request.limit]
+        if current:
+            hits = in_force(hits)
         if request.unique:
             hits = diversity.without_copies(hits)
         if self._reranker is not None and second.reread:

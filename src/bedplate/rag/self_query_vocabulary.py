@@ -1,9 +1,9 @@
 """The known values of a collection, indexed so that a sentence's words find them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bedplate.domain.facets import Facets
+from bedplate.domain.facets import Facet, Facets
 from bedplate.rag.self_query_schema import Field, Schema
 from bedplate.rag.self_query_words import fold, folded, word_set
 from bedplate.terms import STOP_WORDS, analyse
@@ -40,7 +40,7 @@ class Vocabulary:
     """
 
     def __init__(self, facets: Facets) -> None:
-        self.facets = facets
+        self.facets = facets = without_codes(facets)
         self.schema = Schema(facets)
         self._keys: dict[str, list[Value]] = {}
         self._forms: dict[frozenset[str], list[Value]] = {}
@@ -114,3 +114,13 @@ def _stems(words: Sequence[str]) -> frozenset[str]:
     return frozenset(
         stem for word in words if word not in STOP_WORDS for stem in (analyse(word) or [fold(word)])
     )
+
+
+def without_codes(facets: Facets) -> Facets:
+    """Without a field "language" that holds codes: "is", "it", "no" and "de" are words as well."""
+    fields = tuple(field for field in facets.fields if not _holds_codes(field))
+    return facets if len(fields) == len(facets.fields) else replace(facets, fields=fields)
+
+
+def _holds_codes(facet: Facet) -> bool:
+    return facet.name == "language" and all(len(str(value)) == 2 for value in facet.values)

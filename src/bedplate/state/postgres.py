@@ -32,11 +32,13 @@ from bedplate.state.postgres_collection import (
 from bedplate.state.postgres_facets import generation, read_facets
 from bedplate.state.postgres_index import PostgresIndexRows, named
 from bedplate.state.postgres_placements import PostgresPlacements
+from bedplate.state.postgres_profiles import PostgresProfiles
 from bedplate.state.postgres_rows import count_terms, insert, now, remove
 from bedplate.state.postgres_schema import migrate
-from bedplate.state.postgres_sources import PostgresSessions
+from bedplate.state.postgres_session import PostgresSession, PostgresSessions
 from bedplate.state.postgres_tables import PostgresTables
 from bedplate.state.postgres_versions import PostgresVersions
+from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import (
     Catalog,
     Collections,
@@ -44,9 +46,12 @@ from bedplate.state.protocol import (
     Entry,
     IndexRows,
     Placements,
+    Profiles,
+    Quarantine,
     Tables,
     Versions,
 )
+from bedplate.state.quarantine_rows import QuarantineRows
 from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
 from bedplate.state.source_state import SqlSourceLeases, SqlSources
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
@@ -56,7 +61,7 @@ SELECT document_id, title, source, media_type, sha256, origin, chunks, pages, me
 FROM document WHERE collection_id = %s
 """
 HIT = 'd.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata'
-BY_DOCUMENT = ("field", "image", "token", "posting", "vector", "chunk")
+BY_DOCUMENT = ("band", "profile", "field", "image", "token", "posting", "vector", "chunk")
 BY_COLLECTION = ("document", "field_kind", "term", "placement")
 
 
@@ -65,6 +70,8 @@ class PostgresCatalog:
         self.collections: Collections = PostgresCollections(database)
         self.documents: Documents = PostgresDocuments(database)
         self.index: IndexRows = PostgresIndexRows(database)
+        self.profiles: Profiles = PostgresProfiles(database)
+        self.quarantine: Quarantine = QuarantineRows(PostgresSessions(database))
         self.tables: Tables = PostgresTables(database)
         self.versions: Versions = PostgresVersions(database)
         self.placements: Placements = PostgresPlacements(database)
@@ -152,6 +159,7 @@ class PostgresDocuments:
             place = writable_place(db, scope)
             _, gone = remove(db, place, [entry.document.id for entry in entries])
             insert(db, place, entries)
+            keep(PostgresSession(db), place.tenant, place.collection, entries)
             count_terms(db, place, [terms for entry in entries for terms in entry.terms], gone)
 
         await self._database.write(work)

@@ -17,6 +17,8 @@ from bedplate.postgres.values import digest
 from bedplate.state.postgres_collection import named_collection
 from bedplate.state.postgres_entries import read_entries, to_vector
 from bedplate.state.postgres_images import read_images
+from bedplate.state.postgres_session import PostgresSession
+from bedplate.state.profile_rows import with_profiles
 from bedplate.state.protocol import Entry, ImageRows, IndexRow
 from bedplate.terms import TermStatistics, TermVector
 
@@ -87,9 +89,12 @@ class PostgresIndexRows:
         return await self._database.read(work)
 
     async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
-        return await self._database.read(
-            lambda db: read_entries(db, named_collection(db, scope), ids)
-        )
+        def work(db: Connection) -> tuple[Entry, ...]:
+            collection = named_collection(db, scope)
+            entries = read_entries(db, collection, ids)
+            return with_profiles(PostgresSession(db), collection, entries)
+
+        return await self._database.read(work)
 
     async def images(self, scope: Scope, embedder: str, limit: int) -> ImageRows:
         return await self._database.read(

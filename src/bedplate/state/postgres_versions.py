@@ -71,6 +71,14 @@ WITH original AS MATERIALIZED (
 ), images AS (
   INSERT INTO image (tenant_id, collection_id, document, embedder, embedding)
   SELECT tenant_id, %s, new, embedder, embedding FROM original JOIN image ON document = old
+), profiles AS (
+  INSERT INTO profile (document, tenant_id, collection_id, text_sha256, signature, family, declared,
+    stage, valid_from, dated_by, copies, series)
+  SELECT new, tenant_id, %s, text_sha256, signature, family, declared, stage, valid_from, dated_by,
+    copies, series FROM original JOIN profile ON document = old RETURNING document
+), bands AS (
+  INSERT INTO band (tenant_id, collection_id, key, document)
+  SELECT tenant_id, %s, key, new FROM original JOIN band ON document = old
 ), kinds AS (
   INSERT INTO field_kind (tenant_id, collection_id, name, digest, kind, documents)
   SELECT k.tenant_id, %s, k.name, k.digest, k.kind, count(DISTINCT f.document)
@@ -181,7 +189,7 @@ def _copy(db: Connection, source: int, place: Place, ids: Sequence[DocumentId]) 
             f"{place.dimensions}."
         )
     to, names = place.collection, list(ids)
-    row = select_one(db, COPY, (source, names, to, to, to, to, to))
+    row = select_one(db, COPY, (source, names, *[to] * 7))
     documents, chunks = row or (0, 0)
     execute(
         db,

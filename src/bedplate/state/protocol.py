@@ -14,6 +14,8 @@ from bedplate.domain.documents import Chunk, Document
 from bedplate.domain.facets import Facets
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
+from bedplate.domain.profiles import Profile, Relations
+from bedplate.domain.quarantine import Held
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
@@ -52,6 +54,7 @@ class Entry:
     tokens: tuple[TokenMatrix, ...] = ()
     updated_at: datetime | None = None
     image: ImageVector | None = None
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,50 @@ class IndexRows(Protocol):
         ...
 
 
+class Profiles(Protocol):
+    """How documents relate, by the profiles they came in with; nothing of unknown collections.
+
+    Documents are placed among those that are there when they are put in: into a group of copies,
+    and into a series of versions.
+    """
+
+    async def related(self, scope: Scope, ids: Sequence[DocumentId]) -> dict[DocumentId, Relations]:
+        """How these documents stand to others today; ones without a profile are left out."""
+        ...
+
+    async def first_with_text(self, scope: Scope, hashes: Sequence[str]) -> dict[str, DocumentId]:
+        """Of each text, by its `Profile.text_sha256`, the first document that has it."""
+        ...
+
+
+class Quarantine(Protocol):
+    """Documents that were kept out of a collection; it is named by its name, and need not exist."""
+
+    async def put(self, scope: Scope, held: Held) -> None:
+        """Keep it, in place of what was kept of the same document."""
+        ...
+
+    async def list(
+        self, scope: Scope, *, after: DocumentId | None = None, limit: int = 1_000
+    ) -> tuple[Held, ...]:
+        """In order of id, those after `after`."""
+        ...
+
+    async def get(self, scope: Scope, document_id: DocumentId) -> Held | None: ...
+
+    async def release(self, scope: Scope, document_id: DocumentId) -> Held:
+        """Let the document in when it comes again as it was; NotFound if it is not held."""
+        ...
+
+    async def forget(self, scope: Scope, ids: Sequence[DocumentId]) -> None:
+        """These documents were let in."""
+        ...
+
+    async def clear(self, scope: Scope) -> None:
+        """The collection was dropped."""
+        ...
+
+
 class Tables(Protocol):
     """The business tables that filters may name (`Related`), in the catalog's database."""
 
@@ -273,6 +320,12 @@ class Catalog(Protocol):
 
     @property
     def index(self) -> IndexRows: ...
+
+    @property
+    def profiles(self) -> Profiles: ...
+
+    @property
+    def quarantine(self) -> Quarantine: ...
 
     @property
     def tables(self) -> Tables: ...

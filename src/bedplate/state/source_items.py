@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.sources import Claim, FailedItem, KnownItem, Outcome, Survey
-from bedplate.state.source_rows import Session, Sessions, check_claim, source_id
+from bedplate.state.sessions import Session, Sessions
+from bedplate.state.source_rows import check_claim, source_id
 
 # An item that is done stays so while its version is there and the same; one that is dead while it
 # is not another one. Whatever is another version has all its attempts.

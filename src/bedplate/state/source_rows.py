@@ -1,18 +1,14 @@
 """Sources as rows, in SQL that SQLite and PostgreSQL both read; parameters are written "?"."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Any, Protocol, TypeVar
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import Claim, ItemState, SourceSpec, SourceState, Sync, SyncCounts
 from bedplate.errors import Conflict, NotFound
-
-T = TypeVar("T")
-Row = tuple[Any, ...]
+from bedplate.state.sessions import Row, Session
 
 SOURCE = """
 SELECT id, tenant_id, name, collection, kind, options, schedule, created_at, cursor, partial, recipe
@@ -20,29 +16,6 @@ FROM source
 """
 SYNC = "SELECT id, started_at, ended_at, status, complete, counts, error FROM source_sync"
 KEPT_SYNCS = 100
-
-
-class Session(Protocol):
-    """A connection that one piece of work has to itself.
-
-    In the SQL, `members(?)` is a subquery of the strings in a JSON array, which is the parameter.
-    """
-
-    def select(self, sql: str, values: Sequence[Any] = ()) -> list[Row]: ...
-
-    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """How many rows it changed."""
-        ...
-
-    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None: ...
-
-
-class Sessions(Protocol):
-    """A database: `write` is one transaction."""
-
-    async def read(self, work: Callable[[Session], T], /) -> T: ...
-
-    async def write(self, work: Callable[[Session], T], /) -> T: ...
 
 
 def now() -> str:

@@ -14,6 +14,7 @@ from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.sqlite.database import Database, Row, one_moment, open_database, select, select_one
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
+from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import (
     Catalog,
     Collections,
@@ -21,9 +22,12 @@ from bedplate.state.protocol import (
     Entry,
     IndexRows,
     Placements,
+    Profiles,
+    Quarantine,
     Tables,
     Versions,
 )
+from bedplate.state.quarantine_rows import QuarantineRows
 from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
 from bedplate.state.source_state import SqlSourceLeases, SqlSources
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
@@ -37,9 +41,10 @@ from bedplate.state.sqlite_collection import (
 from bedplate.state.sqlite_facets import generation, read_facets
 from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
 from bedplate.state.sqlite_placements import SqlitePlacements
+from bedplate.state.sqlite_profiles import SqliteProfiles
 from bedplate.state.sqlite_rows import insert, now, remove
 from bedplate.state.sqlite_schema import migrate
-from bedplate.state.sqlite_sources import SqliteSessions
+from bedplate.state.sqlite_session import SqliteSession, SqliteSessions
 from bedplate.state.sqlite_tables import SqliteTables
 from bedplate.state.sqlite_versions import SqliteVersions
 
@@ -52,7 +57,7 @@ SELECT d.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.hea
 FROM document d JOIN chunk c ON c.document = d.id
 WHERE d.collection_id = ? AND d.tenant_id = ? AND d.document_id = ? AND c.ordinal = ?
 """
-TABLES = ("field", "field_kind", "image", "vector", "token", "term", "chunk", "document", "removed",
+TABLES = ("band", "profile", "field", "field_kind", "image", "vector", "token", "term", "chunk", "document", "removed",
           "placement")  # fmt: skip
 
 
@@ -61,6 +66,8 @@ class SqliteCatalog:
         self.collections: Collections = SqliteCollections(database)
         self.documents: Documents = SqliteDocuments(database)
         self.index: IndexRows = SqliteIndexRows(database)
+        self.profiles: Profiles = SqliteProfiles(database)
+        self.quarantine: Quarantine = QuarantineRows(SqliteSessions(database))
         self.tables: Tables = SqliteTables(database)
         self.versions: Versions = SqliteVersions(database)
         self.placements: Placements = SqlitePlacements(database)
@@ -141,6 +148,7 @@ class SqliteDocuments:
             remove(db, scope.tenant, collection, [entry.document.id for entry in entries])
             for entry in entries:
                 insert(db, scope.tenant, collection, entry)
+            keep(SqliteSession(db), scope.tenant, collection, entries)
             added = [terms for entry in entries for terms in entry.terms]
             count_terms(db, scope.tenant, collection, added, 1)
             _touch(db, collection)

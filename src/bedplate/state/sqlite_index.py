@@ -13,10 +13,12 @@ from bedplate.embedders.protocol import TokenMatrix
 from bedplate.sqlite.database import Database, Row, one_moment, select, select_one
 from bedplate.sqlite.filters import compile_filter
 from bedplate.sqlite.related import files_of
+from bedplate.state.profile_rows import with_profiles
 from bedplate.state.protocol import Entry, ImageRows, IndexRow
 from bedplate.state.sqlite_collection import named_collection
 from bedplate.state.sqlite_entries import read_entries
 from bedplate.state.sqlite_images import read_images
+from bedplate.state.sqlite_session import SqliteSession
 from bedplate.terms import TermStatistics, TermVector
 
 CHUNK = """
@@ -76,9 +78,12 @@ class SqliteIndexRows:
         return await self._database.read(work)
 
     async def entries(self, scope: Scope, ids: Sequence[DocumentId]) -> tuple[Entry, ...]:
-        return await self._database.read(
-            lambda db: read_entries(db, _collection_id(db, scope), ids)
-        )
+        def work(db: apsw.Connection) -> tuple[Entry, ...]:
+            collection = _collection_id(db, scope)
+            entries = read_entries(db, collection, ids)
+            return with_profiles(SqliteSession(db), collection, entries)
+
+        return await self._database.read(work)
 
     async def images(self, scope: Scope, embedder: str, limit: int) -> ImageRows:
         return await self._database.read(

@@ -100,6 +100,8 @@ def _remove_row(db: apsw.Connection, collection: int, row: int, chunks: int) -> 
     )
     db.execute("DELETE FROM field_kind WHERE collection_id = ? AND documents = 0", (collection,))
     db.execute("DELETE FROM field WHERE document = ?", (row,))
+    db.execute("DELETE FROM band WHERE document = ?", (row,))
+    db.execute("DELETE FROM profile WHERE document = ?", (row,))
     db.execute(
         "DELETE FROM vector WHERE chunk IN (SELECT id FROM chunk WHERE document = ?)", (row,)
     )

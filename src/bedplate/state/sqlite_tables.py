@@ -14,6 +14,7 @@ from bedplate.sqlite.related import compile_related, schema_of
 
 INTERNAL = frozenset(
     {
+        "band",
         "chunk",
         "collection",
         "document",
@@ -26,6 +27,8 @@ INTERNAL = frozenset(
         "source_document",
         "source_item",
         "source_sync",
+        "profile",
+        "quarantine",
         "term",
         "token",
         "vector",

@@ -66,6 +66,16 @@ SELECT DISTINCT tenant_id, :to, name, kind, 1 FROM field WHERE document = :old
 ON CONFLICT DO UPDATE SET documents = documents + 1
 """,
     """
+INSERT INTO profile (document, tenant_id, collection_id, text_sha256, signature, family, declared,
+  stage, valid_from, dated_by, copies, series)
+SELECT :new, tenant_id, :to, text_sha256, signature, family, declared,
+  stage, valid_from, dated_by, copies, series FROM profile WHERE document = :old
+""",
+    """
+INSERT INTO band (tenant_id, collection_id, key, document)
+SELECT tenant_id, :to, key, :new FROM band WHERE document = :old
+""",
+    """
 UPDATE collection SET documents = documents + 1,
   chunks = chunks + (SELECT chunks FROM document WHERE id = :new) WHERE id = :to
 """,

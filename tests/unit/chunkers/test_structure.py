@@ -1,5 +1,7 @@
 """Where the structure chunker cuts, and where it does not."""
 
+from itertools import pairwise
+
 import pytest
 from pydantic import ValidationError
 
@@ -142,7 +144,7 @@ async def test_whole_rows_of_a_table_are_repeated():
     assert len(got) > 4
     for text in got:
         assert set(text.split("\n")) <= set(rows)
-    assert all(before.split("\n")[-1] in text for before, text in zip(got, got[1:], strict=False))
+    assert all(before.split("\n")[-1] in text for before, text in pairwise(got))
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,7 @@ def test_ingest_ends_by_what_was_kept(call: Call, tmp_path: Path) -> None:
         "updated": 0,
         "unchanged": 0,
         "deleted": 0,
+        "skipped": 0,
         "failed": 1,
     }
     assert [failure["source"] for failure in ran.json["failures"]] == ["bad.pdf"]

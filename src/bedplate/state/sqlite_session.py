@@ -1,4 +1,4 @@
-"""Where SQLite keeps sources: its side of `source_rows`."""
+"""SQL that several databases read, on a connection of SQLite."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import apsw
 
 from bedplate.sqlite.database import Database, Row, select
-from bedplate.state.source_rows import Session
+from bedplate.state.sessions import Session
 
 T = TypeVar("T")
 

@@ -1,10 +1,10 @@
-"""Where PostgreSQL keeps sources: its side of `source_rows`."""
+"""SQL that several databases read, on a connection to PostgreSQL."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from bedplate.postgres.database import Connection, Database, Row, execute, select
-from bedplate.state.source_rows import Session
+from bedplate.state.sessions import Session
 
 T = TypeVar("T")
 

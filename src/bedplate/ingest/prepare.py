@@ -1,0 +1,48 @@
+"""A parsed document made ready to be embedded."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+
+from bedplate.chunkers.protocol import Chunker
+from bedplate.domain.documents import Chunk, Document
+from bedplate.domain.profiles import Profile
+from bedplate.guards.protocol import PiiGuard
+from bedplate.ingest.embedding import indexed_text
+from bedplate.ingest.facts import described
+from bedplate.ingest.scrub import scrub
+from bedplate.quality.language import Languages
+from bedplate.state.protocol import ImageVector
+from bedplate.terms import TermVector
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scrubbed document cut into chunks, waiting for its vectors."""
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    terms: tuple[TermVector, ...]
+    profile: Profile
+    image: ImageVector | None
+
+
+class Preparation:
+    """Scrub, describe, chunk."""
+
+    def __init__(self, chunker: Chunker, pii: PiiGuard | None) -> None:
+        self._chunker = chunker
+        self._pii = pii
+        self._languages = Languages()
+
+    async def cut(
+        self, document: Document, image: ImageVector | None, redactions: Counter[str]
+    ) -> Prepared:
+        """The document in chunks; what was scrubbed from it is added to `redactions`."""
+        scrubbed = await asyncio.to_thread(scrub, document, self._pii, redactions)
+        scrubbed, profile = await asyncio.to_thread(described, scrubbed, self._languages)
+        chunks = await self._chunker.chunk(scrubbed)
+        terms = await asyncio.to_thread(
+            lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
+        )
+        return Prepared(scrubbed, chunks, terms, profile, image)

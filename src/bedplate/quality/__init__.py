@@ -1,0 +1,1 @@
+"""What a text says of itself. Pure functions of text, behind nobody's protocol."""
