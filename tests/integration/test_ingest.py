@@ -16,7 +16,7 @@ from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import Conflict, InvalidInput, NotFound, Unavailable
-from bedplate.ingest.files import find_files, source_name
+from bedplate.ingest.files import FileSource, find_files, source_name
 from bedplate.ingest.incoming import Upload
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.report import Progress, Report
@@ -201,6 +201,49 @@ async def test_progress_counts_what_is_durable_up_to_the_end(desk: Desk) -> None
         assert [p.done for p in seen] == sorted(p.done for p in seen)
         assert len(seen) >= 3
         assert (seen[-1].documents, seen[-1].done, seen[-1].total) == (150, 150, 150)
+        assert [p.bytes for p in seen] == sorted(p.bytes for p in seen)
+        assert {p.total_bytes for p in seen} == {seen[-1].bytes}
+
+
+async def test_progress_counts_rows_of_one_large_file_by_their_share_of_its_bytes(
+    desk: Desk,
+) -> None:
+    rows = "\n".join(json.dumps({"id": f"{n}", "text": f"text {n}"}) for n in range(600))
+    files = find_files([str(desk.write("rows.jsonl", rows))], max_files=1)
+    for _ in range(2):
+        seen: list[Progress] = []
+        await desk.app.ingest.run(desk.app.scope("c"), files, progress=seen.append)
+        assert seen[-1].bytes == seen[-1].total_bytes == len(rows)
+    desk.write("rows.jsonl", rows.replace("text ", "words "))
+    files = [
+        *find_files([str(desk.folder / "rows.jsonl")], max_files=1),
+        Upload(Blob(b"x", "x.txt")),
+    ]
+    seen = []
+    await desk.app.ingest.run(desk.app.scope("c"), files, progress=seen.append)
+    total = seen[-1].bytes
+    assert total == len(rows) + 600 + 1
+    for each in seen:
+        share = (total - 1) * each.documents // 600
+        assert each.bytes == pytest.approx(min(share, total), abs=2)
+    assert len(seen) > 2
+
+
+async def test_what_cannot_be_read_counts_as_done_and_as_failed(desk: Desk) -> None:
+    desk.write("a.txt", "words")
+    desk.write("b.exe", b"\x00" * 50)
+    seen: list[Progress] = []
+    files = find_files([str(desk.folder)], max_files=9)
+    await desk.app.ingest.run(desk.app.scope("c"), files, progress=seen.append)
+    assert (seen[-1].failures, seen[-1].done, seen[-1].bytes) == (1, 2, 55)
+
+
+async def test_sources_of_unknown_size_have_no_total_in_bytes(desk: Desk) -> None:
+    file = desk.write("a.txt", "words")
+    seen: list[Progress] = []
+    sources = [FileSource(file, "a.txt"), Upload(Blob(b"more", "b.txt"))]
+    await desk.app.ingest.run(desk.app.scope("c"), sources, progress=seen.append)
+    assert (seen[-1].total_bytes, seen[-1].total, seen[-1].done) == (None, 2, 2)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "x" * 300, "a\nb"])

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
-from bedplate.domain.documents import Blob, Chunk, Document, Failure
+from bedplate.domain.documents import Blob, Document, Failure
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
-from bedplate.ingest.incoming import Ledger, Source, Upload
+from bedplate.ingest.incoming import Ledger, Source, Upload, total_size
 from bedplate.ingest.names import GOOD_ID, check_name, is_good_id, unfinished
 from bedplate.ingest.origins import is_below
 from bedplate.ingest.pictures import Pictures
+from bedplate.ingest.prepared import Batch, Prepared
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
 from bedplate.parsers.protocol import Parser
@@ -33,16 +34,6 @@ FORMAT = 3
 """Raised when the pipeline makes something else of the same document."""
 
 WAITING_BATCHES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A scrubbed document cut into chunks, waiting for its vectors."""
-
-    document: Document
-    chunks: tuple[Chunk, ...]
-    terms: tuple[TermVector, ...]
-    image: ImageVector | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +51,6 @@ class Parts:
     pii: PiiGuard | None
     former: Embedder | None = None
     pictures: Pictures | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Documents to embed and keep together; `sources` is how many sources are done with them."""
-
-    items: list[Prepared]
-    sources: int
 
 
 class Ingest:
@@ -130,10 +113,11 @@ class Ingest:
         run = _Run(Report(scope.collection), tokens, ledger)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
 
-        def report(done: int) -> None:
+        total = total_size(sources)
+
+        def report(done: int, size: int) -> None:
             source = sources[done].name if done < len(sources) else ""
-            kept = run.report.kept
-            progress(Progress(done, len(sources), kept, run.report.chunks, source))
+            progress(Progress.of(run.report, done, len(sources), source, size, total))
 
         async def prepare() -> None:
             async for batch in self._batches(scope, sources, run):
@@ -141,14 +125,14 @@ class Ingest:
                     run.waiting += 1
                     await batches.put(batch)
                 elif not run.waiting:
-                    report(batch.sources)
+                    report(batch.sources, batch.bytes)
             await batches.put(None)
 
         async def keep() -> None:
             while (batch := await batches.get()) is not None:
                 await self._keep(scope, batch.items, run)
                 run.waiting -= 1
-                report(batch.sources)
+                report(batch.sources, batch.bytes)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -159,7 +143,7 @@ class Ingest:
         if prune:
             await self._prune(scope, prune, run)
         await self._settle(scope, run)
-        report(len(sources))
+        report(len(sources), run.bytes)
         run.report.seconds = round(time.perf_counter() - started, 3)
         return run.report
 
@@ -232,17 +216,19 @@ class Ingest:
         items: list[Prepared] = []
         size = 0
         for number, source in enumerate(sources):
+            before = run.bytes
             async for prepared in self._prepare(scope, source, run):
                 items.append(prepared)
                 # A document without chunks weighs something too.
                 size += max(1, len(prepared.chunks))
                 if size >= self._batch_chunks:
-                    yield Batch(items, number)
+                    yield Batch(items, number, run.bytes)
                     items, size = [], 0
+            run.bytes = before + (source.size or 0)
             if not items:
-                yield Batch([], number + 1)
+                yield Batch([], number + 1, run.bytes)
         if items:
-            yield Batch(items, len(sources))
+            yield Batch(items, len(sources), run.bytes)
 
     async def _prepare(self, scope: Scope, source: Source, run: "_Run") -> AsyncIterator[Prepared]:
         try:
@@ -259,12 +245,15 @@ class Ingest:
             run.fail(source.name, failure)
         run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
         documents = [self._finish(document, blob, source) for document in parsed.documents]
+        share = (source.size or 0) / max(1, len(documents))
+        before = run.bytes
         for start in range(0, len(documents), self._batch_chunks):
             part = documents[start : start + self._batch_chunks]
             ids = [document.id for document in part]
             known = await self._catalog.documents.fingerprints(scope, ids)
             taken = await run.own(source.name, ids)
-            for document in part:
+            for number, document in enumerate(part, start + 1):
+                run.bytes = before + int(share * number)
                 if (problem := _problem(document, run, taken)) is not None:
                     run.fail(source.name, problem)
                     continue
@@ -368,6 +357,7 @@ class _Run:
     known: set[DocumentId] = field(default_factory=set[DocumentId])
     failed: set[str] = field(default_factory=set[str])
     waiting: int = 0
+    bytes: int = 0
 
     def fail(self, source: str, failure: Failure) -> None:
         self.failed.add(source)

@@ -2,19 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Self
 
 from bedplate.domain.documents import Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an ingest is. `total` counts blobs, and is None while they are still being found."""
-
-    done: int
-    total: int | None
-    documents: int
-    chunks: int
-    source: str
+from bedplate.pace import Meter, Reading
 
 
 @dataclass(slots=True)
@@ -39,3 +30,35 @@ class Report:
     @property
     def kept(self) -> int:
         return self.added + self.updated + self.unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is. `total` counts blobs, and is None while they are still being found.
+
+    `bytes` are the blobs' own, with a share of one that is done in part; the total is None where
+    the size of one is not known.
+    """
+
+    done: int
+    total: int | None
+    documents: int
+    chunks: int
+    source: str
+    failures: int
+    bytes: int
+    total_bytes: int | None
+
+    @classmethod
+    def of(
+        cls, report: Report, done: int, total: int, source: str, size: int, total_size: int | None
+    ) -> Self:
+        return cls(done, total, report.kept, report.chunks, source, report.failed, size, total_size)
+
+    def measure(self, meter: Meter) -> Reading:
+        """Passages a second, and the time left by bytes where these are known."""
+        if self.total_bytes:
+            meter.add(self.chunks, self.bytes, self.total_bytes)
+        else:
+            meter.add(self.chunks, self.done, self.total)
+        return meter.read()
