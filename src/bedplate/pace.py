@@ -7,6 +7,7 @@ bursts has readings that depend on those beside them.
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -149,26 +150,29 @@ class Meter:
     """Reads work off a clock: what is counted a second, and what is left by what it weighs.
 
     Both are given so far: `count` is what people want the rate of, such as passages; `weight` and
-    `total` are in what time goes with, such as bytes.
+    `total` are in what time goes with, such as bytes. A screen may read it in a thread of its own.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._began = clock()
+        self._lock = threading.Lock()
         self._counted, self._weighed = Pace(), Pace()
         self._total: float | None = None
         self.add(0, 0, None)
 
     def add(self, count: float, weight: float, total: float | None) -> None:
-        now = self._clock()
-        self._counted.add(now, count)
-        self._weighed.add(now, weight)
-        self._total = total
+        with self._lock:
+            now = self._clock()
+            self._counted.add(now, count)
+            self._weighed.add(now, weight)
+            self._total = total
 
     def read(self) -> Reading:
-        now = self._clock()
-        left = self._weighed.left(now, self._total)
-        return Reading(self._counted.rate(now), left, max(0.0, now - self._began))
+        with self._lock:
+            now = self._clock()
+            left = self._weighed.left(now, self._total)
+            return Reading(self._counted.rate(now), left, max(0.0, now - self._began))
 
 
 def _pairs(slices: Sequence[_Slice]) -> Iterable[tuple[_Slice, _Slice]]:

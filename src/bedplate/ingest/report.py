@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from bedplate.domain.documents import Failure
-from bedplate.pace import Meter, Reading
 
 
 @dataclass(slots=True)
@@ -55,10 +54,7 @@ class Progress:
     ) -> Self:
         return cls(done, total, report.kept, report.chunks, source, report.failed, size, total_size)
 
-    def measure(self, meter: Meter) -> Reading:
-        """Passages a second, and the time left by bytes where these are known."""
-        if self.total_bytes:
-            meter.add(self.chunks, self.bytes, self.total_bytes)
-        else:
-            meter.add(self.chunks, self.done, self.total)
-        return meter.read()
+    @property
+    def weight(self) -> tuple[int, int | None]:
+        """What the time left goes by, done and total: bytes, or blobs where these have none."""
+        return (self.bytes, self.total_bytes) if self.total_bytes else (self.done, self.total)
