@@ -1,5 +1,6 @@
 """The pipeline over real parts: parser processes, chunker, SQLite; the hashing embedder."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -391,6 +392,42 @@ class Away:
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         raise Unavailable("The store at http://127.0.0.1:1 is not there.")
+
+
+class Slow:
+    """A store that takes its time to write, and tells what it wrote."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+        self.wrote: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+        await self._store.upsert(scope, entries)
+        self.wrote += [entry.document.id for entry in entries]
+
+
+async def test_an_ingest_that_is_cancelled_leaves_no_document_out_of_the_index(desk: Desk) -> None:
+    """A later run would find it unchanged in the catalog, and never index it."""
+    app, slow = desk.app, Slow(desk.app.store)
+    async with CHUNKERS.load("structure")({}) as chunker:
+        parts = Parts(app.catalog, slow, app.parser, chunker, app.embedder, None)  # type: ignore[arg-type]
+        ingest = Ingest(parts, batch_chunks=1, max_file_bytes=10**6, token_chunks=0, recipe="")
+        uploads = [Upload(Blob(b"Boots.", f"{n}.txt")) for n in range(9)]
+        async with asyncio.TaskGroup() as tasks:
+            run = tasks.create_task(ingest.run(app.scope("c"), uploads))
+            await slow.begun.wait()
+            run.cancel()
+            await asyncio.sleep(0)
+            slow.go_on.set()
+    assert run.cancelled()
+    kept = app.catalog.documents.list(app.scope("c"), after=None, limit=99)
+    assert [document.id async for document in kept] == slow.wrote == ["0.txt"]
 
 
 async def test_a_store_that_fails_after_the_catalog_names_the_remedy(desk: Desk) -> None:

@@ -44,6 +44,7 @@ def covered(steps: list[tuple[float, float]]) -> tuple[int, int, int]:
 
 
 @given(ANY_STEPS, st.floats(0, 1e15), st.floats(-1e9, 1e9))
+@settings(deadline=None)
 def test_whatever_it_is_fed_nothing_is_negative_or_infinite(
     steps: list[tuple[float, float]], total: float, asked: float
 ) -> None:
@@ -58,6 +59,7 @@ def test_whatever_it_is_fed_nothing_is_negative_or_infinite(
     st.lists(st.floats(0.01, 5), min_size=40, max_size=300),
     st.floats(1, 1e5),
 )
+@settings(deadline=None)
 def test_a_constant_rate_is_found_and_its_end_is_inside_a_narrow_range(
     rate: float, times: list[float], seconds: float
 ) -> None:
@@ -78,7 +80,7 @@ def test_a_constant_rate_is_found_and_its_end_is_inside_a_narrow_range(
     st.floats(0.5, 20),
     st.integers(30, 60),
 )
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_regular_bursts_end_inside_the_range(
     working: int, waiting: int, second: float, cycles: int
 ) -> None:
@@ -135,6 +137,7 @@ def test_a_rate_all_over_the_place_gives_no_range() -> None:
 
 
 @given(ANY_STEPS, st.floats(0, 1e15))
+@settings(deadline=None)
 def test_a_range_says_something_or_that_the_end_is_near(
     steps: list[tuple[float, float]], total: float
 ) -> None:

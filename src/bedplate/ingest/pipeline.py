@@ -23,6 +23,7 @@ from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.prepared import Batch, Prepared
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.scrub import scrub
+from bedplate.ingest.whole import whole
 from bedplate.parsers.protocol import Parser
 from bedplate.state.protocol import Catalog, Entry, ImageVector
 from bedplate.stores.protocol import Store
@@ -294,14 +295,8 @@ class Ingest:
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
         async def work(collection: Collection) -> list[Entry]:
             entries = await self._embed(collection, batch, run)
-            await self._catalog.documents.replace(collection.index, entries)
-            try:
-                await self._store.upsert(collection.index, entries)
-            except (StorageError, Unavailable) as error:
-                raise type(error)(
-                    f"{error.message} The documents of this batch are in the catalog and not, or "
-                    f"not whole, in the index: run `bedplate reindex -c {scope.collection}`."
-                ) from error
+            # A client that leaves must not do so between the two.
+            await whole(self._write(collection, entries, scope))
             return entries
 
         entries = await self._written(scope, work)
@@ -311,6 +306,16 @@ class Ingest:
             else:
                 run.report.added += 1
             run.report.chunks += len(entry.chunks)
+
+    async def _write(self, collection: Collection, entries: list[Entry], scope: Scope) -> None:
+        await self._catalog.documents.replace(collection.index, entries)
+        try:
+            await self._store.upsert(collection.index, entries)
+        except (StorageError, Unavailable) as error:
+            raise type(error)(
+                f"{error.message} The documents of this batch are in the catalog and not, or "
+                f"not whole, in the index: run `bedplate reindex -c {scope.collection}`."
+            ) from error
 
     async def _embed(
         self, collection: Collection, batch: Sequence[Prepared], run: "_Run"

@@ -3,7 +3,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedplate.cli.progress import State, advancing, left_text, reading_text, telling
@@ -35,6 +35,7 @@ def test_the_time_left_is_said_in_round_numbers(low: float, high: float, text: s
 
 
 @given(st.floats(0, 3e8), st.floats(0, 3e8))
+@settings(deadline=None)
 def test_rounding_never_promises_more_than_is_known(one: float, other: float) -> None:
     left = Left(min(one, other), max(one, other))
     match left_text(left).replace(",", "").split():
