@@ -239,3 +239,57 @@ async def test_personal_data_does_not_get_into_the_index(served: Served):
 
     assert reply.json["redactions"] == {"EMAIL": 1}
     assert "jane.doe" not in json.dumps(hits)
+
+
+def events_of(reply: Reply) -> list[tuple[str, dict[str, Any]]]:
+    parts = [each.decode().split("\n") for each in reply.body.split(b"\n\n")[:-1]]
+    return [(name.removeprefix("event: "), json.loads(data[6:])) for name, data in parts]
+
+
+async def test_a_stream_of_progress_ends_with_the_report(served: Served):
+    rows = b"\n".join(b'{"id": "%d", "text": "text %d"}' % (n, n) for n in range(400))
+    path = f"{DOCUMENTS}?name=rows.jsonl"
+    streamed = await served.request("POST", f"{path}&stream=true", data=rows)
+    plain = await served.request("POST", path, data=rows)
+
+    *told, (last, report) = events_of(streamed)
+    assert streamed.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert {name for name, _ in told} == {"progress"}
+    assert told[-1][1]["bytes"] == told[-1][1]["total_bytes"] == len(rows)
+    assert (told[-1][1]["done"], told[-1][1]["documents"]) == (1, 400)
+    assert (last, report["documents"]["added"]) == ("report", 400)
+    assert report.keys() == plain.json.keys()
+
+
+async def test_documents_as_json_are_streamed_with_their_ids(served: Served):
+    reply = await served.post(f"{DOCUMENTS}?stream=true", [COAT, {"text": ""}])
+    report = events_of(reply)[-1][1]
+    assert report["ids"][0] == "coat"
+    assert (report["documents"]["added"], report["documents"]["failed"]) == (1, 1)
+
+
+async def test_what_is_refused_outright_is_an_error_with_or_without_a_stream(served: Served):
+    for path in (f"{DOCUMENTS}?name=a.bin", f"{DOCUMENTS}?name=a.bin&stream=true"):
+        reply = await served.request("POST", path, data=b"\x00\x01\x02" * 20)
+        assert (reply.status, reply.error["code"]) == (422, "binary")
+
+
+async def test_a_client_that_leaves_a_stream_ends_it_and_what_was_kept_stays(tmp_path: Path):
+    count = 12_000
+    rows = b"\n".join(b'{"id": "%05d", "text": "text %d"}' % (n, n) for n in range(count))
+    path = f"{DOCUMENTS}?name=rows.jsonl"
+    async with serving(tmp_path, ingest__batch_chunks=20) as served:
+        url = f"{served.url}{path}&stream=true"
+        async with served.session.post(url, data=rows) as response:
+            await response.content.readuntil(b"\n\n")
+            response.close()
+        before = -1
+        kept = (await served.get("/api/collections")).json["collections"][0]["documents"]
+        while kept != before:
+            await asyncio.sleep(0.3)
+            before = kept
+            kept = (await served.get("/api/collections")).json["collections"][0]["documents"]
+        again = await served.request("POST", path, data=rows)
+    assert 0 < kept < count
+    assert again.json["documents"]["unchanged"] == kept
+    assert again.json["documents"]["added"] == count - kept

@@ -1,5 +1,6 @@
 """The pipeline over real parts: parser processes, chunker, SQLite; the hashing embedder."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -16,7 +17,7 @@ from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import Conflict, InvalidInput, NotFound, Unavailable
-from bedplate.ingest.files import find_files, source_name
+from bedplate.ingest.files import FileSource, find_files, source_name
 from bedplate.ingest.incoming import Upload
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.report import Progress, Report
@@ -201,6 +202,49 @@ async def test_progress_counts_what_is_durable_up_to_the_end(desk: Desk) -> None
         assert [p.done for p in seen] == sorted(p.done for p in seen)
         assert len(seen) >= 3
         assert (seen[-1].documents, seen[-1].done, seen[-1].total) == (150, 150, 150)
+        assert [p.bytes for p in seen] == sorted(p.bytes for p in seen)
+        assert {p.total_bytes for p in seen} == {seen[-1].bytes}
+
+
+async def test_progress_counts_rows_of_one_large_file_by_their_share_of_its_bytes(
+    desk: Desk,
+) -> None:
+    rows = "\n".join(json.dumps({"id": f"{n}", "text": f"text {n}"}) for n in range(600))
+    files = find_files([str(desk.write("rows.jsonl", rows))], max_files=1)
+    for _ in range(2):
+        seen: list[Progress] = []
+        await desk.app.ingest.run(desk.app.scope("c"), files, progress=seen.append)
+        assert seen[-1].bytes == seen[-1].total_bytes == len(rows)
+    desk.write("rows.jsonl", rows.replace("text ", "words "))
+    files = [
+        *find_files([str(desk.folder / "rows.jsonl")], max_files=1),
+        Upload(Blob(b"x", "x.txt")),
+    ]
+    seen = []
+    await desk.app.ingest.run(desk.app.scope("c"), files, progress=seen.append)
+    total = seen[-1].bytes
+    assert total == len(rows) + 600 + 1
+    for each in seen:
+        share = (total - 1) * each.documents // 600
+        assert each.bytes == pytest.approx(min(share, total), abs=2)
+    assert len(seen) > 2
+
+
+async def test_what_cannot_be_read_counts_as_done_and_as_failed(desk: Desk) -> None:
+    desk.write("a.txt", "words")
+    desk.write("b.exe", b"\x00" * 50)
+    seen: list[Progress] = []
+    files = find_files([str(desk.folder)], max_files=9)
+    await desk.app.ingest.run(desk.app.scope("c"), files, progress=seen.append)
+    assert (seen[-1].failures, seen[-1].done, seen[-1].bytes) == (1, 2, 55)
+
+
+async def test_sources_of_unknown_size_have_no_total_in_bytes(desk: Desk) -> None:
+    file = desk.write("a.txt", "words")
+    seen: list[Progress] = []
+    sources = [FileSource(file, "a.txt"), Upload(Blob(b"more", "b.txt"))]
+    await desk.app.ingest.run(desk.app.scope("c"), sources, progress=seen.append)
+    assert (seen[-1].total_bytes, seen[-1].total, seen[-1].done) == (None, 2, 2)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "x" * 300, "a\nb"])
@@ -348,6 +392,42 @@ class Away:
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
         raise Unavailable("The store at http://127.0.0.1:1 is not there.")
+
+
+class Slow:
+    """A store that takes its time to write, and tells what it wrote."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+        self.wrote: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+        await self._store.upsert(scope, entries)
+        self.wrote += [entry.document.id for entry in entries]
+
+
+async def test_an_ingest_that_is_cancelled_leaves_no_document_out_of_the_index(desk: Desk) -> None:
+    """A later run would find it unchanged in the catalog, and never index it."""
+    app, slow = desk.app, Slow(desk.app.store)
+    async with CHUNKERS.load("structure")({}) as chunker:
+        parts = Parts(app.catalog, slow, app.parser, chunker, app.embedder, None)  # type: ignore[arg-type]
+        ingest = Ingest(parts, batch_chunks=1, max_file_bytes=10**6, token_chunks=0, recipe="")
+        uploads = [Upload(Blob(b"Boots.", f"{n}.txt")) for n in range(9)]
+        async with asyncio.TaskGroup() as tasks:
+            run = tasks.create_task(ingest.run(app.scope("c"), uploads))
+            await slow.begun.wait()
+            run.cancel()
+            await asyncio.sleep(0)
+            slow.go_on.set()
+    assert run.cancelled()
+    kept = app.catalog.documents.list(app.scope("c"), after=None, limit=99)
+    assert [document.id async for document in kept] == slow.wrote == ["0.txt"]
 
 
 async def test_a_store_that_fails_after_the_catalog_names_the_remedy(desk: Desk) -> None:

@@ -4,14 +4,15 @@ Documents come as JSON (one or a list), or as a file: the raw bytes as the body,
 Content-Type, its name in `?name=`. POST takes the id from the file, PUT from the path.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, cast
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from bedplate.api.current import CurrentApp, Tenant
+from bedplate.api.current import CurrentApp, Deadline, Tenant
 from bedplate.api.schemas import (
     MAX_DOCUMENTS,
     MAX_TEXT,
@@ -23,6 +24,8 @@ from bedplate.api.schemas import (
     NewDocument,
     RelatedDocument,
 )
+from bedplate.api.sse import MEDIA_TYPE
+from bedplate.api.uploads import IngestStream, Work
 from bedplate.app import App
 from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DocumentId, new_id
@@ -30,7 +33,7 @@ from bedplate.domain.profiles import Relations
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, NotFound, TooLarge, Unreadable
 from bedplate.ingest.incoming import Upload
-from bedplate.ingest.report import Report
+from bedplate.ingest.report import Progress, Report
 
 JSON = "application/json"
 ROWS = "application/jsonl"
@@ -49,7 +52,16 @@ DOCUMENT_BODY: dict[str, Any] = {
 
 _ID = TypeAdapter[str](Id)
 
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "With `stream`: `progress` events, then one `report` event.",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+    }
+}
+
 Name = Annotated[str | None, Query(max_length=MAX_TEXT, description="The file's name.")]
+
+Stream = Annotated[bool, Query(description="Tell how far it is, as server-sent events.")]
 
 router = APIRouter(prefix="/api/collections/{collection}/documents", tags=["documents"])
 
@@ -77,22 +89,34 @@ async def list_documents(
     )
 
 
-@router.post("", openapi_extra=DOCUMENT_BODY)
+@router.post("", response_model=IngestReport, responses=EVENTS, openapi_extra=DOCUMENT_BODY)
 async def add_documents(
-    collection: str, request: Request, app: CurrentApp, tenant: Tenant, name: Name = None
-) -> IngestReport:
+    collection: str,
+    request: Request,
+    app: CurrentApp,
+    tenant: Tenant,
+    deadline: Deadline,
+    name: Name = None,
+    stream: Stream = False,  # noqa: FBT002
+) -> IngestReport | Response:
     """Add documents, or replace those with the same id; unchanged ones cost nothing.
 
     A JSON body is one document or a list of them; any other is a file. The answer tells what
     became of each; when nothing could be kept it is the error of the first.
+
+    Streamed, it tells how far it is meanwhile; an error after the first event is an unnamed one
+    with `{"error": …}`.
     """
     scope = _scope(app, collection, tenant)
+    ids: list[str] = []
     if _media_type(request) == JSON:
         ids, blob = _rows(await request.body())
-        return await _ingest(app, scope, Upload(blob), ids)
-    if name is None:
+    elif name is None:
         raise InvalidInput("Say what the file is called: ?name=policy.pdf", param="name")
-    return await _ingest(app, scope, Upload(await _file(request, name)))
+    else:
+        blob = await _file(request, name)
+    work = _ingest(app, scope, Upload(blob), ids)
+    return IngestStream(work, deadline=deadline) if stream else await work(lambda _: None)
 
 
 @router.put("/{document_id:path}", openapi_extra={"requestBody": {"content": {"*/*": FILE_BODY}}})
@@ -108,7 +132,7 @@ async def put_document(
     _check_id(document_id)
     blob = await _file(request, document_id if name is None else name)
     upload = Upload(blob, id=DocumentId(document_id))
-    return await _ingest(app, _scope(app, collection, tenant), upload)
+    return await _ingest(app, _scope(app, collection, tenant), upload, [])(lambda _: None)
 
 
 @router.get("/{document_id:path}")
@@ -138,12 +162,13 @@ def _scope(app: App, collection: str, tenant: Tenant) -> Scope:
     return app.scope(collection, tenant)
 
 
-async def _ingest(
-    app: App, scope: Scope, upload: Upload, ids: list[str] | None = None
-) -> IngestReport:
-    report = await app.ingest.run(scope, [upload])
-    _raise_if_nothing_kept(report)
-    return IngestReport.of(report, ids or [])
+def _ingest(app: App, scope: Scope, upload: Upload, ids: list[str]) -> Work:
+    async def work(progress: Callable[[Progress], None]) -> IngestReport:
+        report = await app.ingest.run(scope, [upload], progress=progress)
+        _raise_if_nothing_kept(report)
+        return IngestReport.of(report, ids)
+
+    return work
 
 
 def _raise_if_nothing_kept(report: Report) -> None:

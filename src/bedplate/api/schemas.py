@@ -181,6 +181,31 @@ class QuarantinePage(Shown):
     after: str | None
 
 
+class Eta(Shown):
+    """Seconds until the end, at least and at most."""
+
+    low: float
+    high: float
+
+
+class IngestProgress(Shown):
+    """`done` of `total` counts files, and `bytes` of `total_bytes` theirs, with their share of one
+    that is done in part. `rate` is chunks a second of late; it and `eta_seconds` are null where
+    they are not known.
+    """
+
+    done: int
+    total: int | None
+    documents: int
+    chunks: int
+    failures: int
+    bytes: int
+    total_bytes: int | None
+    rate: float | None
+    eta_seconds: Eta | None
+    seconds: float
+
+
 class Deleted(Shown):
     id: str
     deleted: Literal[True] = True

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bedplate.app import App
     from bedplate.cli.batch import Item
+    from bedplate.cli.progress import Form
     from bedplate.domain.answers import Answer
     from bedplate.rag.answer import AskRequest
 
@@ -77,7 +78,9 @@ async def _ask(
     need_data(config)
     async with open_app(config) as app:
         if questions is not None:
-            raise typer.Exit(await _batch(app, collection, model, filter, join, questions))
+            raise typer.Exit(
+                await _batch(app, collection, model, filter, join, questions, invocation.progress)
+            )
         request = app.question(collection, question or "", model=model, filter=filter, join=join)
         if invocation.json:
             write_json(as_json(await app.ask.answer(request)))
@@ -92,6 +95,7 @@ async def _batch(
     filter: str | None,
     join: dict[str, object] | None,
     questions: str,
+    progress: Form | None,
 ) -> int:
     from bedplate.cli.batch import run_batch
 
@@ -105,7 +109,7 @@ async def _batch(
         answer = await app.ask.answer(request)
         return {"id": item.id, **as_json(answer)}
 
-    return await run_batch(questions, work)
+    return await run_batch(questions, work, progress)
 
 
 def as_json(answer: Answer) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from bedplate.cli.exits import Exit, exit_of, exit_of_batch
-from bedplate.cli.screen import progress_bar, write_json
+from bedplate.cli.progress import Form, State, telling
+from bedplate.cli.screen import write_json
 from bedplate.errors import BedplateError, InvalidInput
 
 WORKERS = 4
@@ -36,18 +37,22 @@ class Item:
 class Outcome:
     line: dict[str, Any]
     exit: Exit
+    size: int
 
 
 Work = Callable[[Item], Awaitable[dict[str, Any]]]
 
 
-async def run_batch(file: str, work: Work) -> Exit:
+async def run_batch(file: str, work: Work, progress: Form | None = None) -> Exit:
     """Answer every line of `file` ("-" is stdin); the exit code of it all.
 
     A line that cannot be read or answered gives `{"id"?, "line", "error"}` in its place. Answers
-    leave as soon as those before them did, so that a program can talk line by line.
+    leave as soon as those before them did, so that a program can talk line by line; to somebody
+    who watches them leave no bar is shown.
     """
     done, failed, first = 0, 0, Exit.DONE
+    size, total = 0, _size(file)
+    form = "off" if progress != "json" and sys.stdout.isatty() else progress
     waiting: Queue[Task[Outcome] | None] = Queue(WORKERS)
     places = asyncio.Semaphore(WORKERS)
 
@@ -69,17 +74,19 @@ async def run_batch(file: str, work: Work) -> Exit:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(read(tasks))
-            with progress_bar() as bar:
-                shown = bar.add_task("answered", total=None, note="")
+            with telling("answer", form) as tell:
                 while (task := await waiting.get()) is not None:
                     outcome = await task
                     write_json(outcome.line)
-                    bar.advance(shown)
                     if outcome.exit is Exit.DONE:
                         done += 1
                     else:
                         failed += 1
                         first = first or outcome.exit
+                    size += outcome.size
+                    facts = {"failures": failed, "bytes": size, "total_bytes": total}
+                    lines = done + failed
+                    tell(State(lines, None, "lines", lines, "lines", size, total, facts=facts))
     except* (BedplateError, OSError) as group:
         raise _first(group) from None
     return exit_of_batch(done, failed, first)
@@ -100,8 +107,8 @@ async def _answer(number: int, raw: bytes, work: Work) -> Outcome:
         answer = await work(_item(number, fields))
     except BedplateError as error:
         problem = {"code": error.code, "message": error.message}
-        return Outcome({**known, "line": number, "error": problem}, exit_of(error))
-    return Outcome(answer, Exit.DONE)
+        return Outcome({**known, "line": number, "error": problem}, exit_of(error), len(raw))
+    return Outcome(answer, Exit.DONE, len(raw))
 
 
 def _decode(raw: bytes) -> dict[str, object]:
@@ -142,6 +149,12 @@ def _item(number: int, fields: dict[str, object]) -> Item:
         cast("str | dict[str, object] | None", filter),
         cast("dict[str, object] | None", join),
     )
+
+
+def _size(file: str) -> int | None:
+    """Bytes, where that is known before they come."""
+    path = Path(file)
+    return path.stat().st_size if file != STDIN and path.is_file() else None
 
 
 async def _lines(file: str) -> AsyncIterator[bytes]:

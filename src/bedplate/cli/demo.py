@@ -36,7 +36,7 @@ INDENT = "   "
 
 
 def register(app: typer.Typer) -> None:
-    @command(app, "demo", without=frozenset({"config", "data", "json"}))
+    @command(app, "demo", without=frozenset({"config", "data", "json", "progress"}))
     def demo(
         invocation: Invocation,
         *,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,8 @@ import typer
 from bedplate.cli.exits import Exit, exit_of_batch
 from bedplate.cli.ingest_table import ingest_table, is_table
 from bedplate.cli.invocation import Invocation, command, run_async
-from bedplate.cli.screen import console, one_line, plain, progress_bar, table, write_json
+from bedplate.cli.progress import PART, Form, State, telling
+from bedplate.cli.screen import console, one_line, plain, table, write_json
 from bedplate.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ async def _ingest(
     if not sources and not prune:
         raise InvalidInput(f"There is no file to read in {', '.join(map(repr, paths))}.")
     async with open_app(config) as app:
-        report = await run_with_bar(app, collection, sources, prune_roots(paths) if prune else ())
+        roots = prune_roots(paths) if prune else ()
+        report = await _run(app, collection, sources, roots, invocation.progress)
     if invocation.json:
         write_json(as_json(report))
     else:
@@ -102,20 +103,30 @@ def prune_roots(paths: Sequence[str]) -> list[str]:
     return [source_name(Path(path)) for path in paths]
 
 
-async def run_with_bar(
-    app: App, collection: str, sources: Sequence[FileSource], prune: Sequence[str] = ()
+async def _run(
+    app: App,
+    collection: str,
+    sources: Sequence[FileSource],
+    prune: Sequence[str],
+    form: Form | None,
 ) -> Report:
-    """Ingest with a progress bar once it takes longer than a second."""
-    started = time.monotonic()
-    with progress_bar() as bar:
-        task = bar.add_task("ingest", total=len(sources), visible=False, note="")
+    with telling("ingest", form) as tell:
 
         def advance(now: Progress) -> None:
-            bar.update(
-                task,
-                completed=now.done,
-                visible=time.monotonic() - started > 1,
-                note=one_line(f"{now.chunks:,} passages  {now.source[-40:]}"),
+            weight, weights = now.weight
+            facts = ("documents", "chunks", "failures", "bytes", "total_bytes")
+            tell(
+                State(
+                    now.done,
+                    now.total,
+                    "files",
+                    now.chunks,
+                    "chunks",
+                    weight,
+                    weights,
+                    note=now.source[-PART:],
+                    facts={name: getattr(now, name) for name in facts},
+                )
             )
 
         return await app.ingest.run(app.scope(collection), sources, prune=prune, progress=advance)

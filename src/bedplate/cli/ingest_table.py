@@ -70,7 +70,7 @@ async def ingest_table(invocation: Invocation, address: str, collection: str) ->
                 f"{name}`, and remove it or set this one up under another name with `bedplate "
                 "sources add`."
             )
-        with syncing(name) as progress:
+        with syncing(name, invocation.progress) as progress:
             sync = await app.sources.sync(SyncRequest(DEFAULT_TENANT, name), progress=progress)
         failures = await app.sources.failures(DEFAULT_TENANT, name, limit=SHOWN_FAILURES)
     if invocation.json:

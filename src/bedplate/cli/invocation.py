@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpe
 import typer
 
 from bedplate.cli.exits import Exit, exit_of
+from bedplate.cli.progress import Form
 from bedplate.cli.screen import write_error
 from bedplate.errors import BedplateError, ConfigError
 
@@ -39,6 +40,10 @@ JsonOption = Annotated[
 LogLevelOption = Annotated[
     LogLevel | None, typer.Option("--log-level", help="How much is logged to stderr.")
 ]
+ProgressOption = Annotated[
+    Form | None,
+    typer.Option("--progress", help="A bar on a terminal, JSON lines on stderr, or nothing."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Invocation:
     data: DataOption = None
     json: JsonOption = False
     log_level: LogLevelOption = None
+    progress: ProgressOption = None
 
     def over(self, other: "Invocation") -> "Invocation":
         """These options, and the other's where these say nothing."""

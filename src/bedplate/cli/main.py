@@ -29,6 +29,7 @@ from bedplate.cli.invocation import (
     Invocation,
     JsonOption,
     LogLevelOption,
+    ProgressOption,
 )
 from bedplate.cli.screen import use_utf8, write_error
 
@@ -62,11 +63,12 @@ def build() -> typer.Typer:
         data: DataOption = None,
         json: JsonOption = False,
         log_level: LogLevelOption = None,
+        progress: ProgressOption = None,
         _version: Annotated[
             bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
         ] = False,
     ) -> None:
-        context.obj = Invocation(config, data, json, log_level)
+        context.obj = Invocation(config, data, json, log_level, progress)
 
     for module in (
         init,

@@ -9,8 +9,9 @@ import typer
 
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
+from bedplate.cli.progress import advancing
 from bedplate.cli.reindex import verification_as_json
-from bedplate.cli.screen import advancing, console, plain, write_json
+from bedplate.cli.screen import console, plain, write_json
 
 if TYPE_CHECKING:
     from bedplate.ingest.move import Moved
@@ -45,7 +46,7 @@ async def _move(invocation: Invocation, collection: str, to: str, *, afresh: boo
     config = invocation.load().config
     need_data(config)
     async with open_app(config) as app, open_other_store(config, to) as other:
-        with advancing("move") as advance:
+        with advancing("move", invocation.progress) as advance:
             done = await Move(app.catalog, app.store, other, name=to).run(
                 app.scope(collection), afresh=afresh, advance=advance
             )

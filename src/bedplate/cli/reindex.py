@@ -9,7 +9,8 @@ import typer
 
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
-from bedplate.cli.screen import advancing, console, plain, write_json
+from bedplate.cli.progress import advancing
+from bedplate.cli.screen import console, plain, write_json
 
 if TYPE_CHECKING:
     from bedplate.ingest.reindex import Reindexed
@@ -50,7 +51,7 @@ async def _reindex(invocation: Invocation, collection: str, *, embed: bool, keep
     need_data(config)
     async with open_app(config) as app:
         scope = app.scope(collection)
-        with advancing("reindex") as advance:
+        with advancing("reindex", invocation.progress) as advance:
             done = await app.reindex.run(scope, embed=embed, keep=keep, advance=advance)
     if invocation.json:
         write_json(as_json(done))

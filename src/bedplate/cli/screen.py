@@ -4,14 +4,11 @@
 import json
 import re
 import sys
-import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Table
     from rich.text import Text
 
@@ -78,42 +75,6 @@ def table(*columns: str, title: str | None = None) -> "Table":
         made.add_column(name, overflow="fold")
     made.add_column(columns[-1], overflow="fold", ratio=1)
     return made
-
-
-def progress_bar() -> "Progress":
-    """A bar on stderr that leaves no trace; nothing at all when stderr is no terminal."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    target = console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[note]}"),
-        console=target,
-        transient=True,
-        disable=not target.is_terminal,
-    )
-
-
-@contextmanager
-def advancing(what: str) -> Generator[Callable[[int, int], None]]:
-    """A bar for work that tells how much of how much is done, once it takes over a second."""
-    started = time.monotonic()
-    with progress_bar() as bar:
-        task = bar.add_task(what, total=None, visible=False, note="documents")
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=time.monotonic() - started > 1)
-
-        yield advance
 
 
 def print_indented(target: "Console", text: "Text", indent: int) -> None:

@@ -18,6 +18,7 @@ from bedplate.errors import InvalidInput
 if TYPE_CHECKING:
     from bedplate.app import App
     from bedplate.cli.batch import Item
+    from bedplate.cli.progress import Form
     from bedplate.domain.retrieval import Hit, SearchResult, SelfQuery
     from bedplate.rag.retrieve import SearchRequest
 
@@ -141,7 +142,7 @@ async def _search(
     async with open_app(config) as app:
         scope = app.scope(collection)
         if queries is not None:
-            raise typer.Exit(await _batch(app, collection, request, queries))
+            raise typer.Exit(await _batch(app, collection, request, queries, invocation.progress))
         result = await app.search.search(scope, request)
     if invocation.json:
         write_json(as_json(result))
@@ -149,7 +150,9 @@ async def _search(
         show(result, request.text, request.offset + 1)
 
 
-async def _batch(app: App, collection: str, request: SearchRequest, queries: str) -> int:
+async def _batch(
+    app: App, collection: str, request: SearchRequest, queries: str, progress: Form | None
+) -> int:
     from bedplate.cli.batch import run_batch
 
     scope = app.scope(collection)
@@ -163,7 +166,7 @@ async def _batch(app: App, collection: str, request: SearchRequest, queries: str
         read = {} if result.self_query is None else {"self_query": asdict(result.self_query)}
         return {"id": item.id, "hits": [hit_as_json(hit) for hit in result.hits], **read}
 
-    return await run_batch(queries, work)
+    return await run_batch(queries, work, progress)
 
 
 def as_json(result: SearchResult) -> dict[str, Any]:

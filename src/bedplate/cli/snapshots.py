@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
-from bedplate.cli.screen import advancing, console, one_line, plain, table, write_json
+from bedplate.cli.progress import advancing
+from bedplate.cli.screen import console, one_line, plain, table, write_json
 
 if TYPE_CHECKING:
     from bedplate.domain.retrieval import Collection
@@ -57,7 +58,7 @@ async def _create(invocation: Invocation, collection: str, name: str) -> None:
     config = invocation.load().config
     need_data(config)
     async with open_app(config) as app:
-        with advancing("copy") as advance:
+        with advancing("copy", invocation.progress) as advance:
             made = await app.snapshots.create(app.scope(collection), name, advance=advance)
     if invocation.json:
         write_json({"collection": collection, "snapshot": _facts(name, made)})
@@ -101,7 +102,7 @@ async def _rollback(invocation: Invocation, collection: str, name: str) -> None:
     config = invocation.load().config
     need_data(config)
     async with open_app(config) as app:
-        with advancing("rollback") as advance:
+        with advancing("rollback", invocation.progress) as advance:
             now, kept = await app.snapshots.rollback(app.scope(collection), name, advance=advance)
         fits = now.embedder == app.embedder.fingerprint
     if invocation.json:

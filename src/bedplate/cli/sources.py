@@ -254,9 +254,7 @@ async def _sync(invocation: Invocation, names: Sequence[str], flags: Mapping[str
         if not chosen:
             raise InvalidInput("There are no sources: see bedplate sources add --help.")
         for name in chosen:
-            result, end = await _sync_one(
-                app, name, flags, alone=len(chosen) == 1, say=not invocation.json
-            )
+            result, end = await _sync_one(app, name, flags, invocation, alone=len(chosen) == 1)
             results.append(result)
             ends.append(end)
     if invocation.json:
@@ -266,7 +264,7 @@ async def _sync(invocation: Invocation, names: Sequence[str], flags: Mapping[str
 
 
 async def _sync_one(
-    app: App, name: str, flags: Mapping[str, bool], *, alone: bool, say: bool
+    app: App, name: str, flags: Mapping[str, bool], invocation: Invocation, *, alone: bool
 ) -> tuple[dict[str, Any], Exit]:
     """One sync; of several, one that fails does not keep the others from theirs."""
     from bedplate.cli.exits import exit_of
@@ -275,7 +273,7 @@ async def _sync_one(
     from bedplate.ingest.sync import SyncRequest
 
     try:
-        with syncing(name) as progress:
+        with syncing(name, invocation.progress) as progress:
             request = replace(SyncRequest(DEFAULT_TENANT, name), **flags)
             sync = await app.sources.sync(request, progress=progress)
     except BedplateError as error:
@@ -285,7 +283,7 @@ async def _sync_one(
         failed = {"code": error.code, "message": error.message}
         return {"source": name, "error": failed}, exit_of(error)
     failures = await app.sources.failures(DEFAULT_TENANT, name, limit=SHOWN_FAILURES)
-    if say:
+    if not invocation.json:
         show_sync(name, sync, failures)
     return _as_json(name, sync, failures), Exit.DONE if sync.status == "done" else Exit.PARTLY
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bedplate.cli.screen import console, one_line, plain, progress_bar, table
+from bedplate.cli.progress import Form, State, telling
+from bedplate.cli.screen import console, one_line, plain, table
 
 if TYPE_CHECKING:
     from bedplate.domain.sources import FailedItem, SourceState, Sync
@@ -17,23 +17,33 @@ _COUNTED = ("new", "changed", "retried", "unchanged", "gone", "held", "vanished"
             "dead")  # fmt: skip
 
 
+_DONE = {"list": "items listed", "ingest": "items", "delete": "items deleted"}
+
+
 @contextmanager
-def syncing(name: str) -> Generator[Callable[[SyncProgress], None]]:
-    """A bar for each phase, once the sync takes over a second."""
-    started = time.monotonic()
-    with progress_bar() as bar:
-        task = bar.add_task(plain(name), total=None, visible=False, note="")
+def syncing(name: str, form: Form | None) -> Generator[Callable[[SyncProgress], None]]:
+    """Shows the phases of a sync."""
+    with telling("sync", form) as tell:
 
         def advance(now: SyncProgress) -> None:
-            notes = {"list": "items listed", "ingest": f"{now.counts.chunks:,} passages",
-                     "delete": "items deleted"}  # fmt: skip
-            bar.update(
-                task,
-                description=one_line(f"{name}: {now.phase}"),
-                completed=now.done,
-                total=now.total,
-                visible=time.monotonic() - started > 1,
-                note=notes[now.phase],
+            ingesting = now.phase == "ingest"
+            tell(
+                State(
+                    now.done,
+                    now.total,
+                    _DONE[now.phase],
+                    now.counts.chunks if ingesting else now.done,
+                    "chunks" if ingesting else "items",
+                    now.done,
+                    now.total,
+                    phase=f"{name}: {now.phase}",
+                    facts={
+                        "source": name,
+                        "phase": now.phase,
+                        "chunks": now.counts.chunks,
+                        "failures": now.counts.failed,
+                    },
+                )
             )
 
         yield advance

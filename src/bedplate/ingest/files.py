@@ -16,6 +16,7 @@ class FileSource:
 
     path: Path
     name: str
+    size: int | None = None
 
     def read(self, max_bytes: int) -> Blob:
         """The file's bytes; Unreadable or TooLarge when they cannot be had."""
@@ -52,13 +53,21 @@ def find_files(
         for path in _roots(pattern):
             for file in _below(path, skipped):
                 name = source_name(file)
-                found[name] = FileSource(file, name)
+                found[name] = FileSource(file, name, _size(file))
                 if len(found) > max_files:
                     raise TooLarge(
                         f"More than {max_files:,} files (ingest.max_files) under {pattern!r}: "
                         "ingest parts of it one by one, or raise the limit."
                     )
     return [found[name] for name in sorted(found)]
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        # Reading it will say why.
+        return None
 
 
 def source_name(path: Path) -> str:

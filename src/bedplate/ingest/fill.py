@@ -1,6 +1,7 @@
 """A store filled from the catalog: in batches, taken up where it was cut off, until it is level."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
@@ -12,11 +13,30 @@ PAGE = 10_000
 
 BATCH_CHUNKS = 500
 
-Advance = Callable[[int, int], None]
-"""Told after each batch how many documents are done, and how many there are."""
+
+@dataclass(slots=True)
+class Headway:
+    """How many documents and chunks of a collection are in their new place; each batch is told.
+
+    Others may be added while it runs, so they can be more than the collection has here.
+    """
+
+    collection: Collection
+    advance: "Advance"
+    documents: int = 0
+    chunks: int = 0
+
+    def add(self, ids: Sequence[DocumentId], counts: Mapping[DocumentId, int]) -> None:
+        """These are done; `counts` has the chunks of each."""
+        self.documents += len(ids)
+        self.chunks += sum(counts[id] for id in ids)
+        self.advance(self)
 
 
-def quiet(done: int, total: int) -> None:
+Advance = Callable[[Headway], None]
+
+
+def quiet(now: Headway) -> None:
     """Tells nobody."""
 
 
@@ -38,7 +58,7 @@ async def fill(
     """
     if store.abilities.follows:
         return 0
-    sent = 0
+    sent = Headway(collection, advance)
     scope, target = collection.index, at or collection.index
     while difference := await catalog.placements.difference(scope, label, PAGE):
         if difference.surplus:
@@ -49,9 +69,8 @@ async def fill(
             await store.upsert(target, entries)
             placed = {each.document.id: each.updated_at for each in entries if each.updated_at}
             await catalog.placements.note(scope, label, placed)
-            sent += len(entries)
-            advance(min(sent, collection.documents), collection.documents)
-    return sent
+            sent.add(ids, difference.missing)
+    return sent.documents
 
 
 def batches(documents: Mapping[DocumentId, int], chunks: int) -> Iterator[list[DocumentId]]:

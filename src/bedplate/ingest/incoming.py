@@ -15,6 +15,11 @@ class Source(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def size(self) -> int | None:
+        """Its bytes, as far as they are known before it is read."""
+        ...
+
     def read(self, max_bytes: int) -> Blob: ...
 
 
@@ -34,8 +39,18 @@ class Upload:
     def name(self) -> str:
         return self.blob.source
 
+    @property
+    def size(self) -> int:
+        return len(self.blob.content)
+
     def read(self, max_bytes: int) -> Blob:
         return self.blob
+
+
+def total_size(sources: Sequence[Source]) -> int | None:
+    """None where one is not known."""
+    sizes = [source.size for source in sources]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 class Ledger(Protocol):

@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
@@ -18,12 +18,15 @@ from bedplate.guards.protocol import DocumentGuard, PiiGuard
 from bedplate.ingest.copies import Copies
 from bedplate.ingest.embedding import embed_texts, embedded_text
 from bedplate.ingest.gate import Gate
-from bedplate.ingest.incoming import Ledger, Source, Upload
-from bedplate.ingest.names import check_name, is_good_id, problem_of, unfinished
+from bedplate.ingest.incoming import Ledger, Source, Upload, total_size
+from bedplate.ingest.names import check_name, problem_of, unfinished
 from bedplate.ingest.origins import is_below
 from bedplate.ingest.pictures import Pictures
-from bedplate.ingest.prepare import Preparation, Prepared
+from bedplate.ingest.prepare import Preparation
+from bedplate.ingest.prepared import Batch, Prepared
 from bedplate.ingest.report import Progress, Report
+from bedplate.ingest.run import Run
+from bedplate.ingest.whole import whole
 from bedplate.parsers.protocol import Parser
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores.protocol import Store
@@ -53,14 +56,6 @@ class Parts:
     former: Embedder | None = None
     pictures: Pictures | None = None
     guards: Sequence[DocumentGuard] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Documents to embed and keep together; `sources` is how many sources are done with them."""
-
-    items: list[Prepared]
-    sources: int
 
 
 class Ingest:
@@ -126,13 +121,14 @@ class Ingest:
         report = Report(scope.collection)
         copies = Copies(self._catalog.profiles, report, skip=self._skip_copies)
         tokens = collection.chunks < self._token_chunks
-        run = _Run(report, copies, tokens, ledger)
+        run = Run(report, copies, tokens, ledger)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
 
-        def advance(done: int) -> None:
+        total = total_size(sources)
+
+        def advance(done: int, size: int) -> None:
             source = sources[done].name if done < len(sources) else ""
-            kept = run.report.kept
-            progress(Progress(done, len(sources), kept, run.report.chunks, source))
+            progress(Progress.of(run.report, done, len(sources), source, size, total))
 
         async def prepare() -> None:
             async for batch in self._batches(scope, sources, run):
@@ -140,14 +136,14 @@ class Ingest:
                     run.waiting += 1
                     await batches.put(batch)
                 elif not run.waiting:
-                    advance(batch.sources)
+                    advance(batch.sources, batch.bytes)
             await batches.put(None)
 
         async def keep() -> None:
             while (batch := await batches.get()) is not None:
                 await self._keep(scope, batch.items, run)
                 run.waiting -= 1
-                advance(batch.sources)
+                advance(batch.sources, batch.bytes)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -158,7 +154,7 @@ class Ingest:
         if prune:
             await self._prune(scope, prune, run)
         await self._settle(scope, run)
-        advance(len(sources))
+        advance(len(sources), run.bytes)
         run.report.seconds = round(time.perf_counter() - started, 3)
         return run.report
 
@@ -226,25 +222,27 @@ class Ingest:
         return former if former and former.fingerprint == collection.embedder else self._embedder
 
     async def _batches(
-        self, scope: Scope, sources: Sequence[Source], run: "_Run"
+        self, scope: Scope, sources: Sequence[Source], run: Run
     ) -> AsyncIterator[Batch]:
         """Full batches as they fill up, and an empty one where a source left nothing to keep."""
         items: list[Prepared] = []
         size = 0
         for number, source in enumerate(sources):
+            before = run.bytes
             async for prepared in self._prepare(scope, source, run):
                 items.append(prepared)
                 # A document without chunks weighs something too.
                 size += max(1, len(prepared.chunks))
                 if size >= self._batch_chunks:
-                    yield Batch(items, number)
+                    yield Batch(items, number, run.bytes)
                     items, size = [], 0
+            run.bytes = before + (source.size or 0)
             if not items:
-                yield Batch([], number + 1)
+                yield Batch([], number + 1, run.bytes)
         if items:
-            yield Batch(items, len(sources))
+            yield Batch(items, len(sources), run.bytes)
 
-    async def _read(self, source: Source, run: "_Run") -> tuple[Blob, list[Document]] | None:
+    async def _read(self, source: Source, run: Run) -> tuple[Blob, list[Document]] | None:
         """What a source gave and holds; None once it is reported as failed."""
         try:
             blob = await asyncio.to_thread(source.read, self._max_file_bytes)
@@ -261,17 +259,20 @@ class Ingest:
         run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
         return blob, [self._finish(document, blob, source) for document in parsed.documents]
 
-    async def _prepare(self, scope: Scope, source: Source, run: "_Run") -> AsyncIterator[Prepared]:
+    async def _prepare(self, scope: Scope, source: Source, run: Run) -> AsyncIterator[Prepared]:
         read = await self._read(source, run)
         if read is None:
             return
         blob, documents = read
+        share = (source.size or 0) / max(1, len(documents))
+        before = run.bytes
         for start in range(0, len(documents), self._batch_chunks):
             part = documents[start : start + self._batch_chunks]
             ids = [document.id for document in part]
             known = await self._catalog.documents.fingerprints(scope, ids)
             taken = await run.own(source.name, ids)
-            for document in part:
+            for number, document in enumerate(part, start + 1):
+                run.bytes = before + int(share * number)
                 if (problem := problem_of(document, run.seen, taken)) is not None:
                     run.fail(source.name, problem)
                     continue
@@ -290,7 +291,7 @@ class Ingest:
                     yield prepared
 
     async def _made(
-        self, scope: Scope, document: Document, blob: Blob, source: str, run: "_Run"
+        self, scope: Scope, document: Document, blob: Blob, source: str, run: Run
     ) -> Prepared | None:
         """Ready to be embedded; None for one that is held, or left out as a copy."""
         image = await self._pictures.vector(blob) if self._pictures else None
@@ -318,17 +319,11 @@ class Ingest:
         facts = f"{self.recipe}|{document.sha256}|{document.title}|{said}"
         return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
 
-    async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: "_Run") -> None:
+    async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: Run) -> None:
         async def work(collection: Collection) -> list[Entry]:
             entries = await self._embed(collection, batch, run)
-            await self._catalog.documents.replace(collection.index, entries)
-            try:
-                await self._store.upsert(collection.index, entries)
-            except (StorageError, Unavailable) as error:
-                raise type(error)(
-                    f"{error.message} The documents of this batch are in the catalog and not, or "
-                    f"not whole, in the index: run `bedplate reindex -c {scope.collection}`."
-                ) from error
+            # A client that leaves must not do so between the two.
+            await whole(self._write(collection, entries, scope))
             return entries
 
         entries = await self._written(scope, work)
@@ -341,8 +336,18 @@ class Ingest:
         await run.copies.count(scope, entries)
         await self._gate.let_in(scope, entries)
 
+    async def _write(self, collection: Collection, entries: list[Entry], scope: Scope) -> None:
+        await self._catalog.documents.replace(collection.index, entries)
+        try:
+            await self._store.upsert(collection.index, entries)
+        except (StorageError, Unavailable) as error:
+            raise type(error)(
+                f"{error.message} The documents of this batch are in the catalog and not, or "
+                f"not whole, in the index: run `bedplate reindex -c {scope.collection}`."
+            ) from error
+
     async def _embed(
-        self, collection: Collection, batch: Sequence[Prepared], run: "_Run"
+        self, collection: Collection, batch: Sequence[Prepared], run: Run
     ) -> list[Entry]:
         embedder = self._embedder_of(collection)
         if embedder.fingerprint != collection.embedder:
@@ -363,11 +368,11 @@ class Ingest:
             start = end
         return entries
 
-    async def _settle(self, scope: Scope, run: "_Run") -> None:
+    async def _settle(self, scope: Scope, run: Run) -> None:
         if run.ledger is None and (warning := await self.settle(scope)):
             run.report.warnings.append(warning)
 
-    async def _prune(self, scope: Scope, roots: Sequence[str], run: "_Run") -> None:
+    async def _prune(self, scope: Scope, roots: Sequence[str], run: Run) -> None:
         gone: list[DocumentId] = []
         async for document in self._catalog.documents.list(scope, after=None, limit=2**62):
             inside = any(is_below(document.origin, root) for root in roots)
@@ -375,29 +380,3 @@ class Ingest:
                 gone.append(document.id)
         if gone:
             run.report.deleted = await self.remove(scope, gone)
-
-
-@dataclass(slots=True)
-class _Run:
-    report: Report
-    copies: Copies
-    tokens: bool
-    ledger: Ledger | None = None
-    seen: set[DocumentId] = field(default_factory=set[DocumentId])
-    known: set[DocumentId] = field(default_factory=set[DocumentId])
-    failed: set[str] = field(default_factory=set[str])
-    waiting: int = 0
-
-    def fail(self, source: str, failure: Failure) -> None:
-        self.failed.add(source)
-        self.report.failures.append(failure)
-        if self.ledger is not None:
-            self.ledger.fail(source, failure)
-
-    def refuse(self, source: str, part: str, error: InvalidInput) -> None:
-        self.fail(source, Failure(part, getattr(error, "reason", error.code), error.message))
-
-    async def own(self, source: str, ids: Sequence[DocumentId]) -> Mapping[DocumentId, str]:
-        if self.ledger is None:
-            return {}
-        return await self.ledger.own(source, [id for id in ids if is_good_id(id)])

@@ -2,29 +2,17 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
 
 from bedplate.chunkers.protocol import Chunker
-from bedplate.domain.documents import Chunk, Document
-from bedplate.domain.profiles import Profile
+from bedplate.domain.documents import Document
 from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.embedding import indexed_text
 from bedplate.ingest.facts import described
+from bedplate.ingest.prepared import Prepared
 from bedplate.ingest.scrub import scrub
 from bedplate.quality.language import Languages
 from bedplate.state.protocol import ImageVector
 from bedplate.terms import TermVector
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A scrubbed document cut into chunks, waiting for its vectors."""
-
-    document: Document
-    chunks: tuple[Chunk, ...]
-    terms: tuple[TermVector, ...]
-    profile: Profile
-    image: ImageVector | None
 
 
 class Preparation:

@@ -20,7 +20,7 @@ from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import NotFound
 from bedplate.ingest.embedding import embed_texts, embedded_text
-from bedplate.ingest.fill import PAGE, Advance, batches, fill, quiet
+from bedplate.ingest.fill import PAGE, Advance, Headway, batches, fill, quiet
 from bedplate.ingest.names import NEXT, OLD, automatic_name, check_room, version_of
 from bedplate.ingest.verify import Verification, verify
 from bedplate.state.protocol import Catalog, Entry
@@ -146,7 +146,8 @@ class Reindex:
         embedded = 0
         versions, documents = self._catalog.versions, self._catalog.documents
         tokens = collection.chunks <= self._token_chunks
-        start = (await self._catalog.collections.get(shadow.index)).documents
+        begun = await self._catalog.collections.get(shadow.index)
+        headway = Headway(collection, advance, begun.documents, begun.chunks)
         while difference := await versions.difference(collection.index, shadow.index, PAGE):
             if difference.surplus:
                 await documents.remove(shadow.scope, difference.surplus)
@@ -154,7 +155,7 @@ class Reindex:
                 entries = await self._embed(collection, ids, tokens=tokens)
                 await documents.replace(shadow.scope, entries)
                 embedded += len(entries)
-                advance(min(start + embedded, collection.documents), collection.documents)
+                headway.add(ids, difference.missing)
         await fill(self._catalog, self._store, shadow, label=LABEL)
         return embedded
 

@@ -2,20 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Self
 
 from bedplate.domain.documents import Failure
 from bedplate.domain.ids import DocumentId
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an ingest is. `total` counts blobs, and is None while they are still being found."""
-
-    done: int
-    total: int | None
-    documents: int
-    chunks: int
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +40,32 @@ class Report:
     @property
     def kept(self) -> int:
         return self.added + self.updated + self.unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is. `total` counts blobs, and is None while they are still being found.
+
+    `bytes` are the blobs' own, with a share of one that is done in part; the total is None where
+    the size of one is not known.
+    """
+
+    done: int
+    total: int | None
+    documents: int
+    chunks: int
+    source: str
+    failures: int
+    bytes: int
+    total_bytes: int | None
+
+    @classmethod
+    def of(
+        cls, report: Report, done: int, total: int, source: str, size: int, total_size: int | None
+    ) -> Self:
+        return cls(done, total, report.kept, report.chunks, source, report.failed, size, total_size)
+
+    @property
+    def weight(self) -> tuple[int, int | None]:
+        """What the time left goes by, done and total: bytes, or blobs where these have none."""
+        return (self.bytes, self.total_bytes) if self.total_bytes else (self.done, self.total)

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.errors import Conflict, NotFound
-from bedplate.ingest.fill import PAGE, Advance, batches, fill, quiet
+from bedplate.ingest.fill import PAGE, Advance, Headway, batches, fill, quiet
 from bedplate.ingest.names import COPY, automatic_name, check_name, check_room, version_of
 from bedplate.state.protocol import Catalog, Version
 from bedplate.stores.protocol import Store
@@ -44,7 +44,7 @@ class Snapshots:
             at, embedder=collection.embedder, dimensions=collection.dimensions
         )
         versions = self._catalog.versions
-        copied = copy.documents
+        copied = Headway(collection, advance, copy.documents, copy.chunks)
         while not await versions.rename(
             scope.tenant,
             {at.collection: wanted.collection},
@@ -54,8 +54,7 @@ class Snapshots:
             await self._catalog.documents.remove(at, difference.surplus)
             for ids in batches(difference.missing, COPIED_CHUNKS):
                 await versions.copy(collection.index, copy.index, ids)
-                copied += len(ids)
-                advance(min(copied, collection.documents), collection.documents)
+                copied.add(ids, difference.missing)
         return await self._catalog.collections.get(wanted)
 
     async def list(self, scope: Scope) -> tuple[Version, ...]:
