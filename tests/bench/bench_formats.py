@@ -6,7 +6,7 @@ and order = 2 * LCS / (words of both), the longest common subsequence; over the 
 reader of that ending parsed, so that none is better for refusing hard ones. Ours repeats the names
 of a table's columns in each row, which costs F1 and order.
 
-Cost is CPU time of the reader's process over the same sound files, without the hostile ones, less
+Cost is CPU time of the reader's process over the same ok files (no scans, no hostile ones), less
 what it takes to start and read one word. Arguments are endings to measure alone:
 `bench_formats.py pptx xlsx`.
 """
@@ -72,7 +72,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one reader made of the files of one ending; `cpu_s` is for the sound ones."""
+    """What one reader made of the files of one ending; `cpu_s` is for the ok ones."""
 
     results: Mapping[Path, Result]
     cpu_s: float
@@ -197,10 +197,13 @@ def main() -> None:
 
 
 def measure(reader: str, spent: float, group: Mapping[Path, Mapping[str, Any]]) -> Reading:
-    sound = [path for path, row in group.items() if row["category"] not in HOSTILE]
-    found, cpu_s = read(reader, sound) if sound else ({}, 0.0)
-    hostile = [path for path in group if path not in found]
-    return Reading({**found, **read(reader, hostile)[0]} if hostile else found, cpu_s - spent)
+    found, cpu_s = read(reader, sound) if (sound := okay(group)) else ({}, 0.0)
+    rest = [path for path in group if path not in found]
+    return Reading({**found, **read(reader, rest)[0]} if rest else found, cpu_s - spent)
+
+
+def okay(group: Mapping[Path, Mapping[str, Any]]) -> list[Path]:
+    return [path for path, row in group.items() if row["category"] == "ok"]
 
 
 def report(
@@ -210,8 +213,7 @@ def report(
     readings: Mapping[str, Reading],
 ) -> None:
     """A line for each reader: over the same files, whatever is compared."""
-    ok = [path for path, row in group.items() if row["category"] == "ok"]
-    sound = [path for path, row in group.items() if row["category"] not in HOSTILE]
+    ok = okay(group)
     able = [one for one in readings.values() if any(r.text for r in one.results.values())]
     expected = {path: row["expected_markdown"] for path, row in group.items() if path in ok
                 and row.get("expected_markdown")
@@ -229,9 +231,9 @@ def report(
                 line[measured] = round(sum(s[place] for s in scores) / len(scores), 3)
             worst = sorted(zip((s[1] for s in scores), expected, strict=True))[:3]
             line["lowest f1"] = {path.name: round(f1, 2) for f1, path in worst}
-        if sound and reading in able and reading.cpu_s > LEAST_CPU:
-            size = sum(path.stat().st_size for path in sound)
-            line["files_per_cpu_s"] = round(len(sound) / reading.cpu_s, 1)
+        if ok and reading in able and reading.cpu_s > LEAST_CPU:
+            size = sum(path.stat().st_size for path in ok)
+            line["files_per_cpu_s"] = round(len(ok) / reading.cpu_s, 1)
             line["kb_per_cpu_s"] = round(size / 1000 / reading.cpu_s)
         print(f"{ending:12} {name:10} {json.dumps(line, ensure_ascii=False)}", flush=True)
 
