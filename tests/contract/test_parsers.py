@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
+from tests.fixtures.old_office import doc, msg, ppt
 from tests.fixtures.packages import epub, odf
 from tests.fixtures.workbooks import xls, xlsx
 
@@ -123,6 +124,9 @@ SAMPLES = {
     "docx": Sample(docx_sample(), "Umbrellas"),
     "pptx": Sample(pptx_sample(), "Umbrellas", 1),
     "xlsx": Sample(xlsx({"Umbrellas": [[WORDS]]}), "Umbrellas", 1),
+    "msg": Sample(msg("Umbrellas", WORDS), "Umbrellas", other=msg("Umbrellas", OTHER)),
+    "doc": Sample(doc(f"Umbrellas\r{WORDS}\r")),
+    "ppt": Sample(ppt("Umbrellas", WORDS)),
     "xls": Sample(xls({"Umbrellas": [[WORDS]]}), "Umbrellas", 1),
     "odt": Sample(odf("text", f"<text:h>Umbrellas</text:h><text:p>{WORDS}</text:p>"), "Umbrellas"),
     "ods": Sample(

@@ -100,3 +100,15 @@ def test_most_expected_words_are_found(outcomes: Outcomes) -> None:
     overall = [share for found in shares.values() for share in found]
     print(f"mean word recall {sum(overall) / len(overall):.3f} over {len(overall)} files")
     assert sum(overall) / len(overall) > 0.9
+
+
+def test_what_is_attached_to_an_outlook_mail_is_read_or_named(outcomes: Outcomes) -> None:
+    pytest.importorskip("kreuzberg", reason="the extra wide is not installed")
+    (parsed,) = (o for row, o in outcomes if row["file"].endswith("msg_with_attachment.msg"))
+    assert isinstance(parsed, Parsed)
+    mail, attached = parsed.documents
+    assert mail.title == "Email with Attachment"
+    assert attached.source.endswith("msg_with_attachment.msg!/test.txt")
+    assert attached.metadata["part_of"] == mail.source
+    (failure,) = parsed.failures
+    assert (failure.source.endswith("!/report.pdf"), failure.code) == (True, "unsupported")
