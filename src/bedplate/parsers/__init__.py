@@ -161,6 +161,13 @@ FORMATS = (
         "bedplate.parsers.subtitles:read_subtitles",
     ),
     Format(
+        "sound",
+        "audio/mpeg",
+        ("mp3", "mp4", "m4a", "wav", "mov", "webm", "ogg", "opus", "flac", "aac", "mkv", "avi"),
+        "bedplate.parsers.speech:read_sound",
+        magic=(b"ID3\x03", b"ID3\x04", b"OggS\0", b"fLaC\0", b"\x1aE\xdf\xa3"),
+    ),
+    Format(
         "json", "application/json", ("json", "geojson"), "bedplate.parsers.json_values:read_json"
     ),
     Format(
@@ -239,7 +246,6 @@ REFUSED = (
     Format("program", "application/x-executable", ("exe", "dll", "so"), magic=(b"\x7fELF",)),
     Format("sqlite", "application/vnd.sqlite3", ("db", "sqlite"), magic=(b"SQLite format 3\0",)),
     Format("parquet", "application/vnd.apache.parquet", ("parquet",), magic=(b"PAR1\x15",)),
-    Format("sound or video", "audio/mpeg", ("mp3", "mp4", "m4a", "wav", "mov", "webm", "ogg")),
 )
 """What is known but not read: it is refused by its name, whatever its file is called."""
 

@@ -16,7 +16,8 @@ class ParseLimits:
 
     `processes` is how many a reader may start; with 0 the system refuses it, where it can.
     `spent` are those of the `seconds` that went by before this reader began: on the other parts of
-    the container that its blob lies in.
+    the container that its blob lies in. `speech_model` is the folder of the model that hears what
+    is said; without one, sound is refused.
     """
 
     bytes: int = 100 * 1024 * 1024
@@ -28,6 +29,7 @@ class ParseLimits:
     memory: int = 2 * 1024 * 1024 * 1024
     processes: int = 0
     spent: float = 0.0
+    speech_model: str = ""
 
 
 class ReadBlob(Protocol):
