@@ -199,7 +199,7 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
         grounding = await enter(
             open_slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
         )
-        parser = await enter(open_parser(parse_limits(config.ingest)))
+        parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))

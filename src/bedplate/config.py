@@ -75,6 +75,13 @@ class IngestConfig(Section):
     """Whether keys and tokens are left to the PII guard, or keep their document out."""
 
 
+class SpeechConfig(Section):
+    """Sound and video by what is said in them."""
+
+    model: Path | None = None
+    """The folder of a Whisper model in the form of CTranslate2."""
+
+
 class SyncConfig(Section):
     """Sources that collections are kept in step with."""
 
@@ -179,6 +186,7 @@ class Config(Section):
     chunker: Slot = Slot(use="structure")
     reranker: Slot | None = None
     ingest: IngestConfig = IngestConfig()
+    speech: SpeechConfig = SpeechConfig()
     sync: SyncConfig = SyncConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()

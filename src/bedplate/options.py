@@ -1,6 +1,6 @@
 """Sections of the configuration as the options that parts and flows take, and checked as a whole."""
 
-from bedplate.config import Config, IngestConfig, SearchConfig
+from bedplate.config import Config, SearchConfig
 from bedplate.domain.tables import BusinessTable
 from bedplate.errors import ConfigError
 from bedplate.ingest.sync import SyncLimits
@@ -11,8 +11,14 @@ from bedplate.rag.retrieve import Ranking
 from bedplate.rag.rewriter import OFF, RULES
 
 
-def parse_limits(settings: IngestConfig) -> ParseLimits:
-    """The configured bounds on one file, as a parser takes them."""
+def parse_limits(config: Config) -> ParseLimits:
+    """The configured bounds on one file, as a parser takes them; ConfigError for a bad model."""
+    settings, model = config.ingest, config.speech.model
+    if model is not None and not (model / "model.bin").is_file():
+        raise ConfigError(
+            f"speech.model is {str(model)!r}, which is no folder of a Whisper model: it holds no "
+            "model.bin."
+        )
     return ParseLimits(
         bytes=settings.max_file_bytes,
         expanded=settings.max_expanded_bytes,
@@ -20,6 +26,7 @@ def parse_limits(settings: IngestConfig) -> ParseLimits:
         characters=settings.max_characters,
         seconds=settings.parse_seconds,
         memory=settings.parse_memory_bytes,
+        speech_model="" if model is None else str(model.resolve()),
     )
 
 

@@ -15,7 +15,7 @@ from bedplate.cli.screen import console, plain, write_json
 from bedplate.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from bedplate.config import IngestConfig
+    from bedplate.config import Config
     from bedplate.domain.documents import Parsed
 
 
@@ -34,8 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 async def _parse(invocation: Invocation, file: Path) -> None:
-    settings = invocation.load().config.ingest
-    parsed = await read(file, settings)
+    parsed = await read(file, invocation.load().config)
     if invocation.json:
         write_json(as_json(parsed))
     else:
@@ -43,13 +42,13 @@ async def _parse(invocation: Invocation, file: Path) -> None:
     raise typer.Exit(exit_of_batch(len(parsed.documents), len(parsed.failures), Exit.BAD_INPUT))
 
 
-async def read(file: Path, settings: IngestConfig) -> Parsed:
+async def read(file: Path, config: Config) -> Parsed:
     from bedplate.ingest.files import FileSource, source_name
     from bedplate.options import parse_limits
     from bedplate.parsers.isolated import open_parser
 
-    blob = FileSource(file, source_name(file)).read(settings.max_file_bytes)
-    async with open_parser(parse_limits(settings), slots=1) as parser:
+    blob = FileSource(file, source_name(file)).read(config.ingest.max_file_bytes)
+    async with open_parser(parse_limits(config), slots=1) as parser:
         return await parser.parse(blob)
 
 

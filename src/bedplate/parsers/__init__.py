@@ -70,6 +70,28 @@ FORMATS = (
         member="xl/",
     ),
     Format(
+        "msg",
+        "application/vnd.ms-outlook",
+        ("msg",),
+        "bedplate.parsers.wide:read_msg",
+        opener="bedplate.parsers.wide:open_msg",
+        streams=("__properties_version1.0",),
+    ),
+    Format(
+        "doc",
+        "application/msword",
+        ("doc", "dot"),
+        "bedplate.parsers.wide:read_doc",
+        streams=("WordDocument",),
+    ),
+    Format(
+        "ppt",
+        "application/vnd.ms-powerpoint",
+        ("ppt", "pps"),
+        "bedplate.parsers.wide:read_ppt",
+        streams=("PowerPoint Document",),
+    ),
+    Format(
         "xls",
         "application/vnd.ms-excel",
         ("xls", "xlt"),
@@ -137,6 +159,13 @@ FORMATS = (
         "text/vtt",
         ("srt", "vtt", "sbv", "ass", "ssa"),
         "bedplate.parsers.subtitles:read_subtitles",
+    ),
+    Format(
+        "sound",
+        "audio/mpeg",
+        ("mp3", "mp4", "m4a", "wav", "mov", "webm", "ogg", "opus", "flac", "aac", "mkv", "avi"),
+        "bedplate.parsers.speech:read_sound",
+        magic=(b"ID3\x03", b"ID3\x04", b"OggS\0", b"fLaC\0", b"\x1aE\xdf\xa3"),
     ),
     Format(
         "json", "application/json", ("json", "geojson"), "bedplate.parsers.json_values:read_json"
@@ -210,15 +239,13 @@ REFUSED = (
         ("odg", "odf", "odb"),
         member="META-INF/manifest.xml",
     ),
-    Format("msg", "application/vnd.ms-outlook", ("msg",)),
-    Format("Office before 2007 (doc, ppt)", "application/msword", ("doc", "ppt")),
+    Format("Office file of another kind (OLE)", "application/x-ole-storage", ("pub", "vsd")),
     Format("picture of a kind that is not read", "image/heic", ("heic", "heif", "avif", "ico")),
     Format("7z", "application/x-7z-compressed", ("7z",), magic=(b"7z\xbc\xaf\x27\x1c",)),
     Format("rar", "application/vnd.rar", ("rar",), magic=(b"Rar!\x1a\x07",)),
     Format("program", "application/x-executable", ("exe", "dll", "so"), magic=(b"\x7fELF",)),
     Format("sqlite", "application/vnd.sqlite3", ("db", "sqlite"), magic=(b"SQLite format 3\0",)),
     Format("parquet", "application/vnd.apache.parquet", ("parquet",), magic=(b"PAR1\x15",)),
-    Format("sound or video", "audio/mpeg", ("mp3", "mp4", "m4a", "wav", "mov", "webm", "ogg")),
 )
 """What is known but not read: it is refused by its name, whatever its file is called."""
 

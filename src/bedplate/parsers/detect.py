@@ -124,11 +124,18 @@ def _zip(content: bytes, promised: Format | None) -> Format:
 
 
 def _ole(content: bytes, promised: Format | None) -> Format:
-    """The kind of OLE container: by a stream that only it holds, else what its name promises."""
-    for known in _KNOWN:
-        if any(name.encode("utf-16-le") + b"\0\0" in content for name in known.streams):
-            return known
-    return _BY_ENDING["msg"] if promised is _BY_ENDING["msg"] else _BY_ENDING["doc"]
+    """The kind of OLE container: by a stream that it holds, its name deciding between several.
+
+    A mail holds the streams of what is attached to it, a document those of what is embedded.
+    """
+    able = [
+        known
+        for known in _KNOWN
+        if any(name.encode("utf-16-le") + b"\0\0" in content for name in known.streams)
+    ]
+    if promised is not None and promised.streams and (promised in able or not able):
+        return promised
+    return able[0] if able else _BY_ENDING["pub"]
 
 
 def _head(content: bytes) -> bytes:

@@ -6,9 +6,8 @@
 
 import io
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,13 +18,16 @@ from docx.oxml.ns import qn
 
 from bedplate.domain.documents import Blob, MetadataValue, Parsed
 from bedplate.errors import TooLarge, Unreadable
-from bedplate.parsers.archive import check_archive
+from bedplate.parsers.charts import CHART, add_chart
 from bedplate.parsers.decode import clean
+from bedplate.parsers.docx_maths import EQUATION, latex
+from bedplate.parsers.docx_numbers import BULLET, DEEPEST, Numbers
 from bedplate.parsers.outline import Outline
+from bedplate.parsers.package import Package
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.tables import Cell, has_header, spread, table_text
 
-VERSION = "docx/2"
+VERSION = "docx/3"
 
 Element = Any
 
@@ -36,9 +38,8 @@ _POOR_TITLE = re.compile(r"(?:untitled|word document|document\d*|title)?$", re.I
 _BROKEN = (OpcError, SyntaxError, KeyError, ValueError, TypeError, AttributeError, IndexError)
 
 _P, _TBL, _TR, _TC = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
-_MATHS = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
 _T, _TAB, _BR, _CR, _DASH = qn("w:t"), qn("w:tab"), qn("w:br"), qn("w:cr"), qn("w:noBreakHyphen")
-_BOX = qn("w:txbxContent")
+_ANCHORED = {qn("w:txbxContent"), CHART}
 # The date in the template that python-docx writes new files from: it says nothing of the file.
 _TEMPLATE_DATE = datetime(2013, 12, 23, 23, 15, tzinfo=UTC)
 _SKIPPED = {
@@ -54,45 +55,38 @@ _SKIPPED = {
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """What a paragraph style says: the heading's level (0 is the title), or that it is a list."""
+    """What a paragraph style says: the heading's level (0 is the title), or that it is a list.
+
+    `number` is the list that counts its paragraphs, `depth` the level there; "0" is no list.
+    """
 
     level: int | None = None
     is_list: bool = False
+    number: str = "0"
+    depth: int = 0
 
 
 def read_docx(blob: Blob, limits: ParseLimits) -> Parsed:
-    if not blob.content:
-        raise Unreadable(f"{blob.source!r} is empty.", reason="empty")
-    check_archive(blob, limits.expanded)
-    try:
-        document = docx.Document(io.BytesIO(blob.content))
+    with Package(blob, limits.expanded) as package:
         outline = Outline(blob, limits.characters)
-        _Reader(outline, _styles(document)).read(document.element.body)
-        title, metadata = _metadata(document)
-    except (TooLarge, Unreadable):
-        raise
-    except _BROKEN as error:
-        if _is_strict(blob.content):
+        try:
+            document = docx.Document(io.BytesIO(package.transitional()))
+            reader = _Reader(outline, document, package)
+            reader.read(document.element.body)
+            title, metadata = _metadata(document)
+        except (TooLarge, Unreadable):
+            raise
+        except _BROKEN as error:
             raise Unreadable(
-                f"{blob.source!r} is in Strict Open XML; save it as a plain Word document.",
-                reason="unsupported",
+                f"{blob.source!r} is no valid Word document: {error}", reason="malformed"
             ) from error
-        raise Unreadable(
-            f"{blob.source!r} is no valid Word document: {error}", reason="malformed"
-        ) from error
     return outline.parsed(
         VERSION,
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         title=title or outline.first_heading(level=1) or outline.first_heading(),
         metadata=metadata,
+        warnings=reader.warnings,
     )
-
-
-def _is_strict(content: bytes) -> bool:
-    """Whether the package uses the namespaces of Strict Open XML, which python-docx lacks."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = archive.namelist()
-        return "_rels/.rels" in names and b"purl.oclc.org/ooxml" in archive.read("_rels/.rels")
 
 
 def _styles(document: WordDocument) -> Mapping[str, _Style]:
@@ -102,7 +96,24 @@ def _styles(document: WordDocument) -> Mapping[str, _Style]:
         for style in document.styles.element.findall(qn("w:style"))
         if style.get(qn("w:type")) == "paragraph"
     }
-    return {name: _style(name, elements) for name in elements if name}
+    return {
+        name: replace(_style(name, elements), **_numbering(name, elements))
+        for name in elements
+        if name
+    }
+
+
+def _numbering(name: str | None, elements: Mapping[str, Element]) -> dict[str, Any]:
+    """The list of the nearest style that has one, among a style and those it is based on."""
+    seen: set[str] = set()
+    while name and name in elements and name not in seen:
+        seen.add(name)
+        properties = elements[name].find(f"{qn('w:pPr')}/{qn('w:numPr')}")
+        number = None if properties is None else _value(properties.find(qn("w:numId")))
+        if properties is not None and number:
+            return {"number": number, "depth": _depth(properties, 0)}
+        name = _value(elements[name].find(qn("w:basedOn")))
+    return {}
 
 
 def _style(name: str | None, elements: Mapping[str, Element]) -> _Style:
@@ -131,10 +142,15 @@ def _value(element: Element | None) -> str | None:
 class _Reader:
     """Goes through a story once; items of a list gather until something else comes."""
 
-    def __init__(self, outline: Outline, styles: Mapping[str, _Style]) -> None:
+    def __init__(self, outline: Outline, document: WordDocument, package: Package) -> None:
         self._outline = outline
-        self._styles = styles
+        self._styles = _styles(document)
+        self._package = package
+        self._root = next(package.related("", "officeDocument"), "")
+        numbering = next(package.related(self._root, "numbering"), None)
+        self._numbers = Numbers(package.xml(numbering) if numbering else None)
         self._items: list[str] = []
+        self.warnings: list[str] = []
 
     def read(self, story: Element) -> None:
         for element in _story_units(story):
@@ -146,30 +162,52 @@ class _Reader:
         self._flush()
 
     def _paragraph(self, element: Element) -> None:
-        text, boxes = _text(element)
+        text, anchored = _text(element)
         style = self._style_of(element)
+        label = ""
+        if style.number != "0" and text.strip():
+            label = self._numbers.label(style.number, style.depth)
         if style.level is not None and text.strip():
             self._flush()
-            self._outline.heading(text, max(style.level, 1))
+            number = f"{label} " if label != BULLET else ""
+            self._outline.heading(number + text, max(style.level, 1))
         elif style.is_list and text.strip():
-            indent = "  " * _list_depth(element)
-            self._items.append(f"{indent}- {' '.join(text.split())}")
+            line = f"{label or BULLET} {' '.join(text.split())}"
+            self._items.append("  " * style.depth + line)
         elif text.strip():
             self._flush()
             self._outline.add(text)
-        for box in boxes:
-            self.read(box)
+        for shown in anchored:
+            if shown.tag == CHART:
+                self._flush()
+                self._chart(shown)
+            else:
+                self.read(shown)
+
+    def _chart(self, reference: Element) -> None:
+        relation = self._package.relations(self._root).get(reference.get(qn("r:id"), ""))
+        if relation is None:
+            return
+        try:
+            add_chart(self._outline, self._package.xml(relation.target))
+        except Unreadable as error:
+            self.warnings.append(f"A chart was not read. {error.message}")
 
     def _style_of(self, element: Element) -> _Style:
         properties = element.find(qn("w:pPr"))
         if properties is None:
             return self._styles.get("Normal", _Style())
         style = self._styles.get(_value(properties.find(qn("w:pStyle"))) or "Normal", _Style())
+        numbering = properties.find(qn("w:numPr"))
+        if numbering is not None:
+            number = _value(numbering.find(qn("w:numId"))) or style.number
+            style = replace(style, number=number, depth=_depth(numbering, style.depth))
         level = _value(properties.find(qn("w:outlineLvl")))
         if level is not None and level.isdigit() and int(level) < 9:
-            return _Style(level=int(level) + 1)
-        number = _value(properties.find(f"{qn('w:numPr')}/{qn('w:numId')}"))
-        return _Style(is_list=True) if number not in {None, "0"} and style.level is None else style
+            return replace(style, level=int(level) + 1)
+        return (
+            replace(style, is_list=True) if style.number != "0" and numbering is not None else style
+        )
 
     def _table(self, table: Element) -> None:
         rows = _grid(table)
@@ -243,30 +281,32 @@ def _cell_text(cell: Element) -> str:
 
 
 def _text(paragraph: Element) -> tuple[str, list[Element]]:
-    """What a paragraph shows, and the text boxes anchored in it."""
+    """What a paragraph shows, and the text boxes and charts anchored in it."""
     parts: list[str] = []
-    boxes: list[Element] = []
+    anchored: list[Element] = []
     stack = list(reversed(paragraph))
     while stack:
         element = stack.pop()
-        if element.tag in {_T, _MATHS}:
+        if element.tag == _T:
             parts.append(element.text or "")
+        elif element.tag == EQUATION:
+            parts.append(latex(element))
         elif element.tag == _TAB:
             parts.append("\t")
         elif element.tag in {_BR, _CR}:
             parts.append("\n")
         elif element.tag == _DASH:
             parts.append("-")
-        elif element.tag == _BOX:
-            boxes.append(element)
+        elif element.tag in _ANCHORED:
+            anchored.append(element)
         elif element.tag not in _SKIPPED:
             stack.extend(reversed(element))
-    return clean("".join(parts)), boxes
+    return clean("".join(parts)), anchored
 
 
-def _list_depth(paragraph: Element) -> int:
-    level = _value(paragraph.find(f"{qn('w:pPr')}/{qn('w:numPr')}/{qn('w:ilvl')}"))
-    return min(int(level), 8) if level is not None and level.isdigit() else 0
+def _depth(numbering: Element, absent: int) -> int:
+    level = _value(numbering.find(qn("w:ilvl")))
+    return min(int(level), DEEPEST) if level is not None and level.isdigit() else absent
 
 
 def _metadata(document: WordDocument) -> tuple[str | None, dict[str, MetadataValue]]:

@@ -18,7 +18,7 @@ from bedplate.errors import Unreadable
 from bedplate.parsers.decode import clean
 from bedplate.parsers.drawing import Box, cut_in_order
 from bedplate.parsers.outline import Outline
-from bedplate.parsers.protocol import ParseLimits
+from bedplate.parsers.protocol import SHARE_OF_TIME, ParseLimits
 
 LONGEST_SIDE = 2_000
 """Pixels; a larger picture is scaled down to this before it is read."""
@@ -29,7 +29,6 @@ _LEAST_LETTERS = 2
 _LEAST_SIDE = 32
 _MOST_NARROW = 8
 _LEAST_MEMORY = 1_500_000_000
-_SHARE_OF_TIME = 0.8
 _OPTIONS = {
     "Global.use_cls": False,
     "Global.log_level": "error",
@@ -96,7 +95,7 @@ class Pictures:
         self._outline = outline
         self._source = blob.source
         self._seconds = limits.seconds
-        self._start = time.monotonic()
+        self._start = time.monotonic() - limits.spent
         self._slowest = 0.0
         self._late: list[int] = []
         self._ocr = Ocr(blob.source, limits)
@@ -104,7 +103,7 @@ class Pictures:
     def add(self, page: int, picture: Callable[[], Picture]) -> None:
         begun = time.monotonic()
         spent = begun - self._start
-        if self._late or spent + self._slowest > _SHARE_OF_TIME * self._seconds:
+        if self._late or spent + self._slowest > SHARE_OF_TIME * self._seconds:
             self._late.append(page)
             return
         for paragraph in self._ocr.paragraphs(picture()):

@@ -73,6 +73,19 @@ class Package:
         with zip_errors(self._blob):
             return self._archive.read(name)
 
+    def transitional(self) -> bytes:
+        """The archive with the usual namespaces, for libraries that do not know the strict ones."""
+        if not _STRICT.search(self.content("_rels/.rels")):
+            return self._blob.content
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as usual:
+            for name in self.names:
+                content = self.content(name)
+                if name.endswith((".xml", ".rels")):
+                    content = _STRICT.sub(_TRANSITIONAL, content)
+                usual.writestr(name, content)
+        return file.getvalue()
+
     def xml(self, name: str) -> Element:
         """A part's root element; Unreadable when it is not there or no XML."""
         content = _STRICT.sub(_TRANSITIONAL, self.content(name))

@@ -1,12 +1,13 @@
 """What lies in a container, and how much of it may be unpacked."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from bedplate.domain.documents import Blob, Document, Failure, Metadata, MetadataValue
-from bedplate.errors import TooLarge
-from bedplate.parsers.protocol import ParseLimits
+from bedplate.errors import TooLarge, Unreadable
+from bedplate.parsers.protocol import SHARE_OF_TIME, ParseLimits
 
 INSIDE = "!/"
 """Between a container and what lies in it: "letters.zip!/2024/march.pdf"."""
@@ -39,6 +40,7 @@ class Budget:
 
     def __init__(self, blob: Blob, limits: ParseLimits) -> None:
         self._source = blob.source
+        self._start = time.monotonic() - limits.spent
         self._parts = 0
         self.limits = limits
         self.spent = False
@@ -66,9 +68,19 @@ class Budget:
         self.limits = replace(self.limits, expanded=left)
 
     def part(self) -> None:
+        """Count one more; TooLarge past the limit, Unreadable "timeout" when time runs out."""
         self._parts += 1
         if self._parts > _MOST_PARTS:
             raise self._exceeded(f"holds more than {_MOST_PARTS:,} parts")
+        spent = time.monotonic() - self._start
+        if spent > SHARE_OF_TIME * self.limits.seconds:
+            self.spent = True
+            raise Unreadable(
+                f"{self._source!r} takes longer than the {self.limits.seconds:g} s of "
+                "ingest.parse_seconds; the rest of it was not opened.",
+                reason="timeout",
+            )
+        self.limits = replace(self.limits, spent=spent)
 
     def keep(self, document: Document) -> None:
         characters = self.limits.characters - sum(len(block.text) for block in document.blocks)

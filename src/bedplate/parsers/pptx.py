@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from bedplate.domain.documents import Blob, Failure, Parsed
 from bedplate.errors import TooLarge, Unreadable
+from bedplate.parsers.charts import CHART, add_chart
 from bedplate.parsers.decode import clean
 from bedplate.parsers.drawing import Box, cut_in_order
 from bedplate.parsers.outline import Outline
@@ -21,15 +22,12 @@ VERSION = "pptx/1"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _DGM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _TITLES = frozenset({"title", "ctrTitle"})
 # Furniture that repeats on every slide.
 _FURNITURE = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
 _LISTS = frozenset({"obj", "body"})
-_SERIES = f"{_C}ser"  # codespell:ignore ser
-_MOST_POINTS = 2_000
 
 
 def read_pptx(blob: Blob, limits: ParseLimits) -> Parsed:
@@ -111,9 +109,9 @@ class _Slide:
             rows = _rows(table)
             says = table.find(f"{_A}tblPr[@firstRow='1']") is not None
             outline.add(table_text(rows, header=says or has_header(rows)), "table", self._page)
-        for reference in frame.iter(f"{_C}chart"):
+        for reference in frame.iter(CHART):
             if (root := self._part(reference.get(f"{_R}id"))) is not None:
-                _add_chart(outline, root, self._page)
+                add_chart(outline, root, self._page)
         for reference in frame.iter(f"{_DGM}relIds"):
             if (root := self._part(reference.get(f"{_R}dm"))) is not None:
                 texts = [_paragraphs(point) for point in root.iter(f"{_DGM}t")]
@@ -258,37 +256,3 @@ def _rows(table: Element) -> list[list[str]]:
 def _span(cell: Element, name: str) -> int:
     written = cell.get(name, "1")
     return max(1, min(int(written), 200)) if written.isascii() and written.isdigit() else 1
-
-
-def _add_chart(outline: Outline, root: Element, page: int) -> None:
-    """A chart as its title and a table: a row a category, a column a series."""
-    title = root.find(f"{_C}chart/{_C}title")
-    if title is not None:
-        outline.add(_text(title), page=page)
-    names = [""]
-    columns: list[dict[int, str]] = []
-    categories: dict[int, str] = {}
-    for series in itertools.islice(root.iter(_SERIES), 50):
-        label = list(_points(series.find(f"{_C}tx")).values())
-        names.append(label[0] if label else f"series {len(names)}")
-        for tag in ("cat", "xVal"):
-            categories = categories or _points(series.find(f"{_C}{tag}"))
-        values = _points(series.find(f"{_C}val"))
-        columns.append(values or _points(series.find(f"{_C}yVal")))
-    places = sorted({place for column in columns for place in column})[:_MOST_POINTS]
-    rows = [
-        [categories.get(place, str(place + 1)), *(column.get(place, "") for column in columns)]
-        for place in places
-    ]
-    outline.add(table_text([names, *rows], header=True), "table", page)
-
-
-def _points(parent: Element | None) -> dict[int, str]:
-    """The cached values of a chart's reference, by their index."""
-    points: dict[int, str] = {}
-    for point in () if parent is None else parent.iter(f"{_C}pt"):
-        place = point.get("idx", "")
-        if place.isascii() and place.isdigit() and len(points) < _MOST_POINTS:
-            value = point.findtext(f"{_C}v") or ""
-            points.setdefault(int(place), " ".join(clean(value).split()))
-    return points

@@ -6,12 +6,18 @@ from typing import Protocol
 
 from bedplate.domain.documents import Blob, Parsed
 
+SHARE_OF_TIME = 0.8
+"""Of `ParseLimits.seconds`: past it a reader begins no further part, so that what it has is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParseLimits:
     """Bounds on one blob. Sizes in bytes, `expanded` counts what archives unpack to.
 
     `processes` is how many a reader may start; with 0 the system refuses it, where it can.
+    `spent` are those of the `seconds` that went by before this reader began: on the other parts of
+    the container that its blob lies in. `speech_model` is the folder of the model that hears what
+    is said; without one, sound is refused.
     """
 
     bytes: int = 100 * 1024 * 1024
@@ -22,6 +28,8 @@ class ParseLimits:
     seconds: float = 120.0
     memory: int = 2 * 1024 * 1024 * 1024
     processes: int = 0
+    spent: float = 0.0
+    speech_model: str = ""
 
 
 class ReadBlob(Protocol):

@@ -26,7 +26,7 @@ _FIELDS_AFTER_TIMES = 7
 
 
 @dataclass(frozen=True, slots=True)
-class _Cue:
+class Cue:
     """What is shown from `start` to `end`, in seconds."""
 
     start: float
@@ -36,23 +36,12 @@ class _Cue:
 
 
 def read_subtitles(blob: Blob, limits: ParseLimits) -> Parsed:
-    """Cues are put together to paragraphs until there is a silence or another speaker.
-
-    A heading gives the time, "00:01:20", at most once a minute.
-    """
     decoded = decode(blob.content, blob.source, most_characters=limits.characters)
     cues = list(_cues(decoded.text.split("\n")))
     if not cues:
         raise Unreadable(f"{blob.source!r} holds no subtitles.", reason="malformed")
     outline = Outline(blob, limits.characters)
-    section: float | None = None
-    for group in _paragraphs(cues):
-        start = group[0].start
-        if section is None or not 0 <= start - section < _SECTION:
-            outline.heading(_clock(start), 1)
-            section = start
-        said = " ".join(cue.text for cue in group)
-        outline.add(f"{group[0].speaker}: {said}" if group[0].speaker else said)
+    add_cues(outline, cues)
     return outline.parsed(
         VERSION,
         "text/vtt",
@@ -62,7 +51,22 @@ def read_subtitles(blob: Blob, limits: ParseLimits) -> Parsed:
     )
 
 
-def _cues(lines: Sequence[str]) -> Iterator[_Cue]:
+def add_cues(outline: Outline, cues: Sequence[Cue]) -> None:
+    """Cues are put together to paragraphs until there is a silence or another speaker.
+
+    A heading gives the time, "00:01:20", at most once a minute.
+    """
+    section: float | None = None
+    for group in _paragraphs(cues):
+        start = group[0].start
+        if section is None or not 0 <= start - section < _SECTION:
+            outline.heading(clock(start), 1)
+            section = start
+        said = " ".join(cue.text for cue in group)
+        outline.add(f"{group[0].speaker}: {said}" if group[0].speaker else said)
+
+
+def _cues(lines: Sequence[str]) -> Iterator[Cue]:
     at, last = 0, ""
     while at < len(lines):
         line = lines[at]
@@ -82,15 +86,15 @@ def _cues(lines: Sequence[str]) -> Iterator[_Cue]:
             if fresh:
                 voice = _VOICE.search("".join(shown))
                 speaker = " ".join(voice.group(1).split()) if voice else ""
-                yield _Cue(*_times(span.groups()), " ".join(fresh), speaker)
+                yield Cue(*_times(span.groups()), " ".join(fresh), speaker)
 
 
-def _dialogue(line: re.Match[str]) -> Iterator[_Cue]:
+def _dialogue(line: re.Match[str]) -> Iterator[Cue]:
     fields = line.group(9).split(",", _FIELDS_AFTER_TIMES - 1)
     if len(fields) == _FIELDS_AFTER_TIMES:
         text = _plain(fields[-1].replace("\\N", " ").replace("\\n", " ").replace("\\h", " "))
         if text:
-            yield _Cue(*_times(line.groups()[:8]), text, fields[1].strip())
+            yield Cue(*_times(line.groups()[:8]), text, fields[1].strip())
 
 
 def _plain(line: str) -> str:
@@ -107,8 +111,8 @@ def _seconds(parts: Sequence[str | None]) -> float:
     return round(whole + float(f"0.{fraction}"), 3)
 
 
-def _paragraphs(cues: Sequence[_Cue]) -> Iterator[list[_Cue]]:
-    group: list[_Cue] = []
+def _paragraphs(cues: Sequence[Cue]) -> Iterator[list[Cue]]:
+    group: list[Cue] = []
     size = 0
     for cue in cues:
         if group and (
@@ -124,6 +128,6 @@ def _paragraphs(cues: Sequence[_Cue]) -> Iterator[list[_Cue]]:
     yield group
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"

@@ -24,6 +24,7 @@ from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers.grid import MOST_CELLS, GridCell, Value, add_sheet, grid_cell
 from bedplate.parsers.outline import Outline
 from bedplate.parsers.package import Package
+from bedplate.parsers.panics import is_panic
 from bedplate.parsers.protocol import ParseLimits
 
 VERSION = "xlsx/1"
@@ -99,7 +100,7 @@ def _open(blob: Blob) -> CalamineWorkbook:
     except _BROKEN as error:
         raise _malformed(blob.source, error) from error
     except BaseException as error:
-        if _is_panic(error):
+        if is_panic(error):
             raise _malformed(blob.source, error) from error
         raise
 
@@ -108,18 +109,13 @@ def _malformed(name: str, error: BaseException) -> Unreadable:
     return Unreadable(f"{name!r} is no valid workbook: {error}", reason="malformed")
 
 
-def _is_panic(error: BaseException) -> bool:
-    """A panic of the Rust library comes as a BaseException whose class cannot be imported."""
-    return type(error).__module__ == "pyo3_runtime"
-
-
 def _laid_out(workbook: CalamineWorkbook, name: str) -> list[list[GridCell]]:
     try:
         return list(_rows(workbook.get_sheet_by_name(name), name))
     except _BROKEN as error:
         raise _malformed(name, error) from error
     except BaseException as error:
-        if _is_panic(error):
+        if is_panic(error):
             raise _malformed(name, error) from error
         raise
 

@@ -79,6 +79,8 @@ def test_the_format_is_found(
         ("a.docx", zipped("xl/workbook.xml"), "xlsx"),
         ("a.pdf", PNG, "image"),
         ("a.doc", compound({"Book": b""}), "xls"),
+        ("a.xls", compound({"WordDocument": b""}), "doc"),
+        ("a.doc", compound({"Workbook": b"", "__properties_version1.0": b""}), "msg"),
         ("a.docx", b"plain words", "text"),
     ],
 )
@@ -98,8 +100,8 @@ def test_a_mislabelled_file_is_read_as_what_it_is_with_a_warning(
         ("a.heic", b"\0\0\0 ftypheic" + bytes(64), "picture of a kind"),
         ("a.txt", b"\x7fELF\x02\x01" + bytes(20), "program"),
         ("a.odg", zipped("META-INF/manifest.xml", "content.xml"), "opendocument"),
-        ("a.doc", OLE_MAGIC + bytes(64), "Office before 2007"),
-        ("a.msg", OLE_MAGIC + bytes(64), "msg"),
+        ("a", OLE_MAGIC + bytes(64), "Office file of another kind (OLE)"),
+        ("a.pub", compound({"Quill": b""}), "Office file of another kind (OLE)"),
         ("a", b"hi", "application/pkcs7-mime"),
     ],
 )

@@ -8,14 +8,17 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from email.message import EmailMessage
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
 
 from bedplate.domain.documents import Blob, Parsed
 from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers.detect import read_blob
+from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.parts import harmless_name
 from bedplate.parsers.protocol import ParseLimits
 
@@ -234,6 +237,32 @@ def test_the_limits_on_text_and_documents_are_one_for_all_members() -> None:
         parsed = read(zipped(*members), "b.zip", limits)
         assert len(parsed.documents) == 2
         assert {failure.code for failure in parsed.failures} == {"too_large"}
+
+
+def test_parts_that_there_is_no_time_for_are_named_and_the_rest_is_kept() -> None:
+    letter = EmailMessage()
+    letter["Subject"] = "Umbrellas"
+    letter.set_content("Keep it dry.")
+    letter.add_attachment(b"Fold it well.", "text", "plain", filename="fold.txt")
+    parsed = read(letter.as_bytes(), "m.eml", ParseLimits(seconds=100, spent=100))
+    assert texts(parsed) == {"m.eml": "Umbrellas\n\nKeep it dry."}
+    assert failures(parsed) == {"m.eml": "timeout"}
+    assert "longer than the 100 s of ingest.parse_seconds" in parsed.failures[0].message
+
+
+async def test_scans_in_mails_in_archives_are_read_in_the_parser_process() -> None:
+    letter = EmailMessage()
+    letter["Subject"] = "Scans"
+    letter.set_content("Here they are.")
+    pages = io.BytesIO()
+    page = Image.new("RGB", (900, 120), "white")
+    ImageDraw.Draw(page).text((30, 30), "Keep it dry", "black", ImageFont.load_default(32))
+    page.save(pages, "PDF")
+    letter.add_attachment(pages.getvalue(), "application", "pdf", filename="scan.pdf")
+    async with open_parser(ParseLimits(), slots=1) as parser:
+        parsed = await parser.parse(Blob(zipped(("m.eml", letter.as_bytes())), "box.zip"))
+    assert failures(parsed) == {}
+    assert texts(parsed)["box.zip!/m.eml!/scan.pdf"] == "Keep it dry"
 
 
 def test_links_and_devices_are_never_followed() -> None:

@@ -1,9 +1,16 @@
 import io
+import re
 import zipfile
+from collections.abc import Sequence
 
 import docx
 import pytest
 from docx.document import Document as WordDocument
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from pptx.chart.data import CategoryChartData
+from pptx.chart.xmlwriter import ChartXmlWriter
+from pptx.enum.chart import XL_CHART_TYPE
 
 from bedplate.domain.documents import Blob, Document
 from bedplate.errors import TooLarge, Unreadable
@@ -160,16 +167,172 @@ def test_an_archive_with_encrypted_parts_is_encrypted() -> None:
     assert caught.value.reason == "encrypted"
 
 
-def test_strict_open_xml_is_named_as_such() -> None:
-    relations = (
-        b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-        b'<Relationship Id="r" Target="word/document.xml" Type='
-        b'"http://purl.oclc.org/ooxml/officeDocument/relationships/officeDocument"/>'
-        b"</Relationships>"
+def strict(content: bytes) -> bytes:
+    """The same document in the namespaces of Strict Open XML."""
+    usual = re.compile(
+        rb"http://schemas\.openxmlformats\.org/(officeDocument|wordprocessingml)/2006/"
     )
-    with pytest.raises(Unreadable, match="Strict Open XML") as caught:
-        read(rewritten(handbook(), "_rels/.rels", relations))
-    assert caught.value.reason == "unsupported"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for name in archive.namelist():
+            part = usual.sub(rb"http://purl.oclc.org/ooxml/\1/", archive.read(name))
+            content = rewritten(content, name, part)
+    return content
+
+
+def test_strict_open_xml_reads_the_same() -> None:
+    blocks = read(strict(handbook())).blocks
+    assert b"purl.oclc.org" in zipfile.ZipFile(io.BytesIO(strict(handbook()))).read("_rels/.rels")
+    assert blocks == read(handbook()).blocks
+
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+def numbered(levels: str, lists: str, paragraphs: Sequence[tuple[str, int, str]]) -> Document:
+    """A document whose paragraphs (list, depth, text) are counted by these definitions."""
+    body = "".join(
+        f'<w:p><w:pPr><w:numPr><w:ilvl w:val="{depth}"/><w:numId w:val="{number}"/></w:numPr>'
+        f"</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+        for number, depth, text in paragraphs
+    )
+    content = rewritten(
+        handbook(),
+        "word/document.xml",
+        f"<w:document {W}><w:body>{body}</w:body></w:document>".encode(),
+    )
+    numbering = (
+        f'<w:numbering {W}><w:abstractNum w:abstractNumId="0">{levels}</w:abstractNum>{lists}'
+        "</w:numbering>"
+    )
+    return read(rewritten(content, "word/numbering.xml", numbering.encode()))
+
+
+def level(depth: int, format: str, text: str, more: str = "") -> str:
+    return (
+        f'<w:lvl w:ilvl="{depth}"><w:numFmt w:val="{format}"/><w:lvlText w:val="{text}"/>{more}'
+        "</w:lvl>"
+    )
+
+
+def counted(id: str, more: str = "") -> str:
+    return f'<w:num w:numId="{id}"><w:abstractNumId w:val="0"/>{more}</w:num>'
+
+
+def test_list_numbers_are_counted_as_word_does() -> None:
+    levels = level(0, "upperRoman", "%1.") + level(1, "decimal", "%1.%2", "<w:isLgl/>")
+    again = '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="7"/></w:lvlOverride>'
+    document = numbered(
+        levels + level(2, "lowerLetter", "(%3)") + level(3, "bullet", "\uf0b7"),
+        counted("1") + counted("2", again),
+        [("1", 0, "a"), ("1", 1, "b"), ("1", 1, "c"), ("1", 2, "d"), ("1", 3, "e"), ("1", 0, "f"),
+         ("1", 1, "g"), ("2", 0, "h"), ("1", 0, "i"), ("9", 0, "j")],
+    )  # fmt: skip
+    assert document.text.split("\n") == [
+        *("I. a", "  1.1 b", "  1.2 c", "    (a) d", "      - e", "II. f", "  2.1 g"),
+        *("VII. h", "VIII. i", "- j"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("format", "start", "label"),
+    [("lowerLetter", 27, "aa"), ("lowerLetter", 999, "999"), ("lowerRoman", 1994, "mcmxciv"),
+     ("lowerRoman", 5000, "5000"), ("decimalZero", 3, "03"), ("none", 1, "-"), ("chosung", 4, "4")],
+)  # fmt: skip
+def test_every_way_of_counting_has_a_label(format: str, start: int, label: str) -> None:
+    levels = level(0, format, "%1", f'<w:start w:val="{start}"/>')
+    assert numbered(levels, counted("1"), [("1", 0, "a")]).text == f"{label} a"
+
+
+def test_headings_carry_their_numbers_and_name_them_in_the_path() -> None:
+    document = docx.Document()
+    style = document.styles["Heading 1"].element
+    numbering = OxmlElement("w:numPr")
+    number = OxmlElement("w:numId")
+    number.set(qn("w:val"), "1")
+    numbering.append(number)
+    style.get_or_add_pPr().append(numbering)
+    for text in ("Scope", "Terms"):
+        document.add_heading(text, 1)
+    document.add_paragraph("Within thirty days.")
+    definitions = (
+        f'<w:numbering {W}><w:abstractNum w:abstractNumId="0">{level(0, "decimal", "%1")}'
+        f"</w:abstractNum>{counted('1')}</w:numbering>"
+    )
+    blocks = read(rewritten(saved(document), "word/numbering.xml", definitions.encode())).blocks
+    assert [block.text for block in blocks] == ["1 Scope", "2 Terms", "Within thirty days."]
+    assert blocks[-1].heading == "2 Terms"
+
+
+M = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+
+
+def r(text: str) -> str:
+    return f"<m:r><m:t>{text}</m:t></m:r>"
+
+
+@pytest.mark.parametrize(
+    ("maths", "written"),
+    [
+        (f"{r('A=π')}<m:sSup><m:e>{r('r')}</m:e><m:sup>{r('2')}</m:sup></m:sSup>", "A=πr^{2}"),
+        (f"<m:f><m:num>{r('a')}</m:num><m:den>{r('b')}</m:den></m:f>", r"\frac{a}{b}"),
+        (f"<m:rad><m:deg>{r('3')}</m:deg><m:e>{r('x')}</m:e></m:rad>", r"\sqrt[3]{x}"),
+        (
+            '<m:nary><m:naryPr><m:chr m:val="∑"/></m:naryPr>'
+            f"<m:sub>{r('i')}</m:sub><m:sup>{r('n')}</m:sup><m:e>{r('x')}</m:e></m:nary>",
+            "∑_{i}^{n} x",
+        ),
+        (
+            '<m:d><m:dPr><m:begChr m:val="["/><m:endChr m:val=""/></m:dPr>'
+            f"<m:e>{r('x')}</m:e><m:e>{r('y')}</m:e></m:d>",
+            "[x|y",
+        ),
+        (
+            f"<m:m><m:mr><m:e>{r('a')}</m:e><m:e>{r('b')}</m:e></m:mr>"
+            f"<m:mr><m:e>{r('c')}</m:e><m:e>{r('d')}</m:e></m:mr></m:m>",
+            r"a & b \\ c & d",
+        ),
+        (f"<m:limLow><m:e>{r('max')}</m:e><m:lim>{r('x')}</m:lim></m:limLow>", "max_{x}"),
+        (f"<m:func><m:fName>{r('sin')}</m:fName><m:e>{r('x')}</m:e></m:func>", "sin x"),
+        (f"<m:box><m:boxPr/><m:e>{r('x')}</m:e></m:box>", "x"),
+    ],
+)
+def test_equations_are_written_as_latex(maths: str, written: str) -> None:
+    body = f"<w:p><w:r><w:t>So: </w:t></w:r><m:oMath>{maths}</m:oMath></w:p>"
+    part = f"<w:document {W} {M}><w:body>{body}</w:body></w:document>"
+    content = rewritten(handbook(), "word/document.xml", part.encode())
+    assert read(content).text == f"So: {written}"
+
+
+def test_charts_are_tables_of_their_values() -> None:
+    chart_type = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/chart"
+    data = CategoryChartData()
+    data.categories = ["March", "April"]
+    data.add_series("Tents", (12, 30))
+    xml = ChartXmlWriter(XL_CHART_TYPE.COLUMN_CLUSTERED, data).xml.encode()
+    content = handbook()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        relations = archive.read("word/_rels/document.xml.rels")
+    relations = relations.replace(
+        b"</Relationships>",
+        f'<Relationship Id="c1" Type="{chart_type}" Target="charts/c.xml"/>'
+        f'<Relationship Id="c2" Type="{chart_type}" Target="charts/bad.xml"/>'
+        "</Relationships>".encode(),
+    )
+    shown = "".join(
+        '<w:p><w:r><w:drawing><c:chart xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart" '
+        'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" '
+        f'r:id="{id}"/></w:drawing></w:r></w:p>'
+        for id in ("c1", "c2", "c3")
+    )
+    content = rewritten(content, "word/_rels/document.xml.rels", relations)
+    content = rewritten(content, "word/charts/c.xml", xml)
+    content = rewritten(content, "word/charts/bad.xml", b"<c:chartSpace")
+    body = f"<w:document {W}><w:body>{shown}</w:body></w:document>"
+    content = rewritten(content, "word/document.xml", body.encode())
+    parsed = read_docx(Blob(content, "a.docx"), ParseLimits())
+    assert parsed.documents[0].text == "March; Tents: 12\nApril; Tents: 30"
+    (warning,) = parsed.warnings
+    assert "A chart was not read. 'a.docx' is damaged in 'word/charts/bad.xml'" in warning
 
 
 @pytest.mark.parametrize(
