@@ -1,6 +1,6 @@
 """Sections of the configuration as the options that parts and flows take, and checked as a whole."""
 
-from bedplate.config import Config, SearchConfig
+from bedplate.config import Config, IngestConfig, SearchConfig
 from bedplate.domain.tables import BusinessTable
 from bedplate.errors import ConfigError
 from bedplate.ingest.sync import SyncLimits
