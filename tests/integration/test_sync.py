@@ -27,7 +27,7 @@ from bedplate.errors import (
     UpstreamTimeout,
 )
 from bedplate.ingest.incoming import Upload
-from bedplate.ingest.sync import SyncLimits, SyncProgress, SyncRequest, SyncSource
+from bedplate.ingest.sync import STOPPED, SyncLimits, SyncProgress, SyncRequest, SyncSource
 from bedplate.rag.retrieve import SearchRequest
 from bedplate.sources.protocol import Fetched, Gap, Item
 
@@ -494,12 +494,26 @@ async def test_removing_may_keep_the_documents(app: App, held: Held) -> None:
 
 async def test_progress_ends_where_it_said_it_would(app: App, held: Held) -> None:
     told: list[SyncProgress] = []
-    run = flow(app, held, items_at_once=2).run(
-        SyncRequest(DEFAULT_TENANT, NAME), progress=told.append
-    )
-    await run
+
+    async def tell(now: SyncProgress) -> None:
+        told.append(now)
+
+    await flow(app, held, items_at_once=2).run(SyncRequest(DEFAULT_TENANT, NAME), progress=tell)
     ingest = [(each.done, each.total) for each in told if each.phase == "ingest"]
     assert ingest == [(2, 5), (4, 5), (5, 5)]
+
+
+async def test_a_sync_that_is_stopped_says_so_and_the_next_goes_on(app: App, held: Held) -> None:
+    async def stop(_: SyncProgress) -> None:
+        task.cancel()
+
+    run = flow(app, held, items_at_once=2).run(SyncRequest(DEFAULT_TENANT, NAME), progress=stop)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(run)
+    (last,) = await app.sources.syncs(DEFAULT_TENANT, NAME, 5)
+    assert (last.status, last.error, last.ended_at is None) == ("failed", STOPPED, False)
+    assert (await sync(app, held)).status == "done"
+    assert await kept(app) == ids(*range(5))
 
 
 async def test_a_folder_is_added_and_followed(app: App, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from bedplate.api import (
     documents,
     embeddings,
     health,
+    jobs,
     models,
     search,
     sources,
@@ -94,16 +95,14 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Sync sources when they are due, or asked for, for as long as the block runs.
-
-    At the end a sync under way is cut off; the next one takes it up.
-    """
+    """Start the syncs of sources that are due, for as long as the block runs."""
     async with asyncio.TaskGroup() as tasks:
-        syncs = tasks.create_task(app.schedules.run())
+        due = tasks.create_task(app.schedules.run()) if app.schedules else None
         try:
             yield
         finally:
-            syncs.cancel()
+            if due is not None:
+                due.cancel()
 
 
 def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -> None:
@@ -120,7 +119,7 @@ def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -
 
 
 async def _serve(config: Config, announce: Callable[[str], None]) -> None:
-    async with open_app(config) as app, scheduling(app), running(app) as url:
+    async with open_app(config, work=True) as app, scheduling(app), running(app) as url:
         logger.info("serving", extra={"url": url})
         with _signals() as stopped:
             announce(url)
@@ -162,7 +161,7 @@ def _build_api(app: App) -> FastAPI:
     )
     api.state.bedplate = app
     api.state.started = int(time.time())
-    for part in (models, embeddings, collections, documents, search, ask, sources, health):
+    for part in (models, embeddings, collections, documents, search, ask, sources, jobs, health):
         api.include_router(part.router)
     return api
 

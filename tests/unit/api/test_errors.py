@@ -15,6 +15,8 @@ def made(kind: type[errors.BedplateError]) -> errors.BedplateError:
         return kind("it broke", provider="p")
     if kind is errors.MissingExtra:
         return errors.MissingExtra("qdrant", "it")
+    if kind is errors.WorkFailed:
+        return errors.WorkFailed("it broke", failure="timeout")
     return kind("it broke")
 
 
