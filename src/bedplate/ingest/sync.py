@@ -200,7 +200,11 @@ class _Run:
         while after is not None:
             after = await step("ingest", lambda at=after: self._batch(source, listing, least, at))
         if since is None:
-            believed = await self._is_believed(listed, known, gone)
+            vanished = self.sync.counts.vanished
+            if vanished:
+                found = await self._items.survey(self._claim, listing)
+                known, gone = found.known, found.gone
+            believed = await self._is_believed(listed - vanished, known, gone)
             if not believed and not request.allow_shrink:
                 self._count(held=gone)
             else:
@@ -248,7 +252,7 @@ class _Run:
     async def _is_believed(self, listed: int, known: int, gone: int) -> bool:
         """Whether so many of the known items may be gone."""
         sudden = gone > self._limits.shrink_items and gone > self._limits.shrink_share * known
-        if not gone or sudden or not listed:
+        if not gone or sudden or listed <= 0:
             return not gone
         # What was held back stays so, however much came since.
         spec = self._state.spec
@@ -340,8 +344,11 @@ class _Run:
         dead = await self._items.finish(
             self._claim, outcomes, stale, attempts=self._limits.attempts
         )
+        if batch.vanished:
+            # A listing may be older than what it lists: these are gone, as far as that is believed.
+            await self._items.unlist(self._claim, batch.vanished)
         self._count(
-            vanished=batch.vanished,
+            vanished=len(batch.vanished),
             failed=sum(each.code is not None for each in outcomes),
             dead=dead,
             added=report.added,

@@ -125,3 +125,17 @@ async def test_a_folder_that_is_a_file_or_gone_is_unavailable(tree: Path) -> Non
     for path in (tree / "a.md", tree / "none"):
         with pytest.raises(Unavailable, match="cannot be listed"):
             await listed(path)
+
+
+async def test_a_folder_that_was_taken_away_since_it_was_listed_is_unavailable(tree: Path) -> None:
+    async with open_folder({"path": str(tree)}, name="s") as source:
+        item = Item("b.txt")
+        (tree / "b.txt").unlink()
+        with pytest.raises(NotFound):
+            await source.read(item, known=None, max_bytes=LIMIT)
+        tree.rename(tree.with_name("away"))
+        with pytest.raises(Unavailable, match="mounted"):
+            await source.read(item, known=None, max_bytes=LIMIT)
+        tree.mkdir()
+        with pytest.raises(Unavailable, match="mounted"):
+            await source.read(item, known=None, max_bytes=LIMIT)
