@@ -1,4 +1,4 @@
-"""kill -9 of `bedplate serve` in the middle of a sync: started again, it finishes it by itself."""
+"""`bedplate serve` ends in the middle of a sync: started again, it finishes it by itself."""
 
 import json
 import sqlite3
@@ -15,7 +15,7 @@ from tests.fixtures.process import ServerProcess, start_process
 from bedplate.app import CATALOG_FILE
 from bedplate.ingest.schedule import TICK_SECONDS
 
-FILES = 300
+FILES = 400
 SECONDS = 60
 TOML = """
 [embedder]
@@ -23,7 +23,7 @@ use = "hashing"
 [ingest]
 batch_chunks = 16
 [sync]
-batch_items = 10
+batch_items = 1
 lease_seconds = 1.0
 allow_local = true
 [data]
@@ -82,13 +82,18 @@ def check(folder: Path) -> None:
     assert count(folder, "source_item", "state <> 'done'") == 0
 
 
-def test_a_server_that_was_killed_finishes_its_sync_when_it_is_started_again(folder: Path) -> None:
+def test_a_server_that_was_killed_or_stopped_finishes_its_sync_when_it_is_started_again(
+    folder: Path,
+) -> None:
     with ExitStack() as stack:
         server = serve(stack, folder, "first.log")
         add(server, folder)
         accepted = call(server, "/api/sources/shop/syncs", {})
-        for kept, log in ((1, "second.log"), (300, "third.log")):
+        for kept, log in ((1, "second.log"), (100, "third.log"), (250, "fourth.log")):
             wait_for(lambda least=kept: count(folder, "document") >= least)
+            if kept == 250:
+                server.terminate()
+                assert server.wait() == 0
             server.kill()
             assert count(folder, "document") < FILES * 3
             server = serve(stack, folder, log)
