@@ -101,12 +101,16 @@ class Schedules:
         """Until it is cancelled."""
         while True:
             try:
-                for state, turn in await self._due():
-                    await self._start(state, turn)
+                await self.start_due()
             except BedplateError as error:
                 facts = {"code": error.code, "error": error.message}
                 logger.warning("schedules not seen to", extra=facts)
             await asyncio.sleep(TICK_SECONDS)
+
+    async def start_due(self) -> None:
+        """Start the syncs that are due now."""
+        for state, turn in await self._due():
+            await self._start(state, turn)
 
     async def _due(self) -> list[tuple[SourceState, str]]:
         """Sources that are due and have no job under way, with the names of their turns."""
@@ -130,7 +134,7 @@ class Schedules:
         after = state.last.id if state.last else f"{state.created_at:%Y%m%dT%H%M%S.%f}"
         interval = read_interval(schedule)
         plan = self._plans.get(key)
-        if plan is None or plan.schedule != schedule:
+        if plan is not None and plan.schedule != schedule:
             plan = None
         if interval is None:
             return self._slot(key, state, plan)
