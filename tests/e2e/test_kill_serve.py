@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import psycopg
 import pytest
+from tests.fixtures.postgres import empty_database
 from tests.fixtures.process import ServerProcess, start_process
 
 from bedplate.app import CATALOG_FILE
@@ -40,8 +42,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def serve(stack: ExitStack, folder: Path, log: str) -> ServerProcess:
-    server = start_process(folder, TOML, folder / log)
+def serve(stack: ExitStack, folder: Path, log: str, more: str = "") -> ServerProcess:
+    server = start_process(folder, TOML + more, folder / log)
     stack.callback(server.kill)
     server.wait_until_ready()
     return server
@@ -119,3 +121,23 @@ def test_of_two_servers_one_syncs_a_source_that_is_due(folder: Path) -> None:
         (sync,) = call(servers[1], "/api/sources/shop/syncs")["syncs"]
         assert sync["status"] == "done"
     check(folder)
+
+
+def test_with_postgresql_another_server_finishes_what_a_killed_one_began(folder: Path) -> None:
+    def count_there(table: str) -> int:
+        with psycopg.connect(address) as db:
+            row = db.execute(f"SELECT count(*) FROM bedplate.{table}").fetchone()
+            return row[0] if row else 0
+
+    with ExitStack() as stack:
+        address = stack.enter_context(empty_database())
+        more = f'database = "{address}"\n[store]\nuse = "pgvector"\n[jobs]\ndead_seconds = 2.0\n'
+        server = serve(stack, folder, "first.log", more)
+        add(server, folder)
+        job = f"/api/jobs/{call(server, '/api/sources/shop/syncs', {})['job']}"
+        wait_for(lambda: count_there("document") > 0)
+        server.kill()
+        assert count_there("document") < FILES * 3
+        server = serve(stack, folder, "second.log", more)
+        wait_for(lambda: call(server, job)["state"] == "succeeded")
+        assert count_there("document") == count_there("chunk") == FILES * 3
