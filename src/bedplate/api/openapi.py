@@ -27,7 +27,9 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
     """The whole document, with the chat route, which FastAPI does not serve."""
     document = api.openapi()
     (body, completion, chunk), schemas = msgspec.json.schema_components(
-        (ChatBody, ChatCompletion, ChatCompletionChunk), ref_template=REFERENCE
+        (ChatBody, ChatCompletion, ChatCompletionChunk),
+        ref_template=REFERENCE,
+        schema_hook=_anything,
     )
     document["components"]["schemas"].update(schemas)
     document["paths"][chat_path] = {
@@ -49,3 +51,10 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
         }
     }
     return document
+
+
+def _anything(kind: type) -> dict[str, Any]:
+    """A value of any type, which msgspec knows as Any alone."""
+    if kind is object:
+        return {"description": "Any value."}
+    raise NotImplementedError
