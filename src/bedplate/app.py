@@ -13,6 +13,7 @@ from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.domain.sources import SourceSpec
+from bedplate.durable.protocol import Durable, Page
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
@@ -26,6 +27,7 @@ from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
 from bedplate.ingest.sources import Sources
 from bedplate.ingest.sync import SyncSource
+from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
 from bedplate.models import MODELS
 from bedplate.models.protocol import ChatModel
 from bedplate.options import (
@@ -59,6 +61,11 @@ from bedplate.terms import TermVector
 
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
+BEATS = 6
+"""How often a process shows that it lives, in the time after which it is given up."""
+
+STOP_SECONDS = 2.0
+"""How long running jobs may go on when the server stops; then they are cut off, to be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it.
+    that were made with it. `jobs`, `syncs` and `schedules` are there where it was opened for work.
     """
 
     config: Config
@@ -86,7 +93,9 @@ class App:
     reindex: Reindex
     snapshots: Snapshots
     sources: Sources
-    schedules: Schedules
+    jobs: Durable | None
+    syncs: SyncJobs | None
+    schedules: Schedules | None
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -162,16 +171,20 @@ class App:
         if self.reranker is not None:
             await self.reranker.score("ready", ["ready"], deadline=None)
         await self.grounding.check("Ready?", "Ready.", ())
+        if self.jobs is not None:
+            await self.jobs.list(DEFAULT_TENANT, Page(limit=1))
 
 
 @asynccontextmanager
-async def open_app(config: Config) -> AsyncGenerator[App]:
+async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]:
     """Open every part, wire the flows, close all in reverse order.
+
+    With `work` it takes part in durable work, that of a process that died included.
 
     Raises:
         ConfigError: an adapter that does not exist, options it does not take, or a business table
             that is not there.
-        StorageError: the data folder or the catalog cannot be used.
+        StorageError: the data folder, the catalog or the durable work cannot be used.
     """
     check_assistants(config)
     check_readers(config)
@@ -247,6 +260,9 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
+        # The last part: it uses the others until it is closed.
+        jobs = await enter(_open_jobs(config, sync)) if work else None
+        syncs = SyncJobs(jobs, seconds=config.jobs.seconds) if jobs else None
         yield App(
             config=config,
             catalog=catalog,
@@ -272,7 +288,9 @@ async def open_app(config: Config) -> AsyncGenerator[App]:
             ),
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
             sources=Sources(catalog, ingest, open_source, sync),
-            schedules=Schedules(catalog, sync.run, at_once=config.sync.at_once),
+            jobs=jobs,
+            syncs=syncs,
+            schedules=Schedules(catalog, syncs) if syncs else None,
         )
 
 
@@ -307,6 +325,25 @@ async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
     slot = Slot.model_validate({**options, "use": spec.kind})
     async with open_slot(key, slot, SOURCES.load, name=spec.name) as source:
         yield source
+
+
+def _open_jobs(config: Config, sync: SyncSource) -> AbstractAsyncContextManager[Durable]:
+    # Over a second to import: whoever only asks must not wait for it.
+    from bedplate.durable.open import DurableOptions, open_durable  # noqa: PLC0415
+
+    settings = config.jobs
+    return open_durable(
+        DurableOptions(
+            dir=config.data.dir,
+            database=config.data.database,
+            keep_days=settings.keep_days,
+            dead_seconds=settings.dead_seconds,
+            beat_seconds=settings.dead_seconds / BEATS,
+            stop_seconds=STOP_SECONDS,
+        ),
+        works=[SyncWork(sync, seconds=settings.seconds)],
+        queues=[sync_queue(at_once=config.sync.at_once, waiting=settings.max_waiting)],
+    )
 
 
 def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:

@@ -102,8 +102,25 @@ class SyncConfig(Section):
     """Of so many syncs of an incremental source one lists it whole."""
     lease_seconds: float = Field(default=30.0, gt=0)
     """After so long without a sign of life a sync is given up for dead."""
-    at_once: int = Field(default=2, gt=0)
-    """How many scheduled syncs `bedplate serve` runs together."""
+    at_once: int = Field(default=2, gt=0, le=64)
+    """How many syncs one `bedplate serve` runs together; further ones wait."""
+    allow_local: bool = False
+    """Whether sources set up over HTTP may read this machine's files and private addresses."""
+    allow_references: tuple[str, ...] = ()
+    """Environment variables and files that sources set up over HTTP may name."""
+
+
+class JobsConfig(Section):
+    """Work that `bedplate serve` does beside requests, and goes on with after a crash."""
+
+    max_waiting: int = Field(default=1_000, gt=0)
+    """Further jobs are refused."""
+    seconds: float = Field(default=86_400.0, gt=0)
+    """After so long a job is cancelled."""
+    keep_days: float = Field(default=30.0, gt=0)
+    """How long a job that ended can be looked at."""
+    dead_seconds: float = Field(default=30.0, gt=0)
+    """With PostgreSQL: after so long without a sign of life a process's jobs go to others."""
 
 
 class SearchConfig(Section):
@@ -188,6 +205,7 @@ class Config(Section):
     ingest: IngestConfig = IngestConfig()
     speech: SpeechConfig = SpeechConfig()
     sync: SyncConfig = SyncConfig()
+    jobs: JobsConfig = JobsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()

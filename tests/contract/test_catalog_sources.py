@@ -182,6 +182,17 @@ async def test_what_is_not_listed_is_gone_unless_it_is_covered(
     assert await catalog.source_documents.gone(claim, listing + 1, 9) == ()
 
 
+async def test_what_was_listed_can_be_taken_for_not_listed(catalog: Catalog, claim: Claim) -> None:
+    await ingested(catalog, claim, a="1", b="1")
+    listing = await catalog.source_items.begin(claim, afresh=False)
+    await catalog.source_items.note(claim, listing, [("a", "2", 1), ("b", "1", 1)])
+    await catalog.source_items.unlist(claim, ["a", "none"])
+    assert await due(catalog, claim) == []
+    found = await catalog.source_items.survey(claim, listing)
+    assert (found.known, found.gone, found.unchanged) == (2, 1, 1)
+    assert await catalog.source_documents.gone(claim, listing, 10) == ("a",)
+
+
 async def test_failures_are_tried_again_until_they_are_dead(catalog: Catalog, claim: Claim) -> None:
     for attempt in range(1, 4):
         listing = await catalog.source_items.begin(claim, afresh=False)

@@ -27,7 +27,7 @@ from bedplate.errors import (
     UpstreamTimeout,
 )
 from bedplate.ingest.incoming import Upload
-from bedplate.ingest.sync import SyncLimits, SyncProgress, SyncRequest, SyncSource
+from bedplate.ingest.sync import STOPPED, SyncLimits, SyncProgress, SyncRequest, SyncSource
 from bedplate.rag.retrieve import SearchRequest
 from bedplate.sources.protocol import Fetched, Gap, Item
 
@@ -206,16 +206,48 @@ async def test_a_parser_s_failure_is_the_item_s(app: App, held: Held) -> None:
     assert [(each.key, each.code) for each in failures] == [("k1", "binary"), ("k2", "empty")]
 
 
-async def test_what_vanishes_between_listing_and_reading_is_left_to_the_next_listing(
-    app: App, held: Held
-) -> None:
+async def test_what_is_listed_and_not_there_is_deleted_for_itself(app: App, held: Held) -> None:
     await sync(app, held)
     held.items["k1"] = NotFound("Gone.")
+    held.items["k8"] = NotFound("Never there.")
     found = await sync(app, held)
-    assert (found.status, found.counts.vanished, found.counts.gone) == ("done", 1, 0)
+    assert (found.status, found.counts.vanished, found.counts.gone) == ("done", 2, 2)
+    assert found.counts.deleted == 1
+    assert await kept(app) == ids(0, 2, 3, 4)
+    again = await sync(app, held)
+    assert (again.status, again.counts.vanished, again.counts.deleted) == ("done", 2, 0)
+    held.items["k1"] = "# Item 1\n\nBack."
+    assert (await sync(app, held)).counts.added == 1
     assert await kept(app) == ids(0, 1, 2, 3, 4)
-    del held.items["k1"]
-    assert (await sync(app, held)).counts.deleted == 1
+
+
+@pytest.mark.parametrize("missing", [3, 5])
+async def test_much_that_is_listed_and_not_there_is_not_believed(
+    app: App, held: Held, missing: int
+) -> None:
+    limits = {"shrink_items": 2 if missing < 5 else 20, "shrink_share": 0.5}
+    await sync(app, held, **limits)
+    for number in range(missing):
+        held.items[f"k{number}"] = NotFound("Gone.")
+    for _ in range(2):
+        found = await sync(app, held, **limits)
+        assert (found.status, found.counts.held, found.counts.gone) == ("held", missing, 0)
+        assert await kept(app) == ids(0, 1, 2, 3, 4)
+    allowed = await sync(app, held, allow_shrink=True, **limits)
+    assert (allowed.status, allowed.counts.gone) == ("done", missing)
+    assert await kept(app) == ids(*range(missing, 5))
+
+
+async def test_what_an_incremental_listing_names_and_is_not_there_goes_with_a_whole_one(
+    app: App, held: Held
+) -> None:
+    held.incremental = True
+    await sync(app, held)
+    held.items["k4"] = NotFound("Gone.")
+    found = await sync(app, held)
+    assert (found.complete, found.counts.vanished, found.counts.gone) == (False, 1, 0)
+    assert (await sync(app, held, complete=True)).counts.deleted == 1
+    assert await kept(app) == ids(0, 1, 2, 3)
 
 
 async def test_a_source_that_shrinks_suddenly_is_not_believed_without_a_word(
@@ -494,12 +526,26 @@ async def test_removing_may_keep_the_documents(app: App, held: Held) -> None:
 
 async def test_progress_ends_where_it_said_it_would(app: App, held: Held) -> None:
     told: list[SyncProgress] = []
-    run = flow(app, held, items_at_once=2).run(
-        SyncRequest(DEFAULT_TENANT, NAME), progress=told.append
-    )
-    await run
+
+    async def tell(now: SyncProgress) -> None:
+        told.append(now)
+
+    await flow(app, held, items_at_once=2).run(SyncRequest(DEFAULT_TENANT, NAME), progress=tell)
     ingest = [(each.done, each.total) for each in told if each.phase == "ingest"]
     assert ingest == [(2, 5), (4, 5), (5, 5)]
+
+
+async def test_a_sync_that_is_stopped_says_so_and_the_next_goes_on(app: App, held: Held) -> None:
+    async def stop(_: SyncProgress) -> None:
+        task.cancel()
+
+    run = flow(app, held, items_at_once=2).run(SyncRequest(DEFAULT_TENANT, NAME), progress=stop)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(run)
+    (last,) = await app.sources.syncs(DEFAULT_TENANT, NAME, 5)
+    assert (last.status, last.error, last.ended_at is None) == ("failed", STOPPED, False)
+    assert (await sync(app, held)).status == "done"
+    assert await kept(app) == ids(*range(5))
 
 
 async def test_a_folder_is_added_and_followed(app: App, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import SecretStr, ValidationError
 from tests.fixtures.web_site import FAST, WebSite, raw_site, sitemap, sitemap_index, web_site
 
+from bedplate.domain.sources import KnownItem
 from bedplate.errors import (
     ConfigError,
     NotFound,
@@ -22,6 +23,7 @@ from bedplate.errors import (
     UpstreamRateLimited,
     UpstreamTimeout,
 )
+from bedplate.ingest.sync_batch import ReadLimits, read_batch
 from bedplate.sources.protocol import Fetched, Gap, Item, Source
 from bedplate.sources.web import open_web
 
@@ -559,3 +561,13 @@ async def test_options_that_cannot_be_meant_are_refused(options: dict[str, Any])
         async with open_web(options, name="shop"):
             pass
     assert "secret@" not in str(raised.value)
+
+
+async def test_readers_that_wait_for_a_polite_delay_are_not_late(site: WebSite) -> None:
+    urls = [f"{site.url}/{number}" for number in range(5)]
+    for number in range(5):
+        site.pages[f"/{number}"] = f"<p>Page {number}</p>"
+    limits = ReadLimits(items=9, bytes=LIMIT, file_bytes=LIMIT, seconds=1.5, readers=5, in_a_row=1)
+    async with web_source(urls=urls, delay=0.6) as source:
+        batch = await read_batch(source, [KnownItem(url, None, None) for url in urls], limits)
+    assert (len(batch.read), batch.failed, batch.trouble) == (5, [], None)

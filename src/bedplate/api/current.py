@@ -7,6 +7,11 @@ from fastapi import Depends, Request
 from bedplate.api.bodies import deadline_of
 from bedplate.app import App
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
+from bedplate.durable.protocol import Durable
+from bedplate.errors import Unavailable
+from bedplate.ingest.sync_work import SyncJobs
+
+NO_WORK = "This server was opened without durable work: start it with `bedplate serve`."
 
 
 async def _app(request: Request) -> App:
@@ -22,7 +27,21 @@ async def _deadline(request: Request) -> float:
     return deadline_of(request.scope)
 
 
+async def _jobs(request: Request) -> Durable:
+    if (jobs := (await _app(request)).jobs) is None:
+        raise Unavailable(NO_WORK)
+    return jobs
+
+
+async def _syncs(request: Request) -> SyncJobs:
+    if (syncs := (await _app(request)).syncs) is None:
+        raise Unavailable(NO_WORK)
+    return syncs
+
+
 CurrentApp = Annotated[App, Depends(_app)]
 Tenant = Annotated[TenantId, Depends(_tenant)]
+CurrentJobs = Annotated[Durable, Depends(_jobs)]
+CurrentSyncs = Annotated[SyncJobs, Depends(_syncs)]
 Deadline = Annotated[float, Depends(_deadline)]
 """On the event loop's clock."""

@@ -24,6 +24,7 @@ from bedplate.api import (
     documents,
     embeddings,
     health,
+    jobs,
     models,
     quarantine,
     search,
@@ -95,16 +96,14 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Sync sources when they are due, or asked for, for as long as the block runs.
-
-    At the end a sync under way is cut off; the next one takes it up.
-    """
+    """Start the syncs of sources that are due, for as long as the block runs."""
     async with asyncio.TaskGroup() as tasks:
-        syncs = tasks.create_task(app.schedules.run())
+        due = tasks.create_task(app.schedules.run()) if app.schedules else None
         try:
             yield
         finally:
-            syncs.cancel()
+            if due is not None:
+                due.cancel()
 
 
 def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -> None:
@@ -121,7 +120,7 @@ def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -
 
 
 async def _serve(config: Config, announce: Callable[[str], None]) -> None:
-    async with open_app(config) as app, scheduling(app), running(app) as url:
+    async with open_app(config, work=True) as app, scheduling(app), running(app) as url:
         logger.info("serving", extra={"url": url})
         with _signals() as stopped:
             announce(url)
@@ -172,6 +171,7 @@ def _build_api(app: App) -> FastAPI:
         search,
         ask,
         sources,
+        jobs,
         health,
     ):
         api.include_router(part.router)

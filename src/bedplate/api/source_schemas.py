@@ -139,7 +139,10 @@ class FailureList(Shown):
 
 
 class Accepted(Shown):
+    """`id` is the sync's, from when it begins; `job` is there at once."""
+
     id: str
+    job: str
 
 
 class Retried(Shown):

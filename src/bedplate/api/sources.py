@@ -1,16 +1,15 @@
 """/api/sources: places that collections are kept in step with, and their syncs.
 
-A sync goes on in the server when its client goes. Whoever may call may set a source up, and so have
-the server read what it can read: this machine alone may, see `gates`.
+A sync is a job, which goes on when its client goes, see `jobs`.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+import hashlib
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query
 
-from bedplate.api.current import CurrentApp, Deadline, Tenant
+from bedplate.api.current import CurrentApp, CurrentSyncs, Tenant
+from bedplate.api.source_access import check_access
 from bedplate.api.source_schemas import (
     Accepted,
     FailedItem,
@@ -25,21 +24,14 @@ from bedplate.api.source_schemas import (
     SyncList,
     SyncOptions,
 )
-from bedplate.api.sse import MEDIA_TYPE, encode_event
-from bedplate.api.streams import open_stream
-from bedplate.app import App
-from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import SourceSpec
 from bedplate.errors import NotFound
 from bedplate.ingest.sync import SyncRequest
+from bedplate.ingest.sync_work import sync_of
 
-POLL_SECONDS = 0.25
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "`sync` events with the counts so far; the last has an end.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
-    }
-}
+IdempotencyKey = Annotated[
+    str | None, Header(max_length=255, description="Of one sync that may be asked for again.")
+]
 
 router = APIRouter(prefix="/api/sources", tags=["sources"])
 
@@ -52,6 +44,8 @@ async def list_sources(app: CurrentApp, tenant: Tenant) -> SourceList:
 
 @router.post("", status_code=201)
 async def add_source(body: NewSource, app: CurrentApp, tenant: Tenant) -> Source:
+    """Set one up; what may not be opened for a caller over HTTP is refused."""
+    check_access(body.kind, body.options, app.config.sync)
     spec = SourceSpec(
         tenant, body.name, body.collection, body.kind, body.options, schedule=body.schedule
     )
@@ -116,9 +110,14 @@ async def list_syncs(
 
 @router.post("/{source}/syncs", status_code=202)
 async def start_sync(
-    source: str, app: CurrentApp, tenant: Tenant, body: SyncOptions | None = None
+    source: str,
+    app: CurrentApp,
+    syncs: CurrentSyncs,
+    tenant: Tenant,
+    body: SyncOptions | None = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Accepted:
-    """Start a sync soon; its id leads to what it comes to."""
+    """Start a sync soon, as a job; under one key only once, whenever it is asked for."""
     await app.sources.get(tenant, source)
     options = body or SyncOptions()
     request = SyncRequest(
@@ -128,47 +127,16 @@ async def start_sync(
         complete=options.complete,
         afresh=options.afresh,
     )
-    app.schedules.ask(request)
-    return Accepted(id=request.id)
+    key = request.id
+    if idempotency_key is not None:
+        key = f"key-{hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]}"
+    job = await syncs.start(request, key)
+    return Accepted(id=sync_of(job), job=job.id)
 
 
 @router.get("/{source}/syncs/{id}")
 async def get_sync(source: str, id: str, app: CurrentApp, tenant: Tenant) -> Sync:
-    """404 also before it has begun; the error of one that could not begin."""
-    if found := await _find(app, tenant, source, id):
-        return found
-    raise NotFound(f"The source {source!r} has no sync {id!r}, or it has not begun.", param="id")
-
-
-@router.get("/{source}/syncs/{id}/events", responses=EVENTS, response_class=Response)
-async def watch_sync(
-    source: str, id: str, app: CurrentApp, tenant: Tenant, deadline: Deadline
-) -> Response:
-    """Follow a sync until its end, wherever it runs, or until this request's time is over."""
-    return await open_stream(_events(app, tenant, source, id, deadline))
-
-
-async def _events(
-    app: App, tenant: TenantId, source: str, id: str, deadline: float
-) -> AsyncGenerator[bytes]:
-    clock = asyncio.get_running_loop().time
-    said: Sync | None = None
-    while clock() < deadline:
-        found = await _find(app, tenant, source, id)
-        if found is not None and found != said:
-            said = found
-            yield encode_event(found.model_dump(mode="json"), "sync")
-        if found is not None and found.ended_at is not None:
-            return
-        await asyncio.sleep(POLL_SECONDS)
-    if said is None:
-        raise NotFound(f"The sync {id!r} of source {source!r} has not begun yet.", param="id")
-
-
-async def _find(app: App, tenant: TenantId, source: str, id: str) -> Sync | None:
-    found = await app.sources.find_sync(tenant, source, id)
-    if found is not None:
+    """404 before it has begun, and where it never did: the job says why."""
+    if found := await app.sources.find_sync(tenant, source, id):
         return Sync.of(found)
-    if error := app.schedules.refusal(id):
-        raise error
-    return None
+    raise NotFound(f"The source {source!r} has no sync {id!r}, or it has not begun.", param="id")

@@ -4,10 +4,11 @@ import asyncio
 import os
 import platform
 import shutil
+import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, closing
 from pathlib import Path
 
 import apsw
@@ -21,6 +22,7 @@ from bedplate.config import Config, DataConfig, Loaded, Slot
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage
 from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Hit
+from bedplate.durable.places import FILE as DURABLE_FILE
 from bedplate.errors import BedplateError, ConfigError
 from bedplate.guards import GROUNDING_GUARDS
 from bedplate.ingest.recall import TOP, MeasuredRecall, measure_recall
@@ -65,6 +67,8 @@ async def check_everything(loaded: Loaded) -> AsyncIterator[Finding]:
         else:
             catalog, new = await _database(config.data.database.get_secret_value())
         yield catalog
+        if config.data.database is None:
+            yield await asyncio.to_thread(_jobs, folder / DURABLE_FILE)
         for finding in await _parts(config, new=new):
             yield finding
     for name, slot in config.models.items():
@@ -172,6 +176,25 @@ async def _database(dsn: str) -> tuple[Finding, bool]:
         f"{facts.size / 1024**2:,.1f} MiB"
     )
     return Finding("catalog", "ok", detail), False
+
+
+def _jobs(path: Path) -> Finding:
+    if not path.exists():
+        return Finding("jobs", "ok", "No server has run jobs here yet.")
+    try:
+        # By the library that the server opens it with, see decision 2.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            (answer,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        answer = str(error)
+    if answer != "ok":
+        return Finding(
+            "jobs",
+            "fail",
+            f"{path} is damaged: {answer}",
+            "Move it away: documents and sources are elsewhere, only jobs under way are lost.",
+        )
+    return Finding("jobs", "ok", f"{path} is sound, {path.stat().st_size / 1024**2:,.1f} MiB")
 
 
 def _size(file: Path) -> int | None:

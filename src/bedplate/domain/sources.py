@@ -36,8 +36,8 @@ class SyncCounts:
     """What a sync found and did. `listed` to `dead` count items, the others documents and passages.
 
     `retried` items failed before. `dead` ones are not tried any more, and stand since earlier syncs.
-    `gone` items were deleted, `held` ones would have been. `vanished` ones went between listing and
-    reading. `gaps` are parts that could not be listed.
+    `gone` items were deleted, `held` ones would have been. `vanished` ones were listed and are not
+    there. `gaps` are parts that could not be listed.
     """
 
     listed: int = 0

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+FILE = "durable.db"
+"""In the data folder, where there is no PostgreSQL database."""
+
 SCHEMA = "bedplate_durable"
 """Of DBOS's tables, and of ours beside them, in a PostgreSQL database."""
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import apsw
 from sqlalchemy import URL
 
-from bedplate.durable.places import Place, joined
+from bedplate.durable.places import FILE, Place, joined
 from bedplate.errors import StorageError
 
-FILE = "durable.db"
 NODES = "durable-nodes"
 SUFFIX = ".lock"
 

@@ -3,18 +3,17 @@
 import asyncio
 import logging
 import re
-from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from croniter import croniter
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import SourceState
-from bedplate.errors import BedplateError, Conflict, InvalidInput, Unavailable
+from bedplate.durable.protocol import State
+from bedplate.errors import BedplateError, InvalidInput
 from bedplate.ingest.sync import SyncRequest
+from bedplate.ingest.sync_work import SyncJobs
 from bedplate.state.protocol import Catalog
 
 logger = logging.getLogger(__name__)
@@ -22,15 +21,12 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 5.0
 LEAST_SECONDS = 10
 REST_SECONDS = 60.0
-"""How long a source that could not be synced is left alone, whatever is due."""
+LONG_REST_SECONDS = 3_600.0
+"""How long a source is left alone whose sync failed before it began, or was cancelled then."""
 
 _INTERVAL = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-MAX_ASKED = 100
-"""Syncs that wait for their turn, and refusals that are remembered."""
-
-Start = Callable[[SyncRequest], Awaitable[object]]
 Key = tuple[TenantId, str]
 
 
@@ -53,130 +49,137 @@ def read_interval(schedule: str) -> timedelta | None:
     return None
 
 
-def next_time(schedule: str, now: datetime) -> datetime:
-    """The next moment of a cron expression."""
-    return croniter(schedule, now).get_next(datetime)
+def last_time(schedule: str, now: datetime) -> datetime:
+    """The last moment of a cron expression that is not after `now`."""
+    # The moment itself counts, and the iterator gives only what lies before.
+    return croniter(schedule, now + timedelta(microseconds=1)).get_prev(datetime)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """When a source is due: on the loop's steady clock, or by the calendar."""
+    """When a source is due on the loop's steady clock, `after` its last sync.
+
+    `slot` is the moment of a cron expression that has been seen to.
+    """
 
     schedule: str
-    steady: float | None = None
-    calendar: datetime | None = None
+    after: str
+    steady: float = 0.0
+    slot: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """The job that a source's turn was given; further ones are for those that failed to begin."""
+
+    turn: str
+    number: int = 1
+    rest: float = 0.0
+    settled: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.turn if self.number == 1 else f"{self.turn}-{self.number}"
 
 
 class Schedules:
-    """Starts the syncs that are due, and those that are asked for, for as long as it runs.
+    """Starts the syncs that are due, for as long as it runs; any number of processes may.
 
-    Intervals are counted on a steady clock. Of the machine's clock only cron asks: what falls due
-    while the server is off, or in a leap of the clock, is made up for once.
+    Each turn has a name that every process comes to by itself, from the catalog: the sync it comes
+    after, or the moment of the cron expression. A name is started once. Intervals are counted on a
+    steady clock; of the machine's clock only cron asks. What falls due while no server runs is made
+    up for once.
     """
 
-    def __init__(self, catalog: Catalog, start: Start, *, at_once: int) -> None:
+    def __init__(self, catalog: Catalog, jobs: SyncJobs) -> None:
         self._catalog = catalog
-        self._start = start
-        self._room = asyncio.Semaphore(at_once)
+        self._jobs = jobs
         self._plans: dict[Key, _Plan] = {}
-        self._running: set[Key] = set()
-        self._asked: deque[SyncRequest] = deque()
-        self._wake = asyncio.Event()
-        self._refused: dict[str, BedplateError] = {}
-        self._rests: dict[Key, float] = {}
-        self._started = 0
+        self._attempts: dict[Key, _Attempt] = {}
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._wake.clear()
-                due = [SyncRequest(*key) for key in await self._due()]
-                while self._asked:
-                    due.append(self._asked.popleft())
-                for request in due:
-                    self._started += 1
-                    tasks.create_task(self._sync(request))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(TICK_SECONDS):
-                        await self._wake.wait()
+        while True:
+            try:
+                await self.start_due()
+            except BedplateError as error:
+                facts = {"code": error.code, "error": error.message}
+                logger.warning("schedules not seen to", extra=facts)
+            await asyncio.sleep(TICK_SECONDS)
 
-    def ask(self, request: SyncRequest) -> None:
-        """Let this sync be started soon; Unavailable when too many wait already."""
-        if len(self._asked) + self._started >= MAX_ASKED:
-            raise Unavailable("Too many syncs wait to be started: try again later.")
-        self._asked.append(request)
-        self._wake.set()
+    async def start_due(self) -> None:
+        """Start the syncs that are due now."""
+        for state, turn in await self._due():
+            await self._start(state, turn)
 
-    def refusal(self, id: str) -> BedplateError | None:
-        """Why the sync of that id, which was asked for, was never begun."""
-        return self._refused.get(id)
-
-    async def _due(self) -> list[Key]:
-        try:
-            states = await self._catalog.sources.list(None)
-        except BedplateError as error:
-            logger.warning("schedules not read", extra={"code": error.code, "error": error.message})
-            return []
-        due: list[Key] = []
-        known = {(each.spec.tenant, each.spec.name): each for each in states}
+    async def _due(self) -> list[tuple[SourceState, str]]:
+        """Sources that are due and have no job under way, with the names of their turns."""
+        known = {
+            (each.spec.tenant, each.spec.name): each
+            for each in await self._catalog.sources.list(None)
+            if each.spec.schedule is not None
+        }
         self._plans = {key: plan for key, plan in self._plans.items() if key in known}
-        now = asyncio.get_running_loop().time()
-        self._rests = {key: until for key, until in self._rests.items() if until > now}
-        for key, state in known.items():
-            schedule = state.spec.schedule
-            if schedule is None or key in self._running:
-                self._plans.pop(key, None)
-                continue
-            plan = self._plans.get(key)
-            # A calendar is looked at anew each time: the clock may have been set back.
-            if plan is None or plan.schedule != schedule or plan.calendar is not None:
-                plan = _plan(state, schedule)
-            self._plans[key] = plan
-            if _is_due(plan) and key not in self._rests:
-                due.append(key)
-        return due
+        self._attempts = {key: each for key, each in self._attempts.items() if key in known}
+        due = {key: turn for key, state in known.items() if (turn := self._turn(key, state))}
+        for tenant in {tenant for tenant, _ in due}:
+            names = {name for of, name in due if of == tenant}
+            for name in await self._jobs.are_active(tenant, names):
+                del due[tenant, name]
+        return [(known[key], turn) for key, turn in due.items()]
 
-    async def _sync(self, request: SyncRequest) -> None:
-        key = (request.tenant, request.name)
-        self._running.add(key)
+    def _turn(self, key: Key, state: SourceState) -> str | None:
+        """The turn that is due now."""
+        schedule = state.spec.schedule or ""
+        after = state.last.id if state.last else f"{state.created_at:%Y%m%dT%H%M%S.%f}"
+        interval = read_interval(schedule)
+        plan = self._plans.get(key)
+        if plan is not None and plan.schedule != schedule:
+            plan = None
+        if interval is None:
+            return self._slot(key, state, plan)
+        if plan is None or plan.after != after:
+            plan = self._plans[key] = _Plan(schedule, after, _steady(state, interval))
+        return f"after-{after}" if asyncio.get_running_loop().time() >= plan.steady else None
+
+    def _slot(self, key: Key, state: SourceState, plan: _Plan | None) -> str | None:
+        schedule, now = state.spec.schedule or "", datetime.now(UTC)
+        slot = last_time(schedule, now)
+        seen = plan.slot if plan and plan.slot else slot
+        self._plans[key] = _Plan(schedule, "", slot=slot)
+        last = state.last.started_at if state.last else state.created_at
+        # Of a clock that was set back only the moments count that pass from now on.
+        due = slot > last if last <= now else slot > seen
+        return f"at-{slot:%Y%m%dT%H%MZ}" if due else None
+
+    async def _start(self, state: SourceState, turn: str) -> None:
+        key = (state.spec.tenant, state.spec.name)
+        attempt = self._attempts.get(key)
+        if attempt is None or attempt.turn != turn:
+            attempt = _Attempt(turn)
+        clock = asyncio.get_running_loop().time
+        if attempt.settled or attempt.rest > clock():
+            return
         try:
-            async with self._room:
-                await self._start(request)
+            job = await self._jobs.start(SyncRequest(*key), attempt.key)
         except BedplateError as error:
-            self._refuse(request.id, error)
-            self._rests[key] = asyncio.get_running_loop().time() + REST_SECONDS
-            level = logging.INFO if isinstance(error, Conflict) else logging.WARNING
-            facts = {"source": request.name, "code": error.code, "error": error.message}
-            logger.log(level, "sync failed", extra=facts)
-        except Exception:
-            # The last resort: one source must not end the server.
-            logger.exception("sync failed unexpectedly", extra={"source": request.name})
-        finally:
-            self._started -= 1
-            self._running.discard(key)
-
-    def _refuse(self, id: str, error: BedplateError) -> None:
-        self._refused[id] = error
-        if len(self._refused) > MAX_ASKED:
-            del self._refused[next(iter(self._refused))]
+            facts = {"source": state.spec.name, "code": error.code, "error": error.message}
+            logger.warning("sync not started", extra=facts)
+            self._attempts[key] = replace(attempt, rest=clock() + REST_SECONDS)
+            return
+        if not job.state.ended:
+            self._attempts[key] = attempt
+        elif job.state is State.SUCCEEDED:
+            self._attempts[key] = replace(attempt, settled=True)
+        else:
+            # Had it begun, the source would have another turn, unless that is told at the next look.
+            rest = REST_SECONDS if job.state is State.FAILED else LONG_REST_SECONDS
+            number = attempt.number + 1
+            self._attempts[key] = replace(attempt, number=number, rest=clock() + rest)
 
 
-def _plan(state: SourceState, schedule: str) -> _Plan:
-    now = datetime.now(UTC)
-    last = state.last.started_at if state.last else None
-    interval = read_interval(schedule)
-    if interval is None:
-        return _Plan(schedule, calendar=next_time(schedule, min(last or state.created_at, now)))
-    since = now - last if last else interval
+def _steady(state: SourceState, interval: timedelta) -> float:
+    since = datetime.now(UTC) - state.last.started_at if state.last else interval
     # A clock that was set back must not put the sync off for longer than the interval.
     wait = max(timedelta(), interval - max(timedelta(), since))
-    return _Plan(schedule, steady=asyncio.get_running_loop().time() + wait.total_seconds())
-
-
-def _is_due(plan: _Plan) -> bool:
-    if plan.steady is not None:
-        return asyncio.get_running_loop().time() >= plan.steady
-    if plan.calendar is None:
-        return False
-    return datetime.now(UTC) >= plan.calendar
+    return asyncio.get_running_loop().time() + wait.total_seconds()

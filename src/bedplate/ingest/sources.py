@@ -11,7 +11,7 @@ from bedplate.errors import ConfigError, InvalidInput, UpstreamTimeout
 from bedplate.ingest.names import check_name
 from bedplate.ingest.pipeline import Ingest
 from bedplate.ingest.schedule import read_interval
-from bedplate.ingest.sync import LOOK_BACK, OpenSpec, SyncProgress, SyncRequest, SyncSource, quiet
+from bedplate.ingest.sync import LOOK_BACK, OpenSpec, SyncProgress, SyncRequest, SyncSource
 from bedplate.sources.protocol import Source
 from bedplate.state.protocol import Catalog
 
@@ -85,10 +85,14 @@ class Sources:
         await self._catalog.sources.schedule(tenant, name, schedule)
 
     async def sync(
-        self, request: SyncRequest, *, progress: Callable[[SyncProgress], None] = quiet
+        self, request: SyncRequest, *, progress: Callable[[SyncProgress], None] = lambda _: None
     ) -> Sync:
-        """See SyncSource.run."""
-        return await self._sync.run(request, progress=progress)
+        """Sync in this process, see SyncSource.run."""
+
+        async def tell(now: SyncProgress) -> None:
+            progress(now)
+
+        return await self._sync.run(request, progress=tell)
 
     async def retry(self, tenant: TenantId, name: str) -> int:
         """Let the next sync try failed and dead items again; how many there are."""

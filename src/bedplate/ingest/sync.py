@@ -29,6 +29,7 @@ DELETE_PAGE = 500
 """Items that one transaction notes, and deletes."""
 
 MAX_VERSION = 200
+STOPPED = "It was stopped; the next one takes it up."
 LOOK_BACK = 100
 """Former syncs, among which the last that came to an end is looked for."""
 
@@ -91,7 +92,10 @@ async def at_once(name: str, work: Callable[[], Awaitable[T]], /) -> T:
     return await work()
 
 
-def quiet(_: SyncProgress) -> None:
+Tell = Callable[[SyncProgress], Awaitable[None]]
+
+
+async def quiet(_: SyncProgress) -> None:
     """Tells nobody."""
 
 
@@ -110,7 +114,7 @@ class SyncSource:
         self,
         request: SyncRequest,
         *,
-        progress: Callable[[SyncProgress], None] = quiet,
+        progress: Tell = quiet,
         step: RunStep = at_once,
     ) -> Sync:
         """Sync once; what it came to. Items that fail stop nothing.
@@ -131,7 +135,12 @@ class SyncSource:
                 async with self._open(state.spec) as source:
                     await run.work(source, request, step)
             except BedplateError as error:
-                await run.end("failed", error)
+                await run.end("failed", error.message)
+                raise
+            except asyncio.CancelledError:
+                # A job that goes on after a restart puts its own end in place of this one.
+                with suppress(BedplateError):
+                    await run.end("failed", STOPPED)
                 raise
             await run.end(run.status)
             return run.sync
@@ -156,7 +165,7 @@ class _Run:
         limits: SyncLimits,
         claim: Claim,
         state: SourceState,
-        progress: Callable[[SyncProgress], None],
+        progress: Tell,
     ) -> None:
         self._catalog = catalog
         self._items = catalog.source_items
@@ -191,7 +200,11 @@ class _Run:
         while after is not None:
             after = await step("ingest", lambda at=after: self._batch(source, listing, least, at))
         if since is None:
-            believed = await self._is_believed(listed, known, gone)
+            vanished = self.sync.counts.vanished
+            if vanished:
+                found = await self._items.survey(self._claim, listing)
+                known, gone = found.known, found.gone
+            believed = await self._is_believed(listed - vanished, known, gone)
             if not believed and not request.allow_shrink:
                 self._count(held=gone)
             else:
@@ -203,12 +216,12 @@ class _Run:
         await self._record()
         return listing
 
-    async def end(self, status: SyncStatus, error: BedplateError | None = None) -> None:
+    async def end(self, status: SyncStatus, error: str | None = None) -> None:
         self.sync = replace(
             self.sync,
             status=status,
             ended_at=datetime.now(UTC),
-            error=None if error is None else error.message,
+            error=error,
         )
         await self._record()
 
@@ -224,7 +237,7 @@ class _Run:
                 self._count(deleted=deleted)
             await self._catalog.source_documents.forget(self._claim, keys)
             self._count(gone=len(keys))
-            self._tell("delete", self.sync.counts.gone, None)
+            await self._tell("delete", self.sync.counts.gone, None)
         return total
 
     async def _is_lost(self) -> bool:
@@ -239,7 +252,7 @@ class _Run:
     async def _is_believed(self, listed: int, known: int, gone: int) -> bool:
         """Whether so many of the known items may be gone."""
         sudden = gone > self._limits.shrink_items and gone > self._limits.shrink_share * known
-        if not gone or sudden or not listed:
+        if not gone or sudden or listed <= 0:
             return not gone
         # What was held back stays so, however much came since.
         spec = self._state.spec
@@ -297,7 +310,7 @@ class _Run:
         await self._items.note(self._claim, listing, page)
         page.clear()
         await self._record()
-        self._tell("list", self.sync.counts.listed, None)
+        await self._tell("list", self.sync.counts.listed, None)
 
     async def _survey(self, least: int) -> tuple[int, int]:
         """How many items were known before, and how many of them are gone."""
@@ -331,8 +344,11 @@ class _Run:
         dead = await self._items.finish(
             self._claim, outcomes, stale, attempts=self._limits.attempts
         )
+        if batch.vanished:
+            # A listing may be older than what it lists: these are gone, as far as that is believed.
+            await self._items.unlist(self._claim, batch.vanished)
         self._count(
-            vanished=batch.vanished,
+            vanished=len(batch.vanished),
             failed=sum(each.code is not None for each in outcomes),
             dead=dead,
             added=report.added,
@@ -343,7 +359,7 @@ class _Run:
         )
         await self._record()
         self._done += len(keys)
-        self._tell("ingest", self._done, self._due)
+        await self._tell("ingest", self._done, self._due)
         if batch.trouble is not None:
             raise batch.trouble
         return batch.last
@@ -353,10 +369,10 @@ class _Run:
         now = {name: getattr(counts, name) + number for name, number in more.items()}
         self.sync = replace(self.sync, counts=replace(counts, **now))
 
-    def _tell(
+    async def _tell(
         self, phase: Literal["list", "ingest", "delete"], done: int, total: int | None
     ) -> None:
-        self._progress(SyncProgress(phase, done, total, self.sync.counts))
+        await self._progress(SyncProgress(phase, done, total, self.sync.counts))
 
     async def _record(self) -> None:
         await self._catalog.source_leases.record(self._claim, self.sync)

@@ -12,8 +12,13 @@ from bedplate.ingest.incoming import Upload
 from bedplate.ingest.origins import SYNCED
 from bedplate.sources.protocol import Fetched, Item, Source
 from bedplate.state.protocol import Catalog
+from bedplate.upstream.turns import deadline
 
 MAX_ERROR = 500
+MOST_WAITING = 21_600.0
+"""Seconds that one reading may wait until a polite source lets it: a site may ask for a minute or
+more between requests, and other readers go first.
+"""
 
 Trouble = UpstreamError | Unavailable | StorageError
 
@@ -43,7 +48,8 @@ class Batch:
     )
     same: list[KnownItem] = field(default_factory=list[KnownItem])
     failed: list[Outcome] = field(default_factory=list[Outcome])
-    vanished: int = 0
+    vanished: list[str] = field(default_factory=list[str])
+    """Keys of those that were listed and are not there."""
     bytes: int = 0
     row: list[Outcome] = field(default_factory=list[Outcome])
     """The last failures, while they are the source's."""
@@ -78,10 +84,10 @@ async def read_batch(source: Source, items: Iterable[KnownItem], limits: ReadLim
 async def _read(source: Source, item: KnownItem, limits: ReadLimits, batch: Batch) -> None:
     asked = Item(item.key, item.version, item.size)
     try:
-        async with asyncio.timeout(limits.seconds):
+        async with deadline(limits.seconds, most_waiting=MOST_WAITING):
             fetched = await source.read(asked, known=item.known, max_bytes=limits.file_bytes)
     except NotFound:
-        batch.vanished += 1
+        batch.vanished.append(item.key)
     except InvalidInput as error:
         code = getattr(error, "reason", error.code)
         batch.failed.append(failed(item.key, code, error.message))

@@ -21,6 +21,7 @@ from bedplate.errors import (
 from bedplate.sources.gunzip import Gunzip
 from bedplate.sources.web_url import site_of
 from bedplate.upstream.failures import retry_after
+from bedplate.upstream.turns import in_line
 
 PIECE = 65_536
 FIRST_PAUSE = 0.5
@@ -131,12 +132,17 @@ class Fetcher:
                 del self._lanes[old]
         lane.users += 1
         try:
-            async with lane.free:
+            with in_line():
+                await lane.free.acquire()
+            try:
                 now = asyncio.get_running_loop().time()
                 start = max(now, lane.next)
                 lane.next = start + max(delay, self.limits.delay)
-                await asyncio.sleep(start - now)
+                with in_line():
+                    await asyncio.sleep(start - now)
                 yield
+            finally:
+                lane.free.release()
         finally:
             lane.users -= 1
 

@@ -157,6 +157,10 @@ class FolderSource:
                 content = file.read(max_bytes + 1)
         except OSError as error:
             if error.errno in GONE:
+                if not _holds_anything(self._root):
+                    raise Unavailable(
+                        f"The folder {str(self._root)!r} is empty or gone: is it mounted?"
+                    ) from error
                 raise NotFound(f"{name!r} is gone.") from error
             raise Unreadable(
                 f"{name!r} cannot be read: {error.strerror}.", reason="unreadable_file"
@@ -202,6 +206,15 @@ def _item(path: str, entry: "os.DirEntry[str]", top: str) -> "Item | Gap | Liter
 
 def _gap(path: str, error: OSError) -> Gap:
     return Gap(key_of(path), "unreadable_folder", f"It cannot be listed: {error.strerror}.")
+
+
+def _holds_anything(folder: Path) -> bool:
+    """A share that was taken away leaves an empty folder behind, or none."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
 
 
 @asynccontextmanager

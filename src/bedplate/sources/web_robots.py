@@ -10,6 +10,7 @@ from yarl import URL
 from bedplate.errors import TooLarge, Unavailable, Unreadable, UpstreamError
 from bedplate.sources.fetch import Fetcher
 from bedplate.sources.web_url import PROVIDER, canonical, site_of
+from bedplate.upstream.turns import in_line
 
 MAX_BYTES = 512_000
 """RFC 9309 2.5 wants at least 500 KiB read."""
@@ -57,13 +58,17 @@ class Robots:
         self._sites.move_to_end(origin)
         if len(self._sites) > KEPT_SITES:
             self._sites.popitem(last=False)
-        async with site.reading:
+        with in_line():
+            await site.reading.acquire()
+        try:
             now = asyncio.get_running_loop().time()
             if site.rules is None or now >= site.until:
                 text = await self._read(f"{origin}/robots.txt")
                 site.rules = await asyncio.to_thread(Protego.parse, text)
                 site.until = now + KEPT_SECONDS
             return site.rules
+        finally:
+            site.reading.release()
 
     async def _read(self, url: str) -> str:
         where = url

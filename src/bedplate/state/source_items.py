@@ -62,6 +62,8 @@ WHERE source_id = ? AND key = ?
 # has this condition (https://www.sqlite.org/partialindex.html, section 3).
 CUT_OFF = "It was cut off; the next one took it up."
 LAST = "\U0010ffff"
+NEVER = -1
+"""The listing of items that none has: before all."""
 
 
 PART = 20_000
@@ -135,6 +137,16 @@ class SqlSourceItems:
                     "UPDATE source_item SET seen = ? WHERE source_id = ? AND key >= ? AND key < ?",
                     (listing, *part),
                 )
+
+        await self._sessions.write(work)
+
+    async def unlist(self, claim: Claim, keys: Sequence[str]) -> None:
+        def work(db: Session) -> None:
+            check_claim(db, claim)
+            db.execute(
+                "UPDATE source_item SET seen = ? WHERE source_id = ? AND key IN (members(?))",
+                (NEVER, claim.source, json.dumps(keys)),
+            )
 
         await self._sessions.write(work)
 

@@ -87,6 +87,10 @@ class SourceItems(Protocol):
         """Take items whose key begins so for listed, with the version that is known."""
         ...
 
+    async def unlist(self, claim: Claim, keys: Sequence[str]) -> None:
+        """Take items for not listed, whatever the listing said."""
+        ...
+
     async def survey(self, claim: Claim, since: int) -> Survey:
         """Count the items listed by `since` or later, and those known that were not."""
         ...

@@ -171,3 +171,12 @@ def test_a_damaged_catalog_fails_with_what_to_do(call: Call, tmp_path: Path) -> 
     assert found["catalog"]["status"] == "fail"
     assert "backup" in found["catalog"]["remedy"]
     assert "model quote" not in found
+
+
+def test_damaged_jobs_fail_with_what_to_do(call: Call, tmp_path: Path) -> None:
+    folder = tmp_path / "bedplate-data"
+    folder.mkdir()
+    assert findings(call("doctor", "--json"))["jobs"]["status"] == "ok"
+    (folder / "durable.db").write_bytes(b"this is no database" * 400)
+    ran = call("doctor", "--json")
+    assert (ran.code, findings(ran)["jobs"]["status"]) == (2, "fail")

@@ -1,6 +1,7 @@
 """A folder as a source: what is listed of it, and what is read."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,20 @@ async def test_a_folder_that_is_a_file_or_gone_is_unavailable(tree: Path) -> Non
     for path in (tree / "a.md", tree / "none"):
         with pytest.raises(Unavailable, match="cannot be listed"):
             await listed(path)
+
+
+async def test_a_folder_that_was_taken_away_since_it_was_listed_is_unavailable(tree: Path) -> None:
+    async with open_folder({"path": str(tree)}, name="s") as source:
+        (tree / "b.txt").unlink()
+        with pytest.raises(NotFound):
+            await source.read(Item("b.txt"), known=None, max_bytes=LIMIT)
+        shutil.rmtree(tree)
+        with pytest.raises(Unavailable, match="mounted"):
+            await source.read(Item("a.md"), known=None, max_bytes=LIMIT)
+
+
+async def test_a_folder_that_was_emptied_since_it_was_listed_is_unavailable(tree: Path) -> None:
+    async with open_folder({"path": str(tree / "sub" / "deep")}, name="s") as source:
+        (tree / "sub" / "deep" / "d.md").unlink()
+        with pytest.raises(Unavailable, match="mounted"):
+            await source.read(Item("d.md"), known=None, max_bytes=LIMIT)
