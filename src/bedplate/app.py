@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from bedplate.chat.turn import Turn
@@ -204,6 +205,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             open_optional("image_embedder", config.image_embedder, IMAGE_EMBEDDERS.load)
         )
         chunker = await enter(open_slot("chunker", config.chunker, CHUNKERS.load))
+        chunkers = {
+            name: await enter(open_slot(f"collections.{name}.chunker", own.chunker, CHUNKERS.load))
+            for name, own in config.collections.items()
+        }
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
         pii = await enter(open_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load))
         guards = [
@@ -252,11 +257,12 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 former,
                 None if images is None else Pictures(parser, images),
                 guards,
+                chunkers,
             ),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
-            recipe=recipe(config),
+            recipe=partial(recipe, config),
             skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, open_source, sync_limits(config))

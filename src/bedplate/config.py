@@ -173,6 +173,12 @@ class AssistantConfig(Section):
     passages: int | None = Field(default=None, gt=0, le=50)
 
 
+class CollectionConfig(Section):
+    """What one collection has of its own."""
+
+    chunker: Slot
+
+
 class TableConfig(Section):
     """A business table, by whose columns a search can be narrowed."""
 
@@ -201,6 +207,8 @@ class Config(Section):
     """Serves the collections that were made with it until they are reindexed."""
     embedder_cache: EmbedderCacheConfig = EmbedderCacheConfig()
     chunker: Slot = Slot(use="structure")
+    collections: Mapping[str, CollectionConfig] = Field(default_factory=dict[str, CollectionConfig])
+    """Those that are cut by another chunker."""
     reranker: Slot | None = None
     ingest: IngestConfig = IngestConfig()
     speech: SpeechConfig = SpeechConfig()
@@ -214,7 +222,11 @@ class Config(Section):
     tables: Mapping[TableName, TableConfig] = Field(default_factory=dict[str, TableConfig])
 
 
-NAMED: Mapping[str, type[BaseModel]] = {"assistants": AssistantConfig, "tables": TableConfig}
+NAMED: Mapping[str, type[BaseModel]] = {
+    "assistants": AssistantConfig,
+    "collections": CollectionConfig,
+    "tables": TableConfig,
+}
 """Sections that are tables by name."""
 
 

@@ -57,9 +57,14 @@ def document_guards(settings: IngestConfig) -> tuple[str, ...]:
     return ("secrets",) if settings.secrets == "quarantine" else ()
 
 
-def recipe(config: Config) -> str:
-    """The settings that shape what ingest makes of a document."""
-    parts = [repr(config.chunker), repr(config.guards.pii), *document_guards(config.ingest)]
+def recipe(config: Config, collection: str) -> str:
+    """The settings that shape what ingest makes of a document of that collection."""
+    own = config.collections.get(collection)
+    parts = [
+        repr(own.chunker if own else config.chunker),
+        repr(config.guards.pii),
+        *document_guards(config.ingest),
+    ]
     return "|".join(parts)
 
 

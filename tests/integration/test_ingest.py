@@ -374,7 +374,9 @@ async def test_a_long_document_is_embedded_in_parts(desk: Desk) -> None:
     app, counting = desk.app, Counting(desk.app.embedder)
     async with CHUNKERS.load("structure")({}) as chunker:
         parts = Parts(app.catalog, app.store, app.parser, chunker, counting, None)
-        ingest = Ingest(parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe="")
+        ingest = Ingest(
+            parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe=lambda _: ""
+        )
         text = "\n\n".join(f"Paragraph {n} of boots. " * 30 for n in range(20))
         report = await ingest.run(app.scope("c"), [Upload(Blob(text.encode(), "a.txt"))])
     assert sum(counting.sizes) == report.chunks > 8
@@ -417,7 +419,9 @@ async def test_an_ingest_that_is_cancelled_leaves_no_document_out_of_the_index(d
     app, slow = desk.app, Slow(desk.app.store)
     async with CHUNKERS.load("structure")({}) as chunker:
         parts = Parts(app.catalog, slow, app.parser, chunker, app.embedder, None)  # type: ignore[arg-type]
-        ingest = Ingest(parts, batch_chunks=1, max_file_bytes=10**6, token_chunks=0, recipe="")
+        ingest = Ingest(
+            parts, batch_chunks=1, max_file_bytes=10**6, token_chunks=0, recipe=lambda _: ""
+        )
         uploads = [Upload(Blob(b"Boots.", f"{n}.txt")) for n in range(9)]
         async with asyncio.TaskGroup() as tasks:
             run = tasks.create_task(ingest.run(app.scope("c"), uploads))
@@ -434,7 +438,9 @@ async def test_a_store_that_fails_after_the_catalog_names_the_remedy(desk: Desk)
     app = desk.app
     async with CHUNKERS.load("structure")({}) as chunker:
         parts = Parts(app.catalog, Away(app.store), app.parser, chunker, app.embedder, None)  # type: ignore[arg-type]
-        ingest = Ingest(parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe="")
+        ingest = Ingest(
+            parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe=lambda _: ""
+        )
         with pytest.raises(Unavailable, match=r"is not there\..*run `bedplate reindex -c c`"):
             await ingest.run(app.scope("c"), [Upload(Blob(b"Boots.", "a.txt"))])
 

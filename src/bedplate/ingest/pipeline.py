@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
@@ -44,7 +44,8 @@ class Parts:
     """What the pipeline is made of; without `pii` personal data is kept as it is.
 
     `former` embeds what goes into collections that were made with it; `pictures` reads images.
-    `guards` say which documents are held in quarantine.
+    `guards` say which documents are held in quarantine. `chunkers` are those of collections that
+    have another than `chunker`, by name.
     """
 
     catalog: Catalog
@@ -56,6 +57,7 @@ class Parts:
     former: Embedder | None = None
     pictures: Pictures | None = None
     guards: Sequence[DocumentGuard] = ()
+    chunkers: Mapping[str, Chunker] = field(default_factory=dict[str, Chunker])
 
 
 class Ingest:
@@ -68,7 +70,7 @@ class Ingest:
         batch_chunks: int,
         max_file_bytes: int,
         token_chunks: int,
-        recipe: str,
+        recipe: Callable[[str], str],
         skip_copies: bool = False,
     ) -> None:
         """Wire the flow.
@@ -77,7 +79,7 @@ class Ingest:
 
         With `skip_copies` a new document is left out when another one has the same text.
 
-        `recipe` names the settings that shape the result: documents made by another one count as
+        `recipe` names the settings that shape the result in a collection: documents made by another one count as
         changed.
         """
         self._catalog = parts.catalog
@@ -88,12 +90,12 @@ class Ingest:
         self._former = parts.former
         self._skip_copies = skip_copies
         self._gate = Gate(parts.catalog.quarantine, parts.guards)
-        self._make = Preparation(parts.chunker, parts.pii)
+        self._make = Preparation(parts.chunker, parts.chunkers, parts.pii)
         self._batch_chunks = batch_chunks
         self._max_file_bytes = max_file_bytes
         self._token_chunks = token_chunks
         # Without the embedder: a collection has one, and reindexing must not make all look changed.
-        self.recipe = f"{FORMAT}|{recipe}"
+        self._recipe = recipe
 
     async def run(
         self,
@@ -183,6 +185,10 @@ class Ingest:
             scope, embedder=embedder.fingerprint, dimensions=embedder.dimensions
         )
 
+    def recipe_of(self, collection: str) -> str:
+        """What names the settings that its documents are made with, and this version's ways."""
+        return f"{FORMAT}|{self._recipe(collection)}"
+
     async def drop(self, scope: Scope) -> None:
         """Delete a collection with its documents and versions; NotFound if there is none."""
         dropped = [
@@ -257,7 +263,7 @@ class Ingest:
         for failure in parsed.failures:
             run.fail(source.name, failure)
         run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
-        return blob, [self._finish(document, blob, source) for document in parsed.documents]
+        return blob, [self._finish(document, blob, source, run) for document in parsed.documents]
 
     async def _prepare(self, scope: Scope, source: Source, run: Run) -> AsyncIterator[Prepared]:
         read = await self._read(source, run)
@@ -302,10 +308,10 @@ class Ingest:
                 # What stands in the index of it may hold the same.
                 run.report.deleted += await self.remove(scope, [document.id])
             return None
-        prepared = await self._make.cut(document, image, run.report.redactions)
+        prepared = await self._make.cut(scope.collection, document, image, run.report.redactions)
         return None if await run.copies.skips(scope, prepared, new=new) else prepared
 
-    def _finish(self, document: Document, blob: Blob, source: Source) -> Document:
+    def _finish(self, document: Document, blob: Blob, source: Source, run: Run) -> Document:
         """The document with what its sender said of it, and a fingerprint of all that shapes it."""
         origin = blob.source
         if isinstance(source, Upload):
@@ -316,7 +322,7 @@ class Ingest:
                 metadata={**document.metadata, **source.metadata},
             )
         said = repr(sorted(document.metadata.items()))
-        facts = f"{self.recipe}|{document.sha256}|{document.title}|{said}"
+        facts = f"{self.recipe_of(run.report.collection)}|{document.sha256}|{document.title}|{said}"
         return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 
 from bedplate.chunkers.protocol import Chunker
 from bedplate.domain.documents import Document
@@ -18,18 +19,25 @@ from bedplate.terms import TermVector
 class Preparation:
     """Scrub, describe, chunk."""
 
-    def __init__(self, chunker: Chunker, pii: PiiGuard | None) -> None:
+    def __init__(
+        self, chunker: Chunker, chunkers: Mapping[str, Chunker], pii: PiiGuard | None
+    ) -> None:
         self._chunker = chunker
+        self._chunkers = chunkers
         self._pii = pii
         self._languages = Languages()
 
     async def cut(
-        self, document: Document, image: ImageVector | None, redactions: Counter[str]
+        self,
+        collection: str,
+        document: Document,
+        image: ImageVector | None,
+        redactions: Counter[str],
     ) -> Prepared:
-        """The document in chunks; what was scrubbed from it is added to `redactions`."""
+        """The document in chunks as the collection has them; what was scrubbed from it is added to `redactions`."""
         scrubbed = await asyncio.to_thread(scrub, document, self._pii, redactions)
         scrubbed, profile = await asyncio.to_thread(described, scrubbed, self._languages)
-        chunks = await self._chunker.chunk(scrubbed)
+        chunks = await self._chunkers.get(collection, self._chunker).chunk(scrubbed)
         terms = await asyncio.to_thread(
             lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
         )

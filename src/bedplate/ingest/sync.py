@@ -244,7 +244,7 @@ class _Run:
         """Whether what was ingested is no longer what would be: the settings are others, or the
         collection was dropped.
         """
-        if self._state.recipe not in ("", self._ingest.recipe):
+        if self._state.recipe not in ("", self._ingest.recipe_of(self._state.spec.collection)):
             return True
         collection = await self._ingest.create(self._state.spec.scope)
         return not collection.documents and bool(self._state.items.get("done"))
@@ -276,7 +276,10 @@ class _Run:
                 provider=self._state.spec.kind,
             ) from error
         await self._catalog.source_leases.level(
-            self._claim, cursor=cursor, complete=since is None, recipe=self._ingest.recipe
+            self._claim,
+            cursor=cursor,
+            complete=since is None,
+            recipe=self._ingest.recipe_of(self._state.spec.collection),
         )
         return self.sync.counts.listed
 
