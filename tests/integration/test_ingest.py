@@ -476,3 +476,27 @@ async def test_words_that_are_codes_of_languages_ask_for_none(desk: Desk) -> Non
     result = await desk.app.search.search(desk.app.scope("c"), request)
     assert result.self_query is None
     assert len(result.hits) == 2
+
+
+async def test_a_collection_is_cut_by_the_chunker_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("A sentence of some length, again and again. " * 100)
+    files = find_files([str(tmp_path / "a.txt")], max_files=1)
+
+    async def chunks(collection: str, size: int) -> tuple[int, int]:
+        arguments = {
+            "data.dir": str(tmp_path / "data"),
+            "embedder.use": "hashing",
+            "collections.fine.chunker.use": "structure",
+            "collections.fine.chunker.size": size,
+        }
+        async with open_app(load_config(environment={}, arguments=arguments).config) as app:
+            report = await app.ingest.run(app.scope(collection), files)
+            return report.chunks, report.unchanged
+
+    plain, _ = await chunks("plain", 300)
+    fine, _ = await chunks("fine", 300)
+    assert fine > 2 * plain
+    assert await chunks("plain", 500) == (0, 1)
+    other, unchanged = await chunks("fine", 500)
+    assert plain < other < fine
+    assert unchanged == 0

@@ -80,6 +80,8 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
         inner = field.annotation
         if key in ("models", "stores"):
             yield f"{key}.<name>.use", "required"
+        elif key == "collections":
+            yield "collections.<name>.chunker", "required"
         elif key == "assistants":
             yield from settings(AssistantConfig, "assistants.<name>.")
         elif key == "tables":

@@ -33,7 +33,9 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "assistants": default.assistants,
         "reranker": default.reranker,
         "image_embedder": default.image_embedder,
+        "speech": default.speech,
         "tables": default.tables,
+        "collections": default.collections,
         "stores": default.stores,
         "former_embedder": default.former_embedder,
     }
@@ -47,6 +49,8 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
     assert found.reranker is not None
     assert found.reranker.use == "http"
     assert found.tables["stock"].columns == ("city", "quantity", "added")
+    assert found.speech.model is not None
+    assert found.collections["code"].chunker.options == {"size": 1500}
     assert found.assistants["docs"].collections == ("docs",)
 
 

@@ -1,0 +1,177 @@
+"""The sections of the configuration, each with its settings and their defaults."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+MEBIBYTE = 1024 * 1024
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerConfig(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8420, ge=0, le=65535)
+    max_body_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
+    max_requests: int = Field(default=256, gt=0)
+    """How many requests are worked on at once; further ones are answered 503."""
+    request_seconds: float = Field(default=300.0, gt=0)
+
+
+class DataConfig(Section):
+    dir: Path = Path("bedplate-data")
+    database: SecretStr | None = None
+    """A PostgreSQL database for the catalog, in place of a file in `dir`."""
+    max_snapshots: int = Field(default=5, ge=0)
+    """Of each collection."""
+
+
+class Slot(BaseModel):
+    """An adapter by name; every other key is that adapter's own option, checked by it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    use: str
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class EmbedderCacheConfig(Section):
+    max_bytes: int = Field(default=0, ge=0)
+    """Of the file of vectors remembered by their text; 0 remembers none."""
+
+
+class IngestConfig(Section):
+    max_file_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
+    max_expanded_bytes: int = Field(default=500 * MEBIBYTE, gt=0)
+    max_pages: int = Field(default=5_000, gt=0)
+    max_characters: int = Field(default=50_000_000, gt=0)
+    max_files: int = Field(default=1_000_000, gt=0)
+    parse_seconds: float = Field(default=120.0, gt=0)
+    parse_memory_bytes: int = Field(default=2048 * MEBIBYTE, gt=0)
+    batch_chunks: int = Field(default=64, gt=0)
+    duplicates: Literal["keep", "skip"] = "keep"
+    """What becomes of a new document whose text another one has."""
+    secrets: Literal["redact", "quarantine"] = "redact"
+    """Whether keys and tokens are left to the PII guard, or keep their document out."""
+
+
+class SpeechConfig(Section):
+    """Sound and video by what is said in them."""
+
+    model: Path | None = None
+    """The folder of a Whisper model in the form of CTranslate2."""
+
+
+class SyncConfig(Section):
+    """Sources that collections are kept in step with."""
+
+    max_items: int = Field(default=20_000_000, gt=0)
+    list_seconds: float = Field(default=21_600.0, gt=0)
+    read_seconds: float = Field(default=120.0, gt=0)
+    readers: int = Field(default=4, gt=0, le=64)
+    batch_items: int = Field(default=256, gt=0, le=10_000)
+    batch_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
+    attempts: int = Field(default=5, gt=0)
+    """At so many syncs an item is tried; then it waits for `bedplate sources retry`."""
+    failures_in_row: int = Field(default=10, gt=0)
+    """So many that are the source's own end the sync."""
+    shrink_items: int = Field(default=20, ge=0)
+    shrink_share: float = Field(default=0.3, ge=0, le=1)
+    """What may be gone at once and is believed."""
+    complete_every: int = Field(default=24, gt=0)
+    """Of so many syncs of an incremental source one lists it whole."""
+    lease_seconds: float = Field(default=30.0, gt=0)
+    """After so long without a sign of life a sync is given up for dead."""
+    at_once: int = Field(default=2, gt=0, le=64)
+    """How many syncs one `bedplate serve` runs together; further ones wait."""
+    allow_local: bool = False
+    """Whether sources set up over HTTP may read this machine's files and private addresses."""
+    allow_references: tuple[str, ...] = ()
+    """Environment variables and files that sources set up over HTTP may name."""
+
+
+class JobsConfig(Section):
+    """Work that `bedplate serve` does beside requests, and goes on with after a crash."""
+
+    max_waiting: int = Field(default=1_000, gt=0)
+    """Further jobs are refused."""
+    seconds: float = Field(default=86_400.0, gt=0)
+    """After so long a job is cancelled."""
+    keep_days: float = Field(default=30.0, gt=0)
+    """How long a job that ended can be looked at."""
+    dead_seconds: float = Field(default=30.0, gt=0)
+    """With PostgreSQL: after so long without a sign of life a process's jobs go to others."""
+
+
+class SearchConfig(Section):
+    limit: int = Field(default=10, gt=0)
+    max_limit: int = Field(default=1_000, gt=0)
+    candidates: int = Field(default=100, gt=0)
+    keyword_weight: float = Field(default=0.4, ge=0, le=1)
+    self_query: bool = True
+    """Whether conditions in a question become a filter when the caller does not say."""
+    late_top: int = Field(default=80, ge=0, le=1_000)
+    """How many candidates are compared token by token; 0 neither keeps nor uses token vectors."""
+    late_chunks: int = Field(default=100_000, ge=0)
+    late_weight: float = Field(default=0.4, ge=0, le=1)
+    smoothing: float = Field(default=0.3, ge=0, lt=1)
+    max_images: int = Field(default=100_000, gt=0)
+    """Of one collection: all of them are compared."""
+    rerank_top: int = Field(default=20, gt=0)
+    rerank_weight: float = Field(default=0.7, ge=0, le=1)
+    recency: float = Field(default=0.5, ge=0, le=2)
+    """How much the date counts for a question that asks for what is current; 0 is off."""
+    diversity: float = Field(default=0.0, ge=0, lt=1)
+    """How much a hit loses for resembling one before it; 0 is off."""
+    reader: str = Field(default="rules", min_length=1)
+    """What reads conditions out of a question: "rules", or a model by its name."""
+    rewrite: str = Field(default="rules", min_length=1)
+    """What makes a follow-up question whole: "rules", a model by its name, or "off"."""
+    model_seconds: float = Field(default=20.0, gt=0)
+    """The longest time for a model to read or rewrite a question; then the rules do."""
+
+
+class AskConfig(Section):
+    model: str = "default"
+    passages: int = Field(default=8, gt=0, le=50)
+    seconds: float = Field(default=120.0, gt=0)
+    max_output_tokens: int = Field(default=1024, gt=0)
+
+
+class GuardsConfig(Section):
+    pii: Slot | Literal[False] = Slot(use="patterns")
+    """`false` keeps personal data as it is."""
+    groundedness: Slot = Slot(use="overlap")
+
+
+class AssistantConfig(Section):
+    """A model bound to collections; clients pick it by its name."""
+
+    model: str = "default"
+    collections: tuple[str, ...] = Field(min_length=1)
+    instructions: str = ""
+    passages: int | None = Field(default=None, gt=0, le=50)
+
+
+class CollectionConfig(Section):
+    """What one collection has of its own."""
+
+    chunker: Slot
+
+
+class TableConfig(Section):
+    """A business table, by whose columns a search can be narrowed."""
+
+    table: str = Field(min_length=1)
+    database: Path | None = None
+    """Another SQLite file; a catalog that is not SQLite refuses it."""
+    key: str = Field(min_length=1)
+    field: str = Field(min_length=1)
+    columns: tuple[str, ...] = Field(min_length=1)
+    tenant_column: str | None = Field(default=None, min_length=1)
