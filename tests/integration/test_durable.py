@@ -265,7 +265,7 @@ async def test_a_fault_of_the_work_itself_fails_the_job_without_its_words(
     async def body(steps: Steps, argument: JSON) -> JSON:
         raise ZeroDivisionError("private words")
 
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="bedplate"):
         async with open_durable(sqlite, works=[Scripted(body)]) as jobs:
             job = await done(jobs, await jobs.start("scripted", None, tenant=DEFAULT_TENANT))
     assert job.failure == Failure("internal_error", "ZeroDivisionError outside a step.")

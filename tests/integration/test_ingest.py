@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -434,15 +435,25 @@ async def test_an_ingest_that_is_cancelled_leaves_no_document_out_of_the_index(d
     assert [document.id async for document in kept] == slow.wrote == ["0.txt"]
 
 
-async def test_a_store_that_fails_after_the_catalog_names_the_remedy(desk: Desk) -> None:
+async def test_a_store_that_fails_after_the_catalog_names_the_remedy_and_is_made_good_by_the_next_run(
+    desk: Desk,
+) -> None:
     app = desk.app
+    upload = Upload(Blob(b"Boots.", "a.txt"))
     async with CHUNKERS.load("structure")({}) as chunker:
-        parts = Parts(app.catalog, Away(app.store), app.parser, chunker, app.embedder, None)  # type: ignore[arg-type]
-        ingest = Ingest(
-            parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe=lambda _: ""
-        )
+
+        def through(store: Any) -> Ingest:
+            parts = Parts(app.catalog, store, app.parser, chunker, app.embedder, None)
+            return Ingest(
+                parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe=lambda _: ""
+            )
+
         with pytest.raises(Unavailable, match=r"is not there\..*run `bedplate reindex -c c`"):
-            await ingest.run(app.scope("c"), [Upload(Blob(b"Boots.", "a.txt"))])
+            await through(Away(app.store)).run(app.scope("c"), [upload])
+        report = await through(app.store).run(app.scope("c"), [upload])
+        assert (report.updated, report.unchanged) == (1, 0)
+        report = await through(app.store).run(app.scope("c"), [upload])
+        assert (report.updated, report.unchanged) == (0, 1)
 
 
 GERMAN = (

@@ -10,13 +10,12 @@ import pytest
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId, new_id
 from bedplate.domain.sources import SourceSpec, Sync
 from bedplate.durable.protocol import Job, State, WorkId
-from bedplate.errors import Busy
-from bedplate.ingest.schedule import Schedules
+from bedplate.errors import Busy, InvalidInput
+from bedplate.ingest.schedule import Schedules, read_interval
 from bedplate.ingest.sync import SyncRequest
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 
-NOW = datetime.now(UTC)
 EVERY_MINUTE = "* * * * *"
 
 
@@ -33,7 +32,7 @@ class Started:
         if self.full:
             raise Busy("The queue is full.")
         self.keys.append(key)
-        return Job(WorkId(key), request.tenant, "sync", "sync", self.state, NOW)
+        return Job(WorkId(key), request.tenant, "sync", "sync", self.state, datetime.now(UTC))
 
     async def are_active(self, tenant: TenantId, names: set[str]) -> set[str]:
         return names & self.active
@@ -52,7 +51,8 @@ async def add(catalog: Catalog, schedule: str) -> None:
 async def synced(catalog: Catalog, ago: timedelta) -> str:
     """A sync of the source that was; its id."""
     claim, _ = await catalog.source_leases.take(DEFAULT_TENANT, "s", new_id(), over=None)
-    sync = Sync(new_id(), NOW - ago, status="done", ended_at=NOW - ago)
+    then = datetime.now(UTC) - ago
+    sync = Sync(new_id(), then, status="done", ended_at=then)
     await catalog.source_leases.record(claim, sync)
     await catalog.source_leases.release(claim)
     return sync.id
@@ -135,7 +135,7 @@ async def test_a_cron_turn_is_due_once_its_moment_has_passed_since_the_last_sync
     assert started.keys == []
     await synced(catalog, timedelta(days=800))
     await Schedules(catalog, started).start_due()
-    assert started.keys == [f"at-{NOW:%Y}0101T0000Z"]
+    assert started.keys == [f"at-{datetime.now(UTC):%Y}0101T0000Z"]
 
 
 async def test_a_clock_that_was_set_back_gives_no_turn_twice(catalog: Catalog) -> None:
@@ -146,3 +146,22 @@ async def test_a_clock_that_was_set_back_gives_no_turn_twice(catalog: Catalog) -
     for _ in range(2):
         await schedules.start_due()
     assert started.keys == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "why"),
+    [("0 0 30 2 *", "never comes"), ("0 0 31 4 *", "never comes"), ("R R * * *", "random"),
+     ("* * * *", "is none"), ("5s", "too short")],
+)  # fmt: skip
+def test_a_schedule_that_cannot_be_kept_is_refused(schedule: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        read_interval(schedule)
+
+
+async def test_a_kept_schedule_that_never_comes_holds_up_no_other(catalog: Catalog) -> None:
+    await catalog.sources.add(SourceSpec(DEFAULT_TENANT, "a", "c", "folder", {}, "0 0 30 2 *"))
+    await add(catalog, "10m")
+    await synced(catalog, timedelta(hours=3))
+    started = Started()
+    await Schedules(catalog, started).start_due()
+    assert len(started.keys) == 1

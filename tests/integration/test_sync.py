@@ -579,3 +579,14 @@ async def test_what_cannot_be_a_source_is_refused(app: App, tmp_path: Path) -> N
     await app.sources.add(spec(options={"path": str(tmp_path / "none")}), check=False)
     with pytest.raises(NotFound):
         await app.sources.get(TenantId("other"), NAME)
+
+
+async def test_a_source_that_lists_no_versions_is_read_whole_when_its_collection_was_dropped(
+    app: App, held: Held
+) -> None:
+    held.versions = False
+    assert (await sync(app, held)).counts.added == 5
+    assert (await sync(app, held)).counts.added == 0
+    await app.ingest.drop(app.scope("c"))
+    assert (await sync(app, held)).counts.added == 5
+    assert await kept(app) == ids(0, 1, 2, 3, 4)

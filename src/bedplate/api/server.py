@@ -97,13 +97,16 @@ async def running(app: App) -> AsyncGenerator[str]:
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
     """Start the syncs of sources that are due, for as long as the block runs."""
-    async with asyncio.TaskGroup() as tasks:
-        due = tasks.create_task(app.schedules.run()) if app.schedules else None
-        try:
-            yield
-        finally:
-            if due is not None:
-                due.cancel()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            due = tasks.create_task(app.schedules.run()) if app.schedules else None
+            try:
+                yield
+            finally:
+                if due is not None:
+                    due.cancel()
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group.exceptions[0].__cause__
 
 
 def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -> None:

@@ -121,7 +121,9 @@ class Ingest:
         started = time.perf_counter()
         collection = await self.create(scope)
         report = Report(scope.collection)
-        copies = Copies(self._catalog.profiles, report, skip=self._skip_copies)
+        # Where documents go as well, a copy may be all that is left of a text.
+        skip = self._skip_copies and ledger is None and not prune
+        copies = Copies(self._catalog.profiles, report, skip=skip)
         tokens = collection.chunks < self._token_chunks
         run = Run(report, copies, tokens, ledger)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
@@ -347,9 +349,13 @@ class Ingest:
         try:
             await self._store.upsert(collection.index, entries)
         except (StorageError, Unavailable) as error:
+            # Without a fingerprint they count as changed, so that the next run sends them again.
+            unsent = [replace(each, document=replace(each.document, sha256="")) for each in entries]
+            await self._catalog.documents.replace(collection.index, unsent)
             raise type(error)(
                 f"{error.message} The documents of this batch are in the catalog and not, or "
-                f"not whole, in the index: run `bedplate reindex -c {scope.collection}`."
+                f"not whole, in the index: ingest them again, or run `bedplate reindex -c "
+                f"{scope.collection}`."
             ) from error
 
     async def _embed(

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import SourceState
@@ -25,6 +25,7 @@ LONG_REST_SECONDS = 3_600.0
 """How long a source is left alone whose sync failed before it began, or was cancelled then."""
 
 _INTERVAL = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+_RANDOM = re.compile(r"(?:^|[\s,])[rh](?:[(/\s,]|$)", re.IGNORECASE)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 Key = tuple[TenantId, str]
@@ -46,6 +47,17 @@ def read_interval(schedule: str) -> timedelta | None:
             "five fields of cron such as '0 3 * * *'.",
             param="schedule",
         )
+    if _RANDOM.search(schedule):
+        raise InvalidInput(
+            f"The schedule {schedule!r} has random fields: give numbers, names or '*'.",
+            param="schedule",
+        )
+    try:
+        last_time(schedule, datetime.now(UTC))
+    except CroniterError as error:
+        raise InvalidInput(
+            f"The schedule {schedule!r} names a day that never comes.", param="schedule"
+        ) from error
     return None
 
 
@@ -121,7 +133,17 @@ class Schedules:
         }
         self._plans = {key: plan for key, plan in self._plans.items() if key in known}
         self._attempts = {key: each for key, each in self._attempts.items() if key in known}
-        due = {key: turn for key, state in known.items() if (turn := self._turn(key, state))}
+        due: dict[Key, str] = {}
+        for key, state in known.items():
+            try:
+                turn = self._turn(key, state)
+            except (BedplateError, CroniterError) as error:
+                # One that was kept before it was checked so holds up no other.
+                facts = {"source": state.spec.name, "error": str(error)}
+                logger.warning("schedule not understood", extra=facts)
+                continue
+            if turn is not None:
+                due[key] = turn
         for tenant in {tenant for tenant, _ in due}:
             names = {name for of, name in due if of == tenant}
             for name in await self._jobs.are_active(tenant, names):

@@ -14,6 +14,9 @@ from bedplate.domain.sources import Claim
 from bedplate.errors import Conflict, StorageError, Unavailable
 from bedplate.state.protocol import Catalog
 
+POLL_SECONDS = 0.25
+"""How soon a lease that was let go is taken by one who waits for it."""
+
 BEATS = 5
 """How many of them a lease lasts."""
 
@@ -51,7 +54,7 @@ async def _take(catalog: Catalog, tenant: TenantId, name: str, seconds: float) -
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
     while seen.owner != owner:
-        await asyncio.sleep(seconds / BEATS)
+        await asyncio.sleep(min(POLL_SECONDS, seconds / BEATS))
         silent = clock() >= until
         claim, now = await leases.take(tenant, name, owner, over=seen if silent else None)
         if now.owner != owner and (silent or now != seen):

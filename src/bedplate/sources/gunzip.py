@@ -3,6 +3,7 @@
 import zlib
 
 _WINDOW = 16 + zlib.MAX_WBITS
+_STEP = 64 * 1024
 MAGIC = b"\x1f\x8b"
 
 
@@ -24,10 +25,14 @@ class Gunzip:
         Raises zlib.error for what is no gzip.
         """
         made = bytearray()
-        while data and len(made) < most:
-            if self._stream.eof:
-                self._stream = zlib.decompressobj(_WINDOW)
-            self._begun = True
-            made += self._stream.decompress(data, most - len(made))
-            data = self._stream.unconsumed_tail or self._stream.unused_data
+        whole = memoryview(data)
+        # In steps: each end of a member copies what is left of the step.
+        for start in range(0, len(whole), _STEP):
+            rest = bytes(whole[start : start + _STEP])
+            while rest and len(made) < most:
+                if self._stream.eof:
+                    self._stream = zlib.decompressobj(_WINDOW)
+                self._begun = True
+                made += self._stream.decompress(rest, most - len(made))
+                rest = self._stream.unconsumed_tail or self._stream.unused_data
         return bytes(made)

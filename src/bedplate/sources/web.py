@@ -80,6 +80,12 @@ class WebOptions(BaseModel):
         return self
 
     @property
+    def secure(self) -> bool:
+        """Whether everything was named by https."""
+        named = [*self.urls, *self.sitemaps, *self.crawl]
+        return all(url.startswith("https:") for url in named)
+
+    @property
     def sites(self) -> frozenset[str]:
         """The hosts that pages are listed of."""
         given = (site_of(url) for url in (*self.urls, *self.sitemaps, *self.crawl))
@@ -134,4 +140,4 @@ async def open_web(options: Mapping[str, Any], *, name: str) -> AsyncGenerator[S
         limits = FetchLimits(chosen.seconds, chosen.connections, chosen.delay, chosen.retries)
         fetcher = Fetcher(session, limits, PROVIDER)
         robots = Robots(fetcher, AGENT, chosen.longest_delay) if chosen.robots else None
-        yield WebSource(chosen, Pages(fetcher, robots, chosen.headers, chosen.sites))
+        yield WebSource(chosen, Pages(fetcher, robots, chosen.headers, chosen.sites, chosen.secure))

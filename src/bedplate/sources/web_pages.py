@@ -23,12 +23,15 @@ REDIRECTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """`headers` go to `sites` alone, and never to where one of them redirects."""
+    """`headers` go to `sites` alone, and never to where one of them redirects; where all were named
+    by https, `secure`, they go nowhere without it.
+    """
 
     fetcher: Fetcher
     robots: Robots | None
     headers: Mapping[str, SecretStr]
     sites: frozenset[str]
+    secure: bool
 
     async def get(
         self,
@@ -66,7 +69,7 @@ class Pages:
         raise Unreadable(f"{url!r} redirects more than {REDIRECTS} times.", reason="redirect")
 
     def _own(self, url: str) -> dict[str, str]:
-        if site_of(url) not in self.sites:
+        if site_of(url) not in self.sites or (self.secure and not url.startswith("https:")):
             return {}
         return {name: value.get_secret_value() for name, value in self.headers.items()}
 

@@ -99,9 +99,11 @@ class SqlSourceItems:
                 (claim.source,),
             )
             for part in _parts(db, claim, "") if afresh else ():
+                # Without its version it is read even by a source that only then sees a change.
                 db.execute(
-                    "UPDATE source_item SET state = 'pending' WHERE source_id = ?"
-                    " AND key >= ? AND key < ? AND state = 'done'",
+                    "UPDATE source_item SET version = NULL,"
+                    " state = CASE state WHEN 'done' THEN 'pending' ELSE state END"
+                    " WHERE source_id = ? AND key >= ? AND key < ?",
                     part,
                 )
             db.execute(

@@ -16,8 +16,8 @@ from bedplate.ingest.report import Progress, Report
 REPORT = IngestReport.of(Report("c", added=2, chunks=9), [])
 REPORT_EVENT = (
     b'event: report\ndata: {"collection":"c","documents":{"added":2,"updated":0,"unchanged":0,'
-    b'"deleted":0,"failed":0},"chunks":9,"redactions":{},"failures":[],"warnings":[],'
-    b'"seconds":0.0,"ids":[]}\n\n'
+    b'"deleted":0,"skipped":0,"failed":0},"chunks":9,"redactions":{},"failures":[],"warnings":[],'
+    b'"duplicates":[],"seconds":0.0,"ids":[]}\n\n'
 )
 
 

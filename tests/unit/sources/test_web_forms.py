@@ -68,3 +68,8 @@ def test_a_redirect_from_https_to_http_is_refused() -> None:
     assert _next("u", "https://a.example/", reply("/b")) == "https://a.example/b"
     with pytest.raises(Unreadable, match="https to http"):
         _next("u", "https://a.example/", reply("http://a.example/b"))
+
+
+def test_many_empty_gzip_members_are_expanded_in_steps():
+    member = gzip.compress(b"", mtime=0)
+    assert Gunzip().feed(member * 20_000 + gzip.compress(b"end"), 100) == b"end"
