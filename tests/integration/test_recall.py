@@ -71,3 +71,14 @@ async def test_a_small_collection_is_exact(tmp_path: Path) -> None:
         found = await measure_recall(shelf.catalog, shelf.store, collection)
         assert found.recall is None
         assert judge_recall("r", collection, found).detail.startswith("Every vector is compared")
+
+
+async def test_a_store_that_lacks_the_collection_is_a_finding_though_it_compared_all_it_has(
+    tmp_path: Path,
+) -> None:
+    async with open_shelf(tmp_path) as shelf:
+        await fill(shelf, 5)
+        collection = await shelf.catalog.collections.get(SCOPE)
+        found = await measure_recall(shelf.catalog, MemoryStore(), collection)
+        assert found.recall == 0
+        assert judge_recall("r", collection, found).status == "warn"

@@ -5,6 +5,7 @@ the configuration says otherwise, it reaches only public addresses, and only sec
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any, cast
 
 from bedplate.config import SyncConfig
@@ -30,7 +31,16 @@ def check_access(kind: str, options: Mapping[str, Any], settings: SyncConfig) ->
                 param="options",
             )
     if settings.allow_local:
+        path = options.get("path")
+        if kind == "folder" and isinstance(path, str) and not PurePath(path).is_absolute():
+            raise InvalidInput(
+                f"The path {path[:200]!r} is relative, and a server's working folder may change: "
+                "give the whole path.",
+                param="options",
+            )
         return
+    if kind == "web" and list(_references({"headers": options.get("headers")})):
+        _refuse("a secret among the headers of a source")
     if kind not in INWARD:
         _refuse(f"a source of the kind {kind[:200]!r}")
     for name in sorted(INWARD[kind] & options.keys()):

@@ -55,6 +55,7 @@ async def _list(invocation: Invocation, collection: str) -> None:
     config = invocation.load().config
     need_data(config)
     async with open_app(config) as app:
+        await app.catalog.collections.get(app.scope(collection))
         found = await app.catalog.quarantine.list(app.scope(collection), limit=MOST)
     if invocation.json:
         write_json({"collection": collection, "held": [held_as_json(each) for each in found]})

@@ -244,6 +244,8 @@ def read_as(understood: SelfQuery) -> str:
     if understood.sort is not None:
         parts.append(f"sort {'-' * understood.sort.descending}{understood.sort.field}")
     parts.append(f'text "{understood.text}"' if understood.text else "no text")
+    if understood.limit is not None:
+        parts.append(f"the first {understood.limit}")
     if not understood.applied:
         parts.append("which nothing meets, so the whole question was searched for")
     by = "" if understood.reader == "rules" else f" by {understood.reader}"

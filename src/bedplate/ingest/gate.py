@@ -1,6 +1,7 @@
 """What may go into an index, and what is held in quarantine."""
 
 import asyncio
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -43,8 +44,9 @@ class Gate:
         return Failure(
             document.source,
             QUARANTINED,
-            f"{document.id!r} is held in quarantine: {found}. Take it out of the document, or let "
-            f"it in with `bedplate quarantine release -c {scope.collection} ID`.",
+            f"{document.id!r} is held in quarantine: {found}. Take it out of the text, or let the "
+            f"document in with `bedplate quarantine release -c {scope.collection} "
+            f"{shlex.quote(document.id)}`.",
         )
 
     async def let_in(self, scope: Scope, entries: Sequence[Entry]) -> None:

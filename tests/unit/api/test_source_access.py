@@ -50,8 +50,20 @@ def test_only_declared_secrets_are_read(options: dict[str, Any], settings: SyncC
 
 
 def test_declared_secrets_are_read_a_database_s_address_included() -> None:
-    check_access("web", {**PAGES, "headers": {"X": {"file": "/run/secrets/token"}}}, DECLARED)
+    check_access("s3", {"bucket": "b", "secret_access_key": {"env": "SHOP_DB"}}, DECLARED)
     check_access("sql", {"database": {"env": "SHOP_DB"}, "table": "t"}, DECLARED)
+
+
+def test_a_secret_that_would_go_to_the_callers_host_wants_local_use() -> None:
+    options = {**PAGES, "headers": {"X": {"file": "/run/secrets/token"}}}
+    with pytest.raises(InvalidInput, match="secret among the headers"):
+        check_access("web", options, DECLARED)
+    check_access("web", options, DECLARED.model_copy(update={"allow_local": True}))
+
+
+def test_a_folder_set_up_over_http_is_named_by_its_whole_path() -> None:
+    with pytest.raises(InvalidInput, match="is relative"):
+        check_access("folder", {"path": "share"}, LOCAL)
 
 
 def test_every_kind_is_refused_or_known_for_what_leads_inwards() -> None:
