@@ -29,8 +29,7 @@ from bedplate.ingest.snapshots import Snapshots
 from bedplate.ingest.sources import Sources
 from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
-from bedplate.models import MODELS
-from bedplate.models.protocol import ChatModel
+from bedplate.lineup import open_lineup
 from bedplate.options import (
     business_tables,
     check_assistants,
@@ -222,10 +221,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
-        models: dict[str, ChatModel] = {
-            name: await enter(open_slot(f"models.{name}", slot, MODELS.load, embedder=remembering))
-            for name, slot in config.models.items()
-        }
+        models = await enter(open_lineup(config.models, embedder=remembering))
         turn = Turn(models, seconds=config.ask.seconds)
         retrieve = Retrieve(
             catalog,

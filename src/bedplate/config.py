@@ -25,6 +25,7 @@ from bedplate.sections import (
     GuardsConfig,
     IngestConfig,
     JobsConfig,
+    ModelSlot,
     SearchConfig,
     Section,
     ServerConfig,
@@ -65,7 +66,7 @@ class Config(Section):
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()
-    models: Mapping[str, Slot] = Field(default_factory=dict[str, Slot])
+    models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
     tables: Mapping[TableName, TableConfig] = Field(default_factory=dict[str, TableConfig])
 

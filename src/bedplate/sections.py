@@ -1,6 +1,7 @@
 """The sections of the configuration, each with its settings and their defaults."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +40,25 @@ class Slot(BaseModel):
     @property
     def options(self) -> Mapping[str, Any]:
         return dict(self.model_extra or {})
+
+
+class PriceConfig(Section):
+    """US dollars a million tokens."""
+
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cached: Decimal | None = Field(default=None, ge=0)
+    """Of input read from the provider's prompt cache; as other input where it is not set."""
+    cache_write: Decimal | None = Field(default=None, ge=0)
+    """Of input written to that cache."""
+
+
+class ModelSlot(Slot):
+    """A model's adapter with its options, and what Bedplate does around it."""
+
+    price: PriceConfig | None = None
+    output_tokens: int = Field(default=4096, gt=0)
+    """How long an answer is taken to get at most, where the request does not say."""
 
 
 class EmbedderCacheConfig(Section):

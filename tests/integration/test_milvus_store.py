@@ -17,6 +17,7 @@ from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import BedplateError, ConfigError, Conflict, InvalidInput, Unavailable
+from bedplate.state.protocol import Entry
 from bedplate.stores.milvus import open_milvus_store
 from bedplate.stores.protocol import Candidates, Store, StoreQuery
 from bedplate.terms import TermVector

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from tests.fixtures.extras import load_or_skip
 
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import AssistantConfig, Config, Slot, TableConfig
+from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, TableConfig
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
@@ -74,12 +74,18 @@ def rows(text: str) -> dict[str, str]:
     return dict(found)
 
 
+def is_section(annotation: object) -> TypeGuard[type[Section]]:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
 def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, field in section.model_fields.items():
         key = prefix + name
         inner = field.annotation
-        if key in ("models", "stores"):
-            yield f"{key}.<name>.use", "required"
+        if key == "models":
+            yield from settings(ModelSlot, "models.<name>.")
+        elif key == "stores":
+            yield "stores.<name>.use", "required"
         elif key == "collections":
             yield "collections.<name>.chunker", "required"
         elif key == "assistants":
@@ -93,6 +99,8 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
             yield key, default(field)
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from settings(inner, f"{key}.")
+        elif part := next((a for a in get_args(inner) if is_section(a)), None):
+            yield from settings(part, f"{key}.")
         else:
             yield key, default(field)
 

@@ -98,6 +98,8 @@ class Chat:
                         yield event.text
                     case Finished():
                         yield End(event.reason, event.usage)
+                    case _:
+                        pass
 
     async def _grounded(self, request: AskRequest) -> AsyncGenerator[str | End]:
         async with aclosing(self._app.ask.stream(request)) as events:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
 
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
 from bedplate.errors import NotFound, UpstreamError, UpstreamTimeout
 from bedplate.models.protocol import ChatModel
 
@@ -83,8 +83,8 @@ class Turn:
                         raise UpstreamError(
                             f"The reply of {name!r} was cut off ({event.reason}).", provider=name
                         )
-                    continue
-                text += event.text
+                elif isinstance(event, TextDelta):
+                    text += event.text
                 if len(text) > most:
                     raise UpstreamError(
                         f"The reply of {name!r} has more than {most:,} characters.", provider=name

@@ -19,7 +19,7 @@ from bedplate.app import CATALOG_FILE, App, open_app
 from bedplate.cli.findings import MASK, Finding, is_secret
 from bedplate.cli.probes import probe_openai
 from bedplate.config import Config, DataConfig, Loaded, Slot
-from bedplate.domain.chat import ChatRequest, Finished, Message, Passage
+from bedplate.domain.chat import ChatRequest, Message, Passage, TextDelta
 from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Hit
 from bedplate.durable.places import FILE as DURABLE_FILE
@@ -317,7 +317,7 @@ async def _local_models(app: App) -> AsyncIterator[Finding]:
         try:
             async with aclosing(app.turn.stream(name, request)) as events:
                 async for event in events:
-                    answer += "" if isinstance(event, Finished) else event.text
+                    answer += event.text if isinstance(event, TextDelta) else ""
         except BedplateError as error:
             yield Finding(check, "fail", error.message, f"Correct models.{name}.")
         else:

@@ -5,16 +5,44 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.retrieval import Hit
+from bedplate.domain.tools import OutputFormat, ToolCall, ToolChoice, ToolSpec
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
 
 
 @dataclass(frozen=True, slots=True)
+class TextPart:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """`url` is an https address or a `data:` URL; `detail` the wire's hint of how closely to look."""
+
+    url: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
+    """One turn of a conversation.
+
+    `content` is its whole text. `parts` is empty, or the same text and the images between it in
+    order. An assistant's message may hold `tool_calls`; a tool's answer names its call in
+    `tool_call_id`. `reasoning` is what the provider wants back unchanged of its own thoughts, in
+    its own form.
+    """
+
     role: Role
     content: str
+    parts: tuple[TextPart | ImagePart, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    reasoning: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +60,9 @@ class ChatRequest:
     `passages` repeats, structured, the sources that the messages already show as text: a model
     that quotes needs them so, others ignore them. `deadline` is a time on the event loop's clock
     after which the caller no longer waits. `asked` is the bare question where the last user message
-    shows more than that. `extra` holds wire fields that Bedplate does not know
-    and hands through.
+    shows more than that. `logprobs` is how many likeliest tokens to report beside each chosen one,
+    None for none at all. `account` is who pays. `extra` holds wire fields that Bedplate does not
+    know and hands through.
     """
 
     messages: tuple[Message, ...]
@@ -44,7 +73,14 @@ class ChatRequest:
     top_p: float | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    output: OutputFormat | None = None
+    reasoning_effort: str | None = None
+    logprobs: int | None = None
     deadline: float | None = None
+    account: Account = LOCAL
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -59,14 +95,18 @@ class ChatRequest:
 class Usage:
     """Tokens of one call, and what they cost.
 
-    `estimated` when the model did not report the tokens; `cost_usd` is None where no price is
-    known.
+    Of the input, `cached_tokens` were read from the provider's prompt cache and
+    `cache_write_tokens` written to it; of the output, `reasoning_tokens` were thoughts. `estimated`
+    when the model did not report the tokens; `cost_usd` is None where no price is known.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     estimated: bool = False
     cost_usd: Decimal | None = None
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -74,17 +114,70 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token, the natural logarithm of its probability, and the likeliest others in order."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+    top: tuple["TokenLogprob", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """Thoughts that the provider shows; not part of the answer."""
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A part of the call at `index`, counted from 0 in the order in which calls begin.
+
+    The first of a call has its `id` and `name`, later ones only more of `arguments`. All parts of
+    one call come before the first of the next.
+    """
+
+    index: int
+    arguments: str = ""
+    id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was decided about a call on its way, and why: one line of its trace.
+
+    `kind` is the stage: "route", "retry", "fallback", "cache", "context", "budget"; `model` the
+    configured name it is about.
+    """
+
+    kind: str
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of every stream, exactly once. `model` is what the provider says answered."""
+    """The last event of every stream, exactly once.
+
+    `model` is what the provider says answered; `reasoning` its thoughts in the form in which it
+    wants them back (Message.reasoning); `extra` holds wire fields that are handed through, such as
+    `system_fingerprint`; `notes` what happened to the call on its way, first things first.
+    """
 
     reason: FinishReason
     usage: Usage
     model: str
+    reasoning: Any = None
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: tuple[Note, ...] = ()
 
 
-ChatEvent = TextDelta | Finished
+ChatEvent = TextDelta | ReasoningDelta | ToolCallDelta | Finished

@@ -1,6 +1,8 @@
-"""Chat models. One file per adapter; this table is all that names them."""
+"""Chat models. One file per adapter; these tables are all that names them."""
 
-from bedplate.models.protocol import OpenModel
+from collections.abc import Mapping
+
+from bedplate.models.protocol import OpenComposite, OpenModel
 from bedplate.registry import Registry
 
 MODELS = Registry[OpenModel](
@@ -14,3 +16,9 @@ MODELS = Registry[OpenModel](
 
 EXTRACTIVE = frozenset({"quote"})
 """Those that pick from passages and follow no instructions."""
+
+COMPOSITES = Registry[OpenComposite]("models", {})
+"""Models made of other configured models."""
+
+REFERENCES: Mapping[str, tuple[str, ...]] = {}
+"""Of each of those, the options that name the others: one name, or a list of names."""

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 from bedplate.domain.chat import ChatEvent, ChatRequest
@@ -11,9 +13,9 @@ from bedplate.embedders.protocol import Embedder
 class ChatModel(Protocol):
     """Streams one answer.
 
-    Any number of TextDelta, never empty, then exactly one Finished. Closing the iterator early
-    stops the work upstream. Errors: UpstreamError and its kinds, InvalidInput for a request that
-    the model cannot take; after the first event too.
+    Any number of TextDelta, never empty, ReasoningDelta and ToolCallDelta, then exactly one
+    Finished. Closing the iterator early stops the work upstream. Errors: UpstreamError and its
+    kinds, InvalidInput for a request that the model cannot take; after the first event too.
     """
 
     @property
@@ -24,9 +26,31 @@ class ChatModel(Protocol):
     def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that a call can use: tokens in and out, and US dollars, None where no price is known."""
+
+    tokens: int
+    usd: Decimal | None
+
+
+class MeteredModel(ChatModel, Protocol):
+    """A chat model whose Finished says what the call cost, and which knows that bound before it."""
+
+    def bound(self, request: ChatRequest) -> Bound: ...
+
+
 class OpenModel(Protocol):
     """Opens a model from its own options; `embedder` is there for models that read passages."""
 
     def __call__(
         self, options: Mapping[str, Any], *, embedder: Embedder
     ) -> AbstractAsyncContextManager[ChatModel]: ...
+
+
+class OpenComposite(Protocol):
+    """Opens a model made of others: `models` holds, by configured name, those that it refers to."""
+
+    def __call__(
+        self, options: Mapping[str, Any], *, models: Mapping[str, MeteredModel], embedder: Embedder
+    ) -> AbstractAsyncContextManager[MeteredModel]: ...

@@ -17,7 +17,7 @@ from bedplate.domain.answers import (
     Grounding,
     Rewritten,
 )
-from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, Usage
+from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, TextDelta, Usage
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.guards.protocol import GroundingGuard
@@ -100,8 +100,10 @@ class Ask:
                 async for event in events:
                     if isinstance(event, Finished):
                         end, ready = event, markers.finish()
-                    else:
+                    elif isinstance(event, TextDelta):
                         ready = markers.push(event.text)
+                    else:
+                        continue
                     if ready:
                         first_ms = first_ms or (time.perf_counter() - started) * 1000
                         text += ready

@@ -1,0 +1,83 @@
+"""Every configured model, opened in an order in which each finds those that it refers to."""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+from typing import cast
+
+from bedplate.config import ModelSlot
+from bedplate.embedders.protocol import Embedder
+from bedplate.errors import ConfigError
+from bedplate.models import COMPOSITES, MODELS, REFERENCES
+from bedplate.models.metered import Metered, Price
+from bedplate.models.protocol import MeteredModel
+from bedplate.slots import open_slot
+
+
+@asynccontextmanager
+async def open_lineup(
+    slots: Mapping[str, ModelSlot], *, embedder: Embedder
+) -> AsyncGenerator[Mapping[str, MeteredModel]]:
+    """The models by name, each wrapped by what its settings ask for.
+
+    Raises:
+        ConfigError: an adapter that does not exist, options it does not take, a model that refers
+            to one that is not configured, or to itself by way of others.
+    """
+    opened: dict[str, MeteredModel] = {}
+    async with AsyncExitStack() as stack:
+        for name in in_order(slots):
+            opened[name] = await stack.enter_async_context(
+                _model(name, slots[name], opened, embedder)
+            )
+        yield {name: opened[name] for name in slots}
+
+
+def in_order(slots: Mapping[str, ModelSlot]) -> tuple[str, ...]:
+    """The names, each after those that it refers to."""
+    refers = {name: tuple(references(name, slot)) for name, slot in slots.items()}
+    for name, others in refers.items():
+        for other in others:
+            if other not in slots:
+                near = get_close_matches(other, slots, n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                raise ConfigError(
+                    f"models.{name} refers to the model {other!r}, which is not configured.{hint} "
+                    f"Configured: {', '.join(slots)}."
+                )
+    try:
+        return tuple(TopologicalSorter(refers).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise ConfigError(f"The models refer to each other in a circle: {circle}.") from error
+
+
+def references(name: str, slot: ModelSlot) -> Iterable[str]:
+    """The names of other models in a slot's settings."""
+    for key in REFERENCES.get(slot.use, ()):
+        value = slot.options.get(key)
+        named = cast(list[object], value) if isinstance(value, list) else [value]
+        for other in named:
+            if other is None:
+                continue
+            if not isinstance(other, str):
+                raise ConfigError(f"models.{name}.{key}: expected a model's name, got {other!r}.")
+            yield other
+
+
+@asynccontextmanager
+async def _model(
+    name: str, slot: ModelSlot, opened: Mapping[str, MeteredModel], embedder: Embedder
+) -> AsyncGenerator[MeteredModel]:
+    key = f"models.{name}"
+    if slot.use in REFERENCES:
+        others = {other: opened[other] for other in references(name, slot)}
+        async with open_slot(
+            key, slot, COMPOSITES.load, models=others, embedder=embedder
+        ) as composite:
+            yield composite
+        return
+    async with open_slot(key, slot, MODELS.load, embedder=embedder) as model:
+        price = slot.price and Price(**slot.price.model_dump())
+        yield Metered(model, price, output_tokens=slot.output_tokens)
