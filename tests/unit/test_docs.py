@@ -74,6 +74,13 @@ def rows(text: str) -> dict[str, str]:
     return dict(found)
 
 
+TABLES: dict[str, type[BaseModel]] = {
+    "models": ModelSlot,
+    "assistants": AssistantConfig,
+    "tables": TableConfig,
+}
+
+
 def is_section(annotation: object) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
@@ -82,16 +89,12 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
     for name, field in section.model_fields.items():
         key = prefix + name
         inner = field.annotation
-        if key == "models":
-            yield from settings(ModelSlot, "models.<name>.")
+        if key in TABLES:
+            yield from settings(TABLES[key], f"{key}.<name>.")
         elif key == "stores":
             yield "stores.<name>.use", "required"
         elif key == "collections":
             yield "collections.<name>.chunker", "required"
-        elif key == "assistants":
-            yield from settings(AssistantConfig, "assistants.<name>.")
-        elif key == "tables":
-            yield from settings(TableConfig, "tables.<name>.")
         elif isinstance(inner, type) and issubclass(inner, Slot):
             value = field.get_default(call_default_factory=True)
             yield (key, shown(value)) if prefix else (f"{key}.use", shown(value.use))
