@@ -19,7 +19,7 @@ from tests.fixtures.openai_wire import (
     stalls,
     streams,
 )
-from tests.fixtures.serving import Served, serving, until
+from tests.fixtures.serving import Served, asked, serving, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -150,8 +150,7 @@ async def test_an_assistant_is_given_the_earlier_turns_and_the_clients_instructi
 
     await served.post(CHAT, {"model": "support", "messages": messages})
 
-    model: Any = served.app.turn.model("default")
-    sent = model.requests[-1].messages
+    sent = asked(served.app)[-1].messages
     assert [m.role for m in sent] == ["system", "user", "assistant", "user"]
     assert sent[0].content.rstrip().endswith("Be brief.\n\nTalk like a pirate.")
     assert [m.content for m in sent[1:3]] == ["Hello", "Ahoy"]

@@ -11,7 +11,7 @@ import aiohttp
 import numpy as np
 import pytest
 import pytest_asyncio
-from tests.fixtures.serving import Served, serving, until
+from tests.fixtures.serving import Served, asked, serving, until
 
 from bedplate.api.server import running
 from bedplate.app import open_app
@@ -171,8 +171,7 @@ async def test_no_more_requests_than_allowed_are_worked_on(tmp_path: Path):
             + b"\r\n\r\n"
             + payload
         )
-        model: Any = served.app.turn.model("slow")
-        await until(lambda: model.requests)
+        await until(lambda: asked(served.app, "slow"))
 
         busy, probe = await served.get("/v1/models"), await served.get("/healthz")
         writer.close()

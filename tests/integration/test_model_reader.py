@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.fixtures.openai_wire import Wire, envelope, refuses, serve_openai_wire, stalls, streams
 from tests.fixtures.serving import Served, serving
+from tests.fixtures.serving import asked as sent_to
 
 from bedplate.domain.documents import Blob
 from bedplate.domain.ids import TenantId
@@ -230,7 +231,7 @@ async def test_ask_says_how_the_question_was_read(served: Served, wire: Wire) ->
     answer = (await served.post("/api/ask", {"collection": "shop", "question": QUESTION})).json
     assert answer["self_query"]["shop"]["filter"] == READ["filter"]
     assert answer["self_query"]["shop"]["reader"] == "small"
-    [request] = list(served.app.turn.model("default").requests)[-1:]  # type: ignore[attr-defined]
+    [request] = sent_to(served.app)[-1:]
     assert {passage.hit.document_id for passage in request.passages} == {"boots"}
 
 
@@ -269,7 +270,7 @@ async def test_a_follow_up_is_searched_for_as_the_model_rewrote_it(
     rewriting, reading = wire.seen
     assert '{"user": "Which coats are there?"}' in rewriting.body["messages"][1]["content"]
     assert '"Which boots are there?"' in reading.body["messages"][1]["content"]
-    [request] = list(served.app.turn.model("default").requests)[-1:]  # type: ignore[attr-defined]
+    [request] = sent_to(served.app)[-1:]
     assert request.question == "And for the feet?"
     assert request.passages[0].hit.document_id == "boots"
 
