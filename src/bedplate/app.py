@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from bedplate.access import ACCESS_KEYS
+from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config, Slot, resolve_secrets
@@ -59,6 +61,7 @@ from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
 
+ACCESS_FILE = "access.db"
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
 BEATS = 6
@@ -77,6 +80,7 @@ class App:
     """
 
     config: Config
+    keyring: Keyring
     catalog: Catalog
     store: Store
     embedder: Embedder
@@ -218,6 +222,9 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
+        keyring = await enter(
+            open_keyring(await enter(ACCESS_KEYS.load("sqlite")(config.data.dir / ACCESS_FILE)))
+        )
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
@@ -267,6 +274,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         syncs = SyncJobs(jobs, seconds=config.jobs.seconds) if jobs else None
         yield App(
             config=config,
+            keyring=keyring,
             catalog=catalog,
             store=store,
             embedder=embedder,

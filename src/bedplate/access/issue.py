@@ -41,7 +41,7 @@ def new_key(
         id=new_id(),
         tenant=tenant,
         name=name,
-        scopes=frozenset(map(_scope, scopes)),
+        scopes=frozenset[Scope](map(_scope, scopes)),
         created_at=created,
         expires_at=None if lifetime is None else created + lifetime,
     )

@@ -139,7 +139,7 @@ def _key(row: Row) -> AccessKey:
         id=id,
         tenant=TenantId(tenant),
         name=name,
-        scopes=frozenset(cast(list[Scope], scopes.split())),
+        scopes=frozenset[Scope](cast(list[Scope], scopes.split())),
         created_at=datetime.fromtimestamp(created, UTC),
         expires_at=_moment(expires),
         used_at=_moment(used),

@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from bedplate.api.access import account_of
 from bedplate.api.bodies import deadline_of
 from bedplate.api.sse import DONE, encode_event
 from bedplate.api.streams import open_stream
@@ -31,6 +32,7 @@ from bedplate.api.wire import (
 )
 from bedplate.api.wire_requests import ChatCall, read_chat
 from bedplate.app import App
+from bedplate.domain.accounts import Account
 from bedplate.domain.answers import Answer, AnswerDelta
 from bedplate.domain.chat import Finished, FinishReason, TextDelta, Usage
 from bedplate.domain.ids import new_id
@@ -69,7 +71,7 @@ class Chat:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = read_chat((await receive())["body"])
         _refuse_answerless(call.request.extra)
-        events = self._events(call, deadline_of(scope))
+        events = self._events(call, account_of(scope), deadline_of(scope))
         reply = _Reply(call)
         response = (
             await open_stream(reply.stream(events))
@@ -78,17 +80,21 @@ class Chat:
         )
         await response(scope, receive, send)
 
-    def _events(self, call: ChatCall, deadline: float) -> AsyncGenerator[str | End]:
+    def _events(
+        self, call: ChatCall, account: Account, deadline: float
+    ) -> AsyncGenerator[str | End]:
         config = self._app.config
         if call.model in config.assistants:
-            return self._grounded(self._question(call, deadline))
+            return self._grounded(self._question(call, account, deadline))
         if call.model not in config.models:
             names = ", ".join([*config.models, *config.assistants])
             raise NotFound(
                 f"There is no model or assistant {call.model!r}; there are: {names}.",
                 param="model",
             )
-        return self._plain(replace(call, request=replace(call.request, deadline=deadline)))
+        return self._plain(
+            replace(call, request=replace(call.request, deadline=deadline, account=account))
+        )
 
     async def _plain(self, call: ChatCall) -> AsyncGenerator[str | End]:
         async with aclosing(self._app.turn.stream(call.model, call.request)) as events:
@@ -110,7 +116,7 @@ class Chat:
                     case Answer():
                         yield End(event.finish_reason, event.usage, _extension(event))
 
-    def _question(self, call: ChatCall, deadline: float) -> AskRequest:
+    def _question(self, call: ChatCall, account: Account, deadline: float) -> AskRequest:
         """The last user message is the question, what was said before it the history."""
         _refuse_unhonoured(call)
         spoken = [m for m in call.request.messages if m.role not in {"system", "developer"}]
@@ -122,7 +128,11 @@ class Chat:
         if any(message.role == "tool" for message in spoken):
             raise InvalidInput("An assistant reads no tool messages yet.", param="messages")
         question = self._app.assistant_question(
-            call.model, spoken[-1].content, tuple(spoken[:-1]), deadline=deadline
+            call.model,
+            spoken[-1].content,
+            tuple(spoken[:-1]),
+            deadline=deadline,
+            tenant=account.tenant,
         )
         chosen = call.request
         return replace(

@@ -4,9 +4,10 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from bedplate.api.access import tenant_of
 from bedplate.api.bodies import deadline_of
 from bedplate.app import App
-from bedplate.domain.ids import DEFAULT_TENANT, TenantId
+from bedplate.domain.ids import TenantId
 from bedplate.durable.protocol import Durable
 from bedplate.errors import Unavailable
 from bedplate.ingest.sync_work import SyncJobs
@@ -18,9 +19,8 @@ async def _app(request: Request) -> App:
     return cast(App, request.app.state.bedplate)
 
 
-async def _tenant() -> TenantId:
-    """Everyone on this machine is the default tenant until there are access keys."""
-    return DEFAULT_TENANT
+async def _tenant(request: Request) -> TenantId:
+    return tenant_of(request.scope)
 
 
 async def _deadline(request: Request) -> float:

@@ -30,6 +30,7 @@ from bedplate.api import (
     search,
     sources,
 )
+from bedplate.api.access import Gate
 from bedplate.api.bodies import Bodies
 from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import Crowd, Loopback, check_exposure, is_loopback
@@ -53,7 +54,8 @@ def build_server(app: App) -> ASGIApp:
     settings = app.config.server
     routes = _Dispatch(chat.Chat(app), _build_api(app))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
-    return Trail(Loopback(Crowd(bodies, settings.max_requests)))
+    gate = Gate(Crowd(bodies, settings.max_requests), app.keyring)
+    return Trail(Loopback(gate))
 
 
 @asynccontextmanager

@@ -7,8 +7,9 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bedplate.api.access import ACCOUNT
 from bedplate.api.errors import answer, unexpected
-from bedplate.domain.ids import DEFAULT_TENANT
+from bedplate.domain.accounts import LOCAL
 from bedplate.errors import BedplateError, Unavailable
 from bedplate.telemetry.trace import trace
 
@@ -40,7 +41,7 @@ class Trail:
                         "path": scope["path"],
                         "status": sent.outcome,
                         "took_ms": round((time.perf_counter() - started) * 1000, 1),
-                        "tenant": DEFAULT_TENANT,
+                        "tenant": scope.get(ACCOUNT, LOCAL).tenant,
                     },
                 )
 

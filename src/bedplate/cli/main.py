@@ -13,6 +13,7 @@ from bedplate.cli import (
     doctor,
     ingest,
     init,
+    keys,
     move,
     parse,
     quarantine,
@@ -83,6 +84,7 @@ def build() -> typer.Typer:
         sources,
         quarantine,
         move,
+        keys,
         doctor,
     ):
         module.register(app)
