@@ -86,9 +86,13 @@ async def open_keyring(
     """A keyring that follows `keys` for as long as the block runs."""
     keyring = Keyring(keys, stale_seconds=stale_seconds)
     await keyring.refresh()
-    async with asyncio.TaskGroup() as tasks:
-        following = tasks.create_task(keyring.follow(poll_seconds))
-        try:
-            yield keyring
-        finally:
-            following.cancel()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(keyring.follow(poll_seconds))
+            try:
+                yield keyring
+            finally:
+                following.cancel()
+    except ExceptionGroup as group:
+        # The block's own error, as it was raised.
+        raise group.exceptions[0] from group.exceptions[0].__cause__
