@@ -132,13 +132,14 @@ async def _add(
     from bedplate.app import open_app
     from bedplate.domain.ids import DEFAULT_TENANT
     from bedplate.domain.sources import SourceSpec
+    from bedplate.ingest.own_files import without_own
 
     loaded = invocation.load()
     folder = loaded.file.parent if loaded.file else Path()
     options = _fixed(_options(given), folder)
-    if kind == "folder" and isinstance(options.get("path"), str):
+    if kind == "folder":
         own = [Path(loaded.config.data.dir), *([loaded.file] if loaded.file else [])]
-        options = _folder_options(options, own)
+        options = without_own(options, own)
     async with open_app(loaded.config) as app:
         spec = SourceSpec(DEFAULT_TENANT, name, collection, kind, options, schedule)
         state = await app.sources.add(spec, check=check)
@@ -172,17 +173,6 @@ def _fixed(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             case _:
                 fixed[key] = value
     return fixed
-
-
-def _folder_options(options: dict[str, Any], own: Sequence[Path]) -> dict[str, Any]:
-    """Found from any working folder, and without our own data and configuration."""
-    path = Path(options["path"]).absolute()
-    inside = [each.absolute() for each in own if each.absolute().is_relative_to(path)]
-    exclude = [
-        *options.get("exclude", []),
-        *(str(e.relative_to(path)) for e in inside if e != path),
-    ]
-    return {**options, "path": str(path), **({"exclude": exclude} if exclude else {})}
 
 
 async def _list(invocation: Invocation) -> None:
