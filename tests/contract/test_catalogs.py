@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
@@ -577,3 +578,18 @@ async def test_a_copied_document_keeps_its_image_vector(catalog: Catalog) -> Non
     await catalog.documents.replace(SCOPE, [with_image("a", "clip", 1.0, 0.0)])
     await catalog.versions.copy(SCOPE, other, [DocumentId("a")])
     assert (await catalog.index.images(other, "clip", 10)).documents == ("a",)
+
+
+async def test_a_collection_keeps_its_age_and_what_it_was_is_made_when_it_is_put_aside(
+    catalog: Catalog,
+) -> None:
+    await create(catalog)
+    born = (await catalog.collections.get(SCOPE)).created_at
+    await create(catalog, at("notes/first"))
+    await create(catalog, at("notes//next"))
+    before = datetime.now(UTC)
+    await catalog.versions.rename(SCOPE.tenant, {"notes": "notes/old", "notes//next": "notes"})
+    assert (await catalog.collections.get(SCOPE)).created_at == born
+    first, old = await catalog.versions.list(SCOPE)
+    assert (first.name, old.name) == ("first", "old")
+    assert first.collection.created_at < before <= old.collection.created_at

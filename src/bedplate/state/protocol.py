@@ -273,7 +273,8 @@ class Versions(Protocol):
         *,
         alike: tuple[Scope, Scope] | None = None,
     ) -> bool:
-        """Give collections other names, all at once.
+        """Give collections other names, all at once. `created_at` goes with the name: who gets one
+        that had none is made now.
 
         False, and nothing is changed, when the two that should be `alike` hold different documents.
         Conflict for a name that a collection has which does not get another.
