@@ -452,3 +452,17 @@ async def test_a_store_that_finds_something_else_does_not_pass(tmp_path: Path) -
         assert checked.overlap is not None
         assert checked.overlap < 0.95
         assert "of the best hits agree" in complaint(checked, "m")
+
+
+async def test_that_it_waits_for_searches_is_said_before_it_does(tmp_path: Path) -> None:
+    async with opened(tmp_path) as app:
+        await put(app, range(5))
+    async with opened(tmp_path, dimensions=128) as app:
+        said: list[tuple[int, float | None]] = []
+        await flow(app, drain_seconds=0.25).run(
+            app.scope("c"),
+            keep=False,
+            advance=lambda now: said.append((now.documents, now.waiting_seconds)),
+        )
+    assert said[-1] == (5, 0.25)
+    assert {seconds for _, seconds in said[:-1]} == {None}
