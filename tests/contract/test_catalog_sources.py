@@ -202,8 +202,9 @@ async def test_failures_are_tried_again_until_they_are_dead(catalog: Catalog, cl
         survey = await catalog.source_items.survey(claim, listing)
         assert (survey.new, survey.retried) == ((1, 0) if attempt == 1 else (0, 1))
         failed = Outcome("a", "1", code="empty", error="It is empty.")
-        dead = await catalog.source_items.finish(claim, [failed], [], attempts=3)
-        assert dead == (attempt == 3)
+        await catalog.source_items.finish(claim, [failed], [], attempts=3)
+        items = (await catalog.sources.get(T1, "shop")).items
+        assert items == {"dead" if attempt == 3 else "failed": 1}
     (found,) = await catalog.source_documents.failures(T1, "shop", after="", limit=9)
     assert (found.key, found.state, found.attempts, found.code, found.error) == (
         "a", "dead", 3, "empty", "It is empty.",
@@ -221,11 +222,14 @@ async def test_a_dead_item_is_due_when_it_changes_or_is_put_back(
     listing = await catalog.source_items.begin(claim, afresh=False)
     await catalog.source_items.note(claim, listing, [("a", "1", 1), ("b", "1", 1)])
     failed = [Outcome(key, code="x", error="y") for key in "ab"]
-    assert await catalog.source_items.finish(claim, failed, [], attempts=1) == 2
+    await catalog.source_items.finish(claim, failed, [], attempts=1)
     await catalog.source_items.note(claim, listing, [("a", "2", 1)])
     assert await due(catalog, claim) == ["a"]
     assert await catalog.source_documents.retry(T1, "shop") == 1
     assert await due(catalog, claim) == ["a", "b"]
+    # One is another version, the other failed before, though it has its attempts back.
+    found = await catalog.source_items.survey(claim, listing)
+    assert (found.new, found.changed, found.retried) == (1, 0, 1)
 
 
 async def test_a_document_belongs_to_one_item(catalog: Catalog, claim: Claim) -> None:

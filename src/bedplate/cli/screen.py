@@ -27,6 +27,11 @@ def one_line(text: str) -> str:
     return plain(" ".join(text.split()))
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with what it counts: "1 document", "2,000 documents"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def use_utf8() -> None:
     """Write UTF-8 whatever the locale; what UTF-8 cannot hold is escaped as JSON escapes it."""
     for stream in (sys.stdout, sys.stderr):

@@ -12,7 +12,7 @@ import typer
 
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
-from bedplate.cli.screen import console, one_line, plain, table, write_error, write_json
+from bedplate.cli.screen import console, counted, one_line, plain, table, write_error, write_json
 from bedplate.cli.sources_screen import show_source, show_sync, syncing
 from bedplate.errors import InvalidInput
 
@@ -300,7 +300,8 @@ async def _retry(invocation: Invocation, name: str) -> None:
     if invocation.json:
         write_json({"source": name, "items": count})
     else:
-        console().print(plain(f"{name}: {count:,} items will be tried again at the next sync."))
+        items = counted(count, "item")
+        console().print(plain(f"{name}: {items} will be tried again at the next sync."))
 
 
 async def _schedule(invocation: Invocation, name: str, when: str) -> None:
@@ -330,5 +331,5 @@ async def _remove(invocation: Invocation, name: str, keep: bool) -> None:
         write_json({"source": name, "deleted": deleted})
     else:
         console().print(
-            plain(f"{name} is removed, and {deleted:,} documents of it."), soft_wrap=True
+            plain(f"{name} is removed, and {counted(deleted, 'document')} of it."), soft_wrap=True
         )

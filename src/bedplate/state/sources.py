@@ -108,10 +108,10 @@ class SourceItems(Protocol):
         released: Sequence[DocumentId],
         *,
         attempts: int,
-    ) -> int:
+    ) -> None:
         """Note what became of items, and that documents are theirs no more, all or nothing.
 
-        Failures count up to `attempts`, then the item is dead; how many became so.
+        Failures count up to `attempts`, then the item is dead.
         """
         ...
 
