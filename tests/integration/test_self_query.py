@@ -63,6 +63,17 @@ async def test_an_order_in_the_sentence_sorts_all_that_pass(app: App) -> None:
     assert found.self_query.sort == Sort("price")
 
 
+async def test_how_many_the_caller_says_counts_before_the_sentence(app: App) -> None:
+    one = await ask(app, "the cheapest tent", limit=10)
+    both = await ask(app, "the cheapest tent", limit=10, limit_given=True)
+    assert (ids(one), ids(both)) == (["machair"], ["machair", "lofoten"])
+    assert one.self_query is not None
+    assert both.self_query is not None
+    assert (one.self_query.limit, both.self_query.limit) == (1, None)
+    first = await ask(app, "the two cheapest jackets and tents", limit=1, limit_given=True)
+    assert len(first.hits) == 1
+
+
 async def test_what_is_left_of_the_sentence_is_searched_for(app: App) -> None:
     found = await ask(app, "tents for a family under $400")
     assert ids(found)[0] == "machair"

@@ -86,6 +86,7 @@ def register(app: typer.Typer) -> None:
             offset,
             join=parse_join(join),
             images=True,
+            limit_given=limit is not None,
         )
         if limit is not None and limit < 1:
             raise InvalidInput(f"--limit is {limit}; it must be at least 1.", param="limit")

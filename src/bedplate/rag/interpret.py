@@ -82,6 +82,8 @@ class Interpret:
         if vocabulary is None:
             return await self._retrieve.search(scope, request, asked)
         understood = await self._read(scope, request, vocabulary)
+        if request.limit_given:
+            understood = replace(understood, limit=None)
         try:
             found = await self._as_read(scope, request, understood, vocabulary, asked)
         except BadFilter as error:
@@ -91,6 +93,8 @@ class Interpret:
             # A store may refuse what the schema accepts. If the caller's own filter is at fault,
             # that is said now.
             understood = await self._by_rules(request.text, vocabulary, error)
+            if request.limit_given:
+                understood = replace(understood, limit=None)
             found = await self._as_read(scope, request, understood, vocabulary, asked)
         took_ms = round((time.perf_counter() - started) * 1000, 3)
         return replace(found, took_ms=took_ms)

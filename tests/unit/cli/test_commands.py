@@ -303,3 +303,10 @@ def test_metadata_is_shown_as_people_write_it(call: Call, tmp_path: Path) -> Non
     assert call("ingest", "one.jsonl", "-c", "c").code == 0
     found = call("search", "-c", "c", "rain").out
     assert "sizes=S, M · sold=true · price=9.5" in found
+
+
+def test_a_limit_that_is_given_counts_before_what_the_question_says(shop: Call) -> None:
+    cheapest = shop("search", "-c", "shop", "the cheapest", "--json")
+    assert len(cheapest.json["hits"]) == cheapest.json["self_query"]["limit"] == 1
+    more = shop("search", "-c", "shop", "the cheapest", "--limit", "2", "--json")
+    assert [hit["document_id"] for hit in more.json["hits"]] == ["u", "b"]
