@@ -158,6 +158,8 @@ def as_json(report: Report) -> dict[str, object]:
 
 
 def show(report: Report) -> None:
+    from bedplate.ingest.gate import QUARANTINED
+
     out = console()
     counts = ", ".join(
         f"{number:,} {name}"
@@ -200,6 +202,12 @@ def show(report: Report) -> None:
         out.print(failures)
         if report.failed > SHOWN_FAILURES:
             out.print(f"… and {report.failed - SHOWN_FAILURES:,} more; --json lists all.")
+    if any(failure.code == QUARANTINED for failure in report.failures):
+        out.print(
+            f"What is held: bedplate quarantine list -c {plain(report.collection)}",
+            style="dim",
+            soft_wrap=True,
+        )
     if report.kept:
         out.print(
             f'Next: bedplate ask -c {plain(report.collection)} "your question"',
