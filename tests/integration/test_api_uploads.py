@@ -1,6 +1,7 @@
 """Uploads in the background, over a real socket."""
 
 import json
+import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.durable.protocol import Page, State, WorkId
 from bedplate.errors import Busy, NotFound
 from bedplate.ingest.spool import Spool
+from bedplate.ingest.uploads import ORPHAN_SECONDS
 from bedplate.jobs import UPLOADS_FOLDER
 
 DOCUMENTS = "/api/collections/c/documents"
@@ -159,6 +161,21 @@ async def test_a_sweep_leaves_what_waits_and_what_is_new(served: Served, tmp_pat
     await uploads.sweep()
     assert await spool.get(DEFAULT_TENANT, "upload-new") == b"of a request under way"
     assert await jobs.list(DEFAULT_TENANT, Page()) == ()
+
+
+async def test_a_sweep_clears_away_what_a_crash_left_without_a_job(
+    served: Served, tmp_path: Path
+) -> None:
+    uploads = served.app.uploads
+    assert uploads is not None
+    spool = Spool(tmp_path / "data" / UPLOADS_FOLDER, max_files=10, max_bytes=1_000)
+    for id in ("upload-old", "upload-half.part"):
+        await spool.put(DEFAULT_TENANT, id, b"text")
+    for file in spooled(tmp_path):
+        age = file.stat().st_mtime - ORPHAN_SECONDS - 1
+        os.utime(file, (age, age))
+    await uploads.sweep()
+    assert spooled(tmp_path) == []
 
 
 async def test_the_spool_keeps_files_by_tenant_within_its_limits(tmp_path: Path) -> None:
