@@ -29,7 +29,9 @@ from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
 from bedplate.ingest.sources import Sources
 from bedplate.ingest.sync import SyncSource
-from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
+from bedplate.ingest.sync_work import SyncJobs
+from bedplate.ingest.uploads import Uploads
+from bedplate.jobs import open_jobs
 from bedplate.lineup import open_lineup
 from bedplate.options import (
     business_tables,
@@ -63,11 +65,6 @@ from bedplate.terms import TermVector
 
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
-BEATS = 6
-"""How often a process shows that it lives, in the time after which it is given up."""
-
-STOP_SECONDS = 2.0
-"""How long running jobs may go on when the server stops; then they are cut off, to be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,8 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it. `jobs`, `syncs` and `schedules` are there where it was opened for work.
+    that were made with it. `jobs`, `syncs`, `schedules` and `uploads` are there where it was opened for
+    work.
     """
 
     config: Config
@@ -98,6 +96,7 @@ class App:
     jobs: Durable | None
     syncs: SyncJobs | None
     schedules: Schedules | None
+    uploads: Uploads | None
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -266,8 +265,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
         # The last part: it uses the others until it is closed.
-        jobs = await enter(_open_jobs(config, sync)) if work else None
-        syncs = SyncJobs(jobs, seconds=config.jobs.seconds) if jobs else None
+        parts = await enter(open_jobs(config, ingest, sync)) if work else None
         yield App(
             config=config,
             catalog=catalog,
@@ -293,9 +291,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
             sources=Sources(catalog, ingest, open_source, sync),
-            jobs=jobs,
-            syncs=syncs,
-            schedules=Schedules(catalog, syncs) if syncs else None,
+            jobs=parts and parts.jobs,
+            syncs=parts and parts.syncs,
+            schedules=Schedules(catalog, parts.syncs) if parts else None,
+            uploads=parts and parts.uploads,
         )
 
 
@@ -330,25 +329,6 @@ async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
     slot = Slot.model_validate({**options, "use": spec.kind})
     async with open_slot(key, slot, SOURCES.load, name=spec.name) as source:
         yield source
-
-
-def _open_jobs(config: Config, sync: SyncSource) -> AbstractAsyncContextManager[Durable]:
-    # Over a second to import: whoever only asks must not wait for it.
-    from bedplate.durable.open import DurableOptions, open_durable  # noqa: PLC0415
-
-    settings = config.jobs
-    return open_durable(
-        DurableOptions(
-            dir=config.data.dir,
-            database=config.data.database,
-            keep_days=settings.keep_days,
-            dead_seconds=settings.dead_seconds,
-            beat_seconds=settings.dead_seconds / BEATS,
-            stop_seconds=STOP_SECONDS,
-        ),
-        works=[SyncWork(sync, seconds=settings.seconds)],
-        queues=[sync_queue(at_once=config.sync.at_once, waiting=settings.max_waiting)],
-    )
 
 
 def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:

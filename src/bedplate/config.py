@@ -34,6 +34,7 @@ from bedplate.sections import (
     SpeechConfig,
     SyncConfig,
     TableConfig,
+    UploadsConfig,
 )
 from bedplate.trees import Tree, choices_first, merge, nest, read_value
 
@@ -64,6 +65,7 @@ class Config(Section):
     speech: SpeechConfig = SpeechConfig()
     sync: SyncConfig = SyncConfig()
     jobs: JobsConfig = JobsConfig()
+    uploads: UploadsConfig = UploadsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()

@@ -129,6 +129,18 @@ class JobsConfig(Section):
     """With PostgreSQL: after so long without a sign of life a process's jobs go to others."""
 
 
+class UploadsConfig(Section):
+    """Uploads that are ingested as jobs, and wait on disk meanwhile."""
+
+    background_bytes: int = Field(default=32 * MEBIBYTE, ge=0)
+    """A larger one is always ingested so."""
+    max_files: int = Field(default=1_000, gt=0)
+    max_bytes: int = Field(default=2048 * MEBIBYTE, gt=0)
+    """Of all that wait; further ones are refused."""
+    at_once: int = Field(default=1, gt=0, le=64)
+    """One alone keeps the order in which they came."""
+
+
 class SearchConfig(Section):
     limit: int = Field(default=10, gt=0)
     max_limit: int = Field(default=1_000, gt=0)

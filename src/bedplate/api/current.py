@@ -10,6 +10,7 @@ from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.durable.protocol import Durable
 from bedplate.errors import Unavailable
 from bedplate.ingest.sync_work import SyncJobs
+from bedplate.ingest.uploads import Uploads
 
 NO_WORK = "This server was opened without durable work: start it with `bedplate serve`."
 
@@ -37,6 +38,12 @@ async def _syncs(request: Request) -> SyncJobs:
     if (syncs := (await _app(request)).syncs) is None:
         raise Unavailable(NO_WORK)
     return syncs
+
+
+def uploads_of(app: App) -> Uploads:
+    if app.uploads is None:
+        raise Unavailable(NO_WORK)
+    return app.uploads
 
 
 CurrentApp = Annotated[App, Depends(_app)]

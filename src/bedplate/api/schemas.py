@@ -163,6 +163,14 @@ class IngestReport(Shown):
         )
 
 
+class UploadAccepted(Shown):
+    """`job` does the work. `ids` are those of documents sent as JSON, in their order."""
+
+    job: str
+    collection: str
+    ids: list[str]
+
+
 class Held(Shown):
     """`reasons` has how often each was found, never what was found."""
 

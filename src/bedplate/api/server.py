@@ -97,15 +97,21 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Start the syncs of sources that are due, for as long as the block runs."""
+    """Start the syncs of sources that are due, and clear away uploads that have had their turn, for
+    as long as the block runs.
+    """
     try:
         async with asyncio.TaskGroup() as tasks:
-            due = tasks.create_task(app.schedules.run()) if app.schedules else None
+            loops = [
+                tasks.create_task(part.run())
+                for part in (app.schedules, app.uploads)
+                if part is not None
+            ]
             try:
                 yield
             finally:
-                if due is not None:
-                    due.cancel()
+                for loop in loops:
+                    loop.cancel()
     except ExceptionGroup as group:
         raise group.exceptions[0] from group.exceptions[0].__cause__
 
