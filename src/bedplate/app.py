@@ -24,6 +24,8 @@ from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.reindex import Reindex
+from bedplate.ingest.rescrub import Rescrub
+from bedplate.ingest.rescrub_work import RescrubWork, rescrub_queue
 from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
 from bedplate.ingest.sources import Sources
@@ -91,6 +93,7 @@ class App:
     ask: Ask
     ingest: Ingest
     reindex: Reindex
+    rescrub: Rescrub
     snapshots: Snapshots
     sources: Sources
     jobs: Durable | None
@@ -262,8 +265,15 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
+        rescrub = Rescrub(
+            catalog,
+            store,
+            [remembering, *([former] if former else [])],
+            pii,
+            batch_chunks=config.ingest.batch_chunks,
+        )
         # The last part: it uses the others until it is closed.
-        jobs = await enter(_open_jobs(config, sync)) if work else None
+        jobs = await enter(_open_jobs(config, sync, rescrub)) if work else None
         syncs = SyncJobs(jobs, seconds=config.jobs.seconds) if jobs else None
         yield App(
             config=config,
@@ -288,6 +298,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 token_chunks=token_chunks,
                 max_snapshots=config.data.max_snapshots,
             ),
+            rescrub=rescrub,
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
             sources=Sources(catalog, ingest, open_source, sync),
             jobs=jobs,
@@ -329,7 +340,9 @@ async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
         yield source
 
 
-def _open_jobs(config: Config, sync: SyncSource) -> AbstractAsyncContextManager[Durable]:
+def _open_jobs(
+    config: Config, sync: SyncSource, rescrub: Rescrub
+) -> AbstractAsyncContextManager[Durable]:
     # Over a second to import: whoever only asks must not wait for it.
     from bedplate.durable.open import DurableOptions, open_durable  # noqa: PLC0415
 
@@ -343,8 +356,14 @@ def _open_jobs(config: Config, sync: SyncSource) -> AbstractAsyncContextManager[
             beat_seconds=settings.dead_seconds / BEATS,
             stop_seconds=STOP_SECONDS,
         ),
-        works=[SyncWork(sync, seconds=settings.seconds)],
-        queues=[sync_queue(at_once=config.sync.at_once, waiting=settings.max_waiting)],
+        works=[
+            SyncWork(sync, seconds=settings.seconds),
+            RescrubWork(rescrub, seconds=settings.seconds),
+        ],
+        queues=[
+            sync_queue(at_once=config.sync.at_once, waiting=settings.max_waiting),
+            rescrub_queue(waiting=settings.max_waiting),
+        ],
     )
 
 
