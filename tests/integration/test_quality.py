@@ -1,5 +1,7 @@
 """How a document came in can be seen afterwards, in counts and never in values."""
 
+import io
+import zipfile
 from pathlib import Path
 
 from tests.fixtures.serving import serving
@@ -69,3 +71,17 @@ async def test_a_warning_that_quotes_the_document_is_scrubbed(tmp_path: Path) ->
         shown = (await served.get(f"{DOCUMENTS}/a.json")).json
         assert ["[EMAIL]" in each for each in shown["quality"]["warnings"]] == [True]
         assert "jo@example.com" not in str(shown["quality"])
+
+
+async def test_of_an_archive_each_document_has_its_own_warnings(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("old.txt", "Grüße aus Zürich.".encode("cp1252"))
+        archive.writestr("new.txt", "Grüße aus Bern.")
+    async with serving(tmp_path) as served:
+        params = {"name": "letters.zip"}
+        await served.request("POST", DOCUMENTS, data=packed.getvalue(), params=params)
+        old = (await served.get(f"{DOCUMENTS}/letters.zip!/old.txt")).json["quality"]
+        new = (await served.get(f"{DOCUMENTS}/letters.zip!/new.txt")).json["quality"]
+    assert (old["encoding"]["guessed"], new["encoding"]["guessed"]) == ("cp1252", None)
+    assert (len(old["warnings"]), new["warnings"]) == (1, [])
