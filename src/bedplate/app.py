@@ -25,6 +25,7 @@ from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.readings import Readings
 from bedplate.ingest.reindex import Reindex
+from bedplate.ingest.rescrub import Rescrub
 from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
 from bedplate.ingest.sources import Sources
@@ -91,6 +92,7 @@ class App:
     ask: Ask
     ingest: Ingest
     reindex: Reindex
+    rescrub: Rescrub
     snapshots: Snapshots
     sources: Sources
     jobs: Durable | None
@@ -264,8 +266,15 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
+        rescrub = Rescrub(
+            catalog,
+            store,
+            [remembering, *([former] if former else [])],
+            pii,
+            batch_chunks=config.ingest.batch_chunks,
+        )
         # The last part: it uses the others until it is closed.
-        parts = await enter(open_jobs(config, ingest, sync)) if work else None
+        parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
         yield App(
             config=config,
             catalog=catalog,
@@ -289,6 +298,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 token_chunks=token_chunks,
                 max_snapshots=config.data.max_snapshots,
             ),
+            rescrub=rescrub,
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
             sources=Sources(catalog, ingest, open_source, sync),
             jobs=parts and parts.jobs,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from bedplate.config import Config
 from bedplate.durable.protocol import Durable, Work
 from bedplate.ingest.pipeline import Ingest
+from bedplate.ingest.rescrub import Rescrub
+from bedplate.ingest.rescrub_work import RescrubWork, rescrub_queue
 from bedplate.ingest.spool import Spool
 from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
@@ -30,7 +32,9 @@ class JobParts:
 
 
 @asynccontextmanager
-async def open_jobs(config: Config, ingest: Ingest, sync: SyncSource) -> AsyncGenerator[JobParts]:
+async def open_jobs(
+    config: Config, ingest: Ingest, sync: SyncSource, rescrub: Rescrub
+) -> AsyncGenerator[JobParts]:
     """Take part in durable work, for as long as the block runs.
 
     Raises:
@@ -42,7 +46,11 @@ async def open_jobs(config: Config, ingest: Ingest, sync: SyncSource) -> AsyncGe
         max_files=config.uploads.max_files,
         max_bytes=config.uploads.max_bytes,
     )
-    works = [SyncWork(sync, seconds=seconds), UploadWork(ingest, spool, seconds=seconds)]
+    works = [
+        SyncWork(sync, seconds=seconds),
+        UploadWork(ingest, spool, seconds=seconds),
+        RescrubWork(rescrub, seconds=seconds),
+    ]
     async with _open_durable(config, works) as jobs:
         yield JobParts(
             jobs,
@@ -69,5 +77,6 @@ def _open_durable(config: Config, works: Sequence[Work]) -> AbstractAsyncContext
         queues=[
             sync_queue(at_once=config.sync.at_once, waiting=settings.max_waiting),
             upload_queue(at_once=config.uploads.at_once, waiting=settings.max_waiting),
+            rescrub_queue(waiting=settings.max_waiting),
         ],
     )

@@ -254,6 +254,8 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/collections"),
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),
         "/api/collections/{collection}/documents/{document_id}",
+        "/api/collections/{collection}/quality",
+        "/api/collections/{collection}/rescrub",
         "/api/collections/{collection}/quarantine",
         "/api/collections/{collection}/quarantine/{document_id}/release",
         *("/v1/models", "/v1/models/{model}", "/v1/embeddings", "/v1/chat/completions"),

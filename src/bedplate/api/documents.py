@@ -185,7 +185,9 @@ async def get_document(
     scope = app.scope(collection, tenant)
     found = await app.catalog.documents.get(scope, DocumentId(document_id))
     relations = (await app.catalog.profiles.related(scope, [found.id])).get(found.id, Relations())
-    return RelatedDocument.model_validate({**asdict(found), **asdict(relations)})
+    quality = (await app.catalog.quality.of(scope, [found.id])).get(found.id)
+    shown = {"quality": None if quality is None else asdict(quality)}
+    return RelatedDocument.model_validate({**asdict(found), **asdict(relations), **shown})
 
 
 @router.delete("/{document_id:path}")

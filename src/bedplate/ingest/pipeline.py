@@ -23,6 +23,7 @@ from bedplate.ingest.origins import is_below
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.prepare import Preparation
 from bedplate.ingest.prepared import Batch, Prepared
+from bedplate.ingest.quality import Remarks
 from bedplate.ingest.readings import Readings
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.run import Run
@@ -274,6 +275,7 @@ class Ingest:
             message = f"{source.name!r} holds many documents: send it without an id for all."
             run.fail(source.name, Failure(source.name, "many_documents", message))
             return None
+        run.remarks = Remarks.of(parsed)
         for failure in parsed.failures:
             run.fail(source.name, failure)
         run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
@@ -325,7 +327,9 @@ class Ingest:
                 # What stands in the index of it may hold the same.
                 run.report.deleted += await self.remove(scope, [document.id])
             return None
-        prepared = await self._make.cut(scope.collection, document, image, run.report.redactions)
+        prepared = await self._make.cut(
+            scope.collection, document, image, run.remarks, run.report.redactions
+        )
         return None if await run.copies.skips(scope, prepared, new=new) else prepared
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: Run) -> None:
@@ -376,7 +380,8 @@ class Ingest:
             end = start + len(item.chunks)
             entries.append(
                 Entry(item.document, item.chunks, rows[start:end], item.terms,
-                      tuple(tokens[start:end]), image=item.image, profile=item.profile)
+                      tuple(tokens[start:end]), image=item.image, profile=item.profile,
+                      quality=item.quality)
             )  # fmt: skip
             start = end
         return entries

@@ -80,6 +80,14 @@ WITH original AS MATERIALIZED (
 ), bands AS (
   INSERT INTO band (tenant_id, collection_id, key, document)
   SELECT tenant_id, %s, key, new FROM original JOIN band ON document = old
+), qualities AS (
+  INSERT INTO quality (document, tenant_id, collection_id, language, characters, blocks, unreadable,
+    repeated, encoding, repaired, unread, warnings)
+  SELECT new, tenant_id, %s, language, characters, blocks, unreadable, repeated, encoding, repaired,
+    unread, warnings FROM original JOIN quality ON document = old
+), redactions AS (
+  INSERT INTO redaction (document, tenant_id, collection_id, type, count)
+  SELECT new, tenant_id, %s, type, count FROM original JOIN redaction ON document = old
 ), kinds AS (
   INSERT INTO field_kind (tenant_id, collection_id, name, digest, kind, documents)
   SELECT k.tenant_id, %s, k.name, k.digest, k.kind, count(DISTINCT f.document)
@@ -201,7 +209,7 @@ def _copy(db: Connection, source: int, place: Place, ids: Sequence[DocumentId]) 
             f"{place.dimensions}."
         )
     to, names = place.collection, list(ids)
-    row = select_one(db, COPY, (source, names, *[to] * 7))
+    row = select_one(db, COPY, (source, names, *[to] * 9))
     documents, chunks = row or (0, 0)
     execute(
         db,

@@ -15,6 +15,7 @@ from bedplate.domain.facets import Facets
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.profiles import Profile, Relations
+from bedplate.domain.quality import Quality, QualitySummary
 from bedplate.domain.quarantine import Held
 from bedplate.domain.reading import Reading
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
@@ -56,6 +57,7 @@ class Entry:
     updated_at: datetime | None = None
     image: ImageVector | None = None
     profile: Profile | None = None
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,38 @@ class Profiles(Protocol):
         ...
 
 
+class Qualities(Protocol):
+    """How well documents came in; of those from before it was kept, nothing."""
+
+    async def of(self, scope: Scope, ids: Sequence[DocumentId]) -> dict[DocumentId, Quality]: ...
+
+    async def summary(self, scope: Scope) -> QualitySummary:
+        """Summed over the collection; NotFound without it."""
+        ...
+
+
+class Amendments(Protocol):
+    """Documents changed where they stand, and which of them the store has yet to be sent."""
+
+    async def put(self, scope: Scope, entries: Sequence[Entry]) -> tuple[DocumentId, ...]:
+        """Put entries in place of the same documents, and note these as unsent, all at once.
+
+        One that is not as of its entry's `updated_at` any more stays as it is; the ids of the rest.
+        Conflict as of `Documents`.
+        """
+        ...
+
+    async def unsent(self, scope: Scope, limit: int) -> tuple[DocumentId, ...]:
+        """In order of id; one that was replaced or deleted since is not among them."""
+        ...
+
+    async def sent(
+        self, scope: Scope, sent: Mapping[DocumentId, datetime]
+    ) -> tuple[DocumentId, ...]:
+        """The store has these, as of that `updated_at`; the ids of those that are not so by now."""
+        ...
+
+
 class Quarantine(Protocol):
     """Documents that were kept out of a collection; it is named by its name, and need not exist."""
 
@@ -339,6 +373,12 @@ class Catalog(Protocol):
 
     @property
     def profiles(self) -> Profiles: ...
+
+    @property
+    def quality(self) -> Qualities: ...
+
+    @property
+    def amendments(self) -> Amendments: ...
 
     @property
     def quarantine(self) -> Quarantine: ...

@@ -77,6 +77,16 @@ INSERT INTO band (tenant_id, collection_id, key, document)
 SELECT tenant_id, :to, key, :new FROM band WHERE document = :old
 """,
     """
+INSERT INTO quality (document, tenant_id, collection_id, language, characters, blocks, unreadable,
+  repeated, encoding, repaired, unread, warnings)
+SELECT :new, tenant_id, :to, language, characters, blocks, unreadable,
+  repeated, encoding, repaired, unread, warnings FROM quality WHERE document = :old
+""",
+    """
+INSERT INTO redaction (document, tenant_id, collection_id, type, count)
+SELECT :new, tenant_id, :to, type, count FROM redaction WHERE document = :old
+""",
+    """
 UPDATE collection SET documents = documents + 1,
   chunks = chunks + (SELECT chunks FROM document WHERE id = :new) WHERE id = :to
 """,
