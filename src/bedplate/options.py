@@ -1,5 +1,8 @@
 """Sections of the configuration as the options that parts and flows take, and checked as a whole."""
 
+import shutil
+from importlib.util import find_spec
+
 from bedplate.config import Config, IngestConfig, SearchConfig
 from bedplate.domain.tables import BusinessTable
 from bedplate.errors import ConfigError
@@ -27,6 +30,7 @@ def parse_limits(config: Config) -> ParseLimits:
         seconds=settings.parse_seconds,
         memory=settings.parse_memory_bytes,
         speech_model="" if model is None else str(model.resolve()),
+        tesseract="" if find_spec("rapidocr") else shutil.which("tesseract") or "",
     )
 
 
