@@ -1,6 +1,8 @@
 """Sections of the configuration as the options that parts and flows take, and checked as a whole."""
 
+import shutil
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from bedplate import __version__
 from bedplate.config import Config, IngestConfig, SearchConfig
@@ -34,6 +36,7 @@ def parse_limits(config: Config) -> ParseLimits:
         seconds=settings.parse_seconds,
         memory=settings.parse_memory_bytes,
         speech_model="" if model is None else str(model.resolve()),
+        tesseract="" if find_spec("rapidocr") else shutil.which("tesseract") or "",
     )
 
 
