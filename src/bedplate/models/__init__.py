@@ -10,6 +10,7 @@ MODELS = Registry[OpenModel](
     {
         "quote": "bedplate.models.quote:open_quote_model",
         "openai": "bedplate.models.openai:open_openai_model",
+        "anthropic": "bedplate.models.anthropic:open_anthropic_model",
         "scripted": "bedplate.models.scripted:open_scripted_model",
     },
 )

@@ -1,0 +1,149 @@
+"""One event of a streamed chat completion, as far as Bedplate reads it.
+
+Wire: OpenAI API reference, "Chat Completions > Streaming", with the liberties that compatible
+servers take: fields that are null, content in parts, objects where there should be text.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import msgspec
+
+from bedplate.domain.chat import TokenLogprob
+
+READ_ELSEWHERE = frozenset({"id", "object", "created", "role"})
+
+
+class Part(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: Any = None
+
+
+class Function(msgspec.Struct):
+    name: str | None = None
+    arguments: Any = None
+
+
+class ToolPart(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: Function | None = None
+
+
+class Delta(msgspec.Struct):
+    content: str | list[Part] | None = None
+    refusal: str | None = None
+    reasoning: Any = None
+    reasoning_content: Any = None
+    reasoning_details: Any = None
+    tool_calls: list[ToolPart] | None = None
+
+
+class Token(msgspec.Struct):
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+    top_logprobs: "list[Token] | None" = None
+
+
+class Logprobs(msgspec.Struct):
+    content: list[Token] | None = None
+    refusal: list[Token] | None = None
+
+
+class Choice(msgspec.Struct):
+    index: int = 0
+    delta: Delta | None = None
+    finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+    usage: Any = None
+
+
+class XGroq(msgspec.Struct):
+    usage: Any = None
+
+
+class Chunk(msgspec.Struct):
+    choices: list[Choice] | None = None
+    model: str | None = None
+    usage: Any = None
+    error: Any = None
+    x_groq: XGroq | None = None
+
+
+def read_chunk(data: bytes) -> tuple[Chunk, Mapping[str, Any]]:
+    """The event, and its fields that Bedplate does not know; ValueError for what is none."""
+    raw = msgspec.json.decode(data)
+    return msgspec.convert(raw, Chunk), _unknown(raw)
+
+
+def text_of(delta: Delta) -> str:
+    if isinstance(delta.content, list):
+        return "".join(part.text or "" for part in delta.content if part.type == "text")
+    return delta.content or ""
+
+
+def thoughts_of(delta: Delta) -> str:
+    """What the model shows of its thoughts, under whichever name; servers that give several repeat
+    themselves.
+    """
+    for thought in (delta.reasoning_content, delta.reasoning):
+        if isinstance(thought, str) and thought:
+            return thought
+    if isinstance(delta.content, list):
+        shown = "".join(_deep(part.thinking) for part in delta.content if part.type == "thinking")
+        if shown:
+            return shown
+    details = details_of(delta)
+    return "".join(_deep(detail.get("text") or detail.get("summary")) for detail in details)
+
+
+def details_of(delta: Delta) -> list[dict[str, Any]]:
+    """OpenRouter's form of thoughts, with summaries and signatures."""
+    if not isinstance(delta.reasoning_details, list):
+        return []
+    return [
+        detail for detail in cast(list[Any], delta.reasoning_details) if isinstance(detail, dict)
+    ]
+
+
+def tokens_of(logprobs: Logprobs | None) -> tuple[TokenLogprob, ...]:
+    if logprobs is None:
+        return ()
+    return tuple(map(_token, [*(logprobs.content or ()), *(logprobs.refusal or ())]))
+
+
+def _token(token: Token) -> TokenLogprob:
+    return TokenLogprob(
+        token.token,
+        token.logprob,
+        None if token.bytes is None else tuple(token.bytes),
+        tuple(map(_token, token.top_logprobs or ())),
+    )
+
+
+def _deep(thinking: Any) -> str:
+    """Text, or a list of parts with text (Mistral's thinking)."""
+    if isinstance(thinking, str):
+        return thinking
+    if not isinstance(thinking, list):
+        return ""
+    parts = cast(list[Any], thinking)
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+
+
+def _unknown(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of the chunk, its first choice and that one's delta, without those that are null or empty."""
+    found = dict(_beside(raw, Chunk))
+    choices = cast(list[Mapping[str, Any]], raw.get("choices") or [])
+    for choice in choices[:1]:
+        if choice.get("index", 0) == 0:
+            found |= _beside(choice, Choice)
+            found |= _beside(choice.get("delta") or {}, Delta)
+    return found
+
+
+def _beside(raw: Mapping[str, Any], known: type[msgspec.Struct]) -> Iterable[tuple[str, Any]]:
+    names = READ_ELSEWHERE.union(known.__struct_fields__)
+    return [(name, value) for name, value in raw.items() if name not in names and value]
