@@ -126,8 +126,7 @@ def _new(call: _Call, text: str) -> str:
     known = call.arguments
     if call.whole and known.endswith(text.rstrip()):
         return ""
-    if known.startswith("{") and text.startswith(known) and not known.endswith(AWAITS_VALUE):
-        # No JSON goes on with its own beginning there: the server sent all of it again.
+    if text.startswith(known) and _cannot_repeat(known):
         return text[len(known) :]
     return text
 
@@ -140,6 +139,14 @@ def _rest(index: int, call: _Call) -> Iterator[ToolCallDelta]:
     elif new:
         yield ToolCallDelta(index, new)
     call.given = len(call.arguments)
+
+
+def _cannot_repeat(known: str) -> bool:
+    """Whether no JSON object that begins as `known` goes on with the same beginning: a text that
+    does is all of it once more.
+    """
+    in_first_key = known.count('"') == 1 and known.endswith('"')
+    return known.startswith("{") and not in_first_key and not known.rstrip().endswith(AWAITS_VALUE)
 
 
 def _text(arguments: Any) -> str:
