@@ -54,7 +54,11 @@ class AnthropicOptions(WireOptions):
 
     @property
     def endpoint(self) -> str:
-        return endpoint(self.base_url, "messages")
+        return self.url("messages")
+
+    def url(self, path: str) -> str:
+        """Of `path` below the base URL."""
+        return endpoint(self.base_url, path)
 
     @property
     def shown_url(self) -> str:

@@ -113,7 +113,11 @@ class OpenAIOptions(WireOptions):
 
     @property
     def endpoint(self) -> str:
-        url = endpoint(self.base_url, "chat/completions")
+        return self.url("chat/completions")
+
+    def url(self, path: str) -> str:
+        """Of `path` below the base URL, with the query."""
+        url = endpoint(self.base_url, path)
         if not self.query:
             return url
         parts = urlsplit(url)
