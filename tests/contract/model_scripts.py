@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.fixtures import anthropic_wire, openai_wire
 from tests.fixtures.anthropic_wire import serve_anthropic_wire
-from tests.fixtures.openai_wire import Answer, packets, serve_openai_wire
+from tests.fixtures.extras import load_or_skip
+from tests.fixtures.openai_wire import Answer, Wire, packets, serve_openai_wire
 
 from bedplate.domain.chat import ChatEvent, Finished, TextDelta, ToolCallDelta
 from bedplate.embedders import EMBEDDERS
@@ -46,6 +47,22 @@ async def openai(script: Script) -> AsyncGenerator[ChatModel]:
 
 
 @asynccontextmanager
+async def anyllm(script: Script) -> AsyncGenerator[ChatModel]:
+    load_or_skip(MODELS, "anyllm")
+    async with (
+        serve_openai_wire() as wire,
+        open_model("anyllm", through_anyllm(wire)) as model,
+    ):
+        wire.script(openai_answer(script))
+        yield model
+
+
+def through_anyllm(wire: Wire) -> dict[str, Any]:
+    """By a provider of any-llm that has OpenAI's wire."""
+    return {"provider": "vllm", "base_url": wire.base_url, "model": "m", "api_key": "sk-none"}
+
+
+@asynccontextmanager
 async def anthropic(script: Script) -> AsyncGenerator[ChatModel]:
     async with (
         serve_anthropic_wire() as wire,
@@ -66,7 +83,7 @@ async def scripted(script: Script) -> AsyncGenerator[ChatModel]:
         yield model
 
 
-SPEAKERS = {"anthropic": anthropic, "openai": openai, "scripted": scripted}
+SPEAKERS = {"anthropic": anthropic, "anyllm": anyllm, "openai": openai, "scripted": scripted}
 """Every adapter but quote, which says nothing of its own."""
 
 

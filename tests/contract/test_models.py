@@ -16,9 +16,11 @@ from tests.contract.model_scripts import (
     no_task_left,
     open_model,
     text_of,
+    through_anyllm,
 )
 from tests.fixtures import anthropic_wire
 from tests.fixtures.anthropic_wire import serve_anthropic_wire
+from tests.fixtures.extras import load_or_skip
 from tests.fixtures.openai_wire import (
     Wire,
     envelope,
@@ -111,7 +113,27 @@ async def scripted() -> AsyncGenerator[Adapter]:
         yield Adapter("scripted", model, no_task_left)
 
 
-ADAPTERS = {"quote": quote, "openai": openai, "anthropic": anthropic, "scripted": scripted}
+@asynccontextmanager
+async def anyllm() -> AsyncGenerator[Adapter]:
+    load_or_skip(MODELS, "anyllm")
+    async with (
+        serve_openai_wire() as wire,
+        open_model("anyllm", through_anyllm(wire)) as model,
+    ):
+
+        async def disconnected() -> None:
+            await asyncio.wait_for(wire.disconnected.wait(), 5)
+
+        yield Adapter("anyllm", model, disconnected, lambda: wire.script(never_ends("more ")))
+
+
+ADAPTERS = {
+    "quote": quote,
+    "openai": openai,
+    "anthropic": anthropic,
+    "anyllm": anyllm,
+    "scripted": scripted,
+}
 
 
 WIRES = {"anthropic": serve_anthropic_wire, "openai": serve_openai_wire}
@@ -318,7 +340,7 @@ async def test_a_failing_upstream_surfaces_as_its_kind_of_upstream_error(
     assert caught.value.message
 
 
-@pytest.mark.parametrize("name", ["anthropic", "openai", "scripted"])
+@pytest.mark.parametrize("name", ["anthropic", "anyllm", "openai", "scripted"])
 async def test_tools_are_not_handed_through_unread(name: str):
     request = ask(REFUNDS, extra={"tools": [{"type": "function"}]})
 

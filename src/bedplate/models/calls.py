@@ -11,7 +11,7 @@ import aiohttp
 from bedplate.domain.chat import ChatEvent
 from bedplate.errors import UpstreamError
 from bedplate.models.sse import EventTooLong, SseEvent, SseParser
-from bedplate.models.wire_options import WireOptions
+from bedplate.models.wire_options import CallOptions, WireOptions
 from bedplate.upstream.failures import Failures
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Reply(Protocol):
 class Patience:
     """How long one call may still wait, and for what."""
 
-    def __init__(self, options: WireOptions, deadline: float | None, failures: Failures) -> None:
+    def __init__(self, options: CallOptions, deadline: float | None, failures: Failures) -> None:
         self._clock = asyncio.get_running_loop().time
         self._failures = failures
         self._idle = options.idle_seconds

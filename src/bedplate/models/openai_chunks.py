@@ -72,9 +72,10 @@ class Chunk(msgspec.Struct):
     x_groq: XGroq | None = None
 
 
-def read_chunk(data: bytes) -> tuple[Chunk, Mapping[str, Any]]:
-    """The event, and its fields that Bedplate does not know; ValueError for what is none."""
-    raw = msgspec.json.decode(data)
+def read_chunk(raw: Any) -> tuple[Chunk, Mapping[str, Any]]:
+    """The event, and its fields that Bedplate does not know; msgspec.ValidationError for what is
+    none.
+    """
     return msgspec.convert(raw, Chunk), _unknown(raw)
 
 

@@ -1,7 +1,7 @@
 """One streamed chat completion, put together chunk by chunk."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,9 +16,9 @@ from bedplate.domain.chat import (
     TokenLogprob,
     Usage,
 )
+from bedplate.errors import UpstreamError
 from bedplate.models.openai_chunks import (
     Choice,
-    Chunk,
     Delta,
     read_chunk,
     text_of,
@@ -78,7 +78,22 @@ class OpenAIReply:
         if data == b"[DONE]":
             self.done = True
             return ()
-        chunk, unknown = self._read(event)
+        try:
+            raw = msgspec.json.decode(event.data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self._unreadable(error) from error
+        return self.add(raw, failed=event.event == "error")
+
+    def add(self, raw: Any, *, failed: bool = False) -> list[ChatEvent]:
+        """What a chunk adds that is no longer JSON; `failed` where it is announced as an error."""
+        try:
+            chunk, unknown = read_chunk(raw)
+        except msgspec.ValidationError as error:
+            raise self._unreadable(error) from error
+        if chunk.error:
+            raise self._failures.reported(chunk.error, self.characters)
+        if failed or (unknown.get("message") and not chunk.choices):
+            raise self._failures.reported(unknown, self.characters)
         self._extra |= unknown
         self._model = chunk.model or self._model
         self._count(chunk.usage, chunk.x_groq and chunk.x_groq.usage)
@@ -108,18 +123,10 @@ class OpenAIReply:
             ),
         ]
 
-    def _read(self, event: SseEvent) -> tuple[Chunk, Mapping[str, Any]]:
-        try:
-            chunk, unknown = read_chunk(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise self._failures.error(
-                f"sent a chunk that cannot be read after {self.characters} characters: {error}"
-            ) from error
-        if chunk.error:
-            raise self._failures.reported(chunk.error, self.characters)
-        if event.event == "error" or (unknown.get("message") and not chunk.choices):
-            raise self._failures.reported(unknown, self.characters)
-        return chunk, unknown
+    def _unreadable(self, error: Exception) -> UpstreamError:
+        return self._failures.error(
+            f"sent a chunk that cannot be read after {self.characters} characters: {error}"
+        )
 
     def _choose(self, choice: Choice) -> Iterator[ChatEvent]:
         delta = choice.delta or Delta()

@@ -15,6 +15,14 @@ from bedplate.models.openai_options import OpenAIOptions
 
 def encode_request(request: ChatRequest, options: OpenAIOptions) -> bytes:
     """The JSON body; InvalidInput for a field that cannot be honoured or encoded."""
+    try:
+        return msgspec.json.encode(build_body(request, options))
+    except (TypeError, UnicodeEncodeError) as error:
+        raise InvalidInput(f"The request cannot be written as JSON: {error}.") from error
+
+
+def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
+    """The same before it is JSON."""
     check_fields(request.extra)
     _check_supported(request, options)
     body: dict[str, Any] = {**options.extra_body, **request.extra}
@@ -40,10 +48,7 @@ def encode_request(request: ChatRequest, options: OpenAIOptions) -> bytes:
     body |= {name: value for name, value in chosen.items() if value is not None}
     if options.max_output_tokens is not None:
         body.setdefault(options.limit_field, options.max_output_tokens)
-    try:
-        return msgspec.json.encode(body)
-    except (TypeError, UnicodeEncodeError) as error:
-        raise InvalidInput(f"The request cannot be written as JSON: {error}.") from error
+    return body
 
 
 def _format(output: OutputFormat) -> Mapping[str, object]:

@@ -80,6 +80,10 @@ class Failures:
     def timeout(self, what: str) -> UpstreamTimeout:
         return UpstreamTimeout(f"{self._label}: {what}.", provider=self._provider)
 
+    def said(self, text: str) -> UpstreamError:
+        """What went wrong in the words of somebody else."""
+        return self.error(self._clean(text))
+
     def ended_early(self, characters: int) -> UpstreamError:
         return self.error(f"the stream ended early after {characters} characters")
 
