@@ -182,7 +182,7 @@ async def test_signatures_go_back_to_the_provider_that_gave_them():
             [_ async for _ in model.stream(again)]
 
     assert events[0] == ReasoningDelta("Well.")
-    assert [each.name for each in events if isinstance(each, ToolCallDelta)][0] == "time"
+    assert next(each.name for each in events if isinstance(each, ToolCallDelta)) == "time"
     assert last.reason == "tool_calls"
     turn = wire.seen[1].body["messages"][1]["content"]
     assert {"type": "thinking", "thinking": "Well.", "signature": "c2ln"} in turn
