@@ -4,14 +4,12 @@ Wire: OpenAI API reference, "Chat Completions > Streaming", with the liberties t
 servers take: fields that are null, content in parts, objects where there should be text.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
 
 from bedplate.domain.chat import TokenLogprob
-
-READ_ELSEWHERE = frozenset({"id", "object", "created", "role"})
 
 
 class Part(msgspec.Struct):
@@ -70,6 +68,12 @@ class Chunk(msgspec.Struct):
     usage: Any = None
     error: Any = None
     x_groq: XGroq | None = None
+
+
+OF_CHUNK = frozenset({"id", "object", "created", *Chunk.__struct_fields__})
+OF_CHOICE = frozenset(Choice.__struct_fields__)
+OF_DELTA = frozenset({"role", *Delta.__struct_fields__})
+"""What is read here, or is the same in every answer."""
 
 
 def read_chunk(raw: Any) -> tuple[Chunk, Mapping[str, Any]]:
@@ -136,15 +140,13 @@ def _deep(thinking: Any) -> str:
 
 def _unknown(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Of the chunk, its first choice and that one's delta, without those that are null or empty."""
-    found = dict(_beside(raw, Chunk))
-    choices = cast(list[Mapping[str, Any]], raw.get("choices") or [])
-    for choice in choices[:1]:
+    found = _beside(raw, OF_CHUNK)
+    for choice in cast(list[Mapping[str, Any]], raw.get("choices") or ())[:1]:
         if choice.get("index", 0) == 0:
-            found |= _beside(choice, Choice)
-            found |= _beside(choice.get("delta") or {}, Delta)
+            found |= _beside(choice, OF_CHOICE)
+            found |= _beside(choice.get("delta") or {}, OF_DELTA)
     return found
 
 
-def _beside(raw: Mapping[str, Any], known: type[msgspec.Struct]) -> Iterable[tuple[str, Any]]:
-    names = READ_ELSEWHERE.union(known.__struct_fields__)
-    return [(name, value) for name, value in raw.items() if name not in names and value]
+def _beside(raw: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if name not in known and value}
