@@ -25,6 +25,8 @@ def encode_request(request: ChatRequest, options: AnthropicOptions) -> bytes:
     """
     _check(request)
     body: dict[str, Any] = {**options.extra_body, **request.extra}
+    # One answer is all that the API gives; it does not know the field.
+    body.pop("n", None)
     system, tools = encode_system(request.messages), _tools(request, options)
     _mark(system, tools, options)
     limit = request.max_output_tokens or options.max_output_tokens

@@ -137,7 +137,6 @@ async def test_every_field_has_its_name_here_and_unknown_ones_pass():
         "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
         "metadata": {"user_id": "u"},
         "top_k": 5,
-        "n": 1,
     }
 
 
