@@ -5,7 +5,7 @@ any-llm library (https://docs.mozilla.ai/any-llm) and the packages that it needs
 import asyncio
 import difflib
 import inspect
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -98,12 +98,12 @@ class AnyLLMModel:
     async def _begin(
         self, arguments: dict[str, Any], patience: Patience, reply: OpenAIReply
     ) -> AsyncGenerator[Any]:
+        # Its own iterator, which has the methods of a generator that are used here.
+        call = cast(Callable[..., Awaitable[AsyncGenerator[Any]]], self._client.acompletion)
         try:
-            stream = await patience.within(lambda: self._client.acompletion(**arguments))
+            return await patience.within(lambda: call(**arguments))
         except AnyLLMError as error:
             raise self._translated(error, reply) from error
-        # Its own iterator, which has the one method of a generator that is used here.
-        return cast(AsyncGenerator[Any], stream)
 
     async def _next(
         self, stream: AsyncGenerator[Any], patience: Patience, reply: OpenAIReply

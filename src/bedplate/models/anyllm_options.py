@@ -24,6 +24,8 @@ class AnyLLMOptions(CallOptions):
     """As any-llm calls it: `gemini`, `bedrock`, `cohere`, `vertexai`, ..."""
     base_url: BaseUrl | None = None
     """In place of the provider's own."""
+    max_output_tokens: int | None = Field(default=None, gt=0)
+    """For requests that set none."""
     client: Mapping[str, Any] = Field(default_factory=dict[str, Any])
     """What the provider's client is made with, such as the region of `bedrock`."""
     extra_body: Annotated[Mapping[str, Any], AfterValidator(_check_body)] = Field(

@@ -134,8 +134,12 @@ def _deep(thinking: Any) -> str:
         return thinking
     if not isinstance(thinking, list):
         return ""
-    parts = cast(list[Any], thinking)
-    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+    parts = [_text_in(part) for part in cast(list[Any], thinking)]
+    return "".join(parts)
+
+
+def _text_in(part: Any) -> str:
+    return str(cast(dict[str, Any], part).get("text") or "") if isinstance(part, dict) else ""
 
 
 def _unknown(raw: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ def _message(message: Message, options: OpenAIOptions) -> Mapping[str, object]:
         ]
     if message.tool_call_id is not None:
         sent["tool_call_id"] = message.tool_call_id
-    return sent | _thoughts(message.reasoning, options)
+    return {**sent, **_thoughts(message.reasoning, options)}
 
 
 def _content(message: Message) -> str | list[Mapping[str, object]]:

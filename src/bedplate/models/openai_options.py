@@ -55,6 +55,8 @@ class OpenAIOptions(WireOptions):
     """Added to the URL of every request."""
     key_header: str = Field(default=BEARER_HEADER, pattern=r"^[A-Za-z0-9-]+$")
     """The header of `api_key`: a bearer token in Authorization, the bare key in any other."""
+    max_output_tokens: int | None = Field(default=None, gt=0)
+    """For requests that set none."""
     output_limit_field: OutputLimitField | None = None
     """How the server calls that limit; by default `max_completion_tokens` for OpenAI itself, whose
     newer models know no other, and `max_tokens` for everyone else."""

@@ -21,8 +21,6 @@ class CallOptions(BaseModel):
     total_seconds: float = Field(default=600.0, gt=0)
     max_connections: int = Field(default=100, gt=0)
     """Calls at once; further ones wait their turn."""
-    max_output_tokens: int | None = Field(default=None, gt=0)
-    """For requests that set none."""
 
 
 class WireOptions(CallOptions):
