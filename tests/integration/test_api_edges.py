@@ -11,7 +11,7 @@ import aiohttp
 import numpy as np
 import pytest
 import pytest_asyncio
-from tests.fixtures.serving import Served, serving, until
+from tests.fixtures.serving import Served, asked, serving, until
 
 from bedplate.api.server import running
 from bedplate.app import open_app
@@ -171,8 +171,7 @@ async def test_no_more_requests_than_allowed_are_worked_on(tmp_path: Path):
             + b"\r\n\r\n"
             + payload
         )
-        model: Any = served.app.turn.model("slow")
-        await until(lambda: model.requests)
+        await until(lambda: asked(served.app, "slow"))
 
         busy, probe = await served.get("/v1/models"), await served.get("/healthz")
         writer.close()
@@ -265,6 +264,23 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
     }
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references(document)) <= known
+
+
+async def test_the_openapi_document_declares_the_errors_that_are_answered(served: Served):
+    document = (await served.get("/openapi.json")).json
+    schemas = document["components"]["schemas"]
+    envelope = {"$ref": "#/components/schemas/ErrorEnvelope"}
+
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            for status in ("4XX", "5XX"):
+                assert responses[status]["content"]["application/json"]["schema"] == envelope
+            assert "422" not in responses
+    answered = (await served.post("/api/search", {"query": 1})).json
+    assert set(answered) == set(schemas["ErrorEnvelope"]["properties"])
+    assert set(answered["error"]) == set(schemas["ErrorBody"]["properties"])
+    assert not [name for name in schemas if "__" in name or "Validation" in name]
 
 
 def references(node: Any) -> list[str]:

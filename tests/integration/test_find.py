@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.fixtures.serving import asked
 
 from bedplate.app import App, open_app
 from bedplate.config import load_config
@@ -116,7 +117,7 @@ async def test_an_answer_is_given_no_copies_and_as_many_passages_as_there_are(
         others = [Upload(Blob(f"Boot number {n}.".encode(), f"{n}.txt")) for n in range(12)]
         await app.ingest.run(app.scope("a"), [*copies, *others])
         await app.ask.answer(app.question("a", "Which boots are brown?"))
-        [request] = app.turn.model("default").requests  # type: ignore[attr-defined]
+        [request] = asked(app)
     texts = [passage.hit.text for passage in request.passages]
     assert len(texts) == len(set(texts)) == 8
     assert "Boots are brown." in texts

@@ -39,13 +39,13 @@ class Metered:
     """Wraps a model that knows nothing of money. `output_tokens` bounds a request that sets none."""
 
     def __init__(self, model: ChatModel, price: Price | None, *, output_tokens: int) -> None:
-        self._model = model
+        self.inner = model
         self._price = price
         self._output_tokens = output_tokens
 
     @property
     def name(self) -> str:
-        return self._model.name
+        return self.inner.name
 
     def bound(self, request: ChatRequest) -> Bound:
         sent = request_tokens(request)
@@ -57,7 +57,7 @@ class Metered:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         """The model's events; a cost that it reports itself stands."""
-        async with aclosing(self._model.stream(request)) as events:
+        async with aclosing(self.inner.stream(request)) as events:
             async for event in events:
                 yield self._costed(event) if isinstance(event, Finished) else event
 

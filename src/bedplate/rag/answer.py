@@ -24,6 +24,7 @@ from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
 from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import Found, find
+from bedplate.rag.follow_up import whole_question
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
@@ -41,7 +42,7 @@ class AskRequest:
 
     `history` is the conversation before the question; `rewrite` says what completes a question that
     leans on it for the search, "rules" (rag/follow_up.py) or a model, or is "off"; the answering
-    model is asked the question itself. `deadline` is on the event loop's clock.
+    model is asked the question itself, and given the completed one beside it. `deadline` is on the event loop's clock.
     `self_query` is as in `SearchRequest`.
     """
 
@@ -95,7 +96,7 @@ class Ask:
                 return
             text, first_ms, end = "", 0.0, None
             markers = MarkerFilter([passage.number for passage in passages])
-            prompt = self._prompt(request, passages)
+            prompt = self._prompt(request, passages, _whole(rewritten, request))
             async with aclosing(self._turn.stream(request.model, prompt)) as events:
                 async for event in events:
                     if isinstance(event, Finished):
@@ -142,7 +143,7 @@ class Ask:
             )
         self._turn.model(request.model)
 
-    def _prompt(self, request: AskRequest, passages: Sequence[Passage]) -> ChatRequest:
+    def _prompt(self, request: AskRequest, passages: Sequence[Passage], whole: str) -> ChatRequest:
         return ChatRequest(
             messages=self._prompts.messages(
                 request.question,
@@ -151,6 +152,7 @@ class Ask:
                 history=request.history,
             ),
             asked=request.question,
+            whole=whole,
             passages=tuple(passages),
             max_output_tokens=request.max_output_tokens,
             temperature=request.temperature,
@@ -193,6 +195,13 @@ def _shown(rewritten: Rewritten, question: str) -> Rewritten | None:
     """Where something else than the question was searched for, or a model was asked."""
     same = rewritten.text == question and rewritten.by in (RULES, OFF)
     return None if same and rewritten.fallback is None else rewritten
+
+
+def _whole(rewritten: Rewritten, request: AskRequest) -> str:
+    """The completed question; empty where the question was left as it is."""
+    if rewritten.by == RULES:
+        return whole_question(request.question, request.history)
+    return "" if rewritten.text == request.question else rewritten.text
 
 
 def is_refusal(text: str, citations: Sequence[Citation]) -> bool:
