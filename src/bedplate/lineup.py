@@ -8,10 +8,11 @@ from typing import cast
 
 from bedplate.config import ModelSlot
 from bedplate.embedders.protocol import Embedder
-from bedplate.errors import ConfigError
+from bedplate.errors import ConfigError, UnknownAdapter
 from bedplate.models import COMPOSITES, MODELS, REFERENCES
 from bedplate.models.metered import Metered, Price
-from bedplate.models.protocol import MeteredModel
+from bedplate.models.presets import presets
+from bedplate.models.protocol import MeteredModel, OpenModel
 from bedplate.slots import open_slot
 
 
@@ -78,6 +79,14 @@ async def _model(
         ) as composite:
             yield composite
         return
-    async with open_slot(key, slot, MODELS.load, embedder=embedder) as model:
+    async with open_slot(key, slot, _load, embedder=embedder) as model:
         price = slot.price and Price(**slot.price.model_dump())
         yield Metered(model, price, output_tokens=slot.output_tokens)
+
+
+def _load(name: str) -> OpenModel:
+    if name in presets() and name not in MODELS.names():
+        raise UnknownAdapter(
+            f'{name!r} is no adapter but a preset of one: write use = "openai", preset = "{name}".'
+        )
+    return MODELS.load(name)

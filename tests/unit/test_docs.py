@@ -19,6 +19,7 @@ from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, T
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
+from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
 from bedplate.sources import SOURCES
@@ -142,6 +143,26 @@ def test_every_adapter_option_is_documented_with_its_default(kind: str, name: st
     section = next(text for text in sections if text.startswith(f"{kind}: {name}\n"))
     wanted = {key: default(f) for key, f in options.model_fields.items()} if options else {}
     assert rows(section) == wanted
+
+
+def preset_row(preset: Preset) -> str:
+    others = "; ".join(f"`{key} = {toml(value)}`" for key, value in preset.options.items())
+    key = f"`{preset.key_env}`" if preset.key_env else "none"
+    cells = (preset.name, preset.title, f"`{preset.template}`", key, others or "none")
+    return f"| {' | '.join(cells)} |"
+
+
+def toml(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {json.dumps(inner)}' for key, inner in value.items())} }}"
+    return json.dumps(value)
+
+
+def test_the_table_of_presets_is_the_file_of_presets() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    table = text.split("#### Presets\n")[1].split("\n### ")[0]
+    documented = [line for line in table.splitlines() if line.startswith("| ")]
+    assert documented[1:] == [preset_row(preset) for preset in presets().values()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

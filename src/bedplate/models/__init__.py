@@ -10,8 +10,11 @@ MODELS = Registry[OpenModel](
     {
         "quote": "bedplate.models.quote:open_quote_model",
         "openai": "bedplate.models.openai:open_openai_model",
+        "anthropic": "bedplate.models.anthropic:open_anthropic_model",
+        "anyllm": "bedplate.models.anyllm:open_anyllm_model",
         "scripted": "bedplate.models.scripted:open_scripted_model",
     },
+    extras={"anyllm": "any-llm"},
 )
 
 EXTRACTIVE = frozenset({"quote"})

@@ -297,9 +297,10 @@ async def test_only_the_first_choice_is_read():
         ("stop", "stop"),
         ("length", "length"),
         ("content_filter", "content_filter"),
-        ("tool_calls", "tool_calls"),
-        ("function_call", "tool_calls"),
         ("eos_token", "stop"),
+        # There were none.
+        ("tool_calls", "stop"),
+        ("function_call", "stop"),
     ],
 )
 async def test_finish_reasons_are_mapped(wire_reason: str, reason: str):
