@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import Decimal
 from functools import reduce
 
 from bedplate.domain.chat import Finished, Note, Usage
@@ -18,16 +19,20 @@ def ended(end: Finished, notes: Iterable[Note], failed: Iterable[Usage] = ()) ->
 
 def added(one: Usage, other: Usage) -> Usage:
     """Both together; the cost is unknown where one of them is."""
-    known = one.cost_usd is not None and other.cost_usd is not None
     return Usage(
         input_tokens=one.input_tokens + other.input_tokens,
         output_tokens=one.output_tokens + other.output_tokens,
         estimated=one.estimated or other.estimated,
-        cost_usd=one.cost_usd + other.cost_usd if known else None,
+        cost_usd=both(one.cost_usd, other.cost_usd),
         cached_tokens=one.cached_tokens + other.cached_tokens,
         cache_write_tokens=one.cache_write_tokens + other.cache_write_tokens,
         reasoning_tokens=one.reasoning_tokens + other.reasoning_tokens,
     )
+
+
+def both(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    """The sum; None where one of them is unknown."""
+    return None if one is None or other is None else one + other
 
 
 def used(error: BedplateError) -> tuple[Usage, ...]:

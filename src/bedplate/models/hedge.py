@@ -9,7 +9,7 @@ from functools import reduce
 
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Note, Usage
 from bedplate.errors import BedplateError
-from bedplate.models.ending import added, ended, used
+from bedplate.models.ending import added, both, ended, used
 from bedplate.models.protocol import Bound, MeteredModel
 
 
@@ -75,8 +75,7 @@ class Hedging:
     def bound(self, request: ChatRequest) -> Bound:
         """That of both calls."""
         one, other = self.inner.bound(request), self._other.bound(request)
-        known = one.usd is not None and other.usd is not None
-        return Bound(one.tokens + other.tokens, one.usd + other.usd if known else None)
+        return Bound(one.tokens + other.tokens, both(one.usd, other.usd))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         changed = asyncio.Event()
@@ -92,8 +91,10 @@ class Hedging:
             await _stop(losers)
             async with aclosing(winner.events()) as events:
                 async for event in events:
-                    done = isinstance(event, Finished) and losers
-                    yield self._ended(event, winner, losers) if done else event
+                    if isinstance(event, Finished) and losers:
+                        yield self._ended(event, winner, losers)
+                    else:
+                        yield event
         finally:
             await _stop(runners)
 

@@ -62,8 +62,7 @@ class Retrying:
                     failed += used(error)
                 else:
                     while event is not None:
-                        done = isinstance(event, Finished)
-                        yield ended(event, notes, failed) if done else event
+                        yield ended(event, notes, failed) if isinstance(event, Finished) else event
                         event = await anext(events, None)
                     return
             await asyncio.sleep(pause)
