@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.contract.wrapped_models import Opener, wrapped
 from tests.fixtures.openai_wire import (
     Wire,
     envelope,
@@ -28,7 +29,7 @@ from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.embedders import EMBEDDERS
 from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
-from bedplate.models import MODELS
+from bedplate.models import COMPOSITES, MODELS
 from bedplate.models.protocol import ChatModel
 
 REFUNDS = "How many days do customers have to ask for a refund?"
@@ -93,14 +94,29 @@ async def openai() -> AsyncGenerator[Adapter]:
         yield Adapter("openai", model, disconnected, lambda: wire.script(never_ends("more ")))
 
 
+RULES = [{"match": question, "reply": f"{text} [1]"} for question, text in TEXTS.items()]
+SCRIPT: Mapping[str, Any] = {"rules": RULES, "delay_seconds": 0.001}
+
+
 @asynccontextmanager
 async def scripted() -> AsyncGenerator[Adapter]:
-    rules = [{"match": question, "reply": f"{text} [1]"} for question, text in TEXTS.items()]
-    async with open_model("scripted", {"rules": rules, "delay_seconds": 0.001}) as model:
+    async with open_model("scripted", SCRIPT) as model:
         yield Adapter("scripted", model, no_task_left)
 
 
-ADAPTERS = {"quote": quote, "openai": openai, "scripted": scripted}
+def inside(name: str, opener: Opener) -> Callable[[], AbstractAsyncContextManager[Adapter]]:
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Adapter]:
+        async with opener() as model:
+            yield Adapter(name, model, no_task_left)
+
+    return opened
+
+
+WRAPPED = {
+    name: inside(name, opener) for name, opener in wrapped({"use": "scripted", **SCRIPT}).items()
+}
+ADAPTERS = {"quote": quote, "openai": openai, "scripted": scripted, **WRAPPED}
 
 
 def at(wire: Wire) -> dict[str, Any]:
@@ -122,7 +138,8 @@ def text_of(events: list[ChatEvent]) -> str:
 
 
 def test_every_model_in_the_table_is_in_this_suite():
-    assert set(ADAPTERS) == set(MODELS.names())
+    assert ADAPTERS.keys() - WRAPPED.keys() == set(MODELS.names())
+    assert set(COMPOSITES.names()) <= WRAPPED.keys()
 
 
 async def test_streams_text_then_exactly_one_finished(adapter: Adapter):

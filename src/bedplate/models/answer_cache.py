@@ -43,7 +43,7 @@ class Caching:
         self._name = name
         self._settings = settings
         self._embedder = embedder
-        self._shelf = Shelf(max_bytes=settings.max_bytes, seconds=settings.seconds, now=now)
+        self.shelf = Shelf(max_bytes=settings.max_bytes, seconds=settings.seconds, now=now)
 
     @property
     def name(self) -> str:
@@ -75,25 +75,25 @@ class Caching:
                     answer.append(event)
                 if isinstance(event, Finished) and self._is_sound(answer, event):
                     answer[-1] = replace(event, notes=())
-                    self._shelf.keep(keys, request.question, request.knowledge, answer, vector)
+                    self.shelf.keep(keys, request.question, request.knowledge, answer, vector)
                 yield event
 
     def _found(
         self, request: ChatRequest, keys: AnswerKeys, vector: Vector | None
     ) -> tuple[Kept, str] | None:
-        self._shelf.renew(request.knowledge)
-        if (kept := self._shelf.exact(keys)) is not None:
+        self.shelf.renew(request.knowledge)
+        if (kept := self.shelf.exact(keys)) is not None:
             return kept, "the same request"
         if vector is None:
             return None
-        near = self._shelf.nearest(keys, request.question, vector, least=self._settings.semantic)
+        near = self.shelf.nearest(keys, request.question, vector, least=self._settings.semantic)
         return None if near is None else (near[0], f"a question of cosine {near[1]:.3f}")
 
     async def _vector(self, request: ChatRequest, keys: AnswerKeys) -> Vector | None:
         """Of the question, where others like it are looked for."""
         if not self._settings.semantic or keys.alike is None:
             return None
-        if self._settings.exact and self._shelf.exact(keys) is not None:
+        if self._settings.exact and self.shelf.exact(keys) is not None:
             return None
         try:
             return (await self._embedder.embed([request.question]))[0]
@@ -103,7 +103,7 @@ class Caching:
             return None
 
     def _hit(self, end: Finished, kept: Kept, how: str) -> Finished:
-        seconds = self._shelf.age(kept)
+        seconds = self.shelf.age(kept)
         note = Note("cache", self._name, f"Answered {seconds:.0f} s ago for {how}; no call made.")
         return replace(end, usage=replace(end.usage, cost_usd=FREE), notes=(note,))
 
