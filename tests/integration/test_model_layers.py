@@ -218,8 +218,8 @@ async def say(served: Served, model: str = "m", text: str = "Hi") -> Reply:
 async def test_clients_get_one_form_of_every_refusal(tmp_path: Path) -> None:
     async with wires(1) as (wire,):
         wire.script(TOO_LONG)
-        settings = {"models__m": at(wire), "models__n": at(wire, context_tokens=10)}
-        async with serving(tmp_path, **settings) as served:
+        small = at(wire, context_tokens=10)
+        async with serving(tmp_path, models__m=at(wire), models__n=small) as served:
             by_provider, before = await say(served), await say(served, "n", "word " * 99)
 
     for reply in (by_provider, before):

@@ -66,7 +66,7 @@ class Shelf:
             return None
         names = list(group)
         cosines = np.stack(list(group.values())) @ vector
-        for at in np.argsort(-cosines):
+        for at in np.argsort(-cosines).tolist():
             if cosines[at] < least:
                 return None
             if same_marks(self._kept[names[at]].question, question):
