@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from bedplate.api.chat_requests import ChatBody
 from bedplate.api.wire import ChatCompletion, ChatCompletionChunk
-from bedplate.api.wire_requests import ChatBody
 
 REFERENCE = "#/components/schemas/{name}"
 
