@@ -66,7 +66,8 @@ class Shelf:
             return None
         names = list(group)
         cosines = np.stack(list(group.values())) @ vector
-        for at in np.argsort(-cosines).tolist():
+        nearest_first: list[int] = np.argsort(-cosines).tolist()
+        for at in nearest_first:
             if cosines[at] < least:
                 return None
             if same_marks(self._kept[names[at]].question, question):
