@@ -23,6 +23,7 @@ from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
+from bedplate.ingest.readings import Readings
 from bedplate.ingest.reindex import Reindex
 from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
@@ -38,6 +39,7 @@ from bedplate.options import (
     document_guards,
     parse_limits,
     ranking,
+    reading_recipe,
     recipe,
     remembers_answers,
     sync_limits,
@@ -264,6 +266,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
             recipe=partial(recipe, config),
+            readings=Readings(catalog, recipe=reading_recipe(config, images)),
             skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, open_source, sync_limits(config))

@@ -6,6 +6,7 @@ secret and is read when the configuration is.
 """
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -90,7 +91,9 @@ BUILT_IN: Tree = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One effective value, fit to be shown: secrets are masked. `source` says who set it."""
+    """One effective value, fit to be shown: secrets are masked; empty where nothing is set. `source`
+    says who set it.
+    """
 
     key: str
     value: str
@@ -269,6 +272,15 @@ def _settings(config: Config, origins: Mapping[str, str]) -> Iterator[Setting]:
             for name, inner in cast(Tree, value).items():
                 yield from walk(inner, f"{key}.{name}".lstrip("."))
         else:
-            yield Setting(key, str(cast(object, value)), source_of(key))
+            yield Setting(key, _written(cast(object, value)), source_of(key))
 
     yield from walk(config.model_dump(), "")
+
+
+def _written(value: object) -> str:
+    """A value as TOML has it, text without quotes; empty where nothing is set."""
+    if value is None or value == {}:
+        return ""
+    if isinstance(value, bool | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

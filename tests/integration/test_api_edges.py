@@ -266,6 +266,23 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
     assert set(references(document)) <= known
 
 
+async def test_the_openapi_document_declares_the_errors_that_are_answered(served: Served):
+    document = (await served.get("/openapi.json")).json
+    schemas = document["components"]["schemas"]
+    envelope = {"$ref": "#/components/schemas/ErrorEnvelope"}
+
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            for status in ("4XX", "5XX"):
+                assert responses[status]["content"]["application/json"]["schema"] == envelope
+            assert "422" not in responses
+    answered = (await served.post("/api/search", {"query": 1})).json
+    assert set(answered) == set(schemas["ErrorEnvelope"]["properties"])
+    assert set(answered["error"]) == set(schemas["ErrorBody"]["properties"])
+    assert not [name for name in schemas if "__" in name or "Validation" in name]
+
+
 def references(node: Any) -> list[str]:
     if isinstance(node, list):
         return [found for inner in node for found in references(inner)]

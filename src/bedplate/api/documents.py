@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from bedplate.api.current import CurrentApp, Deadline, Tenant
+from bedplate.api.media_types import JSON, media_type, sent_as
 from bedplate.api.schemas import (
     MAX_DOCUMENTS,
     MAX_TEXT,
@@ -35,7 +36,6 @@ from bedplate.errors import InvalidInput, NotFound, TooLarge, Unreadable
 from bedplate.ingest.incoming import Upload
 from bedplate.ingest.report import Progress, Report
 
-JSON = "application/json"
 ROWS = "application/jsonl"
 ROWS_NAME = "documents.jsonl"
 """What failures among documents sent as JSON are named by, with the document's number."""
@@ -109,10 +109,14 @@ async def add_documents(
     """
     scope = _scope(app, collection, tenant)
     ids: list[str] = []
-    if _media_type(request) == JSON:
+    if media_type(request) == JSON:
         ids, blob = _rows(await request.body())
     elif name is None:
-        raise InvalidInput("Say what the file is called: ?name=policy.pdf", param="name")
+        raise InvalidInput(
+            f"The body {sent_as(request)}, which makes it a file: say what it is called with "
+            "?name=policy.pdf, or for a document as JSON send Content-Type: application/json.",
+            param="name",
+        )
     else:
         blob = await _file(request, name)
     work = _ingest(app, scope, Upload(blob), ids)
@@ -191,17 +195,13 @@ def _check_id(document_id: str) -> None:
         ) from error
 
 
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
 async def _file(request: Request, name: str) -> Blob:
     if not name.strip() or not name.isprintable():
         raise InvalidInput(f"The name {name!r} holds unprintable characters.", param="name")
     content = await request.body()
     if not content:
         raise Unreadable(f"{name!r} is empty.", reason="empty")
-    return Blob(content, name, _media_type(request) or None)
+    return Blob(content, name, media_type(request) or None)
 
 
 def _rows(body: bytes) -> tuple[list[str], Blob]:

@@ -26,6 +26,7 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant, deadline: Deadli
         limit=app.config.search.limit if body.limit is None else body.limit,
         offset=body.offset,
         self_query=app.config.search.self_query if body.self_query is None else body.self_query,
+        limit_given=body.limit is not None,
         diversity=body.diversity,
         deadline=deadline,
         images=True,

@@ -34,6 +34,7 @@ from bedplate.api import (
 from bedplate.api.bodies import Bodies
 from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import Crowd, Loopback, check_exposure, is_loopback
+from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.trail import Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config, ServerConfig
@@ -193,6 +194,9 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> Re
     if problems[0]["type"] == "json_invalid":
         why = problems[0]["ctx"]["error"]
         return refuse(400, f"The body is not valid JSON: {why}.", code="invalid_input")
+    if problems[0]["loc"] == ("body",) and error.body and not is_json(request):
+        message = f"The body {sent_as(request)}: for JSON send Content-Type: application/json."
+        return refuse(400, message, code="invalid_input")
     named = [(".".join(map(str, problem["loc"][1:])), problem["msg"]) for problem in problems]
     message = "; ".join(f"{name or 'The body'}: {what}" for name, what in named[:SHOWN_PROBLEMS])
     return refuse(400, f"{message}.", code="invalid_input", param=named[0][0] or None)

@@ -19,7 +19,7 @@ from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, FinishReason,
 from bedplate.embedders.protocol import Embedder, TokenEmbedder
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.models.quote_choice import Choice, Piece, choose
-from bedplate.models.quote_question import read_question
+from bedplate.models.quote_question import completed, read_question
 from bedplate.models.quote_reading import Reader
 from bedplate.models.quote_refusal import Weights, load_weights
 
@@ -77,6 +77,8 @@ class QuoteModel:
         question = read_question(request.question)
         if question.greeting or not request.passages:
             return Choice((), 0.0)
+        if request.whole.strip():
+            question = completed(question, read_question(request.whole))
         material = await self._reader.read(question, request.passages)
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, choose, material, self._odds, self._options.words

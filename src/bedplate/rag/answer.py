@@ -24,6 +24,7 @@ from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
 from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import Found, find
+from bedplate.rag.follow_up import whole_question
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.markers import MarkerFilter, cited
@@ -42,7 +43,7 @@ class AskRequest:
 
     `history` is the conversation before the question; `rewrite` says what completes a question that
     leans on it for the search, "rules" (rag/follow_up.py) or a model, or is "off"; the answering
-    model is asked the question itself. `deadline` is on the event loop's clock.
+    model is asked the question itself, and given the completed one beside it. `deadline` is on the event loop's clock.
     `self_query` is as in `SearchRequest`.
     """
 
@@ -104,7 +105,8 @@ class Ask:
                 return
             text, first_ms, end = "", 0.0, None
             markers = MarkerFilter([passage.number for passage in passages])
-            prompt = replace(self._prompt(request, passages), knowledge=knowledge)
+            prompt = self._prompt(request, passages, _whole(rewritten, request))
+            prompt = replace(prompt, knowledge=knowledge)
             async with aclosing(self._turn.stream(request.model, prompt)) as events:
                 async for event in events:
                     if isinstance(event, Finished):
@@ -151,7 +153,7 @@ class Ask:
             )
         self._turn.model(request.model)
 
-    def _prompt(self, request: AskRequest, passages: Sequence[Passage]) -> ChatRequest:
+    def _prompt(self, request: AskRequest, passages: Sequence[Passage], whole: str) -> ChatRequest:
         return ChatRequest(
             messages=self._prompts.messages(
                 request.question,
@@ -160,6 +162,7 @@ class Ask:
                 history=request.history,
             ),
             asked=request.question,
+            whole=whole,
             passages=tuple(passages),
             max_output_tokens=request.max_output_tokens,
             temperature=request.temperature,
@@ -202,6 +205,13 @@ def _shown(rewritten: Rewritten, question: str) -> Rewritten | None:
     """Where something else than the question was searched for, or a model was asked."""
     same = rewritten.text == question and rewritten.by in (RULES, OFF)
     return None if same and rewritten.fallback is None else rewritten
+
+
+def _whole(rewritten: Rewritten, request: AskRequest) -> str:
+    """The completed question; empty where the question was left as it is."""
+    if rewritten.by == RULES:
+        return whole_question(request.question, request.history)
+    return "" if rewritten.text == request.question else rewritten.text
 
 
 def is_refusal(text: str, citations: Sequence[Citation]) -> bool:

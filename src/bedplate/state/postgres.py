@@ -48,10 +48,12 @@ from bedplate.state.protocol import (
     Placements,
     Profiles,
     Quarantine,
+    Readings,
     Tables,
     Versions,
 )
 from bedplate.state.quarantine_rows import QuarantineRows
+from bedplate.state.reading_rows import ReadingRows
 from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
 from bedplate.state.source_state import SqlSourceLeases, SqlSources
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
@@ -72,6 +74,7 @@ class PostgresCatalog:
         self.index: IndexRows = PostgresIndexRows(database)
         self.profiles: Profiles = PostgresProfiles(database)
         self.quarantine: Quarantine = QuarantineRows(PostgresSessions(database))
+        self.readings: Readings = ReadingRows(PostgresSessions(database))
         self.tables: Tables = PostgresTables(database)
         self.versions: Versions = PostgresVersions(database)
         self.placements: Placements = PostgresPlacements(database)

@@ -16,6 +16,7 @@ from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.profiles import Profile, Relations
 from bedplate.domain.quarantine import Held
+from bedplate.domain.reading import Reading
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
@@ -240,6 +241,20 @@ class Quarantine(Protocol):
         ...
 
 
+class Readings(Protocol):
+    """What slow readings gave, by the collection's name, which need not exist, and the blob's."""
+
+    async def put(self, scope: Scope, origin: str, reading: Reading) -> None:
+        """In place of the last one."""
+        ...
+
+    async def get(self, scope: Scope, origin: str) -> Reading | None: ...
+
+    async def clear(self, scope: Scope) -> None:
+        """The collection was dropped."""
+        ...
+
+
 class Tables(Protocol):
     """The business tables that filters may name (`Related`), in the catalog's database."""
 
@@ -273,7 +288,8 @@ class Versions(Protocol):
         *,
         alike: tuple[Scope, Scope] | None = None,
     ) -> bool:
-        """Give collections other names, all at once.
+        """Give collections other names, all at once. `created_at` goes with the name: who gets one
+        that had none is made now.
 
         False, and nothing is changed, when the two that should be `alike` hold different documents.
         Conflict for a name that a collection has which does not get another.
@@ -326,6 +342,9 @@ class Catalog(Protocol):
 
     @property
     def quarantine(self) -> Quarantine: ...
+
+    @property
+    def readings(self) -> Readings: ...
 
     @property
     def tables(self) -> Tables: ...

@@ -24,10 +24,12 @@ from bedplate.state.protocol import (
     Placements,
     Profiles,
     Quarantine,
+    Readings,
     Tables,
     Versions,
 )
 from bedplate.state.quarantine_rows import QuarantineRows
+from bedplate.state.reading_rows import ReadingRows
 from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
 from bedplate.state.source_state import SqlSourceLeases, SqlSources
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
@@ -68,6 +70,7 @@ class SqliteCatalog:
         self.index: IndexRows = SqliteIndexRows(database)
         self.profiles: Profiles = SqliteProfiles(database)
         self.quarantine: Quarantine = QuarantineRows(SqliteSessions(database))
+        self.readings: Readings = ReadingRows(SqliteSessions(database))
         self.tables: Tables = SqliteTables(database)
         self.versions: Versions = SqliteVersions(database)
         self.placements: Placements = SqlitePlacements(database)

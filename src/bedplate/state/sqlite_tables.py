@@ -29,6 +29,7 @@ INTERNAL = frozenset(
         "source_sync",
         "profile",
         "quarantine",
+        "reading",
         "term",
         "token",
         "vector",

@@ -130,6 +130,11 @@ def test_every_setting_comes_with_its_source(call: Call, tmp_path: Path) -> None
     assert sources["embedder.use"]["source"] == "$BEDPLATE_EMBEDDER__USE"
     assert sources["data.dir"] == {"key": "data.dir", "value": "elsewhere", "source": "argument"}
     assert sources["server.port"]["source"] == "default"
+    assert sources["search.self_query"]["value"] == "true"
+    assert sources["reranker"]["value"] == ""
+    assert not {"None", "{}", "()", "True"} & {setting["value"] for setting in sources.values()}
+    shown = [line.split() for line in call("doctor").out.splitlines()]
+    assert ["reranker", "not", "set", "default"] in shown
 
 
 def test_a_key_in_plain_is_warned_of_and_shown_nowhere(call: Call, tmp_path: Path) -> None:

@@ -325,7 +325,7 @@ async def test_usage_the_server_does_not_give_is_estimated_from_characters(usage
     ],
 )
 async def test_a_whole_answer_does_not_fail_for_a_stream_left_open(answer: Answer, usage: Usage):
-    text, last = await answered(answer, idle_seconds=0.1)
+    text, last = await answered(answer, idle_seconds=0.5)
 
     assert text == "abcd"
     assert last.usage == usage
