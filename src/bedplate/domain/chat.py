@@ -57,20 +57,14 @@ class Passage:
 class ChatRequest:
     """One model call.
 
-        `passages` repeats, structured, the sources that the messages already show as text: a model
-        that quotes needs them so, others ignore them. `deadline` is a time on the event loop's clock
-        after which the caller no longer waits. `asked` is the bare question where the last user message
-    <<<<<<< HEAD
-        shows more than that. `logprobs` is how many likeliest tokens to report beside each chosen one,
-        None for none at all. `knowledge` names the state of the collections that the passages are from,
-        empty where it is not known. `account` is who pays. `extra` holds wire fields that Bedplate does
-        not know and hands through.
-    =======
-        shows more than that, `whole` what it asks together with what was said before, where it leans on
-        that: for models that read only one question. `logprobs` is how many likeliest tokens to report
-        beside each chosen one, None for none at all. `account` is who pays. `extra` holds wire fields
-        that Bedplate does not know and hands through.
-    >>>>>>> main
+    `passages` repeats, structured, the sources that the messages already show as text: a model
+    that quotes needs them so, others ignore them. `deadline` is a time on the event loop's clock
+    after which the caller no longer waits. `asked` is the bare question where the last user message
+    shows more than that, `whole` what it asks together with what was said before, where it leans on
+    that: for models that read only one question. `logprobs` is how many likeliest tokens to report
+    beside each chosen one, None for none at all. `knowledge` names the state of the collections that
+    the passages are from, empty where it is not known. `account` is who pays. `extra` holds wire
+    fields that Bedplate does not know and hands through.
     """
 
     messages: tuple[Message, ...]

@@ -64,7 +64,7 @@ def _is_comparable(request: ChatRequest) -> bool:
 
 def _without_question(request: ChatRequest) -> ChatRequest:
     messages = (*request.messages[:-1], Message("user", ""))
-    return replace(request, messages=messages, passages=(), asked="")
+    return replace(request, messages=messages, passages=(), asked="", whole="")
 
 
 def _hash(model: str, identity: str, request: ChatRequest) -> bytes:
