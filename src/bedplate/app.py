@@ -34,6 +34,7 @@ from bedplate.ingest.sync_work import SyncJobs
 from bedplate.ingest.uploads import Uploads
 from bedplate.jobs import open_jobs
 from bedplate.lineup import open_lineup
+from bedplate.models.breaker import Breakers
 from bedplate.options import (
     business_tables,
     check_assistants,
@@ -43,6 +44,7 @@ from bedplate.options import (
     ranking,
     reading_recipe,
     recipe,
+    remembers_answers,
     sync_limits,
 )
 from bedplate.parsers.isolated import open_parser
@@ -50,6 +52,7 @@ from bedplate.parsers.protocol import Parser
 from bedplate.rag.answer import Ask, AskRequest
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.interpret import Interpret
+from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.retrieve import Retrieve
 from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
@@ -73,8 +76,8 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it. `jobs`, `syncs`, `schedules` and `uploads` are there where it was opened for
-    work.
+    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`
+    and `uploads` are there where it was opened for work.
     """
 
     config: Config
@@ -88,6 +91,7 @@ class App:
     pii: PiiGuard | None
     grounding: GroundingGuard
     turn: Turn
+    breakers: Breakers
     search: Interpret
     ask: Ask
     ingest: Ingest
@@ -224,7 +228,8 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
-        models = await enter(open_lineup(config.models, embedder=remembering))
+        breakers = Breakers()
+        models = await enter(open_lineup(config.models, embedder=remembering, breakers=breakers))
         turn = Turn(models, seconds=config.ask.seconds)
         retrieve = Retrieve(
             catalog,
@@ -287,8 +292,15 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             pii=pii,
             grounding=grounding,
             turn=turn,
+            breakers=breakers,
             search=search,
-            ask=Ask(search, turn, grounding, Rewriter(turn, seconds=seconds)),
+            ask=Ask(
+                search,
+                turn,
+                grounding,
+                Rewriter(turn, seconds=seconds),
+                knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+            ),
             ingest=ingest,
             reindex=Reindex(
                 catalog,

@@ -187,6 +187,9 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path) -> Any:
+    if isinstance(value, list):
+        listed = enumerate(cast(list[Any], value))
+        return [_resolve_secrets(inner, f"{key}.{at}", env, folder) for at, inner in listed]
     if not isinstance(value, dict):
         return value
     table = cast(Tree, value)

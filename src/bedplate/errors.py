@@ -6,6 +6,7 @@
     │   └── MissingExtra         an optional dependency is not installed
     ├── InvalidInput             the caller sent something that cannot be used
     │   ├── BadFilter            a filter that does not parse or fit the schema
+    │   ├── ContextOverflow      more than a model takes at once
     │   ├── Unreadable           a document that cannot be read
     │   └── TooLarge             over a limit
     ├── NotFound
@@ -23,6 +24,8 @@ what to do. `retryable` says whether the same call may succeed later.
 """
 
 from typing import ClassVar
+
+from bedplate.domain.chat import Usage
 
 
 class BedplateError(Exception):
@@ -74,6 +77,19 @@ class BadFilter(InvalidInput):
         self.position = position
 
 
+class ContextOverflow(InvalidInput):
+    """`tokens` is what the request comes to and `limit` what the model takes; None if not known."""
+
+    code = "context_length_exceeded"
+
+    def __init__(
+        self, message: str, *, tokens: int | None = None, limit: int | None = None
+    ) -> None:
+        super().__init__(message, param="messages")
+        self.tokens = tokens
+        self.limit = limit
+
+
 class Unreadable(InvalidInput):
     """A document that cannot be read; `reason` is a short stable word, e.g. "encrypted"."""
 
@@ -101,7 +117,13 @@ class Conflict(BedplateError):
 
 
 class Unavailable(BedplateError):
+    """`retry_after` is when to try again, in seconds, where that is known."""
+
     code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
     @property
     def retryable(self) -> bool:
@@ -131,14 +153,26 @@ class StorageError(BedplateError):
 
 
 class UpstreamError(BedplateError):
-    """`status` is the provider's HTTP status, where it gave one."""
+    """`status` is the provider's HTTP status and `reason` its own code for what happened, where it
+    gave them; `usage` what the failed call used, where that was reported.
+    """
 
     code = "upstream_error"
 
-    def __init__(self, message: str, *, provider: str, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        status: int | None = None,
+        reason: str | None = None,
+        usage: Usage | None = None,
+    ) -> None:
         super().__init__(message)
         self.provider = provider
         self.status = status
+        self.reason = reason
+        self.usage = usage
 
     @property
     def retryable(self) -> bool:

@@ -6,10 +6,13 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import cast
 
-from bedplate.config import ModelSlot
+from bedplate.config import ModelSlot, Slot
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, UnknownAdapter
 from bedplate.models import COMPOSITES, MODELS, REFERENCES
+from bedplate.models.breaker import Breakers
+from bedplate.models.key_pool import KeyPool
+from bedplate.models.layers import around_answers, around_calls, check_composite
 from bedplate.models.metered import Metered, Price
 from bedplate.models.presets import presets
 from bedplate.models.protocol import MeteredModel, OpenModel
@@ -18,20 +21,23 @@ from bedplate.slots import open_slot
 
 @asynccontextmanager
 async def open_lineup(
-    slots: Mapping[str, ModelSlot], *, embedder: Embedder
+    slots: Mapping[str, ModelSlot], *, embedder: Embedder, breakers: Breakers | None = None
 ) -> AsyncGenerator[Mapping[str, MeteredModel]]:
-    """The models by name, each wrapped by what its settings ask for.
+    """The models by name, each wrapped by what its settings ask for (models/layers.py).
+
+    `breakers` is filled with the circuit breakers of their endpoints.
 
     Raises:
         ConfigError: an adapter that does not exist, options it does not take, a model that refers
             to one that is not configured, or to itself by way of others.
     """
     opened: dict[str, MeteredModel] = {}
+    breakers = breakers or Breakers()
     async with AsyncExitStack() as stack:
         for name in in_order(slots):
-            opened[name] = await stack.enter_async_context(
-                _model(name, slots[name], opened, embedder)
-            )
+            slot = slots[name]
+            bare = await stack.enter_async_context(_model(name, slot, opened, embedder, breakers))
+            opened[name] = around_answers(name, slot, bare, opened, embedder)
         yield {name: opened[name] for name in slots}
 
 
@@ -56,6 +62,9 @@ def in_order(slots: Mapping[str, ModelSlot]) -> tuple[str, ...]:
 
 def references(name: str, slot: ModelSlot) -> Iterable[str]:
     """The names of other models in a slot's settings."""
+    yield from slot.fallback
+    if slot.hedge is not None and slot.hedge.model is not None:
+        yield slot.hedge.model
     for key in REFERENCES.get(slot.use, ()):
         value = slot.options.get(key)
         named = cast(list[object], value) if isinstance(value, list) else [value]
@@ -69,19 +78,40 @@ def references(name: str, slot: ModelSlot) -> Iterable[str]:
 
 @asynccontextmanager
 async def _model(
-    name: str, slot: ModelSlot, opened: Mapping[str, MeteredModel], embedder: Embedder
+    name: str,
+    slot: ModelSlot,
+    opened: Mapping[str, MeteredModel],
+    embedder: Embedder,
+    breakers: Breakers,
 ) -> AsyncGenerator[MeteredModel]:
     key = f"models.{name}"
     if slot.use in REFERENCES:
+        check_composite(name, slot)
         others = {other: opened[other] for other in references(name, slot)}
         async with open_slot(
             key, slot, COMPOSITES.load, models=others, embedder=embedder
         ) as composite:
             yield composite
         return
-    async with open_slot(key, slot, _load, embedder=embedder) as model:
+    async with AsyncExitStack() as stack:
+        models = [
+            await stack.enter_async_context(open_slot(key, each, _load, embedder=embedder))
+            for each in _by_key(name, slot)
+        ]
+        model = KeyPool(name, models) if slot.api_keys else models[0]
         price = slot.price and Price(**slot.price.model_dump())
-        yield Metered(model, price, output_tokens=slot.output_tokens)
+        metered = Metered(model, price, output_tokens=slot.output_tokens)
+        yield around_calls(name, slot, metered, breakers)
+
+
+def _by_key(name: str, slot: ModelSlot) -> list[Slot]:
+    """The slot, or one for each of its keys."""
+    if not slot.api_keys:
+        return [slot]
+    if "api_key" in slot.options:
+        raise ConfigError(f"models.{name} has both api_key and api_keys: keep one of them.")
+    options = {**slot.options, "use": slot.use}
+    return [Slot.model_validate({**options, "api_key": key}) for key in slot.api_keys]
 
 
 def _load(name: str) -> OpenModel:

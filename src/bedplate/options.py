@@ -158,3 +158,8 @@ def check_readers(config: Config) -> None:
                 f"search.{key} is {name!r}; it must be {RULES!r} or a configured model that follows "
                 f"instructions: {', '.join(able) or 'there is none'}."
             )
+
+
+def remembers_answers(config: Config) -> bool:
+    """Whether any model has a cache of answers."""
+    return any(slot.cache.exact or slot.cache.semantic for slot in config.models.values())

@@ -53,9 +53,79 @@ class PriceConfig(Section):
     """Of input written to that cache."""
 
 
+class TimeoutsConfig(Section):
+    """For adapters that have no such limits of their own; the whole call has one in any case."""
+
+    first_token_seconds: float | None = Field(default=None, gt=0)
+    idle_seconds: float | None = Field(default=None, gt=0)
+
+
+class ConcurrencyConfig(Section):
+    calls: int = Field(default=100, gt=0)
+    """At once; further ones wait."""
+    waiting: int = Field(default=256, ge=0)
+    """Further ones are refused as busy."""
+    wait_seconds: float = Field(default=30.0, gt=0)
+
+
+class BreakerConfig(Section):
+    """When calls to an endpoint that does not work are refused at once."""
+
+    failures: int = Field(default=10, ge=0)
+    """So many of the window open it; 0 never does."""
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Of the window's calls that must have failed besides."""
+    window_seconds: float = Field(default=30.0, gt=0)
+    open_seconds: float = Field(default=15.0, gt=0)
+    """Then one call tries whether it works again."""
+
+
+class RetryConfig(Section):
+    attempts: int = Field(default=1, ge=1, le=10)
+    """The first one included."""
+    first_seconds: float = Field(default=0.5, gt=0)
+    """The longest pause before the second; it doubles with each further one."""
+    most_seconds: float = Field(default=8.0, gt=0)
+    """The longest pause at all; a provider that asks for more is not tried again."""
+
+
+class HedgeConfig(Section):
+    """A second call where the first is slow to begin."""
+
+    seconds: float = Field(gt=0)
+    model: str | None = None
+    """Another model to ask then; the same one where it is not set."""
+
+
+class AnswerCacheConfig(Section):
+    """Answers remembered in memory and given again without a call."""
+
+    exact: bool = False
+    semantic: float = Field(default=0.0, ge=0, le=1)
+    """How alike two questions must be, as a cosine, to get the same answer; 0 is off."""
+    seconds: float = Field(default=3_600.0, gt=0)
+    max_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
+    tools: bool = False
+    """Whether answers to requests with tools, calls of them included, are remembered too."""
+
+
 class ModelSlot(Slot):
     """A model's adapter with its options, and what Bedplate does around it."""
 
+    api_keys: tuple[SecretStr, ...] = ()
+    """Several keys in place of the adapter's `api_key`, used in turn."""
+    timeouts: TimeoutsConfig = TimeoutsConfig()
+    concurrency: ConcurrencyConfig = ConcurrencyConfig()
+    breaker: BreakerConfig = BreakerConfig()
+    retry: RetryConfig = RetryConfig()
+    context_tokens: int | None = Field(default=None, gt=0)
+    """How many tokens the model takes at once, the answer included."""
+    overflow: Literal["refuse", "compact"] = "refuse"
+    """What becomes of a longer request: an error, or its oldest turns are left out."""
+    hedge: HedgeConfig | None = None
+    fallback: tuple[str, ...] = ()
+    """Other models to ask, in order, where this one fails before its answer has begun."""
+    cache: AnswerCacheConfig = AnswerCacheConfig()
     price: PriceConfig | None = None
     output_tokens: int = Field(default=4096, gt=0)
     """How long an answer is taken to get at most, where the request does not say."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.contract.model_scripts import (
 from tests.fixtures import anthropic_wire
 from tests.fixtures.anthropic_wire import serve_anthropic_wire
 from tests.fixtures.extras import load_or_skip
+from tests.contract.wrapped_models import Opener, wrapped
 from tests.fixtures.openai_wire import (
     Wire,
     envelope,
@@ -43,7 +44,7 @@ from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
 from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
-from bedplate.models import MODELS
+from bedplate.models import COMPOSITES, MODELS
 from bedplate.models.protocol import ChatModel
 
 REFUNDS = "How many days do customers have to ask for a refund?"
@@ -95,6 +96,10 @@ async def openai() -> AsyncGenerator[Adapter]:
         yield Adapter("openai", model, disconnected, lambda: wire.script(never_ends("more ")))
 
 
+RULES = [{"match": question, "reply": f"{text} [1]"} for question, text in TEXTS.items()]
+SCRIPT: Mapping[str, Any] = {"rules": RULES, "delay_seconds": 0.001}
+
+
 @asynccontextmanager
 async def anthropic() -> AsyncGenerator[Adapter]:
     async with serve_anthropic_wire() as wire, open_model("anthropic", at(wire)) as model:
@@ -108,8 +113,7 @@ async def anthropic() -> AsyncGenerator[Adapter]:
 
 @asynccontextmanager
 async def scripted() -> AsyncGenerator[Adapter]:
-    rules = [{"match": question, "reply": f"{text} [1]"} for question, text in TEXTS.items()]
-    async with open_model("scripted", {"rules": rules, "delay_seconds": 0.001}) as model:
+    async with open_model("scripted", SCRIPT) as model:
         yield Adapter("scripted", model, no_task_left)
 
 
@@ -127,12 +131,25 @@ async def anyllm() -> AsyncGenerator[Adapter]:
         yield Adapter("anyllm", model, disconnected, lambda: wire.script(never_ends("more ")))
 
 
+def inside(name: str, opener: Opener) -> Callable[[], AbstractAsyncContextManager[Adapter]]:
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Adapter]:
+        async with opener() as model:
+            yield Adapter(name, model, no_task_left)
+
+    return opened
+
+
+WRAPPED = {
+    name: inside(name, opener) for name, opener in wrapped({"use": "scripted", **SCRIPT}).items()
+}
 ADAPTERS = {
     "quote": quote,
     "openai": openai,
     "anthropic": anthropic,
     "anyllm": anyllm,
     "scripted": scripted,
+    **WRAPPED,
 }
 
 
@@ -154,8 +171,9 @@ async def collect(model: ChatModel, request: ChatRequest) -> list[ChatEvent]:
 
 
 def test_every_model_in_the_table_is_in_this_suite():
-    assert set(ADAPTERS) == set(MODELS.names())
-    assert set(SPEAKERS) | {"quote"} == set(ADAPTERS)
+    assert ADAPTERS.keys() - WRAPPED.keys() == set(MODELS.names())
+    assert set(SPEAKERS) | {"quote"} == set(MODELS.names())
+    assert set(COMPOSITES.names()) <= WRAPPED.keys()
 
 
 async def test_streams_text_then_exactly_one_finished(adapter: Adapter):

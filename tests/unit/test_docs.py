@@ -18,7 +18,7 @@ from bedplate.chunkers import CHUNKERS
 from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, TableConfig
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
-from bedplate.models import MODELS
+from bedplate.models import COMPOSITES, MODELS
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
@@ -40,6 +40,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "chunkers": CHUNKERS,
     "rerankers": RERANKERS,
     "models": MODELS,
+    "composite models": COMPOSITES,
     "sources": SOURCES,
     "guards.pii": PII_GUARDS,
     "guards.groundedness": GROUNDING_GUARDS,
@@ -199,6 +200,8 @@ def without_secrets(value: Any) -> Any:
             return "secret"
         case dict():
             return {key: without_secrets(inner) for key, inner in value.items()}
+        case list():
+            return [without_secrets(inner) for inner in value]
         case _:
             return value
 

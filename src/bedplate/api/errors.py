@@ -87,8 +87,8 @@ def _entry(error: BedplateError) -> tuple[int, str]:
 
 def _retry_after(error: BedplateError) -> Mapping[str, str]:
     match error:
-        case UpstreamRateLimited(retry_after=float() | int() as seconds):
-            return {"Retry-After": str(max(0, math.ceil(seconds)))}
+        case (UpstreamRateLimited() | Unavailable()) as busy if busy.retry_after is not None:
+            return {"Retry-After": str(max(0, math.ceil(busy.retry_after)))}
         case Unavailable() | UpstreamRateLimited():
             return {"Retry-After": str(RETRY_SECONDS)}
         case _:

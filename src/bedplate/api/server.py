@@ -25,6 +25,7 @@ from bedplate.api import (
     embeddings,
     health,
     jobs,
+    model_health,
     models,
     quality,
     quarantine,
@@ -175,6 +176,7 @@ def _build_api(app: App) -> FastAPI:
     api.state.started = int(time.time())
     for part in (
         models,
+        model_health,
         embeddings,
         collections,
         documents,

@@ -20,8 +20,10 @@ MODELS = Registry[OpenModel](
 EXTRACTIVE = frozenset({"quote"})
 """Those that pick from passages and follow no instructions."""
 
-COMPOSITES = Registry[OpenComposite]("models", {})
+COMPOSITES = Registry[OpenComposite](
+    "models", {"fallback": "bedplate.models.fallback:open_fallback"}
+)
 """Models made of other configured models."""
 
-REFERENCES: Mapping[str, tuple[str, ...]] = {}
+REFERENCES: Mapping[str, tuple[str, ...]] = {"fallback": ("models",)}
 """Of each of those, the options that name the others: one name, or a list of names."""

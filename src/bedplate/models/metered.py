@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Usage
+from bedplate.errors import UpstreamError
 from bedplate.models.protocol import Bound, ChatModel
 from bedplate.models.tokens import request_tokens
 
@@ -57,11 +58,18 @@ class Metered:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         """The model's events; a cost that it reports itself stands."""
-        async with aclosing(self.inner.stream(request)) as events:
-            async for event in events:
-                yield self._costed(event) if isinstance(event, Finished) else event
+        try:
+            async with aclosing(self.inner.stream(request)) as events:
+                async for event in events:
+                    yield self._costed(event) if isinstance(event, Finished) else event
+        except UpstreamError as error:
+            error.usage = error.usage and self._priced(error.usage)
+            raise
 
     def _costed(self, end: Finished) -> Finished:
-        if end.usage.cost_usd is not None or self._price is None:
-            return end
-        return replace(end, usage=replace(end.usage, cost_usd=self._price.of(end.usage)))
+        return replace(end, usage=self._priced(end.usage))
+
+    def _priced(self, usage: Usage) -> Usage:
+        if usage.cost_usd is not None or self._price is None:
+            return usage
+        return replace(usage, cost_usd=self._price.of(usage))

@@ -15,7 +15,8 @@ class ChatModel(Protocol):
 
     Any number of TextDelta, never empty, ReasoningDelta and ToolCallDelta, then exactly one
     Finished. Closing the iterator early stops the work upstream. Errors: UpstreamError and its
-    kinds, InvalidInput for a request that the model cannot take; after the first event too.
+    kinds, InvalidInput for a request that the model cannot take, Unavailable for one that is not sent
+    for now; but for the last, after the first event too.
     """
 
     @property

@@ -26,6 +26,7 @@ from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import Found, find
 from bedplate.rag.follow_up import whole_question
 from bedplate.rag.interpret import Interpret
+from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
 from bedplate.rag.retrieve import SearchRequest
@@ -63,8 +64,15 @@ class AskRequest:
 
 class Ask:
     def __init__(
-        self, search: Interpret, turn: Turn, grounding: GroundingGuard, rewriter: Rewriter
+        self,
+        search: Interpret,
+        turn: Turn,
+        grounding: GroundingGuard,
+        rewriter: Rewriter,
+        knowledge: Knowledge | None = None,
     ) -> None:
+        """`knowledge` stamps requests, where answers are remembered."""
+        self._knowledge = knowledge
         self._rewriter = rewriter
         self._search = search
         self._turn = turn
@@ -86,6 +94,7 @@ class Ask:
             rewritten = await self._rewriter.rewrite(
                 request.question, request.history, request.rewrite, deadline=request.deadline
             )
+            knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
             found = await self._find(request, rewritten.text)
             searched = _shown(rewritten, request.question)
             passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
@@ -97,6 +106,7 @@ class Ask:
             text, first_ms, end = "", 0.0, None
             markers = MarkerFilter([passage.number for passage in passages])
             prompt = self._prompt(request, passages, _whole(rewritten, request))
+            prompt = replace(prompt, knowledge=knowledge)
             async with aclosing(self._turn.stream(request.model, prompt)) as events:
                 async for event in events:
                     if isinstance(event, Finished):

@@ -8,7 +8,7 @@ from importlib.resources import files
 from bedplate.chat.turn import Turn
 from bedplate.domain.answers import Rewritten
 from bedplate.domain.chat import ChatRequest, Message
-from bedplate.errors import InvalidInput, UpstreamError
+from bedplate.errors import InvalidInput, Unavailable, UpstreamError
 from bedplate.rag.follow_up import LONGEST_TURN, search_text
 from bedplate.rag.quoted import is_printable, quoted, reason
 from bedplate.terms import analyse
@@ -48,7 +48,7 @@ class Rewriter:
             return Rewritten(search_text(question, history), RULES)
         try:
             text = await self._by_model(question, spoken[-MOST_MESSAGES:], by, deadline)
-        except (InvalidInput, UpstreamError) as error:
+        except (InvalidInput, Unavailable, UpstreamError) as error:
             why = reason(error)
             logger.warning("question rewritten by rules", extra={"model": by, "reason": why})
             return Rewritten(search_text(question, history), RULES, why)

@@ -74,8 +74,12 @@ class Failures:
             case _:
                 return self.error(f"the connection broke ({type(error).__name__})")
 
-    def error(self, what: str, status: int | None = None) -> UpstreamError:
-        return UpstreamError(f"{self._label}: {what}.", provider=self._provider, status=status)
+    def error(
+        self, what: str, status: int | None = None, reason: str | None = None
+    ) -> UpstreamError:
+        return UpstreamError(
+            f"{self._label}: {what}.", provider=self._provider, status=status, reason=reason
+        )
 
     def timeout(self, what: str) -> UpstreamTimeout:
         return UpstreamTimeout(f"{self._label}: {what}.", provider=self._provider)
@@ -100,7 +104,7 @@ class Failures:
             return UpstreamTimeout(
                 f"{self._label}: {what}.", provider=self._provider, status=status
             )
-        return self.error(what, status)
+        return self.error(what, status, _reason({"error": envelope}))
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """An answer that is not a stream, by its HTTP status, or by the one that its body gives."""
@@ -127,7 +131,7 @@ class Failures:
                 what = f"answered with something that is not an event stream; check base_url{tail}"
             case _:
                 what = f"answered HTTP {status}{tail}"
-        return self.error(what, status)
+        return self.error(what, status, _reason(_decoded(body)))
 
     def _rate_limited(self, headers: Mapping[str, str], tail: str) -> UpstreamRateLimited:
         seconds = retry_after(headers)
@@ -180,10 +184,23 @@ def _status(code: Any) -> int | None:
 
 
 def _message(body: bytes) -> str:
+    answer = _decoded(body)
+    return body.decode("utf-8", "replace") if answer is None else _message_in(answer)
+
+
+def _decoded(body: bytes) -> Any:
+    """The JSON of an answer; None where it is not JSON."""
     try:
-        return _message_in(msgspec.json.decode(body))
+        return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return body.decode("utf-8", "replace")
+        return None
+
+
+def _reason(answer: Any) -> str | None:
+    """The server's own word for what happened: its code, or the type where that is only a status."""
+    error = _field(answer, "error")
+    found = (_field(error, "code"), _field(error, "type"), _field(answer, "type"))
+    return next((word for word in found if isinstance(word, str) and word), None)
 
 
 def _message_in(answer: Any) -> str:
