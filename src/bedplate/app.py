@@ -10,6 +10,7 @@ from pathlib import Path
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config, Slot, resolve_secrets
+from bedplate.domain.accounts import Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
@@ -29,6 +30,8 @@ from bedplate.ingest.snapshots import Snapshots
 from bedplate.ingest.sources import Sources
 from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
+from bedplate.ledger.protocol import Ledger
+from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.options import (
     business_tables,
@@ -86,6 +89,7 @@ class App:
     parser: Parser
     pii: PiiGuard | None
     grounding: GroundingGuard
+    ledger: Ledger
     turn: Turn
     search: Interpret
     ask: Ask
@@ -123,6 +127,7 @@ class App:
             max_output_tokens=settings.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
+            account=Account(tenant),
         )
 
     def assistant_question(
@@ -152,6 +157,7 @@ class App:
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
+            account=Account(tenant, assistant=name),
         )
 
     async def check(self) -> None:
@@ -222,7 +228,8 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
         models = await enter(open_lineup(config.models, embedder=remembering))
-        turn = Turn(models, seconds=config.ask.seconds)
+        ledger = await enter(open_ledger(config))
+        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger)
         retrieve = Retrieve(
             catalog,
             store,
@@ -276,6 +283,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             parser=parser,
             pii=pii,
             grounding=grounding,
+            ledger=ledger,
             turn=turn,
             search=search,
             ask=Ask(search, turn, grounding, Rewriter(turn, seconds=seconds)),

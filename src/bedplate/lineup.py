@@ -10,7 +10,8 @@ from bedplate.config import ModelSlot
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError
 from bedplate.models import COMPOSITES, MODELS, REFERENCES
-from bedplate.models.metered import Metered, Price
+from bedplate.models.metered import Metered, Price, Pricing
+from bedplate.models.prices import PerSecond, price_of
 from bedplate.models.protocol import MeteredModel
 from bedplate.slots import open_slot
 
@@ -79,5 +80,16 @@ async def _model(
             yield composite
         return
     async with open_slot(key, slot, MODELS.load, embedder=embedder) as model:
-        price = slot.price and Price(**slot.price.model_dump())
-        yield Metered(model, price, output_tokens=slot.output_tokens)
+        yield Metered(model, _price(slot), output_tokens=slot.output_tokens)
+
+
+def _price(slot: ModelSlot) -> Pricing | None:
+    """As configured, else as listed."""
+    own = slot.price
+    if own is None:
+        return price_of(slot.use, slot.options)
+    if own.per_second is not None:
+        return PerSecond(own.per_second)
+    if own.input is None or own.output is None:
+        raise AssertionError("a price has both, or is by the second")
+    return Price(own.input, own.output, own.cached, own.cache_write)

@@ -21,6 +21,7 @@ from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
 from bedplate.models import MODELS
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
+from bedplate.sections import LimitsConfig
 from bedplate.sources import SOURCES
 from bedplate.stores import STORES
 
@@ -78,6 +79,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "models": ModelSlot,
     "assistants": AssistantConfig,
     "tables": TableConfig,
+    "budgets.tenants": LimitsConfig,
 }
 
 

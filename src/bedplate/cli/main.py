@@ -9,6 +9,7 @@ import typer
 from bedplate import __version__
 from bedplate.cli import (
     ask,
+    budgets,
     demo,
     doctor,
     ingest,
@@ -21,6 +22,7 @@ from bedplate.cli import (
     serve,
     snapshots,
     sources,
+    usage,
 )
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import (
@@ -83,6 +85,8 @@ def build() -> typer.Typer:
         sources,
         quarantine,
         move,
+        budgets,
+        usage,
         doctor,
     ):
         module.register(app)
