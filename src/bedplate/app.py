@@ -177,6 +177,7 @@ class App:
         if self.reranker is not None:
             await self.reranker.score("ready", ["ready"], deadline=None)
         await self.grounding.check("Ready?", "Ready.", ())
+        await self.ledger.budgets.list(DEFAULT_TENANT)
         if self.jobs is not None:
             await self.jobs.list(DEFAULT_TENANT, Page(limit=1))
 

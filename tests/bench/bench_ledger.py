@@ -52,8 +52,7 @@ async def measure(ledger: Ledger, calls: int, parallel: int) -> dict[str, Any]:
     took: list[float] = []
 
     async def worker() -> None:
-        for _ in range(max(1, calls // parallel)):
-            took.append(await call(ledger))
+        took.extend([await call(ledger) for _ in range(max(1, calls // parallel))])
 
     cpu, started = _cpu(), time.perf_counter()
     await asyncio.gather(*(worker() for _ in range(parallel)))

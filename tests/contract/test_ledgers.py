@@ -110,6 +110,14 @@ async def test_a_budget_that_is_spent_refuses_and_says_when_it_renews(
     assert await sums(ledger) == (0, 500_000)
 
 
+async def test_a_call_that_is_larger_than_the_budget_need_not_wait(ledger: Ledger) -> None:
+    await ledger.budgets.set(TENANT, {DAY: DOLLAR})
+    with pytest.raises(BudgetExceeded, match="never will: send less") as refused:
+        await reserve(ledger, "1.5")
+    assert refused.value.retry_after is None
+    assert not refused.value.retryable
+
+
 async def test_what_calls_under_way_hold_may_be_free_soon(ledger: Ledger) -> None:
     await ledger.budgets.set(TENANT, {DAY: DOLLAR})
     await reserve(ledger, "0.8")

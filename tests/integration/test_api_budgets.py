@@ -53,7 +53,9 @@ async def test_a_budget_is_set_used_and_removed(served: Served) -> None:
 
 
 async def test_a_spent_budget_is_openai_s_quota_error(served: Served) -> None:
-    await patch(served, "tenant/default", {"tokens_day": 10})
+    await patch(served, "tenant/default", {"tokens_day": 120})
+    # Each may use 117, and uses 8.
+    assert (await served.post(CHAT, body())).status == 200
     refused = await served.post(CHAT, body())
     assert refused.status == 429
     assert refused.error["code"] == refused.error["type"] == "insufficient_quota"

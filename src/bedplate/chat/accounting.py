@@ -111,21 +111,21 @@ class Accounting:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        status = self._end.reason if self._end else _status(error)
+        if self._ledger is None:
+            return
         if self._end is not None:
             used = self._end.usage
         elif self._was_at_work(error):
             used = self._estimate()
         else:
             used = None
-        if not self._settled:
-            await self._settle(used)
-        if self._ledger is not None:
-            self._ledger.usage.record(self._call(status, used or Usage(cost_usd=Decimal(0))))
+        await self._settle(used)
+        status = self._end.reason if self._end else _status(error)
+        self._ledger.usage.record(self._call(status, used or Usage(cost_usd=Decimal(0))))
 
     async def _settle(self, used: Usage | None) -> None:
-        if self._ledger is None or self._reservation is None:
-            self._settled = True
+        """None gives back what was held. Once is enough."""
+        if self._settled or self._ledger is None or self._reservation is None:
             return
         try:
             if used is None:

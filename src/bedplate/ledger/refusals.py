@@ -30,7 +30,9 @@ def over_budget(
             f"{shown_amount(unit, limit.amount)} {RENEWALS[period]}, {shown_amount(unit, left)} is "
             f"left, and calls under way hold {shown_amount(unit, counter.reserved)}"
         )
-    if held:
+    if amount > limit.amount:
+        until, said = None, f"{said}. It never will: send less, or lower max_tokens."
+    elif held:
         said = f"{said}. It may once those have ended."
     elif until is None:
         said = f"{said}. It does not renew: have it raised."
