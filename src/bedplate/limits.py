@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 
-from bedplate.config import Config, LimitsConfig
+from bedplate.config import Config
 from bedplate.domain.budgets import EACH, EVERYONE, MEASURES, Kind, Limit, Subject
 from bedplate.domain.ids import TenantId
 from bedplate.domain.money import to_micro
@@ -11,6 +11,7 @@ from bedplate.errors import ConfigError, InvalidInput
 from bedplate.ledger import LEDGERS
 from bedplate.ledger.protocol import Ledger, LedgerOptions
 from bedplate.ledger.subjects import check_subject
+from bedplate.sections import LimitsConfig
 
 LEDGER_FILE = "ledger.db"
 
