@@ -121,6 +121,7 @@ async def test_a_caller_who_is_cancelled_holds_nothing(name: str, tmp_path: Path
     ):
         await ledger.budgets.set(TENANT, {DAY: DOLLAR})
         await sums(ledger)
+        cancelled = 0
         for steps in range(6):
             task = asyncio.get_running_loop().create_task(
                 ledger.reserve(ACCOUNT, "m", usd("0.5"), seconds=60)
@@ -128,9 +129,15 @@ async def test_a_caller_who_is_cancelled_holds_nothing(name: str, tmp_path: Path
             for _ in range(steps):
                 await asyncio.sleep(0)
             task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        assert await sums(ledger) == (0, 0)
+            try:
+                held = await task
+            except asyncio.CancelledError:
+                cancelled += 1
+            else:
+                assert held is not None
+                await ledger.release(held)
+            assert await sums(ledger) == (0, 0)
+        assert cancelled
 
 
 Step = tuple[str, int]
@@ -142,7 +149,7 @@ STEPS = st.lists(
         st.tuples(st.just("turn"), st.integers(-30, 30)),
         st.tuples(st.just("open"), st.just(0)),
     ),
-    max_size=30,
+    max_size=20,
 )
 
 
