@@ -82,9 +82,7 @@ async def test_too_many_requests_are_told_when_to_come_back(served: Served) -> N
 
 async def test_an_assistant_is_held_to_its_budget(served: Served) -> None:
     await served.post("/api/collections", {"name": "c"})
-    await served.post(
-        "/api/collections/c/documents", {"documents": [{"text": "A refund takes 30 days."}]}
-    )
+    await served.post("/api/collections/c/documents", {"text": "A refund takes 30 days."})
     ask = body(model="shop", messages=[{"role": "user", "content": "How long does a refund take?"}])
     assert (await served.post(CHAT, ask)).status == 200
     used = (await served.get("/api/usage?by=assistant")).json["usage"]
