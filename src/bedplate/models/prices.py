@@ -64,17 +64,18 @@ def price_of(use: str, options: Mapping[str, Any]) -> Pricing | None:
     """The price of a model by its adapter and options; None where none is known.
 
     The list is that of the installed genai-prices: nothing is fetched. A server is looked up by its
-    address, so what stands behind a proxy has no known price.
+    address, so what stands behind a proxy has no known price; where the options give no address, by
+    their `provider` or `preset`, or by the adapter's own name.
     """
     if use in FREE_ADAPTERS:
         return FREE
     model = options.get("model")
     if not isinstance(model, str) or not model:
         return None
-    address, provider = options.get("base_url"), options.get("provider", use)
+    address = options.get("base_url")
     if address is not None:
         return listed(model, address=str(address))
-    return listed(model, provider=str(provider))
+    return listed(model, provider=str(options.get("provider") or options.get("preset") or use))
 
 
 def listed(model: str, *, provider: str | None = None, address: str | None = None) -> Listed | None:
