@@ -52,6 +52,10 @@ class Price:
         ) / MILLION
 
     def most(self, sent: int, made: int, seconds: float | None = None) -> Decimal | None:
+        return self.dearest(sent, made)
+
+    def dearest(self, sent: int, made: int) -> Decimal:
+        """Whatever part of the input is read from a cache, or written to it."""
         dearest = max(self.input, self.cached or self.input, self.cache_write or self.input)
         return (sent * dearest + made * self.output) / MILLION
 

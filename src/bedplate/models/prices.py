@@ -1,7 +1,8 @@
 """Where prices come from: the configuration, the bundled price list, or that nothing is paid."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -28,36 +29,64 @@ class PerSecond:
 
 
 class ModelInfo(Protocol):
-    """A model of the price list, with its provider (genai_prices.types.ModelInfo)."""
+    """A model of the price list (genai_prices.types.ModelInfo)."""
 
-    def calc_price(self, usage: Any, provider: Any) -> Any: ...
+    def get_prices(self, request_timestamp: datetime) -> Any: ...
 
 
 class Listed:
-    """A price of genai-prices: with its tiers, and what holds at the time of the call."""
+    """A price of genai-prices: with its tiers, and as it is at the time of the call.
 
-    def __init__(self, model: ModelInfo, provider: Any) -> None:
+    The sums are done here: the library takes half a millisecond for each.
+    """
+
+    def __init__(self, model: ModelInfo) -> None:
         self._model = model
-        self._provider = provider
 
     def of(self, usage: Usage, seconds: float) -> Decimal:
         cached = min(usage.cached_tokens, usage.input_tokens)
         written = min(usage.cache_write_tokens, usage.input_tokens - cached)
-        return self._price(usage.input_tokens, usage.output_tokens, cached, written)
+        price, each = self._at(usage.input_tokens)
+        return each + price.of(replace(usage, cached_tokens=cached, cache_write_tokens=written))
 
     def most(self, sent: int, made: int, seconds: float | None) -> Decimal | None:
-        return max(self._price(sent, made, 0, 0), self._price(sent, made, 0, sent))
+        # A shorter prompt than feared may fall into another tier, which is rarely the dearer one.
+        return max(self._most(sent, sent, made), self._most(1, sent, made))
 
-    def _price(self, sent: int, made: int, cached: int, written: int) -> Decimal:
-        from genai_prices import Usage as Counts  # noqa: PLC0415 - half a second, for paid models
+    def _most(self, tier: int, sent: int, made: int) -> Decimal:
+        price, each = self._at(tier)
+        return each + price.dearest(sent, made)
 
-        counts = Counts(
-            input_tokens=sent,
-            output_tokens=made,
-            cache_read_tokens=cached,
-            cache_write_tokens=written,
+    def _at(self, input_tokens: int) -> tuple[Price, Decimal]:
+        """The tokens' price where the input has so many, and what every call costs besides."""
+        prices = self._model.get_prices(datetime.now(UTC))
+
+        def found(name: str) -> Decimal | None:
+            return _in_tier(getattr(prices, name, None), input_tokens)
+
+        output = found("output_mtok") or Decimal(0)
+        price = Price(
+            input=found("input_mtok") or Decimal(0),
+            output=max(output, found("output_reasoning_mtok") or output),
+            cached=found("cache_read_mtok"),
+            cache_write=found("cache_write_mtok"),
         )
-        return Decimal(self._model.calc_price(counts, self._provider).total_price)
+        return price, (found("requests_kcount") or Decimal(0)) / 1_000
+
+    @property
+    def by_tokens(self) -> bool:
+        """Whether input and output have prices: some models are billed by the hour or the image."""
+        prices = self._model.get_prices(datetime.now(UTC))
+        names = ("input_mtok", "output_mtok")
+        return all(getattr(prices, name, None) is not None for name in names)
+
+
+def _in_tier(price: Any, input_tokens: int) -> Decimal | None:
+    """Of a price with tiers the last one that the input goes beyond; it is for all tokens."""
+    tiers = getattr(price, "tiers", None)
+    if tiers is None:
+        return price
+    return next((t.price for t in reversed(tiers) if input_tokens > t.start), price.base)
 
 
 def price_of(use: str, options: Mapping[str, Any]) -> Pricing | None:
@@ -84,7 +113,8 @@ def listed(model: str, *, provider: str | None = None, address: str | None = Non
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415
 
     try:
-        found = get_snapshot().find_provider_model(model, None, provider, address)
+        _, found = get_snapshot().find_provider_model(model, None, provider, address)
     except LookupError:
         return None
-    return Listed(found[1], found[0])
+    price = Listed(found)
+    return price if price.by_tokens else None

@@ -7,6 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from genai_prices import Usage as Counts
+from genai_prices import calc_price
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bedplate.config import ModelSlot
@@ -67,7 +71,52 @@ def test_what_runs_here_is_free() -> None:
 
 def test_an_adapter_or_a_provider_names_the_list_too() -> None:
     assert isinstance(price_of("anthropic", {"model": "claude-sonnet-4-5"}), Listed)
-    assert isinstance(price_of("anyllm", {"provider": "google", "model": "gemini-2.5-pro"}), Listed)
+    for use, options in (
+        ("anyllm", {"provider": "google", "model": "gemini-2.5-pro"}),
+        ("openai", {"preset": "openai", "model": "gpt-4.1-mini"}),
+        ("openai", {"preset": "groq", "model": "llama-3.3-70b-versatile"}),
+    ):
+        assert isinstance(price_of(use, options), Listed)
+    assert price_of("openai", {"preset": "ollama", "model": "gpt-4.1-mini"}) is None
+
+
+LISTED = [
+    ("openai", "gpt-4.1-mini"),
+    ("openai", "o3"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("google", "gemini-2.5-pro"),
+    ("google", "gemini-2.5-flash"),
+    ("deepseek", "deepseek-chat"),
+    ("mistral", "mistral-small-latest"),
+    ("groq", "llama-3.3-70b-versatile"),
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    which=st.sampled_from(LISTED),
+    sent=st.integers(0, 1_000_000),
+    made=st.integers(0, 100_000),
+    shares=st.tuples(st.integers(0, 100), st.integers(0, 100)),
+)
+def test_sums_are_those_of_the_library_and_within_the_bound(
+    which: tuple[str, str], sent: int, made: int, shares: tuple[int, int]
+) -> None:
+    provider, model = which
+    cached = sent * shares[0] // 100
+    written = (sent - cached) * shares[1] // 100
+    price = of_list(model, provider=provider)
+    cost = price.of(Usage(sent, made, cached_tokens=cached, cache_write_tokens=written), 1)
+    counts = Counts(
+        input_tokens=sent,
+        output_tokens=made,
+        cache_read_tokens=cached,
+        cache_write_tokens=written,
+    )
+    assert cost == calc_price(counts, model, provider_id=provider).total_price
+    most = price.most(sent, made, None)
+    assert most is not None
+    assert cost <= most
 
 
 def test_a_tier_makes_a_long_prompt_dearer_and_the_bound_knows() -> None:
