@@ -71,8 +71,9 @@ class Counter:
         self.mark -= amount * MINUTE // limit
 
     def _used_until(self, now: int) -> int:
-        # Further ahead than a minute it was put by a clock that has been set back since.
-        return min(max(self.mark, now), now + MINUTE)
+        # Further ahead than a minute it was put by a clock that has been set back since: once more
+        # the bucket is full, as nobody knows how long ago that was.
+        return now if self.mark > now + MINUTE else max(self.mark, now)
 
 
 def load(session: Session, applied: Sequence[Applied], now: int) -> dict[str, Counter]:

@@ -66,7 +66,9 @@ class SqlUsageLog:
                 if loop.time() >= forget_at:
                     forget_at = loop.time() + FORGET_SECONDS
                     await self.forget()
-                await asyncio.wait_for(self._some.wait(), FORGET_SECONDS)
+                # Not wait_for, which may swallow the cancellation that ends this.
+                async with asyncio.timeout(FORGET_SECONDS):
+                    await self._some.wait()
                 await asyncio.sleep(WAIT_SECONDS)
                 await self.flush()
             except TimeoutError:

@@ -50,7 +50,7 @@ def test_no_error_of_the_tree_is_without_a_code() -> None:
 
     for kind in tree(BedplateError):
         error = kind.__new__(kind)
-        assert exit_of(error) in {Exit.UNEXPECTED, Exit.BAD_INPUT, Exit.UPSTREAM}
+        assert exit_of(error) in {Exit.UNEXPECTED, Exit.BAD_INPUT, Exit.BLOCKED, Exit.UPSTREAM}
 
 
 @pytest.mark.parametrize(
