@@ -205,7 +205,7 @@ async def fresh(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(steps=STEPS)
 def test_whatever_happens_the_sums_stay_within_the_budget(name: str, steps: list[Step]) -> None:
     async def go() -> None:
