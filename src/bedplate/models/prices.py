@@ -31,7 +31,7 @@ class PerSecond:
 class ModelInfo(Protocol):
     """A model of the price list (genai_prices.types.ModelInfo)."""
 
-    def get_prices(self, request_timestamp: datetime) -> Any: ...
+    def get_prices(self, now: datetime, /) -> Any: ...
 
 
 class Listed:
