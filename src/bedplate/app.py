@@ -10,6 +10,7 @@ from pathlib import Path
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config, Slot, resolve_secrets
+from bedplate.domain.accounts import Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
@@ -33,6 +34,8 @@ from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs
 from bedplate.ingest.uploads import Uploads
 from bedplate.jobs import open_jobs
+from bedplate.ledger.protocol import Ledger
+from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
 from bedplate.options import (
@@ -90,6 +93,7 @@ class App:
     parser: Parser
     pii: PiiGuard | None
     grounding: GroundingGuard
+    ledger: Ledger
     turn: Turn
     breakers: Breakers
     search: Interpret
@@ -130,6 +134,7 @@ class App:
             max_output_tokens=settings.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
+            account=Account(tenant),
         )
 
     def assistant_question(
@@ -159,6 +164,7 @@ class App:
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
+            account=Account(tenant, assistant=name),
         )
 
     async def check(self) -> None:
@@ -178,6 +184,7 @@ class App:
         if self.reranker is not None:
             await self.reranker.score("ready", ["ready"], deadline=None)
         await self.grounding.check("Ready?", "Ready.", ())
+        await self.ledger.budgets.list(DEFAULT_TENANT)
         if self.jobs is not None:
             await self.jobs.list(DEFAULT_TENANT, Page(limit=1))
 
@@ -230,7 +237,8 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
         breakers = Breakers()
         models = await enter(open_lineup(config.models, embedder=remembering, breakers=breakers))
-        turn = Turn(models, seconds=config.ask.seconds)
+        ledger = await enter(open_ledger(config))
+        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger)
         retrieve = Retrieve(
             catalog,
             store,
@@ -240,9 +248,11 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             tables=tables,
             former=former,
         )
-        searched = retrieve
-        if images is not None:
-            searched = ImageSearch(retrieve, catalog, images, most=config.search.max_images)
+        searched = (
+            retrieve
+            if images is None
+            else ImageSearch(retrieve, catalog, images, most=config.search.max_images)
+        )
         reader, seconds = config.search.reader, config.search.model_seconds
         search = Interpret(
             searched,
@@ -291,6 +301,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             parser=parser,
             pii=pii,
             grounding=grounding,
+            ledger=ledger,
             turn=turn,
             breakers=breakers,
             search=search,

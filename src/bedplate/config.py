@@ -20,6 +20,7 @@ from bedplate.errors import ConfigError
 from bedplate.sections import (
     AskConfig,
     AssistantConfig,
+    BudgetsConfig,
     CollectionConfig,
     DataConfig,
     EmbedderCacheConfig,
@@ -69,6 +70,7 @@ class Config(Section):
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()
+    budgets: BudgetsConfig = BudgetsConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
     tables: Mapping[TableName, TableConfig] = Field(default_factory=dict[str, TableConfig])

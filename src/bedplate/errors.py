@@ -11,6 +11,10 @@
     │   └── TooLarge             over a limit
     ├── NotFound
     ├── Conflict
+    ├── Blocked                  allowed by its form, stopped by a budget, a limit or a guard
+    │   ├── BudgetExceeded
+    │   ├── RateLimited
+    │   └── PriceUnknown         a budget in dollars concerns a call of unknown price
     ├── Unavailable              not ready, shutting down, or too busy
     │   └── Busy                 a queue is full
     ├── WorkFailed               a step of durable work failed for good
@@ -23,6 +27,7 @@
 what to do. `retryable` says whether the same call may succeed later.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 from bedplate.domain.chat import Usage
@@ -114,6 +119,60 @@ class NotFound(BedplateError):
 
 class Conflict(BedplateError):
     code = "conflict"
+
+
+class Blocked(BedplateError):
+    code = "blocked"
+
+
+class BudgetExceeded(Blocked):
+    """`budget` names it, `left` is what it still allows, in its unit, None where that is not told.
+
+    `renews_at` is the end of its period, None of one without. `retry_after` is in seconds. Where
+    calls under way hold what is missing, the same call may succeed once they end.
+    """
+
+    code = "budget_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        budget: str = "",
+        left: int | None = None,
+        renews_at: datetime | None = None,
+        retry_after: float | None = None,
+        held: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.left = left
+        self.renews_at = renews_at
+        self.retry_after = retry_after
+        self.held = held
+
+    @property
+    def retryable(self) -> bool:
+        return self.held
+
+
+class RateLimited(Blocked):
+    """`retry_after` is in seconds; None for a call that is too large for the limit at any time."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, limit: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.retry_after = retry_after
+
+    @property
+    def retryable(self) -> bool:
+        return self.retry_after is not None
+
+
+class PriceUnknown(Blocked):
+    code = "price_unknown"
 
 
 class Unavailable(BedplateError):

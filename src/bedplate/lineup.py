@@ -13,8 +13,9 @@ from bedplate.models import COMPOSITES, MODELS, REFERENCES
 from bedplate.models.breaker import Breakers
 from bedplate.models.key_pool import KeyPool
 from bedplate.models.layers import around_answers, around_calls, check_composite
-from bedplate.models.metered import Metered, Price
+from bedplate.models.metered import Metered, Price, Pricing
 from bedplate.models.presets import presets
+from bedplate.models.prices import PerSecond, price_of
 from bedplate.models.protocol import MeteredModel, OpenModel
 from bedplate.slots import open_slot
 
@@ -99,8 +100,7 @@ async def _model(
             for each in _by_key(name, slot)
         ]
         model = KeyPool(name, models) if slot.api_keys else models[0]
-        price = slot.price and Price(**slot.price.model_dump())
-        metered = Metered(model, price, output_tokens=slot.output_tokens)
+        metered = Metered(model, _price(slot), output_tokens=slot.output_tokens)
         yield around_calls(name, slot, metered, breakers)
 
 
@@ -120,3 +120,15 @@ def _load(name: str) -> OpenModel:
             f'{name!r} is no adapter but a preset of one: write use = "openai", preset = "{name}".'
         )
     return MODELS.load(name)
+
+
+def _price(slot: ModelSlot) -> Pricing | None:
+    """As configured, else as listed."""
+    own = slot.price
+    if own is None:
+        return price_of(slot.use, slot.options)
+    if own.per_second is not None:
+        return PerSecond(own.per_second)
+    if own.input is None or own.output is None:
+        raise AssertionError("a price has both, or is by the second")
+    return Price(own.input, own.output, own.cached, own.cache_write)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 MEBIBYTE = 1024 * 1024
 
@@ -42,15 +42,29 @@ class Slot(BaseModel):
         return dict(self.model_extra or {})
 
 
-class PriceConfig(Section):
-    """US dollars a million tokens."""
+Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000)]
 
-    input: Decimal = Field(ge=0)
-    output: Decimal = Field(ge=0)
-    cached: Decimal | None = Field(default=None, ge=0)
+
+class PriceConfig(Section):
+    """US dollars a million tokens, or a second."""
+
+    input: Dollars | None = None
+    output: Dollars | None = None
+    cached: Dollars | None = None
     """Of input read from the provider's prompt cache; as other input where it is not set."""
-    cache_write: Decimal | None = Field(default=None, ge=0)
+    cache_write: Dollars | None = None
     """Of input written to that cache."""
+    per_second: Dollars | None = None
+    """Of a machine of one's own, while a call lasts; in place of all others."""
+
+    @model_validator(mode="after")
+    def _by_tokens_or_time(self) -> Self:
+        by_tokens = (self.input, self.output, self.cached, self.cache_write)
+        if self.per_second is None and (self.input is None or self.output is None):
+            raise ValueError("a price needs input and output, or per_second")
+        if self.per_second is not None and any(each is not None for each in by_tokens):
+            raise ValueError("a price is by tokens or per_second, not both")
+        return self
 
 
 class TimeoutsConfig(Section):
@@ -129,6 +143,33 @@ class ModelSlot(Slot):
     price: PriceConfig | None = None
     output_tokens: int = Field(default=4096, gt=0)
     """How long an answer is taken to get at most, where the request does not say."""
+
+
+class LimitsConfig(Section):
+    """What one may use: US dollars and tokens a day, a month or in all, and rates a minute."""
+
+    usd_day: Decimal | None = Field(default=None, ge=0, le=10**9, decimal_places=6)
+    usd_month: Decimal | None = Field(default=None, ge=0, le=10**9, decimal_places=6)
+    usd_total: Decimal | None = Field(default=None, ge=0, le=10**9, decimal_places=6)
+    tokens_day: int | None = Field(default=None, ge=0, le=10**15)
+    tokens_month: int | None = Field(default=None, ge=0, le=10**15)
+    tokens_total: int | None = Field(default=None, ge=0, le=10**15)
+    requests_minute: int | None = Field(default=None, ge=1, le=10**9)
+    tokens_minute: int | None = Field(default=None, ge=1, le=10**15)
+
+
+class BudgetsConfig(Section):
+    """Declared limits by name, "*" for each; further ones are set with `bedplate budgets`."""
+
+    unknown_price: Literal["refuse", "warn"] = "refuse"
+    """What becomes of a call of unknown price that a budget in dollars concerns."""
+    keep_days: float = Field(default=90.0, ge=32)
+    """How long calls stay in the usage log."""
+    tenants: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
+    keys: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
+    assistants: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
+    runs: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
+    models: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
 
 
 class EmbedderCacheConfig(Section):

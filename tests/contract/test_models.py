@@ -18,10 +18,10 @@ from tests.contract.model_scripts import (
     text_of,
     through_anyllm,
 )
+from tests.contract.wrapped_models import Opener, wrapped
 from tests.fixtures import anthropic_wire
 from tests.fixtures.anthropic_wire import serve_anthropic_wire
 from tests.fixtures.extras import load_or_skip
-from tests.contract.wrapped_models import Opener, wrapped
 from tests.fixtures.openai_wire import (
     Wire,
     envelope,

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeGuard, get_args
+from typing import Any, TypeGuard, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -22,6 +22,7 @@ from bedplate.models import COMPOSITES, MODELS
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
+from bedplate.sections import LimitsConfig
 from bedplate.sources import SOURCES
 from bedplate.stores import STORES
 
@@ -80,6 +81,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "models": ModelSlot,
     "assistants": AssistantConfig,
     "tables": TableConfig,
+    "budgets.tenants": LimitsConfig,
 }
 
 
@@ -97,6 +99,8 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
             yield "stores.<name>.use", "required"
         elif key == "collections":
             yield "collections.<name>.chunker", "required"
+        elif get_origin(inner) is Mapping:
+            yield key, default(field)
         elif isinstance(inner, type) and issubclass(inner, Slot):
             value = field.get_default(call_default_factory=True)
             yield (key, shown(value)) if prefix else (f"{key}.use", shown(value.use))

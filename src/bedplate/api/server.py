@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bedplate import __version__
 from bedplate.api import (
     ask,
+    budgets,
     chat,
     collections,
     documents,
@@ -31,6 +32,7 @@ from bedplate.api import (
     quarantine,
     search,
     sources,
+    usage,
 )
 from bedplate.api.bodies import Bodies
 from bedplate.api.errors import answer, refuse, unexpected
@@ -186,6 +188,8 @@ def _build_api(app: App) -> FastAPI:
         ask,
         sources,
         jobs,
+        budgets,
+        usage,
         health,
     ):
         api.include_router(part.router)

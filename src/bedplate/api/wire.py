@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from bedplate.domain.answers import Citation, Grounding, Rewritten
 from bedplate.domain.chat import FinishReason, TokenLogprob, Usage
 from bedplate.domain.retrieval import SelfQuery
-from bedplate.errors import BedplateError, InvalidInput, NotFound, Unreadable
+from bedplate.errors import (
+    BedplateError,
+    BudgetExceeded,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    Unreadable,
+)
 
 EncodingFormat = Literal["float", "base64"]
 
@@ -245,12 +252,16 @@ def error_envelope(error: BedplateError, type: str) -> ErrorEnvelope:
 
 
 def _code(error: BedplateError) -> str:
-    """OpenAI's code for an unknown model, and of a document the reason it cannot be read."""
+    """OpenAI's code for what it has one for, and of a document the reason it cannot be read."""
     match error:
         case NotFound(param="model"):
             return "model_not_found"
         case Unreadable():
             return error.reason
+        case BudgetExceeded():
+            return "insufficient_quota"
+        case RateLimited():
+            return "rate_limit_exceeded"
         case _:
             return error.code
 

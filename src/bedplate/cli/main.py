@@ -9,6 +9,7 @@ import typer
 from bedplate import __version__
 from bedplate.cli import (
     ask,
+    budgets,
     demo,
     doctor,
     ingest,
@@ -22,6 +23,7 @@ from bedplate.cli import (
     serve,
     snapshots,
     sources,
+    usage,
 )
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import (
@@ -85,6 +87,8 @@ def build() -> typer.Typer:
         quality,
         quarantine,
         move,
+        budgets,
+        usage,
         doctor,
     ):
         module.register(app)

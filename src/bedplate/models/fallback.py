@@ -59,7 +59,13 @@ class Fallback:
         bounds = [member.model.bound(request) for member in self._members]
         prices = [bound.usd for bound in bounds if bound.usd is not None]
         known = len(prices) == len(bounds)
-        return Bound(max(bound.tokens for bound in bounds), max(prices) if known else None)
+        limits = [bound.output_tokens for bound in bounds if bound.output_tokens is not None]
+        return Bound(
+            max(bound.tokens for bound in bounds),
+            max(prices) if known else None,
+            # The least holds for each of them.
+            min(limits, default=None),
+        )
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         notes: list[Note] = []

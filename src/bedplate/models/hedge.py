@@ -75,7 +75,8 @@ class Hedging:
     def bound(self, request: ChatRequest) -> Bound:
         """That of both calls."""
         one, other = self.inner.bound(request), self._other.bound(request)
-        return Bound(one.tokens + other.tokens, both(one.usd, other.usd))
+        limits = [bound.output_tokens for bound in (one, other) if bound.output_tokens is not None]
+        return Bound(one.tokens + other.tokens, both(one.usd, other.usd), min(limits, default=None))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         changed = asyncio.Event()

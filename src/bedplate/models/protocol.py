@@ -29,10 +29,14 @@ class ChatModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The most that a call can use: tokens in and out, and US dollars, None where no price is known."""
+    """The most that a call can use: tokens in and out, and US dollars, None where no price is known.
+
+    It holds for a request that sets no limit of its own only if `output_tokens` is set as one.
+    """
 
     tokens: int
     usd: Decimal | None
+    output_tokens: int | None = None
 
 
 class MeteredModel(ChatModel, Protocol):

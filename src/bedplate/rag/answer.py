@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bedplate.chat.turn import Turn
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.answers import (
     REFUSAL,
     Answer,
@@ -43,8 +44,9 @@ class AskRequest:
 
     `history` is the conversation before the question; `rewrite` says what completes a question that
     leans on it for the search, "rules" (rag/follow_up.py) or a model, or is "off"; the answering
-    model is asked the question itself, and given the completed one beside it. `deadline` is on the event loop's clock.
-    `self_query` is as in `SearchRequest`.
+    model is asked the question itself, and given the completed one beside it. `deadline` is on the
+    event loop's clock. `self_query` is as in `SearchRequest`. `account` pays, for every model that
+    is asked on the way.
     """
 
     question: str
@@ -60,6 +62,7 @@ class AskRequest:
     temperature: float | None = None
     deadline: float | None = None
     self_query: bool = True
+    account: Account = LOCAL
 
 
 class Ask:
@@ -92,7 +95,11 @@ class Ask:
         self._check(request)
         with trace() as trace_id:
             rewritten = await self._rewriter.rewrite(
-                request.question, request.history, request.rewrite, deadline=request.deadline
+                request.question,
+                request.history,
+                request.rewrite,
+                deadline=request.deadline,
+                account=request.account,
             )
             knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
             found = await self._find(request, rewritten.text)
@@ -167,6 +174,7 @@ class Ask:
             max_output_tokens=request.max_output_tokens,
             temperature=request.temperature,
             deadline=request.deadline,
+            account=request.account,
         )
 
     async def _find(self, request: AskRequest, text: str) -> Found:
@@ -180,6 +188,7 @@ class Ask:
             self_query=request.self_query,
             by_relevance=True,
             deadline=request.deadline,
+            account=request.account,
         )
         return await find(self._search, request.scopes, search)
 

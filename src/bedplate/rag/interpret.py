@@ -10,7 +10,14 @@ from datetime import UTC, date, datetime
 
 from bedplate.domain.filters import normalise_date
 from bedplate.domain.retrieval import Hit, Scope, SearchResult, SelfQuery, Sort
-from bedplate.errors import BadFilter, BedplateError, InvalidInput, Unavailable, UpstreamError
+from bedplate.errors import (
+    BadFilter,
+    BedplateError,
+    Blocked,
+    InvalidInput,
+    Unavailable,
+    UpstreamError,
+)
 from bedplate.rag.asked import Asked
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.quoted import reason
@@ -112,8 +119,9 @@ class Interpret:
                 vocabulary.facets,
                 today=self._today(),
                 deadline=request.deadline,
+                account=request.account,
             )
-        except (InvalidInput, Unavailable, UpstreamError) as error:
+        except (InvalidInput, Unavailable, UpstreamError, Blocked) as error:
             return await self._by_rules(request.text, vocabulary, error)
 
     async def _by_rules(

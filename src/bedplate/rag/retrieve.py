@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.filters import And, Filter
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Hit, Mode, Scope, SearchResult, Sort
@@ -82,6 +83,8 @@ class SearchRequest:
     narrowed: Mapping[str, object] | None = None
     join: Mapping[str, object] | None = None
     images: bool = False
+    account: Account = LOCAL
+    """Pays for a model that reads the text."""
 
 
 @dataclass(frozen=True, slots=True)
