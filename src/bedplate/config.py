@@ -189,7 +189,8 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path) -> Any:
-    if isinstance(value, list):
+    # Other lists are left alone: the check of sources that came over HTTP does not look into them.
+    if isinstance(value, list) and key.endswith(".api_keys"):
         listed = enumerate(cast(list[Any], value))
         return [_resolve_secrets(inner, f"{key}.{at}", env, folder) for at, inner in listed]
     if not isinstance(value, dict):

@@ -28,7 +28,7 @@ class AnthropicOptions(WireOptions):
     """Of the API, sent as `anthropic-version`."""
     max_output_tokens: int = Field(default=4096, gt=0)
     """For requests that set none: the API demands a limit."""
-    cache: Literal["off", "5m", "1h"] = "off"
+    prompt_cache: Literal["off", "5m", "1h"] = "off"
     """How long the API may keep tools and instructions in its prompt cache."""
     thinking: Literal["budget", "adaptive"] = "budget"
     """How a wanted `reasoning_effort` is asked for: as a budget of tokens, which every model with

@@ -140,9 +140,9 @@ def _mark(
     system: list[dict[str, Any]], tools: list[dict[str, Any]], options: AnthropicOptions
 ) -> None:
     """Mark where the fixed beginning ends: tools first, then instructions, as the API reads them."""
-    if options.cache == "off":
+    if options.prompt_cache == "off":
         return
-    lasting = {"type": "ephemeral", "ttl": options.cache}
+    lasting = {"type": "ephemeral", "ttl": options.prompt_cache}
     for blocks in (tools, system):
         if blocks:
             blocks[-1]["cache_control"] = lasting

@@ -236,7 +236,7 @@ async def test_the_choice_of_tools_is_the_one_that_was_made(
 
 async def test_the_fixed_beginning_is_marked_for_the_prompt_cache_where_configured():
     request = ChatRequest((Message("system", "Rules"), USER), tools=(WEATHER, TIME))
-    marked = await sent(request, cache="1h")
+    marked = await sent(request, prompt_cache="1h")
     plain = await sent(request)
 
     mark = {"type": "ephemeral", "ttl": "1h"}
