@@ -183,7 +183,7 @@ def test_keys_may_be_secrets_and_are_not_shown(tmp_path: Path) -> None:
             r"models\.a\.retry",
         ),
         (
-            {"a": {"use": "openai", "model": "m", "timeouts": {"idle_seconds": 3}}},
+            {"a": {"use": "openai", "model": "m", "api_key": "k", "timeouts": {"idle_seconds": 3}}},
             r"models\.a\.first_token_seconds",
         ),
         (

@@ -21,7 +21,7 @@ from bedplate.models.prices import FREE, Listed, PerSecond, listed, price_of
 from bedplate.models.protocol import MeteredModel
 from bedplate.sections import PriceConfig
 
-OPENAI = {"base_url": "https://api.openai.com/v1", "model": "gpt-4.1-mini"}
+OPENAI = {"base_url": "https://api.openai.com/v1", "api_key": "k", "model": "gpt-4.1-mini"}
 ASK = ChatRequest((Message("user", "x" * 300),), max_output_tokens=100)
 
 
