@@ -97,7 +97,7 @@ def test_the_end_of_a_phase_is_said_before_the_next_begins(
         for phase, done in (("list", 1), ("list", 90), ("ingest", 1), ("ingest", 3)):
             tell(replace(STATE, phase=phase, done=done))
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [line["done"] for line in lines] == [1, 90, 3]
+    assert [line["done"] for line in lines] == [1, 90, 1, 3]
 
 
 def test_an_error_does_not_swallow_how_far_the_work_was(
