@@ -192,7 +192,10 @@ def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path)
     # Other lists are left alone: the check of sources that came over HTTP does not look into them.
     if isinstance(value, list) and key.endswith(".api_keys"):
         listed = enumerate(cast(list[Any], value))
-        return [_resolve_secrets(inner, f"{key}.{at}", env, folder) for at, inner in listed]
+        found: list[Any] = [
+            _resolve_secrets(inner, f"{key}.{at}", env, folder) for at, inner in listed
+        ]
+        return found
     if not isinstance(value, dict):
         return value
     table = cast(Tree, value)
