@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config, Slot, resolve_secrets
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
@@ -25,13 +26,20 @@ from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
+from bedplate.ingest.readings import Readings
 from bedplate.ingest.reindex import Reindex
+from bedplate.ingest.rescrub import Rescrub
 from bedplate.ingest.schedule import Schedules
 from bedplate.ingest.snapshots import Snapshots
 from bedplate.ingest.sources import Sources
 from bedplate.ingest.sync import SyncSource
-from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
+from bedplate.ingest.sync_work import SyncJobs
+from bedplate.ingest.uploads import Uploads
+from bedplate.jobs import open_jobs
+from bedplate.ledger.protocol import Ledger
+from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
+from bedplate.models.breaker import Breakers
 from bedplate.options import (
     business_tables,
     check_assistants,
@@ -39,7 +47,9 @@ from bedplate.options import (
     document_guards,
     parse_limits,
     ranking,
+    reading_recipe,
     recipe,
+    remembers_answers,
     sync_limits,
 )
 from bedplate.parsers.isolated import open_parser
@@ -47,6 +57,7 @@ from bedplate.parsers.protocol import Parser
 from bedplate.rag.answer import Ask, AskRequest
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.interpret import Interpret
+from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.retrieve import Retrieve
 from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
@@ -64,11 +75,6 @@ from bedplate.terms import TermVector
 ACCESS_FILE = "access.db"
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
-BEATS = 6
-"""How often a process shows that it lives, in the time after which it is given up."""
-
-STOP_SECONDS = 2.0
-"""How long running jobs may go on when the server stops; then they are cut off, to be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,8 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it. `jobs`, `syncs` and `schedules` are there where it was opened for work.
+    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`
+    and `uploads` are there where it was opened for work.
     """
 
     config: Config
@@ -90,16 +97,20 @@ class App:
     parser: Parser
     pii: PiiGuard | None
     grounding: GroundingGuard
+    ledger: Ledger
     turn: Turn
+    breakers: Breakers
     search: Interpret
     ask: Ask
     ingest: Ingest
     reindex: Reindex
+    rescrub: Rescrub
     snapshots: Snapshots
     sources: Sources
     jobs: Durable | None
     syncs: SyncJobs | None
     schedules: Schedules | None
+    uploads: Uploads | None
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -113,13 +124,13 @@ class App:
         filter: str | Mapping[str, object] | None = None,
         join: Mapping[str, object] | None = None,
         deadline: float | None = None,
-        tenant: TenantId = DEFAULT_TENANT,
+        account: Account = LOCAL,
     ) -> AskRequest:
         """A question to one collection with the configuration's settings, for `ask`."""
         settings = self.config.ask
         return AskRequest(
             question=question,
-            scopes=(Scope(tenant, collection),),
+            scopes=(Scope(account.tenant, collection),),
             model=model or settings.model,
             filter=filter,
             join=join,
@@ -127,6 +138,7 @@ class App:
             max_output_tokens=settings.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
+            account=account,
         )
 
     def assistant_question(
@@ -136,7 +148,7 @@ class App:
         history: tuple[Message, ...] = (),
         *,
         deadline: float | None = None,
-        tenant: TenantId = DEFAULT_TENANT,
+        account: Account = LOCAL,
     ) -> AskRequest:
         """A question to a configured assistant, for `ask`; NotFound with the nearest name."""
         assistants = self.config.assistants
@@ -147,7 +159,7 @@ class App:
         assistant = assistants[name]
         return AskRequest(
             question=question,
-            scopes=tuple(Scope(tenant, collection) for collection in assistant.collections),
+            scopes=tuple(Scope(account.tenant, collection) for collection in assistant.collections),
             model=assistant.model,
             passages=assistant.passages or self.config.ask.passages,
             instructions=assistant.instructions,
@@ -156,6 +168,7 @@ class App:
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
+            account=replace(account, assistant=name),
         )
 
     async def check(self) -> None:
@@ -175,6 +188,7 @@ class App:
         if self.reranker is not None:
             await self.reranker.score("ready", ["ready"], deadline=None)
         await self.grounding.check("Ready?", "Ready.", ())
+        await self.ledger.budgets.list(DEFAULT_TENANT)
         if self.jobs is not None:
             await self.jobs.list(DEFAULT_TENANT, Page(limit=1))
 
@@ -228,8 +242,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
-        models = await enter(open_lineup(config.models, embedder=remembering))
-        turn = Turn(models, seconds=config.ask.seconds)
+        breakers = Breakers()
+        models = await enter(open_lineup(config.models, embedder=remembering, breakers=breakers))
+        ledger = await enter(open_ledger(config))
+        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger)
         retrieve = Retrieve(
             catalog,
             store,
@@ -239,9 +255,11 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             tables=tables,
             former=former,
         )
-        searched = retrieve
-        if images is not None:
-            searched = ImageSearch(retrieve, catalog, images, most=config.search.max_images)
+        searched = (
+            retrieve
+            if images is None
+            else ImageSearch(retrieve, catalog, images, most=config.search.max_images)
+        )
         reader, seconds = config.search.reader, config.search.model_seconds
         search = Interpret(
             searched,
@@ -266,12 +284,19 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
             recipe=partial(recipe, config),
+            readings=Readings(catalog, recipe=reading_recipe(config, images)),
             skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
+        rescrub = Rescrub(
+            catalog,
+            store,
+            [remembering, *([former] if former else [])],
+            pii,
+            batch_chunks=config.ingest.batch_chunks,
+        )
         # The last part: it uses the others until it is closed.
-        jobs = await enter(_open_jobs(config, sync)) if work else None
-        syncs = SyncJobs(jobs, seconds=config.jobs.seconds) if jobs else None
+        parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
         yield App(
             config=config,
             keyring=keyring,
@@ -284,9 +309,17 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             parser=parser,
             pii=pii,
             grounding=grounding,
+            ledger=ledger,
             turn=turn,
+            breakers=breakers,
             search=search,
-            ask=Ask(search, turn, grounding, Rewriter(turn, seconds=seconds)),
+            ask=Ask(
+                search,
+                turn,
+                grounding,
+                Rewriter(turn, seconds=seconds),
+                knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+            ),
             ingest=ingest,
             reindex=Reindex(
                 catalog,
@@ -296,11 +329,13 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 token_chunks=token_chunks,
                 max_snapshots=config.data.max_snapshots,
             ),
+            rescrub=rescrub,
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
             sources=Sources(catalog, ingest, open_source, sync),
-            jobs=jobs,
-            syncs=syncs,
-            schedules=Schedules(catalog, syncs) if syncs else None,
+            jobs=parts and parts.jobs,
+            syncs=parts and parts.syncs,
+            schedules=Schedules(catalog, parts.syncs) if parts else None,
+            uploads=parts and parts.uploads,
         )
 
 
@@ -335,25 +370,6 @@ async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
     slot = Slot.model_validate({**options, "use": spec.kind})
     async with open_slot(key, slot, SOURCES.load, name=spec.name) as source:
         yield source
-
-
-def _open_jobs(config: Config, sync: SyncSource) -> AbstractAsyncContextManager[Durable]:
-    # Over a second to import: whoever only asks must not wait for it.
-    from bedplate.durable.open import DurableOptions, open_durable  # noqa: PLC0415
-
-    settings = config.jobs
-    return open_durable(
-        DurableOptions(
-            dir=config.data.dir,
-            database=config.data.database,
-            keep_days=settings.keep_days,
-            dead_seconds=settings.dead_seconds,
-            beat_seconds=settings.dead_seconds / BEATS,
-            stop_seconds=STOP_SECONDS,
-        ),
-        works=[SyncWork(sync, seconds=settings.seconds)],
-        queues=[sync_queue(at_once=config.sync.at_once, waiting=settings.max_waiting)],
-    )
 
 
 def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:

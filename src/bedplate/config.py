@@ -6,6 +6,7 @@ secret and is read when the configuration is.
 """
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from bedplate.errors import ConfigError
 from bedplate.sections import (
     AskConfig,
     AssistantConfig,
+    BudgetsConfig,
     CollectionConfig,
     DataConfig,
     EmbedderCacheConfig,
@@ -33,6 +35,7 @@ from bedplate.sections import (
     SpeechConfig,
     SyncConfig,
     TableConfig,
+    UploadsConfig,
 )
 from bedplate.trees import Tree, choices_first, merge, nest, read_value
 
@@ -63,9 +66,11 @@ class Config(Section):
     speech: SpeechConfig = SpeechConfig()
     sync: SyncConfig = SyncConfig()
     jobs: JobsConfig = JobsConfig()
+    uploads: UploadsConfig = UploadsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()
+    budgets: BudgetsConfig = BudgetsConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
     tables: Mapping[TableName, TableConfig] = Field(default_factory=dict[str, TableConfig])
@@ -90,7 +95,9 @@ BUILT_IN: Tree = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One effective value, fit to be shown: secrets are masked. `source` says who set it."""
+    """One effective value, fit to be shown: secrets are masked; empty where nothing is set. `source`
+    says who set it.
+    """
 
     key: str
     value: str
@@ -182,6 +189,13 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path) -> Any:
+    # Other lists are left alone: the check of sources that came over HTTP does not look into them.
+    if isinstance(value, list) and key.endswith(".api_keys"):
+        listed = enumerate(cast(list[Any], value))
+        found: list[Any] = [
+            _resolve_secrets(inner, f"{key}.{at}", env, folder) for at, inner in listed
+        ]
+        return found
     if not isinstance(value, dict):
         return value
     table = cast(Tree, value)
@@ -266,6 +280,15 @@ def _settings(config: Config, origins: Mapping[str, str]) -> Iterator[Setting]:
             for name, inner in cast(Tree, value).items():
                 yield from walk(inner, f"{key}.{name}".lstrip("."))
         else:
-            yield Setting(key, str(cast(object, value)), source_of(key))
+            yield Setting(key, _written(cast(object, value)), source_of(key))
 
     yield from walk(config.model_dump(), "")
+
+
+def _written(value: object) -> str:
+    """A value as TOML has it, text without quotes; empty where nothing is set."""
+    if value is None or value == {}:
+        return ""
+    if isinstance(value, bool | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

@@ -6,10 +6,15 @@
     │   └── MissingExtra         an optional dependency is not installed
     ├── InvalidInput             the caller sent something that cannot be used
     │   ├── BadFilter            a filter that does not parse or fit the schema
+    │   ├── ContextOverflow      more than a model takes at once
     │   ├── Unreadable           a document that cannot be read
     │   └── TooLarge             over a limit
     ├── NotFound
     ├── Conflict
+    ├── Blocked                  allowed by its form, stopped by a budget, a limit or a guard
+    │   ├── BudgetExceeded
+    │   ├── RateLimited
+    │   └── PriceUnknown         a budget in dollars concerns a call of unknown price
     ├── Unavailable              not ready, shutting down, or too busy
     │   └── Busy                 a queue is full
     ├── WorkFailed               a step of durable work failed for good
@@ -22,7 +27,10 @@
 what to do. `retryable` says whether the same call may succeed later.
 """
 
+from datetime import datetime
 from typing import ClassVar
+
+from bedplate.domain.chat import Usage
 
 
 class BedplateError(Exception):
@@ -74,6 +82,19 @@ class BadFilter(InvalidInput):
         self.position = position
 
 
+class ContextOverflow(InvalidInput):
+    """`tokens` is what the request comes to and `limit` what the model takes; None if not known."""
+
+    code = "context_length_exceeded"
+
+    def __init__(
+        self, message: str, *, tokens: int | None = None, limit: int | None = None
+    ) -> None:
+        super().__init__(message, param="messages")
+        self.tokens = tokens
+        self.limit = limit
+
+
 class Unreadable(InvalidInput):
     """A document that cannot be read; `reason` is a short stable word, e.g. "encrypted"."""
 
@@ -100,8 +121,68 @@ class Conflict(BedplateError):
     code = "conflict"
 
 
+class Blocked(BedplateError):
+    code = "blocked"
+
+
+class BudgetExceeded(Blocked):
+    """`budget` names it, `left` is what it still allows, in its unit, None where that is not told.
+
+    `renews_at` is the end of its period, None of one without. `retry_after` is in seconds. Where
+    calls under way hold what is missing, the same call may succeed once they end.
+    """
+
+    code = "budget_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        budget: str = "",
+        left: int | None = None,
+        renews_at: datetime | None = None,
+        retry_after: float | None = None,
+        held: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.left = left
+        self.renews_at = renews_at
+        self.retry_after = retry_after
+        self.held = held
+
+    @property
+    def retryable(self) -> bool:
+        return self.held
+
+
+class RateLimited(Blocked):
+    """`retry_after` is in seconds; None for a call that is too large for the limit at any time."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, limit: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.retry_after = retry_after
+
+    @property
+    def retryable(self) -> bool:
+        return self.retry_after is not None
+
+
+class PriceUnknown(Blocked):
+    code = "price_unknown"
+
+
 class Unavailable(BedplateError):
+    """`retry_after` is when to try again, in seconds, where that is known."""
+
     code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
     @property
     def retryable(self) -> bool:
@@ -131,14 +212,26 @@ class StorageError(BedplateError):
 
 
 class UpstreamError(BedplateError):
-    """`status` is the provider's HTTP status, where it gave one."""
+    """`status` is the provider's HTTP status and `reason` its own code for what happened, where it
+    gave them; `usage` what the failed call used, where that was reported.
+    """
 
     code = "upstream_error"
 
-    def __init__(self, message: str, *, provider: str, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        status: int | None = None,
+        reason: str | None = None,
+        usage: Usage | None = None,
+    ) -> None:
         super().__init__(message)
         self.provider = provider
         self.status = status
+        self.reason = reason
+        self.usage = usage
 
     @property
     def retryable(self) -> bool:

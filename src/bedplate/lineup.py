@@ -6,31 +6,39 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import cast
 
-from bedplate.config import ModelSlot
+from bedplate.config import ModelSlot, Slot
 from bedplate.embedders.protocol import Embedder
-from bedplate.errors import ConfigError
+from bedplate.errors import ConfigError, UnknownAdapter
 from bedplate.models import COMPOSITES, MODELS, REFERENCES
-from bedplate.models.metered import Metered, Price
-from bedplate.models.protocol import MeteredModel
+from bedplate.models.breaker import Breakers
+from bedplate.models.key_pool import KeyPool
+from bedplate.models.layers import around_answers, around_calls, check_composite
+from bedplate.models.metered import Metered, Price, Pricing
+from bedplate.models.presets import presets
+from bedplate.models.prices import PerSecond, price_of
+from bedplate.models.protocol import MeteredModel, OpenModel
 from bedplate.slots import open_slot
 
 
 @asynccontextmanager
 async def open_lineup(
-    slots: Mapping[str, ModelSlot], *, embedder: Embedder
+    slots: Mapping[str, ModelSlot], *, embedder: Embedder, breakers: Breakers | None = None
 ) -> AsyncGenerator[Mapping[str, MeteredModel]]:
-    """The models by name, each wrapped by what its settings ask for.
+    """The models by name, each wrapped by what its settings ask for (models/layers.py).
+
+    `breakers` is filled with the circuit breakers of their endpoints.
 
     Raises:
         ConfigError: an adapter that does not exist, options it does not take, a model that refers
             to one that is not configured, or to itself by way of others.
     """
     opened: dict[str, MeteredModel] = {}
+    breakers = breakers or Breakers()
     async with AsyncExitStack() as stack:
         for name in in_order(slots):
-            opened[name] = await stack.enter_async_context(
-                _model(name, slots[name], opened, embedder)
-            )
+            slot = slots[name]
+            bare = await stack.enter_async_context(_model(name, slot, opened, embedder, breakers))
+            opened[name] = around_answers(name, slot, bare, opened, embedder)
         yield {name: opened[name] for name in slots}
 
 
@@ -55,6 +63,9 @@ def in_order(slots: Mapping[str, ModelSlot]) -> tuple[str, ...]:
 
 def references(name: str, slot: ModelSlot) -> Iterable[str]:
     """The names of other models in a slot's settings."""
+    yield from slot.fallback
+    if slot.hedge is not None and slot.hedge.model is not None:
+        yield slot.hedge.model
     for key in REFERENCES.get(slot.use, ()):
         value = slot.options.get(key)
         named = cast(list[object], value) if isinstance(value, list) else [value]
@@ -68,16 +79,56 @@ def references(name: str, slot: ModelSlot) -> Iterable[str]:
 
 @asynccontextmanager
 async def _model(
-    name: str, slot: ModelSlot, opened: Mapping[str, MeteredModel], embedder: Embedder
+    name: str,
+    slot: ModelSlot,
+    opened: Mapping[str, MeteredModel],
+    embedder: Embedder,
+    breakers: Breakers,
 ) -> AsyncGenerator[MeteredModel]:
     key = f"models.{name}"
     if slot.use in REFERENCES:
+        check_composite(name, slot)
         others = {other: opened[other] for other in references(name, slot)}
         async with open_slot(
             key, slot, COMPOSITES.load, models=others, embedder=embedder
         ) as composite:
             yield composite
         return
-    async with open_slot(key, slot, MODELS.load, embedder=embedder) as model:
-        price = slot.price and Price(**slot.price.model_dump())
-        yield Metered(model, price, output_tokens=slot.output_tokens)
+    async with AsyncExitStack() as stack:
+        models = [
+            await stack.enter_async_context(open_slot(key, each, _load, embedder=embedder))
+            for each in _by_key(name, slot)
+        ]
+        model = KeyPool(name, models) if slot.api_keys else models[0]
+        metered = Metered(model, _price(slot), output_tokens=slot.output_tokens)
+        yield around_calls(name, slot, metered, breakers)
+
+
+def _by_key(name: str, slot: ModelSlot) -> list[Slot]:
+    """The slot, or one for each of its keys."""
+    if not slot.api_keys:
+        return [slot]
+    if "api_key" in slot.options:
+        raise ConfigError(f"models.{name} has both api_key and api_keys: keep one of them.")
+    options = {**slot.options, "use": slot.use}
+    return [Slot.model_validate({**options, "api_key": key}) for key in slot.api_keys]
+
+
+def _load(name: str) -> OpenModel:
+    if name in presets() and name not in MODELS.names():
+        raise UnknownAdapter(
+            f'{name!r} is no adapter but a preset of one: write use = "openai", preset = "{name}".'
+        )
+    return MODELS.load(name)
+
+
+def _price(slot: ModelSlot) -> Pricing | None:
+    """As configured, else as listed."""
+    own = slot.price
+    if own is None:
+        return price_of(slot.use, slot.options)
+    if own.per_second is not None:
+        return PerSecond(own.per_second)
+    if own.input is None or own.output is None:
+        raise AssertionError("a price has both, or is by the second")
+    return Price(own.input, own.output, own.cached, own.cache_write)

@@ -1,7 +1,13 @@
 """Sections of the configuration as the options that parts and flows take, and checked as a whole."""
 
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from bedplate import __version__
 from bedplate.config import Config, IngestConfig, SearchConfig
 from bedplate.domain.tables import BusinessTable
+from bedplate.embedders.protocol import ImageEmbedder
 from bedplate.errors import ConfigError
 from bedplate.ingest.sync import SyncLimits
 from bedplate.ingest.sync_batch import ReadLimits
@@ -9,6 +15,9 @@ from bedplate.models import EXTRACTIVE
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.rag.retrieve import Ranking
 from bedplate.rag.rewriter import OFF, RULES
+
+READERS = ("rapidocr", "faster-whisper", "kreuzberg")
+"""Distributions that read what is nothing but text to no parser of our own."""
 
 
 def parse_limits(config: Config) -> ParseLimits:
@@ -27,6 +36,7 @@ def parse_limits(config: Config) -> ParseLimits:
         seconds=settings.parse_seconds,
         memory=settings.parse_memory_bytes,
         speech_model="" if model is None else str(model.resolve()),
+        tesseract="" if find_spec("rapidocr") else shutil.which("tesseract") or "",
     )
 
 
@@ -66,6 +76,21 @@ def recipe(config: Config, collection: str) -> str:
         *document_guards(config.ingest),
     ]
     return "|".join(parts)
+
+
+def reading_recipe(config: Config, images: ImageEmbedder | None) -> str:
+    """The settings, versions and installed parts that shape what is read of a file."""
+    parts = [__version__, repr(config.ingest), repr(config.speech)]
+    parts += [f"{name} {_installed(name)}" for name in READERS]
+    parts += [] if images is None else [images.fingerprint]
+    return "|".join(parts)
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "none"
 
 
 def ranking(settings: SearchConfig) -> Ranking:
@@ -133,3 +158,8 @@ def check_readers(config: Config) -> None:
                 f"search.{key} is {name!r}; it must be {RULES!r} or a configured model that follows "
                 f"instructions: {', '.join(able) or 'there is none'}."
             )
+
+
+def remembers_answers(config: Config) -> bool:
+    """Whether any model has a cache of answers."""
+    return any(slot.cache.exact or slot.cache.semantic for slot in config.models.values())

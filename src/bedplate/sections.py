@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 MEBIBYTE = 1024 * 1024
 
@@ -42,23 +42,134 @@ class Slot(BaseModel):
         return dict(self.model_extra or {})
 
 
-class PriceConfig(Section):
-    """US dollars a million tokens."""
+Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000)]
 
-    input: Decimal = Field(ge=0)
-    output: Decimal = Field(ge=0)
-    cached: Decimal | None = Field(default=None, ge=0)
+
+class PriceConfig(Section):
+    """US dollars a million tokens, or a second."""
+
+    input: Dollars | None = None
+    output: Dollars | None = None
+    cached: Dollars | None = None
     """Of input read from the provider's prompt cache; as other input where it is not set."""
-    cache_write: Decimal | None = Field(default=None, ge=0)
+    cache_write: Dollars | None = None
     """Of input written to that cache."""
+    per_second: Dollars | None = None
+    """Of a machine of one's own, while a call lasts; in place of all others."""
+
+    @model_validator(mode="after")
+    def _by_tokens_or_time(self) -> Self:
+        by_tokens = (self.input, self.output, self.cached, self.cache_write)
+        if self.per_second is None and (self.input is None or self.output is None):
+            raise ValueError("a price needs input and output, or per_second")
+        if self.per_second is not None and any(each is not None for each in by_tokens):
+            raise ValueError("a price is by tokens or per_second, not both")
+        return self
+
+
+class TimeoutsConfig(Section):
+    """For adapters that have no such limits of their own; the whole call has one in any case."""
+
+    first_token_seconds: float | None = Field(default=None, gt=0)
+    idle_seconds: float | None = Field(default=None, gt=0)
+
+
+class ConcurrencyConfig(Section):
+    calls: int = Field(default=100, gt=0)
+    """At once; further ones wait."""
+    waiting: int = Field(default=256, ge=0)
+    """Further ones are refused as busy."""
+    wait_seconds: float = Field(default=30.0, gt=0)
+
+
+class BreakerConfig(Section):
+    """When calls to an endpoint that does not work are refused at once."""
+
+    failures: int = Field(default=10, ge=0)
+    """So many of the window open it; 0 never does."""
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Of the window's calls that must have failed besides."""
+    window_seconds: float = Field(default=30.0, gt=0)
+    open_seconds: float = Field(default=15.0, gt=0)
+    """Then one call tries whether it works again."""
+
+
+class RetryConfig(Section):
+    attempts: int = Field(default=1, ge=1, le=10)
+    """The first one included."""
+    first_seconds: float = Field(default=0.5, gt=0)
+    """The longest pause before the second; it doubles with each further one."""
+    most_seconds: float = Field(default=8.0, gt=0)
+    """The longest pause at all; a provider that asks for more is not tried again."""
+
+
+class HedgeConfig(Section):
+    """A second call where the first is slow to begin."""
+
+    seconds: float = Field(gt=0)
+    model: str | None = None
+    """Another model to ask then; the same one where it is not set."""
+
+
+class AnswerCacheConfig(Section):
+    """Answers remembered in memory and given again without a call."""
+
+    exact: bool = False
+    semantic: float = Field(default=0.0, ge=0, le=1)
+    """How alike two questions must be, as a cosine, to get the same answer; 0 is off."""
+    seconds: float = Field(default=3_600.0, gt=0)
+    max_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
+    tools: bool = False
+    """Whether answers to requests with tools, calls of them included, are remembered too."""
 
 
 class ModelSlot(Slot):
     """A model's adapter with its options, and what Bedplate does around it."""
 
+    api_keys: tuple[SecretStr, ...] = ()
+    """Several keys in place of the adapter's `api_key`, used in turn."""
+    timeouts: TimeoutsConfig = TimeoutsConfig()
+    concurrency: ConcurrencyConfig = ConcurrencyConfig()
+    breaker: BreakerConfig = BreakerConfig()
+    retry: RetryConfig = RetryConfig()
+    context_tokens: int | None = Field(default=None, gt=0)
+    """How many tokens the model takes at once, the answer included."""
+    overflow: Literal["refuse", "compact"] = "refuse"
+    """What becomes of a longer request: an error, or its oldest turns are left out."""
+    hedge: HedgeConfig | None = None
+    fallback: tuple[str, ...] = ()
+    """Other models to ask, in order, where this one fails before its answer has begun."""
+    cache: AnswerCacheConfig = AnswerCacheConfig()
     price: PriceConfig | None = None
     output_tokens: int = Field(default=4096, gt=0)
     """How long an answer is taken to get at most, where the request does not say."""
+
+
+class LimitsConfig(Section):
+    """What one may use: US dollars and tokens a day, a month or in all, and rates a minute."""
+
+    usd_day: Decimal | None = Field(default=None, ge=0, le=10**9, decimal_places=6)
+    usd_month: Decimal | None = Field(default=None, ge=0, le=10**9, decimal_places=6)
+    usd_total: Decimal | None = Field(default=None, ge=0, le=10**9, decimal_places=6)
+    tokens_day: int | None = Field(default=None, ge=0, le=10**15)
+    tokens_month: int | None = Field(default=None, ge=0, le=10**15)
+    tokens_total: int | None = Field(default=None, ge=0, le=10**15)
+    requests_minute: int | None = Field(default=None, ge=1, le=10**9)
+    tokens_minute: int | None = Field(default=None, ge=1, le=10**15)
+
+
+class BudgetsConfig(Section):
+    """Declared limits by name, "*" for each; further ones are set with `bedplate budgets`."""
+
+    unknown_price: Literal["refuse", "warn"] = "refuse"
+    """What becomes of a call of unknown price that a budget in dollars concerns."""
+    keep_days: float = Field(default=90.0, ge=32)
+    """How long calls stay in the usage log."""
+    tenants: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
+    keys: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
+    assistants: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
+    runs: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
+    models: Mapping[str, LimitsConfig] = Field(default_factory=dict[str, LimitsConfig])
 
 
 class EmbedderCacheConfig(Section):
@@ -127,6 +238,18 @@ class JobsConfig(Section):
     """How long a job that ended can be looked at."""
     dead_seconds: float = Field(default=30.0, gt=0)
     """With PostgreSQL: after so long without a sign of life a process's jobs go to others."""
+
+
+class UploadsConfig(Section):
+    """Uploads that are ingested as jobs, and wait on disk meanwhile."""
+
+    background_bytes: int = Field(default=32 * MEBIBYTE, ge=0)
+    """A larger one is always ingested so."""
+    max_files: int = Field(default=1_000, gt=0)
+    max_bytes: int = Field(default=2048 * MEBIBYTE, gt=0)
+    """Of all that wait; further ones are refused."""
+    at_once: int = Field(default=1, gt=0, le=64)
+    """One alone keeps the order in which they came."""
 
 
 class SearchConfig(Section):

@@ -22,6 +22,7 @@ from bedplate.errors import Conflict, NotFound
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.state.source_items import PART
+from bedplate.state.source_rows import KEPT_SYNCS
 
 T1, T2 = TenantId("t1"), TenantId("t2")
 A, B, C = DocumentId("a"), DocumentId("b"), DocumentId("c")
@@ -201,8 +202,9 @@ async def test_failures_are_tried_again_until_they_are_dead(catalog: Catalog, cl
         survey = await catalog.source_items.survey(claim, listing)
         assert (survey.new, survey.retried) == ((1, 0) if attempt == 1 else (0, 1))
         failed = Outcome("a", "1", code="empty", error="It is empty.")
-        dead = await catalog.source_items.finish(claim, [failed], [], attempts=3)
-        assert dead == (attempt == 3)
+        await catalog.source_items.finish(claim, [failed], [], attempts=3)
+        items = (await catalog.sources.get(T1, "shop")).items
+        assert items == {"dead" if attempt == 3 else "failed": 1}
     (found,) = await catalog.source_documents.failures(T1, "shop", after="", limit=9)
     assert (found.key, found.state, found.attempts, found.code, found.error) == (
         "a", "dead", 3, "empty", "It is empty.",
@@ -220,11 +222,14 @@ async def test_a_dead_item_is_due_when_it_changes_or_is_put_back(
     listing = await catalog.source_items.begin(claim, afresh=False)
     await catalog.source_items.note(claim, listing, [("a", "1", 1), ("b", "1", 1)])
     failed = [Outcome(key, code="x", error="y") for key in "ab"]
-    assert await catalog.source_items.finish(claim, failed, [], attempts=1) == 2
+    await catalog.source_items.finish(claim, failed, [], attempts=1)
     await catalog.source_items.note(claim, listing, [("a", "2", 1)])
     assert await due(catalog, claim) == ["a"]
     assert await catalog.source_documents.retry(T1, "shop") == 1
     assert await due(catalog, claim) == ["a", "b"]
+    # One is another version, the other failed before, though it has its attempts back.
+    found = await catalog.source_items.survey(claim, listing)
+    assert (found.new, found.changed, found.retried) == (1, 0, 1)
 
 
 async def test_a_document_belongs_to_one_item(catalog: Catalog, claim: Claim) -> None:
@@ -273,6 +278,29 @@ async def test_syncs_are_kept_newest_first_and_the_cursor_with_them(
     assert (state.cursor, state.partial, state.recipe, state.last) == ("10", 2, "r", ended)
     await catalog.source_leases.level(claim, cursor="11", complete=True, recipe="r")
     assert (await catalog.sources.get(T1, "shop")).partial == 0
+
+
+async def test_a_sync_is_the_last_one_whatever_the_clock_says(
+    catalog: Catalog, claim: Claim
+) -> None:
+    """As after a clock was set back: its id sorts before those of former ones."""
+    late, early = "0199f000-0000-7000-8000-000000000000", "0198f000-0000-7000-8000-000000000000"
+    ahead, now = datetime(2027, 1, 2, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    for sync in (Sync(late, ahead), Sync(early, now), Sync(early, now, "done", ended_at=now)):
+        await catalog.source_leases.record(claim, sync)
+    assert [each.id for each in await catalog.sources.syncs(T1, "shop", 9)] == [early, late]
+    last = (await catalog.sources.get(T1, "shop")).last
+    assert last is not None
+    assert (last.id, last.status) == (early, "done")
+
+
+async def test_the_oldest_syncs_are_forgotten(catalog: Catalog, claim: Claim) -> None:
+    # Backwards, so that ids do not tell their order.
+    ids = sorted((new_id() for _ in range(KEPT_SYNCS + 2)), reverse=True)
+    for id in ids:
+        await catalog.source_leases.record(claim, Sync(id, datetime.now(UTC)))
+    found = await catalog.sources.syncs(T1, "shop", 2 * KEPT_SYNCS)
+    assert [each.id for each in found] == ids[:1:-1]
 
 
 async def test_many_items_are_covered_and_begun_afresh_in_parts(

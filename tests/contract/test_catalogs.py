@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
@@ -14,6 +15,7 @@ from tests.fixtures.postgres import catalog_database
 from bedplate.domain.documents import MetadataValue
 from bedplate.domain.filters import Documents, Not
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
+from bedplate.domain.reading import Reading
 from bedplate.domain.retrieval import Scope, Sort
 from bedplate.errors import Conflict, NotFound, StorageError
 from bedplate.state import CATALOGS
@@ -343,7 +345,8 @@ async def test_terms_of_an_older_catalog_are_counted_when_it_is_opened(tmp_path:
         await catalog.documents.replace(SCOPE, [entry("a", "rain rain", "rain coat")])
     older = apsw.Connection(str(path))
     older.execute(
-        "DROP TABLE quarantine; DROP TABLE band; DROP TABLE profile; DROP TABLE source; DROP TABLE source_item; DROP TABLE source_document; DROP TABLE source_sync;"
+        "DROP TABLE unsent; DROP TABLE redaction; DROP TABLE quality;"
+        "DROP TABLE reading; DROP TABLE quarantine; DROP TABLE band; DROP TABLE profile; DROP TABLE source; DROP TABLE source_item; DROP TABLE source_document; DROP TABLE source_sync;"
         "DROP TABLE image; DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"
         "DROP TABLE placement; DROP INDEX collection_key; DROP INDEX collection_former_key;"
         "ALTER TABLE collection DROP COLUMN key; ALTER TABLE collection DROP COLUMN former_key;"
@@ -577,3 +580,33 @@ async def test_a_copied_document_keeps_its_image_vector(catalog: Catalog) -> Non
     await catalog.documents.replace(SCOPE, [with_image("a", "clip", 1.0, 0.0)])
     await catalog.versions.copy(SCOPE, other, [DocumentId("a")])
     assert (await catalog.index.images(other, "clip", 10)).documents == ("a",)
+
+
+async def test_a_collection_keeps_its_age_and_what_it_was_is_made_when_it_is_put_aside(
+    catalog: Catalog,
+) -> None:
+    await create(catalog)
+    born = (await catalog.collections.get(SCOPE)).created_at
+    await create(catalog, at("notes/first"))
+    await create(catalog, at("notes//next"))
+    before = datetime.now(UTC)
+    await catalog.versions.rename(SCOPE.tenant, {"notes": "notes/old", "notes//next": "notes"})
+    assert (await catalog.collections.get(SCOPE)).created_at == born
+    first, old = await catalog.versions.list(SCOPE)
+    assert (first.name, old.name) == ("first", "old")
+    assert first.collection.created_at < before <= old.collection.created_at
+
+
+async def test_what_a_slow_reading_gave_is_kept_by_collection_and_blob(catalog: Catalog) -> None:
+    first = Reading("d1", {DocumentId("a"): "s1", DocumentId("b"): "s2"}, ("No text on page 2.",))
+    await catalog.readings.put(SCOPE, "a.pdf", first)
+    await catalog.readings.put(at("notes", "t2"), "a.pdf", Reading("other", {}))
+    assert await catalog.readings.get(SCOPE, "a.pdf") == first
+    assert await catalog.readings.get(SCOPE, "b.pdf") is None
+    later = Reading("d2", {DocumentId("a"): "s3"})
+    await catalog.readings.put(SCOPE, "a.pdf", later)
+    assert await catalog.readings.get(SCOPE, "a.pdf") == later
+    await catalog.readings.clear(SCOPE)
+    assert await catalog.readings.get(SCOPE, "a.pdf") is None
+    assert await catalog.readings.get(at("notes", "t2"), "a.pdf") == Reading("other", {})
+    await catalog.readings.clear(at("notes", "t2"))

@@ -1,12 +1,27 @@
 """What every chat model keeps, whatever it is made of (models/protocol.py)."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.contract.model_scripts import (
+    SPEAKERS,
+    Script,
+    calls_of,
+    check_order,
+    no_task_left,
+    open_model,
+    text_of,
+    through_anyllm,
+)
+from tests.contract.wrapped_models import Opener, wrapped
+from tests.fixtures import anthropic_wire
+from tests.fixtures.anthropic_wire import serve_anthropic_wire
+from tests.fixtures.extras import load_or_skip
 from tests.fixtures.openai_wire import (
     Wire,
     envelope,
@@ -22,13 +37,14 @@ from bedplate.domain.chat import (
     Finished,
     Message,
     Passage,
+    ReasoningDelta,
     TextDelta,
 )
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
-from bedplate.embedders import EMBEDDERS
+from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
 from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
-from bedplate.models import MODELS
+from bedplate.models import COMPOSITES, MODELS
 from bedplate.models.protocol import ChatModel
 
 REFUNDS = "How many days do customers have to ask for a refund?"
@@ -65,19 +81,6 @@ class Adapter:
 
 
 @asynccontextmanager
-async def open_model(name: str, options: Mapping[str, Any]) -> AsyncIterator[ChatModel]:
-    async with (
-        EMBEDDERS.load("hashing")({}) as embedder,
-        MODELS.load(name)(options, embedder=embedder) as model,
-    ):
-        yield model
-
-
-async def no_task_left() -> None:
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-@asynccontextmanager
 async def quote() -> AsyncGenerator[Adapter]:
     async with open_model("quote", {}) as model:
         yield Adapter("quote", model, no_task_left)
@@ -93,14 +96,64 @@ async def openai() -> AsyncGenerator[Adapter]:
         yield Adapter("openai", model, disconnected, lambda: wire.script(never_ends("more ")))
 
 
+RULES = [{"match": question, "reply": f"{text} [1]"} for question, text in TEXTS.items()]
+SCRIPT: Mapping[str, Any] = {"rules": RULES, "delay_seconds": 0.001}
+
+
+@asynccontextmanager
+async def anthropic() -> AsyncGenerator[Adapter]:
+    async with serve_anthropic_wire() as wire, open_model("anthropic", at(wire)) as model:
+
+        async def disconnected() -> None:
+            await asyncio.wait_for(wire.disconnected.wait(), 5)
+
+        endless = anthropic_wire.never_ends("more ")
+        yield Adapter("anthropic", model, disconnected, lambda: wire.script(endless))
+
+
 @asynccontextmanager
 async def scripted() -> AsyncGenerator[Adapter]:
-    rules = [{"match": question, "reply": f"{text} [1]"} for question, text in TEXTS.items()]
-    async with open_model("scripted", {"rules": rules, "delay_seconds": 0.001}) as model:
+    async with open_model("scripted", SCRIPT) as model:
         yield Adapter("scripted", model, no_task_left)
 
 
-ADAPTERS = {"quote": quote, "openai": openai, "scripted": scripted}
+@asynccontextmanager
+async def anyllm() -> AsyncGenerator[Adapter]:
+    load_or_skip(MODELS, "anyllm")
+    async with (
+        serve_openai_wire() as wire,
+        open_model("anyllm", through_anyllm(wire)) as model,
+    ):
+
+        async def disconnected() -> None:
+            await asyncio.wait_for(wire.disconnected.wait(), 5)
+
+        yield Adapter("anyllm", model, disconnected, lambda: wire.script(never_ends("more ")))
+
+
+def inside(name: str, opener: Opener) -> Callable[[], AbstractAsyncContextManager[Adapter]]:
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Adapter]:
+        async with opener() as model:
+            yield Adapter(name, model, no_task_left)
+
+    return opened
+
+
+WRAPPED = {
+    name: inside(name, opener) for name, opener in wrapped({"use": "scripted", **SCRIPT}).items()
+}
+ADAPTERS = {
+    "quote": quote,
+    "openai": openai,
+    "anthropic": anthropic,
+    "anyllm": anyllm,
+    "scripted": scripted,
+    **WRAPPED,
+}
+
+
+WIRES = {"anthropic": serve_anthropic_wire, "openai": serve_openai_wire}
 
 
 def at(wire: Wire) -> dict[str, Any]:
@@ -117,12 +170,10 @@ async def collect(model: ChatModel, request: ChatRequest) -> list[ChatEvent]:
     return [event async for event in model.stream(request)]
 
 
-def text_of(events: list[ChatEvent]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
-
-
 def test_every_model_in_the_table_is_in_this_suite():
-    assert set(ADAPTERS) == set(MODELS.names())
+    assert ADAPTERS.keys() - WRAPPED.keys() == set(MODELS.names())
+    assert set(SPEAKERS) | {"quote"} == set(MODELS.names())
+    assert set(COMPOSITES.names()) <= WRAPPED.keys()
 
 
 async def test_streams_text_then_exactly_one_finished(adapter: Adapter):
@@ -214,6 +265,64 @@ async def test_the_name_is_stable_and_not_empty(adapter: Adapter):
         assert again.model.name == before
 
 
+WEATHER = ToolSpec("weather", "The weather.", {"type": "object", "properties": {}})
+TIME = ToolSpec("time")
+TOOLS = (WEATHER, TIME)
+SAYS = Script(text="It rains in Ålesund.")
+THINKS = Script(text="Yes.", reasoning="Well, 17 is prime.")
+CALLS = Script(calls=(("weather", {"city": "Ålesund"}), ("time", {})))
+ALL = Script("One moment.", "Look it up.", (("weather", {"city": {"name": "Rome", "in": []}}),))
+JSON = Script(text='{"city": "Ålesund"}')
+
+
+@pytest.mark.parametrize("name", sorted(SPEAKERS))
+@pytest.mark.parametrize(
+    "script", [SAYS, THINKS, CALLS, ALL], ids=["text", "thinks", "calls", "all"]
+)
+async def test_thoughts_text_and_calls_keep_the_order_of_the_protocol(name: str, script: Script):
+    async with SPEAKERS[name](script) as model:
+        events = await collect(model, ask(REFUNDS, tools=TOOLS))
+
+    last = check_order(events)
+    thoughts = [event.text for event in events if isinstance(event, ReasoningDelta)]
+    assert text_of(events) == script.text
+    assert "".join(thoughts) == script.reasoning
+    assert calls_of(events) == [(tool, given) for tool, given in script.calls]
+    assert last.reason == ("tool_calls" if script.calls else "stop")
+
+
+@pytest.mark.parametrize("name", sorted(SPEAKERS))
+@pytest.mark.parametrize("schema", [None, {"type": "object"}])
+async def test_an_answer_with_a_schema_is_text(name: str, schema: Any):
+    request = ask(REFUNDS, output=OutputFormat(schema, "weather"))
+    by_tool = name == "anthropic" and schema is None
+    script = Script(calls=(("weather", {"city": "Ålesund"}),)) if by_tool else JSON
+    async with SPEAKERS[name](script) as model:
+        events = await collect(model, request)
+
+    assert json.loads(text_of(events)) == {"city": "Ålesund"}
+    assert calls_of(events) == []
+    assert check_order(events).reason == "stop"
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+async def test_a_call_that_no_tool_is_there_for_is_refused(name: str):
+    async with ADAPTERS[name]() as opened:
+        with pytest.raises(InvalidInput) as caught:
+            await collect(opened.model, ask(REFUNDS, tool_choice=ToolChoice("required")))
+
+    assert caught.value.param == "tool_choice"
+
+
+@pytest.mark.parametrize("name", ["anthropic", "quote", "scripted"])
+async def test_probabilities_that_it_does_not_know_are_refused(name: str):
+    async with ADAPTERS[name]() as opened:
+        with pytest.raises(InvalidInput) as caught:
+            await collect(opened.model, ask(REFUNDS, logprobs=1))
+
+    assert caught.value.param == "logprobs"
+
+
 def breaking(kind: str) -> dict[str, Any]:
     return {"replies": ["Never said in full."], "fail_after": 1, "fail_with": kind}
 
@@ -225,6 +334,10 @@ def breaking(kind: str) -> dict[str, Any]:
         ("openai", refuses(504, envelope("gave up")), UpstreamTimeout),
         ("openai", refuses(429, envelope("slow down")), UpstreamRateLimited),
         ("openai", packets(b'data: {"choices":[]}\n\n', reset=True), UpstreamError),
+        ("anthropic", refuses(500, anthropic_wire.failure("api_error", "x")), UpstreamError),
+        ("anthropic", refuses(504, b""), UpstreamTimeout),
+        ("anthropic", refuses(429, envelope("slow down")), UpstreamRateLimited),
+        ("anthropic", packets(anthropic_wire.start(), reset=True), UpstreamError),
         ("scripted", breaking("upstream"), UpstreamError),
         ("scripted", breaking("timeout"), UpstreamTimeout),
         ("scripted", breaking("rate_limited"), UpstreamRateLimited),
@@ -233,10 +346,10 @@ def breaking(kind: str) -> dict[str, Any]:
 async def test_a_failing_upstream_surfaces_as_its_kind_of_upstream_error(
     name: str, cause: Any, expected: type[UpstreamError]
 ):
-    async with serve_openai_wire() as wire:
-        if name == "openai":
+    async with WIRES.get(name, serve_openai_wire)() as wire:
+        if name in WIRES:
             wire.script(cause)
-        async with open_model(name, at(wire) if name == "openai" else cause) as model:
+        async with open_model(name, at(wire) if name in WIRES else cause) as model:
             with pytest.raises(UpstreamError) as caught:
                 await collect(model, ask(REFUNDS))
 
@@ -245,8 +358,8 @@ async def test_a_failing_upstream_surfaces_as_its_kind_of_upstream_error(
     assert caught.value.message
 
 
-@pytest.mark.parametrize("name", ["openai", "scripted"])
-async def test_a_request_for_tools_is_refused_by_name(name: str):
+@pytest.mark.parametrize("name", ["anthropic", "anyllm", "openai", "scripted"])
+async def test_tools_are_not_handed_through_unread(name: str):
     request = ask(REFUNDS, extra={"tools": [{"type": "function"}]})
 
     async with ADAPTERS[name]() as opened:

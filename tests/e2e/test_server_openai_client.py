@@ -14,6 +14,7 @@ import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from pydantic import BaseModel
 from tests.fixtures.openai_wire import (
     Wire,
     chunk,
@@ -39,7 +40,14 @@ use = "scripted"
 chunk_characters = 5
 usage = { input_tokens = 5, output_tokens = 3 }
 replies = ["Hello there, friend."]
-rules = [{ match = "refund", reply = "Refunds take 30 days [1]." }]
+rules = [
+  { match = "refund", reply = "Refunds take 30 days [1]." },
+  { match = "weather", result = "rain", reply = "Take an umbrella." },
+  { match = "weather", tool_calls = [
+    { name = "weather", arguments = { city = "Oslo" } },
+    { name = "weather", arguments = { city = "Bergen" } } ] },
+  { match = "as json", reply = { city = "Oslo", degrees = 7 } },
+]
 [models.remote]
 use = "openai"
 model = "m"
@@ -49,6 +57,13 @@ model = "default"
 collections = ["policies"]
 """
 HI: Any = [{"role": "user", "content": "Hi"}]
+WEATHER: Any = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
 REFUND: Any = [{"role": "user", "content": "How long does a refund take?"}]
 
 
@@ -136,6 +151,48 @@ def test_embeddings_are_what_the_client_expects_by_default_and_as_numbers(client
         assert a.embedding == pytest.approx(b.embedding)
 
 
+class City(BaseModel):
+    city: str
+    degrees: int
+
+
+def test_tools_are_called_and_answered(client: OpenAI):
+    messages: list[Any] = [{"role": "user", "content": "What is the weather?"}]
+    with client:
+        asked = client.chat.completions.create(model="default", messages=messages, tools=[WEATHER])
+        with client.chat.completions.stream(
+            model="default", messages=messages, tools=[WEATHER]
+        ) as stream:
+            done = [e for e in stream if e.type == "tool_calls.function.arguments.done"]
+        calls = asked.choices[0].message.tool_calls or []
+        messages.append(asked.choices[0].message)
+        messages += [{"role": "tool", "tool_call_id": c.id, "content": "rain"} for c in calls]
+        said = client.chat.completions.create(model="default", messages=messages, tools=[WEATHER])
+
+    assert asked.choices[0].finish_reason == "tool_calls"
+    written = [json.loads(c.function.arguments)["city"] for c in calls if c.type == "function"]
+    assert written == ["Oslo", "Bergen"]
+    assert [json.loads(event.arguments)["city"] for event in done] == ["Oslo", "Bergen"]
+    assert said.choices[0].message.content == "Take an umbrella."
+
+
+def test_a_structured_answer_is_parsed_and_several_choices_are_made(client: OpenAI):
+    question: Any = [{"role": "user", "content": "Tell me as json"}]
+    with client:
+        parsed = client.chat.completions.parse(
+            model="default", messages=question, response_format=City
+        )
+        several = client.chat.completions.create(model="default", messages=HI, n=3)
+        chunks = list(
+            client.chat.completions.create(model="default", messages=HI, n=2, stream=True)
+        )
+
+    assert parsed.choices[0].message.parsed == City(city="Oslo", degrees=7)
+    assert [choice.index for choice in several.choices] == [0, 1, 2]
+    assert {choice.message.content for choice in several.choices} == {"Hello there, friend."}
+    assert {chunk.choices[0].index for chunk in chunks} == {0, 1}
+
+
 async def test_the_async_client_chats_and_streams(aclient: AsyncOpenAI):
     completion = await aclient.chat.completions.create(model="default", messages=HI)
     async with aclient.chat.completions.stream(model="default", messages=HI) as stream:
@@ -152,11 +209,10 @@ async def test_errors_are_the_clients_own_classes(aclient: AsyncOpenAI, wire: Wi
         await create(model="nope", messages=HI)
     assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
 
-    with pytest.raises(openai.BadRequestError, match="only one choice"):
-        await create(model="default", messages=HI, n=2)
-    tool: Any = {"type": "function", "function": {"name": "f"}}
-    with pytest.raises(openai.BadRequestError, match="tools"):
-        await create(model="default", messages=HI, tools=[tool])
+    with pytest.raises(openai.BadRequestError, match="1 to 16"):
+        await create(model="default", messages=HI, n=17)
+    with pytest.raises(openai.BadRequestError, match="an assistant cannot honour this"):
+        await create(model="support", messages=HI, tools=[WEATHER])
     with pytest.raises(openai.BadRequestError, match="dimensions"):
         await aclient.embeddings.create(model="default", input="x", dimensions=3)
     with pytest.raises(openai.APIStatusError, match=r"server\.max_body_bytes") as large:

@@ -24,6 +24,19 @@ from tests.fixtures.serving import Served, asked, serving, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = "/v1/chat/completions"
+USAGE = {
+    "prompt_tokens": 5,
+    "completion_tokens": 3,
+    "total_tokens": 8,
+    "cost_usd": 0.0,
+    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+    "completion_tokens_details": {
+        "reasoning_tokens": 0,
+        "audio_tokens": 0,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    },
+}
 REFUND = "Refunds take 30 days. Send the parcel back to the shop."
 ASSISTANT = {"model": "default", "collections": ["policies"], "instructions": "Be brief."}
 
@@ -70,12 +83,17 @@ async def test_a_completion_has_the_text_the_end_and_the_usage(served: Served):
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "Hello there", "refusal": None},
+                "message": {
+                    "role": "assistant",
+                    "content": "Hello there",
+                    "refusal": None,
+                    "annotations": [],
+                },
                 "finish_reason": "stop",
                 "logprobs": None,
             }
         ],
-        "usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
+        "usage": USAGE,
     }
 
 
@@ -100,7 +118,7 @@ async def test_usage_comes_in_a_last_chunk_without_choices_when_asked_for(served
     *others, last = data(reply.events[:-1])
     assert all(chunk["usage"] is None for chunk in others)
     assert last["choices"] == []
-    assert last["usage"] == {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    assert last["usage"] == USAGE
     assert reply.events[-1] == b"data: [DONE]"
 
 
@@ -161,9 +179,17 @@ async def test_an_assistant_is_given_the_earlier_turns_and_the_clients_instructi
     ("sent", "status", "param", "code", "says"),
     [
         (body(model="nope"), 404, "model", "model_not_found", "default, support"),
-        (body(n=2), 400, "n", "invalid_input", "only one choice"),
-        (body(tools=[{"type": "function"}]), 400, "tools", "invalid_input", "leave it out"),
-        (body(logprobs=True), 400, "logprobs", "invalid_input", "leave it out"),
+        (body(n=20), 400, "n", "invalid_input", "1 to 16"),
+        (body(audio={"voice": "x"}), 400, "audio", "invalid_input", "leave it out"),
+        (body(model="support", n=2), 400, "n", "invalid_input", "assistant"),
+        (body(model="support", logprobs=True), 400, "logprobs", "invalid_input", "assistant"),
+        (
+            body(model="support", tools=[{"type": "function", "function": {"name": "f"}}]),
+            400,
+            "tools",
+            "invalid_input",
+            "assistant",
+        ),
         (body(temperature=9), 400, "temperature", "invalid_input", "<= 2"),
         ({"model": "default"}, 400, "messages", "invalid_input", "is required"),
         (body(model="support", top_p=0.5), 400, "top_p", "invalid_input", "assistant"),

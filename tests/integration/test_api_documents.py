@@ -215,6 +215,27 @@ async def test_broken_json_is_refused(served: Served):
     assert "not valid JSON" in reply.error["message"]
 
 
+@pytest.mark.parametrize("form", [{"Content-Type": "application/x-www-form-urlencoded"}, {}])
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [(DOCUMENTS, {"text": "x"}), ("/api/search", {"collection": "c", "query": "x"}),
+     ("/api/collections", {"name": "c"})],
+)  # fmt: skip
+async def test_json_that_is_called_something_else_is_refused_with_the_way_out(
+    served: Served, path: str, sent: Any, form: dict[str, str]
+):
+    """As curl sends it."""
+    skipped = () if form else ("Content-Type",)
+    reply = await served.request(
+        "POST", path, data=json.dumps(sent).encode(), headers=form, skip_auto_headers=skipped
+    )
+
+    assert reply.status == 400
+    said = form.get("Content-Type", "without a Content-Type")
+    assert said in reply.error["message"]
+    assert "Content-Type: application/json" in reply.error["message"]
+
+
 async def test_a_document_with_an_empty_text_is_422(served: Served):
     reply = await served.post(DOCUMENTS, {"text": "  "})
 

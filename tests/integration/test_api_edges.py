@@ -252,8 +252,11 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
 
     assert set(document["paths"]) == {
         *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/collections"),
+        "/api/models/health",
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),
         "/api/collections/{collection}/documents/{document_id}",
+        "/api/collections/{collection}/quality",
+        "/api/collections/{collection}/rescrub",
         "/api/collections/{collection}/quarantine",
         "/api/collections/{collection}/quarantine/{document_id}/release",
         *("/v1/models", "/v1/models/{model}", "/v1/embeddings", "/v1/chat/completions"),
@@ -261,9 +264,27 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/sources/{source}/syncs/{id}", "/api/sources/{source}/failures"),
         *("/api/sources/{source}/retry", "/api/jobs", "/api/jobs/{id}"),
         *("/api/jobs/{id}/events", "/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"),
+        *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
     }
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references(document)) <= known
+
+
+async def test_the_openapi_document_declares_the_errors_that_are_answered(served: Served):
+    document = (await served.get("/openapi.json")).json
+    schemas = document["components"]["schemas"]
+    envelope = {"$ref": "#/components/schemas/ErrorEnvelope"}
+
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            for status in ("4XX", "5XX"):
+                assert responses[status]["content"]["application/json"]["schema"] == envelope
+            assert "422" not in responses
+    answered = (await served.post("/api/search", {"query": 1})).json
+    assert set(answered) == set(schemas["ErrorEnvelope"]["properties"])
+    assert set(answered["error"]) == set(schemas["ErrorBody"]["properties"])
+    assert not [name for name in schemas if "__" in name or "Validation" in name]
 
 
 def references(node: Any) -> list[str]:

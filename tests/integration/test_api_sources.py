@@ -69,6 +69,21 @@ async def followed(
     return found
 
 
+async def test_a_folder_is_set_up_without_the_servers_own_data(
+    served: Served, files: Path, tmp_path: Path
+) -> None:
+    own = Path(served.app.config.data.dir)
+    assert own.is_relative_to(tmp_path)
+    added = await served.post("/api/sources", body(tmp_path))
+    assert added.status == 201
+    assert (await synced(served))["items"]["listed"] == 2
+    assert added.json["options"]["exclude"] == [str(own.relative_to(tmp_path))]
+    for folder in (own, own / "below"):
+        refused = await served.post("/api/sources", {**body(folder), "name": "own"})
+        assert (refused.status, refused.error["param"]) == (400, "options")
+        assert "own data" in refused.error["message"]
+
+
 async def test_a_source_is_added_synced_shown_and_removed(served: Served, files: Path) -> None:
     added = await served.post("/api/sources", body(files, schedule="0 3 1 1 *"))
     assert (added.status, added.json["last_sync"]) == (201, None)

@@ -200,3 +200,30 @@ async def test_the_quoting_model_answers_word_for_word_and_knows_when_to_stop(
     assert "90 dollars" in answer.text
     assert answer.citations[0].quote in TEXT
     assert unknown.refused
+
+
+SOLD = "# Sales of {year}\n\nThe shop sold {count} bicycles in {year}.\n"
+
+
+async def test_the_quoting_model_answers_a_follow_up_that_names_no_subject(tmp_path: Path) -> None:
+    settings = {
+        "embedder.use": "onnx",
+        "models.default.use": "quote",
+        "assistants.help.collections": ["c"],
+    }
+    arguments = {"data.dir": str(tmp_path / "data"), **settings}
+    async with open_app(load_config(environment={}, arguments=arguments).config) as app:
+        uploads = [
+            Upload(Blob(SOLD.format(year=year, count=count).encode(), f"sales-{year}.md"))
+            for year, count in ((2020, 310), (2021, 420), (2022, 530))
+        ]
+        await app.ingest.run(app.scope("c"), uploads)
+        asked = "How many bicycles did the shop sell in 2021?"
+        first = await app.ask.answer(app.assistant_question("help", asked))
+        history = (Message("user", asked), Message("assistant", first.text))
+        then = await app.ask.answer(app.assistant_question("help", "And in 2022?", history))
+        thanks = await app.ask.answer(app.assistant_question("help", "Thank you!", history))
+    assert "420" in first.text
+    assert "530" in then.text
+    assert "420" not in then.text
+    assert thanks.refused

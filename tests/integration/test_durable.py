@@ -249,7 +249,8 @@ async def test_a_step_that_fails_for_good_fails_the_job_with_its_code(
     calls = {"busy": busy, "slow": slow, "bytes": binary, "long": long}
 
     async def body(steps: Steps, argument: JSON) -> JSON:
-        return await steps.step(call, calls[call], retry=ONCE, seconds=0.05)
+        seconds = 0.05 if call == "slow" else SECONDS
+        return await steps.step(call, calls[call], retry=ONCE, seconds=seconds)
 
     async with open_durable(sqlite, works=[Scripted(body)]) as jobs:
         job = await done(jobs, await jobs.start("scripted", None, tenant=DEFAULT_TENANT))

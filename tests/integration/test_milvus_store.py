@@ -138,7 +138,7 @@ async def test_a_write_that_the_server_does_not_survive_is_healed_by_its_repeat(
     tmp_path: Path,
 ) -> None:
     server = start_milvus(tmp_path / "data")
-    options = {"uri": server.uri, "seconds": 2}
+    options = {"uri": server.uri, "seconds": 5}
     many = [entry(f"d{n}", *["x"] * 20) for n in range(100)]
 
     async def kill_when_a_part_is_written(store: Store) -> None:

@@ -164,7 +164,7 @@ async def test_vectors_of_other_dimensions_are_a_conflict(server: PineconeServer
 async def test_a_write_that_fails_halfway_is_healed_by_the_same_write(
     server: PineconeServer, spared: int
 ) -> None:
-    async with opened(server, seconds=0.5) as store:
+    async with opened(server, seconds=2) as store:
         await store.upsert(SCOPE, [entry("a", "old one", "old two", "old three")])
         server.spared, server.broken = spared, [503] * 20
         with pytest.raises(Unavailable):
@@ -177,7 +177,7 @@ async def test_a_write_that_fails_halfway_is_healed_by_the_same_write(
 
 
 async def test_a_server_that_dies_is_unavailable_to_every_call(server: PineconeServer) -> None:
-    async with opened(server, seconds=0.3) as store:
+    async with opened(server, seconds=1) as store:
         await store.upsert(SCOPE, [entry("a", "word")])
         await server.stop()
         with pytest.raises(Unavailable):

@@ -44,7 +44,7 @@ def test_ingest_search_and_doctor_use_the_database(tmp_path: Path, address: str)
     assert after.code == 0
     catalog = findings(after)["catalog"]
     assert (catalog["status"], "pgvector 0." in catalog["detail"]) == ("ok", True)
-    assert "1 documents" in findings(after)["collection docs"]["detail"]
+    assert "1 document" in findings(after)["collection docs"]["detail"]
     assert "pw-1" not in before.out + after.out
     assert not list(tmp_path.rglob("catalog.db"))
 

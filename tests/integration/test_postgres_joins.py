@@ -231,7 +231,8 @@ async def test_a_table_that_this_user_may_not_read_stops_the_start(
     reader = f"reader_{address.rpartition('/')[2]}"
     run(
         address,
-        f"CREATE ROLE {reader} LOGIN; GRANT USAGE ON SCHEMA bedplate, shop TO {reader};"
+        f"CREATE ROLE {reader} LOGIN; GRANT USAGE ON SCHEMA shop TO {reader};"
+        f"GRANT USAGE, CREATE ON SCHEMA bedplate TO {reader};"
         f"GRANT SELECT ON ALL TABLES IN SCHEMA bedplate TO {reader}",
     )
     try:

@@ -49,8 +49,9 @@ async def test_collections_of_an_older_catalog_get_keys_when_it_is_opened() -> N
             await catalog.documents.replace(SCOPE, [entry("a", "x")])
         asked(
             address,
-            "DROP TABLE bedplate.source, bedplate.source_item, bedplate.source_document,"
-            " bedplate.source_sync, bedplate.band, bedplate.profile, bedplate.quarantine, bedplate.image, bedplate.placement; ALTER TABLE bedplate.collection DROP COLUMN key,"
+            "DROP TABLE bedplate.unsent, bedplate.redaction, bedplate.quality,"
+            " bedplate.source, bedplate.source_item, bedplate.source_document,"
+            " bedplate.source_sync, bedplate.band, bedplate.profile, bedplate.quarantine, bedplate.reading, bedplate.image, bedplate.placement; ALTER TABLE bedplate.collection DROP COLUMN key,"
             " DROP COLUMN former_key; DELETE FROM bedplate.schema_version WHERE version > 1",
         )
         async with opened(address) as catalog:

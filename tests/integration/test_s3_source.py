@@ -149,7 +149,7 @@ async def test_an_object_that_is_refused_says_why(
     server.answers["a.txt"] = failing(status, code)
     with pytest.raises(error) as raised:
         await read(server, "a.txt")
-    assert getattr(raised.value, "reason", "") == reason
+    assert (getattr(raised.value, "reason", "") or "") == reason
 
 
 async def test_rights_that_end_in_the_middle_of_a_listing_end_it(server: S3Server) -> None:

@@ -48,11 +48,11 @@ async def add(catalog: Catalog, schedule: str) -> None:
     await catalog.sources.add(SourceSpec(DEFAULT_TENANT, "s", "c", "folder", {}, schedule))
 
 
-async def synced(catalog: Catalog, ago: timedelta) -> str:
+async def synced(catalog: Catalog, ago: timedelta, id: str | None = None) -> str:
     """A sync of the source that was; its id."""
     claim, _ = await catalog.source_leases.take(DEFAULT_TENANT, "s", new_id(), over=None)
     then = datetime.now(UTC) - ago
-    sync = Sync(new_id(), then, status="done", ended_at=then)
+    sync = Sync(id or new_id(), then, status="done", ended_at=then)
     await catalog.source_leases.record(claim, sync)
     await catalog.source_leases.release(claim)
     return sync.id
@@ -146,6 +146,16 @@ async def test_a_clock_that_was_set_back_gives_no_turn_twice(catalog: Catalog) -
     for _ in range(2):
         await schedules.start_due()
     assert started.keys == []
+
+
+async def test_an_interval_goes_on_after_a_clock_was_set_back(catalog: Catalog) -> None:
+    await add(catalog, "10m")
+    ahead = await synced(catalog, timedelta(hours=-5), "ffffffff-0000-7000-8000-000000000000")
+    now = await synced(catalog, timedelta(minutes=11), "0198f000-0000-7000-8000-000000000000")
+    started = Started()
+    await Schedules(catalog, started).start_due()
+    assert ahead > now
+    assert started.keys == [f"after-{now}"]
 
 
 @pytest.mark.parametrize(

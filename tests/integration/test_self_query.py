@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -62,6 +63,17 @@ async def test_an_order_in_the_sentence_sorts_all_that_pass(app: App) -> None:
     assert found.self_query.sort == Sort("price")
 
 
+async def test_how_many_the_caller_says_counts_before_the_sentence(app: App) -> None:
+    one = await ask(app, "the cheapest tent", limit=10)
+    both = await ask(app, "the cheapest tent", limit=10, limit_given=True)
+    assert (ids(one), ids(both)) == (["machair"], ["machair", "lofoten"])
+    assert one.self_query is not None
+    assert both.self_query is not None
+    assert (one.self_query.limit, both.self_query.limit) == (1, None)
+    first = await ask(app, "the two cheapest jackets and tents", limit=1, limit_given=True)
+    assert len(first.hits) == 1
+
+
 async def test_what_is_left_of_the_sentence_is_searched_for(app: App) -> None:
     found = await ask(app, "tents for a family under $400")
     assert ids(found)[0] == "machair"
@@ -111,3 +123,44 @@ async def test_values_that_came_later_are_known_after_a_while(app: App) -> None:
 async def test_ask_reads_conditions_too_and_still_ranks_by_the_question(app: App) -> None:
     answer = await app.ask.answer(app.question("shop", "umbrellas in stock under $50"))
     assert {citation.document_id for citation in answer.citations} <= {"skua"}
+
+
+GUIDE = b"# Umbrellas\n\nThe Puffin umbrella folds, keeps off heavy rain and costs $29."
+
+
+async def mixed(app: App) -> None:
+    """A collection of goods with prices, none of them an umbrella, and of a text without one."""
+    goods = "\n".join(json.dumps(row) for row in ROWS if row["category"] != "umbrellas")
+    uploads = [Upload(Blob(goods.encode(), "rows.jsonl")), Upload(Blob(GUIDE, "guide.md"))]
+    await app.ingest.run(app.scope("mixed"), uploads)
+
+
+async def test_a_condition_does_not_hide_what_fits_but_lacks_the_field(app: App) -> None:
+    await mixed(app)
+    request = SearchRequest("umbrellas under $90", self_query=True)
+    found = await app.search.search(app.scope("mixed"), request)
+    assert ids(found)[0] == "guide.md"
+    assert found.self_query is not None
+    assert found.self_query.filter == {"price": {"$lt": 90}}
+    assert not found.self_query.applied
+
+
+async def test_every_page_of_a_question_is_read_alike(app: App) -> None:
+    await mixed(app)
+    whole = SearchRequest("umbrellas under $90", self_query=True)
+    wanted = ids(await app.search.search(app.scope("mixed"), whole))
+    pages = [
+        await app.search.search(app.scope("mixed"), replace(whole, limit=1, offset=offset))
+        for offset in range(len(wanted))
+    ]
+    assert [each for page in pages for each in ids(page)] == wanted
+    assert {page.self_query.applied for page in pages if page.self_query} == {False}
+
+
+async def test_what_has_the_field_and_fails_the_condition_stays_out(app: App) -> None:
+    await mixed(app)
+    request = SearchRequest("tents for a family under $400", self_query=True)
+    found = await app.search.search(app.scope("mixed"), request)
+    assert ids(found) == ["machair"]
+    assert found.self_query is not None
+    assert found.self_query.applied

@@ -191,7 +191,7 @@ async def test_objects_that_the_server_refuses_fail_the_write() -> None:
 
 async def test_a_server_that_goes_away_is_unavailable_and_in_time() -> None:
     engine = Engine()
-    async with serve_weaviate(engine) as server, opened(server, seconds=0.5) as store:
+    async with serve_weaviate(engine) as server, opened(server, seconds=2.0) as store:
         await store.upsert(SCOPE, [entry("a", "x")])
         await server.stop_grpc()
         started = time.monotonic()
@@ -204,7 +204,7 @@ async def test_a_server_that_goes_away_is_unavailable_and_in_time() -> None:
             with pytest.raises(Unavailable) as caught:
                 await call
             assert server.url in caught.value.message
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
     async with serve_weaviate(engine) as server, opened(server) as store:
         assert ids(await search(store)) == {"a#0"}
 
@@ -263,8 +263,8 @@ async def test_a_write_waits_until_its_vectors_can_be_found() -> None:
         query = StoreQuery("vector", TermVector.of(""), unit(1), 5)
         assert ids(await store.search(SCOPE, query)) == {"a#0"}
         engine.polls_to_index = 10**9
-    async with serve_weaviate(engine) as server, opened(server, seconds=0.3) as store:
-        with pytest.raises(Unavailable, match="indexing took longer than 0.3 s"):
+    async with serve_weaviate(engine) as server, opened(server, seconds=1.0) as store:
+        with pytest.raises(Unavailable, match="indexing took longer than 1 s"):
             await store.upsert(SCOPE, [entry("b", "x")])
 
 

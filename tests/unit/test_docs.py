@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeGuard, get_args
+from typing import Any, TypeGuard, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -18,9 +18,11 @@ from bedplate.chunkers import CHUNKERS
 from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, TableConfig
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
-from bedplate.models import MODELS
+from bedplate.models import COMPOSITES, MODELS
+from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
+from bedplate.sections import LimitsConfig
 from bedplate.sources import SOURCES
 from bedplate.stores import STORES
 
@@ -39,6 +41,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "chunkers": CHUNKERS,
     "rerankers": RERANKERS,
     "models": MODELS,
+    "composite models": COMPOSITES,
     "sources": SOURCES,
     "guards.pii": PII_GUARDS,
     "guards.groundedness": GROUNDING_GUARDS,
@@ -78,6 +81,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "models": ModelSlot,
     "assistants": AssistantConfig,
     "tables": TableConfig,
+    "budgets.tenants": LimitsConfig,
 }
 
 
@@ -95,6 +99,8 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
             yield "stores.<name>.use", "required"
         elif key == "collections":
             yield "collections.<name>.chunker", "required"
+        elif get_origin(inner) is Mapping:
+            yield key, default(field)
         elif isinstance(inner, type) and issubclass(inner, Slot):
             value = field.get_default(call_default_factory=True)
             yield (key, shown(value)) if prefix else (f"{key}.use", shown(value.use))
@@ -144,6 +150,26 @@ def test_every_adapter_option_is_documented_with_its_default(kind: str, name: st
     assert rows(section) == wanted
 
 
+def preset_row(preset: Preset) -> str:
+    others = "; ".join(f"`{key} = {toml(value)}`" for key, value in preset.options.items())
+    key = f"`{preset.key_env}`" if preset.key_env else "none"
+    cells = (preset.name, preset.title, f"`{preset.template}`", key, others or "none")
+    return f"| {' | '.join(cells)} |"
+
+
+def toml(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {json.dumps(inner)}' for key, inner in value.items())} }}"
+    return json.dumps(value)
+
+
+def test_the_table_of_presets_is_the_file_of_presets() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    table = text.split("#### Presets\n")[1].split("\n### ")[0]
+    documented = [line for line in table.splitlines() if line.startswith("| ")]
+    assert documented[1:] == [preset_row(preset) for preset in presets().values()]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_internal_links_resolve(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
@@ -178,6 +204,8 @@ def without_secrets(value: Any) -> Any:
             return "secret"
         case dict():
             return {key: without_secrets(inner) for key, inner in value.items()}
+        case list():
+            return [without_secrets(inner) for inner in value]
         case _:
             return value
 

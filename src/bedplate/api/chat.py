@@ -4,48 +4,38 @@
 collections. Source: OpenAI API reference, "Create chat completion" and its streaming events.
 """
 
-import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bedplate.api.access import account_of
 from bedplate.api.bodies import deadline_of
-from bedplate.api.sse import DONE, encode_event
+from bedplate.api.chat_reply import ChoiceEvent, Reply
+from bedplate.api.chat_requests import ChatCall, read_chat
+from bedplate.api.choices import side_by_side
 from bedplate.api.streams import open_stream
-from bedplate.api.wire import (
-    AssistantMessage,
-    ChatCompletion,
-    ChatCompletionChunk,
-    Choice,
-    ChunkChoice,
-    Delta,
-    Extension,
-    WireUsage,
-    encode,
-    wire_usage,
-)
-from bedplate.api.wire_requests import ChatCall, read_chat
+from bedplate.api.wire import Extension, encode
 from bedplate.app import App
 from bedplate.domain.accounts import Account
 from bedplate.domain.answers import Answer, AnswerDelta
-from bedplate.domain.chat import Finished, FinishReason, TextDelta, Usage
-from bedplate.domain.ids import new_id
+from bedplate.domain.chat import ChatRequest, Finished, TextDelta
 from bedplate.errors import InvalidInput, NotFound
 from bedplate.rag.answer import AskRequest
 
 PATH = "/v1/chat/completions"
 
-ANSWERLESS = ("tools", "functions", "logprobs", "top_logprobs", "audio", "web_search_options")
-"""Fields that ask for something an answer here cannot carry yet."""
+ANSWERLESS = ("audio", "web_search_options")
+"""Fields that ask for something an answer here cannot carry."""
 
 TEXT_ONLY: Mapping[str, tuple[object, ...]] = {
-    "response_format": ({"type": "text"},),
+    "n": (1,),
+    "tools": ((),),
+    "response_format": (None,),
+    "logprobs": (None,),
     "top_p": (1, 1.0),
     "frequency_penalty": (0, 0.0),
     "presence_penalty": (0, 0.0),
@@ -53,15 +43,6 @@ TEXT_ONLY: Mapping[str, tuple[object, ...]] = {
     "stop": ((),),
 }
 """What an assistant cannot honour, with the values that ask for nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How an answer ended; `grounding` is None for a plain model's."""
-
-    reason: FinishReason
-    usage: Usage
-    grounding: Extension | None = None
 
 
 class Chat:
@@ -72,7 +53,7 @@ class Chat:
         call = read_chat((await receive())["body"])
         _refuse_answerless(call.request.extra)
         events = self._events(call, account_of(scope), deadline_of(scope))
-        reply = _Reply(call)
+        reply = Reply(call)
         response = (
             await open_stream(reply.stream(events))
             if call.stream
@@ -82,7 +63,7 @@ class Chat:
 
     def _events(
         self, call: ChatCall, account: Account, deadline: float
-    ) -> AsyncGenerator[str | End]:
+    ) -> AsyncGenerator[ChoiceEvent]:
         config = self._app.config
         if call.model in config.assistants:
             return self._grounded(self._question(call, account, deadline))
@@ -92,47 +73,48 @@ class Chat:
                 f"There is no model or assistant {call.model!r}; there are: {names}.",
                 param="model",
             )
-        return self._plain(
-            replace(call, request=replace(call.request, deadline=deadline, account=account))
+        request = replace(call.request, deadline=deadline, account=account)
+        return side_by_side(
+            [self._plain(call.model, request, index) for index in range(call.choices)]
         )
 
-    async def _plain(self, call: ChatCall) -> AsyncGenerator[str | End]:
-        async with aclosing(self._app.turn.stream(call.model, call.request)) as events:
+    async def _plain(
+        self, model: str, request: ChatRequest, index: int
+    ) -> AsyncGenerator[ChoiceEvent]:
+        async with aclosing(self._app.turn.stream(model, request)) as events:
             async for event in events:
-                match event:
-                    case TextDelta():
-                        yield event.text
-                    case Finished():
-                        yield End(event.reason, event.usage)
-                    case _:
-                        pass
+                yield ChoiceEvent(index, event)
 
-    async def _grounded(self, request: AskRequest) -> AsyncGenerator[str | End]:
+    async def _grounded(self, request: AskRequest) -> AsyncGenerator[ChoiceEvent]:
         async with aclosing(self._app.ask.stream(request)) as events:
             async for event in events:
                 match event:
                     case AnswerDelta():
-                        yield event.text
+                        yield ChoiceEvent(0, TextDelta(event.text))
                     case Answer():
-                        yield End(event.finish_reason, event.usage, _extension(event))
+                        end = Finished(event.finish_reason, event.usage, event.model)
+                        yield ChoiceEvent(0, end, _extension(event))
 
     def _question(self, call: ChatCall, account: Account, deadline: float) -> AskRequest:
         """The last user message is the question, what was said before it the history."""
         _refuse_unhonoured(call)
-        spoken = [m for m in call.request.messages if m.role not in {"system", "developer"}]
-        told = [m.content for m in call.request.messages if m.role in {"system", "developer"}]
+        messages = call.request.messages
+        spoken = [m for m in messages if m.role not in {"system", "developer"}]
+        told = [m.content for m in messages if m.role in {"system", "developer"}]
         if not spoken or spoken[-1].role != "user" or not spoken[-1].content.strip():
             raise InvalidInput(
                 "The last message must be the user's question, with text.", param="messages"
             )
-        if any(message.role == "tool" for message in spoken):
-            raise InvalidInput("An assistant reads no tool messages yet.", param="messages")
+        if any(m.role == "tool" or m.tool_calls or m.parts for m in spoken):
+            raise InvalidInput(
+                "An assistant reads no tool messages and no images yet.", param="messages"
+            )
         question = self._app.assistant_question(
             call.model,
             spoken[-1].content,
             tuple(spoken[:-1]),
             deadline=deadline,
-            tenant=account.tenant,
+            account=account,
         )
         chosen = call.request
         return replace(
@@ -140,70 +122,6 @@ class Chat:
             instructions="\n\n".join(filter(None, [question.instructions, *told])),
             max_output_tokens=chosen.max_output_tokens or question.max_output_tokens,
             temperature=chosen.temperature,
-        )
-
-
-class _Reply:
-    """One completion: the same id, time and model in all its parts."""
-
-    def __init__(self, call: ChatCall) -> None:
-        self._id = f"chatcmpl-{new_id()}"
-        self._created = int(time.time())
-        self._model = call.model
-        self._include_usage = call.include_usage
-
-    async def collect(self, events: AsyncGenerator[str | End]) -> ChatCompletion:
-        text, end = "", None
-        async with aclosing(events):
-            async for event in events:
-                if isinstance(event, End):
-                    end = event
-                else:
-                    text += event
-        if end is None:
-            raise AssertionError("an answer has an end")
-        grounding = end.grounding or UNSET
-        citations = UNSET if grounding is UNSET else grounding.citations
-        return ChatCompletion(
-            id=self._id,
-            created=self._created,
-            model=self._model,
-            choices=(Choice(AssistantMessage(text, citations=citations), end.reason),),
-            usage=wire_usage(end.usage),
-            bedplate=grounding,
-        )
-
-    async def stream(self, events: AsyncGenerator[str | End]) -> AsyncGenerator[bytes]:
-        begun = False
-        async with aclosing(events):
-            async for event in events:
-                if not begun:
-                    begun = True
-                    yield self._chunk(Delta(role="assistant", content=""))
-                if isinstance(event, End):
-                    yield self._chunk(Delta(), event)
-                    if self._include_usage:
-                        yield self._usage(wire_usage(event.usage))
-                else:
-                    yield self._chunk(Delta(content=event))
-        yield DONE
-
-    def _chunk(self, delta: Delta, end: End | None = None) -> bytes:
-        usage: UnsetType | None = None if self._include_usage else UNSET
-        return encode_event(
-            ChatCompletionChunk(
-                id=self._id,
-                created=self._created,
-                model=self._model,
-                choices=(ChunkChoice(delta, end.reason if end else None),),
-                usage=usage,
-                bedplate=end.grounding or UNSET if end else UNSET,
-            )
-        )
-
-    def _usage(self, usage: WireUsage) -> bytes:
-        return encode_event(
-            ChatCompletionChunk(self._id, self._created, self._model, (), usage=usage)
         )
 
 
@@ -226,7 +144,15 @@ def _refuse_answerless(extra: Mapping[str, Any]) -> None:
 
 def _refuse_unhonoured(call: ChatCall) -> None:
     request = call.request
-    asked = {**request.extra, "top_p": request.top_p, "stop": request.stop}
+    asked = {
+        **request.extra,
+        "n": call.choices,
+        "tools": request.tools,
+        "response_format": request.output,
+        "logprobs": request.logprobs,
+        "top_p": request.top_p,
+        "stop": request.stop,
+    }
     for name, harmless in TEXT_ONLY.items():
         value = asked.get(name)
         if value is not None and value not in harmless:

@@ -4,19 +4,25 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from bedplate.api.access import tenant_of
+from bedplate.api.access import account_of, tenant_of
 from bedplate.api.bodies import deadline_of
 from bedplate.app import App
+from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId
 from bedplate.durable.protocol import Durable
 from bedplate.errors import Unavailable
 from bedplate.ingest.sync_work import SyncJobs
+from bedplate.ingest.uploads import Uploads
 
 NO_WORK = "This server was opened without durable work: start it with `bedplate serve`."
 
 
 async def _app(request: Request) -> App:
     return cast(App, request.app.state.bedplate)
+
+
+async def _account(request: Request) -> Account:
+    return account_of(request.scope)
 
 
 async def _tenant(request: Request) -> TenantId:
@@ -39,7 +45,16 @@ async def _syncs(request: Request) -> SyncJobs:
     return syncs
 
 
+def uploads_of(app: App) -> Uploads:
+    if app.uploads is None:
+        raise Unavailable(NO_WORK)
+    return app.uploads
+
+
 CurrentApp = Annotated[App, Depends(_app)]
+CurrentAccount = Annotated[Account, Depends(_account)]
+"""Whose request it is, and who pays for the models that it asks."""
+
 Tenant = Annotated[TenantId, Depends(_tenant)]
 CurrentJobs = Annotated[Durable, Depends(_jobs)]
 CurrentSyncs = Annotated[SyncJobs, Depends(_syncs)]

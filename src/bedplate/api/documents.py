@@ -5,14 +5,15 @@ Content-Type, its name in `?name=`. POST takes the id from the file, PUT from th
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, cast
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from bedplate.api.current import CurrentApp, Deadline, Tenant
+from bedplate.api.current import CurrentApp, Deadline, Tenant, uploads_of
+from bedplate.api.media_types import JSON, media_type, sent_as
 from bedplate.api.schemas import (
     MAX_DOCUMENTS,
     MAX_TEXT,
@@ -23,6 +24,7 @@ from bedplate.api.schemas import (
     IngestReport,
     NewDocument,
     RelatedDocument,
+    UploadAccepted,
 )
 from bedplate.api.sse import MEDIA_TYPE
 from bedplate.api.uploads import IngestStream, Work
@@ -35,7 +37,6 @@ from bedplate.errors import InvalidInput, NotFound, TooLarge, Unreadable
 from bedplate.ingest.incoming import Upload
 from bedplate.ingest.report import Progress, Report
 
-JSON = "application/json"
 ROWS = "application/jsonl"
 ROWS_NAME = "documents.jsonl"
 """What failures among documents sent as JSON are named by, with the document's number."""
@@ -52,16 +53,37 @@ DOCUMENT_BODY: dict[str, Any] = {
 
 _ID = TypeAdapter[str](Id)
 
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "In the background, or larger than `uploads.background_bytes`: a job.",
+        "model": UploadAccepted,
+    }
+}
+
 EVENTS: dict[int | str, dict[str, Any]] = {
+    **ACCEPTED,
     200: {
         "description": "With `stream`: `progress` events, then one `report` event.",
         "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
-    }
+    },
 }
 
 Name = Annotated[str | None, Query(max_length=MAX_TEXT, description="The file's name.")]
 
 Stream = Annotated[bool, Query(description="Tell how far it is, as server-sent events.")]
+
+Background = Annotated[bool, Query(description="Let a job do the work, and answer with its id.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the client is told, and when."""
+
+    stream: Stream = False
+    background: Background = False
+
+
+Answer = Annotated[_Answer, Depends()]
 
 router = APIRouter(prefix="/api/collections/{collection}/documents", tags=["documents"])
 
@@ -96,8 +118,8 @@ async def add_documents(
     app: CurrentApp,
     tenant: Tenant,
     deadline: Deadline,
+    manner: Answer,
     name: Name = None,
-    stream: Stream = False,  # noqa: FBT002
 ) -> IngestReport | Response:
     """Add documents, or replace those with the same id; unchanged ones cost nothing.
 
@@ -106,20 +128,38 @@ async def add_documents(
 
     Streamed, it tells how far it is meanwhile; an error after the first event is an unnamed one
     with `{"error": …}`.
+
+    In the background it is 202 with a job, as soon as the upload is safe on disk; a body larger than
+    `uploads.background_bytes` always is.
     """
+    if manner.stream and manner.background:
+        raise InvalidInput(
+            "Give stream or background: the events of a job tell how far it is.", param="stream"
+        )
     scope = _scope(app, collection, tenant)
     ids: list[str] = []
-    if _media_type(request) == JSON:
+    if media_type(request) == JSON:
         ids, blob = _rows(await request.body())
     elif name is None:
-        raise InvalidInput("Say what the file is called: ?name=policy.pdf", param="name")
+        raise InvalidInput(
+            f"The body {sent_as(request)}, which makes it a file: say what it is called with "
+            "?name=policy.pdf, or for a document as JSON send Content-Type: application/json.",
+            param="name",
+        )
     else:
         blob = await _file(request, name)
+    if _is_for_later(app, blob, asked=manner.background):
+        return await _accept(app, scope, Upload(blob), ids)
     work = _ingest(app, scope, Upload(blob), ids)
-    return IngestStream(work, deadline=deadline) if stream else await work(lambda _: None)
+    return IngestStream(work, deadline=deadline) if manner.stream else await work(lambda _: None)
 
 
-@router.put("/{document_id:path}", openapi_extra={"requestBody": {"content": {"*/*": FILE_BODY}}})
+@router.put(
+    "/{document_id:path}",
+    response_model=IngestReport,
+    responses=ACCEPTED,
+    openapi_extra={"requestBody": {"content": {"*/*": FILE_BODY}}},
+)
 async def put_document(
     collection: str,
     document_id: str,
@@ -127,11 +167,14 @@ async def put_document(
     app: CurrentApp,
     tenant: Tenant,
     name: Name = None,
-) -> IngestReport:
+    background: Background = False,  # noqa: FBT002
+) -> IngestReport | Response:
     """Make this file the document of that id. Files of many rows are for POST."""
     _check_id(document_id)
     blob = await _file(request, document_id if name is None else name)
     upload = Upload(blob, id=DocumentId(document_id))
+    if _is_for_later(app, blob, asked=background):
+        return await _accept(app, _scope(app, collection, tenant), upload, [])
     return await _ingest(app, _scope(app, collection, tenant), upload, [])(lambda _: None)
 
 
@@ -142,7 +185,9 @@ async def get_document(
     scope = app.scope(collection, tenant)
     found = await app.catalog.documents.get(scope, DocumentId(document_id))
     relations = (await app.catalog.profiles.related(scope, [found.id])).get(found.id, Relations())
-    return RelatedDocument.model_validate({**asdict(found), **asdict(relations)})
+    quality = (await app.catalog.quality.of(scope, [found.id])).get(found.id)
+    shown = {"quality": None if quality is None else asdict(quality)}
+    return RelatedDocument.model_validate({**asdict(found), **asdict(relations), **shown})
 
 
 @router.delete("/{document_id:path}")
@@ -160,6 +205,17 @@ async def delete_document(
 
 def _scope(app: App, collection: str, tenant: Tenant) -> Scope:
     return app.scope(collection, tenant)
+
+
+def _is_for_later(app: App, blob: Blob, *, asked: bool) -> bool:
+    return asked or len(blob.content) > app.config.uploads.background_bytes
+
+
+async def _accept(app: App, scope: Scope, upload: Upload, ids: list[str]) -> Response:
+    job = await uploads_of(app).start(scope, upload)
+    accepted = UploadAccepted(job=job.id, collection=scope.collection, ids=ids)
+    headers = {"Location": f"/api/jobs/{job.id}"}
+    return Response(accepted.model_dump_json(), 202, headers, media_type=JSON)
 
 
 def _ingest(app: App, scope: Scope, upload: Upload, ids: list[str]) -> Work:
@@ -191,17 +247,13 @@ def _check_id(document_id: str) -> None:
         ) from error
 
 
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
 async def _file(request: Request, name: str) -> Blob:
     if not name.strip() or not name.isprintable():
         raise InvalidInput(f"The name {name!r} holds unprintable characters.", param="name")
     content = await request.body()
     if not content:
         raise Unreadable(f"{name!r} is empty.", reason="empty")
-    return Blob(content, name, _media_type(request) or None)
+    return Blob(content, name, media_type(request) or None)
 
 
 def _rows(body: bytes) -> tuple[list[str], Blob]:

@@ -9,9 +9,9 @@ from typing import cast
 from fastapi import APIRouter, Request, Response
 
 from bedplate.api.current import CurrentApp
+from bedplate.api.embeddings_requests import EmbeddingsBody, EmbeddingsCall, read_embeddings
 from bedplate.api.openapi import body_of
 from bedplate.api.wire import Embedding, EmbeddingList, EmbeddingUsage, encode, wire_vector
-from bedplate.api.wire_requests import EmbeddingsBody, EmbeddingsCall, read_embeddings
 from bedplate.app import App
 from bedplate.errors import InvalidInput, NotFound
 

@@ -12,9 +12,12 @@ from starlette.responses import Response
 from bedplate.api.wire import ErrorBody, ErrorEnvelope, encode, error_envelope
 from bedplate.errors import (
     BedplateError,
+    Blocked,
+    BudgetExceeded,
     Conflict,
     InvalidInput,
     NotFound,
+    RateLimited,
     StorageError,
     TooLarge,
     Unavailable,
@@ -25,7 +28,7 @@ from bedplate.errors import (
 )
 
 REQUEST, SERVER, LIMIT = "invalid_request_error", "server_error", "rate_limit_error"
-PERMISSION = "permission_error"
+PERMISSION, QUOTA = "permission_error", "insufficient_quota"
 
 STATUSES: Mapping[type[BedplateError], tuple[int, str]] = {
     BedplateError: (500, SERVER),
@@ -34,6 +37,9 @@ STATUSES: Mapping[type[BedplateError], tuple[int, str]] = {
     TooLarge: (413, REQUEST),
     NotFound: (404, REQUEST),
     Conflict: (409, REQUEST),
+    Blocked: (403, PERMISSION),
+    BudgetExceeded: (429, QUOTA),
+    RateLimited: (429, LIMIT),
     Unavailable: (503, SERVER),
     StorageError: (503, SERVER),
     UpstreamError: (502, SERVER),
@@ -87,10 +93,12 @@ def _entry(error: BedplateError) -> tuple[int, str]:
 
 def _retry_after(error: BedplateError) -> Mapping[str, str]:
     match error:
-        case UpstreamRateLimited(retry_after=float() | int() as seconds):
-            return {"Retry-After": str(max(0, math.ceil(seconds)))}
+        case (UpstreamRateLimited() | Unavailable()) as busy if busy.retry_after is not None:
+            return {"Retry-After": str(max(0, math.ceil(busy.retry_after)))}
         case Unavailable() | UpstreamRateLimited():
             return {"Retry-After": str(RETRY_SECONDS)}
+        case RateLimited() | BudgetExceeded() if error.retry_after is not None:
+            return {"Retry-After": str(max(0, math.ceil(error.retry_after)))}
         case _:
             return {}
 

@@ -26,7 +26,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
 
-class Failure(Shown):
+class JobFailure(Shown):
     code: str
     message: str
 
@@ -41,7 +41,7 @@ class Job(Shown):
     ended_at: datetime | None
     argument: Any
     result: Any
-    failure: Failure | None
+    failure: JobFailure | None
 
     @classmethod
     def of(cls, job: durable.Job) -> Self:

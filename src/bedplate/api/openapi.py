@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from bedplate.api.wire import ChatCompletion, ChatCompletionChunk
-from bedplate.api.wire_requests import ChatBody
+from bedplate.api.chat_requests import ChatBody
+from bedplate.api.wire import ChatCompletion, ChatCompletionChunk, ErrorEnvelope
 
+FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 REFERENCE = "#/components/schemas/{name}"
 
 
@@ -24,10 +25,10 @@ def body_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
-    """The whole document, with the chat route, which FastAPI does not serve."""
+    """The whole document, with the chat route, which FastAPI does not serve, and our errors."""
     document = api.openapi()
-    (body, completion, chunk), schemas = msgspec.json.schema_components(
-        (ChatBody, ChatCompletion, ChatCompletionChunk),
+    (body, completion, chunk, error), schemas = msgspec.json.schema_components(
+        (ChatBody, ChatCompletion, ChatCompletionChunk, ErrorEnvelope),
         schema_hook=_anything,
         ref_template=REFERENCE,
     )
@@ -50,7 +51,24 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
             },
         }
     }
+    _declare_errors(document, error)
     return document
+
+
+def _declare_errors(document: dict[str, Any], error: dict[str, Any]) -> None:
+    """Every route's errors are ours; what FastAPI says of its own is taken out."""
+    for name in FASTAPI_ERRORS:
+        document["components"]["schemas"].pop(name, None)
+    content = {"application/json": {"schema": error}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            responses.pop("422", None)
+            responses["4XX"] = {"description": "The request cannot be met.", "content": content}
+            responses["5XX"] = {
+                "description": "The server, or one that it asks, failed.",
+                "content": content,
+            }
 
 
 def _anything(kind: type) -> dict[str, Any]:

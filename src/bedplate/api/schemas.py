@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from bedplate.domain import answers, retrieval
 from bedplate.domain.documents import MetadataValue
 from bedplate.domain.filters import FieldKind
+from bedplate.domain.profiles import Likeness
 from bedplate.ingest.report import Report
 
 MAX_DOCUMENTS = 10_000
@@ -98,13 +99,38 @@ class Document(Shown):
     metadata: Values
 
 
+class Encoding(Shown):
+    guessed: str | None
+    repaired: int
+    unreadable: int
+
+
+class Quality(Shown):
+    """How well a document came in; `redactions` counts by type, and never has values."""
+
+    language: str | None
+    characters: int | None
+    blocks: int | None
+    unreadable: float | None
+    repeated: float | None
+    encoding: Encoding
+    warnings: list[str]
+    redactions: dict[str, int]
+
+
 class RelatedDocument(Document):
-    """A document among the others of its collection; `dated_by` is what told `valid_from`."""
+    """A document among the others of its collection; `dated_by` is what told `valid_from`.
+
+    `likeness` says how alike it and `duplicate_of` are. `quality` is null for a document from before it was
+    kept.
+    """
 
     valid_from: str | None
     dated_by: str | None
     duplicate_of: str | None
+    likeness: Likeness | None
     superseded_by: str | None
+    quality: Quality | None
 
 
 class DocumentPage(Shown):
@@ -161,6 +187,14 @@ class IngestReport(Shown):
             seconds=report.seconds,
             ids=ids,
         )
+
+
+class UploadAccepted(Shown):
+    """`job` does the work. `ids` are those of documents sent as JSON, in their order."""
+
+    job: str
+    collection: str
+    ids: list[str]
 
 
 class Held(Shown):

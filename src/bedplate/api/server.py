@@ -19,21 +19,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bedplate import __version__
 from bedplate.api import (
     ask,
+    budgets,
     chat,
     collections,
     documents,
     embeddings,
     health,
     jobs,
+    model_health,
     models,
+    quality,
     quarantine,
     search,
     sources,
+    usage,
 )
 from bedplate.api.access import Gate
 from bedplate.api.bodies import Bodies
 from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import Crowd, Loopback, check_exposure, is_loopback
+from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.trail import Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config, ServerConfig
@@ -98,15 +103,21 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Start the syncs of sources that are due, for as long as the block runs."""
+    """Start the syncs of sources that are due, and clear away uploads that have had their turn, for
+    as long as the block runs.
+    """
     try:
         async with asyncio.TaskGroup() as tasks:
-            due = tasks.create_task(app.schedules.run()) if app.schedules else None
+            loops = [
+                tasks.create_task(part.run())
+                for part in (app.schedules, app.uploads)
+                if part is not None
+            ]
             try:
                 yield
             finally:
-                if due is not None:
-                    due.cancel()
+                for loop in loops:
+                    loop.cancel()
     except ExceptionGroup as group:
         raise group.exceptions[0] from group.exceptions[0].__cause__
 
@@ -169,14 +180,18 @@ def _build_api(app: App) -> FastAPI:
     api.state.started = int(time.time())
     for part in (
         models,
+        model_health,
         embeddings,
         collections,
         documents,
+        quality,
         quarantine,
         search,
         ask,
         sources,
         jobs,
+        budgets,
+        usage,
         health,
     ):
         api.include_router(part.router)
@@ -193,6 +208,9 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> Re
     if problems[0]["type"] == "json_invalid":
         why = problems[0]["ctx"]["error"]
         return refuse(400, f"The body is not valid JSON: {why}.", code="invalid_input")
+    if problems[0]["loc"] == ("body",) and error.body and not is_json(request):
+        message = f"The body {sent_as(request)}: for JSON send Content-Type: application/json."
+        return refuse(400, message, code="invalid_input")
     named = [(".".join(map(str, problem["loc"][1:])), problem["msg"]) for problem in problems]
     message = "; ".join(f"{name or 'The body'}: {what}" for name, what in named[:SHOWN_PROBLEMS])
     return refuse(400, f"{message}.", code="invalid_input", param=named[0][0] or None)

@@ -3,7 +3,9 @@
 A sync is a job, which goes on when its client goes, see `jobs`.
 """
 
+import asyncio
 import hashlib
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -26,6 +28,7 @@ from bedplate.api.source_schemas import (
 )
 from bedplate.domain.sources import SourceSpec
 from bedplate.errors import NotFound
+from bedplate.ingest.own_files import without_own
 from bedplate.ingest.sync import SyncRequest
 from bedplate.ingest.sync_work import sync_of
 
@@ -46,8 +49,11 @@ async def list_sources(app: CurrentApp, tenant: Tenant) -> SourceList:
 async def add_source(body: NewSource, app: CurrentApp, tenant: Tenant) -> Source:
     """Set one up; what may not be opened for a caller over HTTP is refused."""
     check_access(body.kind, body.options, app.config.sync)
+    options = body.options
+    if body.kind == "folder":
+        options = await asyncio.to_thread(without_own, options, [Path(app.config.data.dir)])
     spec = SourceSpec(
-        tenant, body.name, body.collection, body.kind, body.options, schedule=body.schedule
+        tenant, body.name, body.collection, body.kind, options, schedule=body.schedule
     )
     return Source.of(await app.sources.add(spec, check=body.check))
 

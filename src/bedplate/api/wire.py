@@ -5,8 +5,8 @@ A message's `citations` and the `bedplate` object are our extensions; a client m
 """
 
 import base64
-from collections.abc import Mapping
-from typing import Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
 
 import msgspec
 import numpy as np
@@ -14,17 +14,41 @@ from msgspec import UNSET, Struct, UnsetType
 from numpy.typing import NDArray
 
 from bedplate.domain.answers import Citation, Grounding, Rewritten
-from bedplate.domain.chat import FinishReason, Usage
+from bedplate.domain.chat import FinishReason, TokenLogprob, Usage
 from bedplate.domain.retrieval import SelfQuery
-from bedplate.errors import BedplateError, InvalidInput, NotFound, Unreadable
+from bedplate.errors import (
+    BedplateError,
+    BudgetExceeded,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    Unreadable,
+)
 
 EncodingFormat = Literal["float", "base64"]
 
 
+class PromptTokensDetails(Struct, frozen=True):
+    cached_tokens: int
+    audio_tokens: int = 0
+
+
+class CompletionTokensDetails(Struct, frozen=True):
+    reasoning_tokens: int
+    audio_tokens: int = 0
+    accepted_prediction_tokens: int = 0
+    rejected_prediction_tokens: int = 0
+
+
 class WireUsage(Struct, frozen=True):
+    """`cost_usd` is our extension: what the call cost, where a price is known."""
+
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokensDetails
+    completion_tokens_details: CompletionTokensDetails
+    cost_usd: float | UnsetType = UNSET
 
 
 class Extension(Struct, frozen=True):
@@ -38,10 +62,47 @@ class Extension(Struct, frozen=True):
     self_query: Mapping[str, SelfQuery] = msgspec.field(default_factory=dict[str, SelfQuery])
 
 
+class FunctionCall(Struct, frozen=True):
+    name: str
+    arguments: str
+
+
+class ToolCallMessage(Struct, frozen=True):
+    id: str
+    function: FunctionCall
+    type: Literal["function"] = "function"
+
+
+class TopLogprob(Struct, frozen=True):
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None
+
+
+class TokenLogprobs(Struct, frozen=True):
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None
+    top_logprobs: tuple[TopLogprob, ...]
+
+
+class ChoiceLogprobs(Struct, frozen=True):
+    content: tuple[TokenLogprobs, ...]
+    refusal: None = None
+
+
 class AssistantMessage(Struct, frozen=True):
-    content: str
+    """`content` is null where the model called tools and said nothing. Thoughts are extensions
+    that other servers have too: as text, and in the form in which the provider wants them back.
+    """
+
+    content: str | None
     role: Literal["assistant"] = "assistant"
     refusal: None = None
+    annotations: tuple[()] = ()
+    tool_calls: tuple[ToolCallMessage, ...] | UnsetType = UNSET
+    reasoning_content: str | UnsetType = UNSET
+    reasoning_details: Any = UNSET
     citations: tuple[Citation, ...] | UnsetType = UNSET
 
 
@@ -49,31 +110,52 @@ class Choice(Struct, frozen=True):
     message: AssistantMessage
     finish_reason: FinishReason
     index: int = 0
-    logprobs: None = None
+    logprobs: ChoiceLogprobs | None = None
 
 
 class ChatCompletion(Struct, frozen=True):
+    """`system_fingerprint` and `service_tier` are the provider's, where it sends them."""
+
     id: str
     created: int
     model: str
     choices: tuple[Choice, ...]
     usage: WireUsage
     object: Literal["chat.completion"] = "chat.completion"
+    system_fingerprint: str | UnsetType = UNSET
+    service_tier: str | UnsetType = UNSET
     bedplate: Extension | UnsetType = UNSET
 
 
+class FunctionDelta(Struct, frozen=True):
+    name: str | UnsetType = UNSET
+    arguments: str = ""
+
+
+class CallDelta(Struct, frozen=True):
+    """The first of a call has its id, type and name, later ones only more of the arguments."""
+
+    index: int
+    function: FunctionDelta
+    id: str | UnsetType = UNSET
+    type: Literal["function"] | UnsetType = UNSET
+
+
 class Delta(Struct, frozen=True):
-    """The first carries the role, the following the text, the last nothing."""
+    """The first carries the role, the following text, thoughts or calls, the last nothing."""
 
     role: Literal["assistant"] | UnsetType = UNSET
-    content: str | UnsetType = UNSET
+    content: str | UnsetType | None = UNSET
+    tool_calls: tuple[CallDelta, ...] | UnsetType = UNSET
+    reasoning_content: str | UnsetType = UNSET
+    reasoning_details: Any = UNSET
 
 
 class ChunkChoice(Struct, frozen=True):
     delta: Delta = Delta()
     finish_reason: FinishReason | None = None
     index: int = 0
-    logprobs: None = None
+    logprobs: ChoiceLogprobs | None = None
 
 
 class ChatCompletionChunk(Struct, frozen=True):
@@ -84,6 +166,8 @@ class ChatCompletionChunk(Struct, frozen=True):
     model: str
     choices: tuple[ChunkChoice, ...]
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    system_fingerprint: str | UnsetType = UNSET
+    service_tier: str | UnsetType = UNSET
     usage: WireUsage | UnsetType | None = UNSET
     bedplate: Extension | UnsetType = UNSET
 
@@ -134,7 +218,31 @@ class ErrorEnvelope(Struct, frozen=True):
 
 
 def wire_usage(usage: Usage) -> WireUsage:
-    return WireUsage(usage.input_tokens, usage.output_tokens, usage.total_tokens)
+    return WireUsage(
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.total_tokens,
+        PromptTokensDetails(usage.cached_tokens),
+        CompletionTokensDetails(usage.reasoning_tokens),
+        UNSET if usage.cost_usd is None else float(usage.cost_usd),
+    )
+
+
+def wire_logprobs(tokens: Sequence[TokenLogprob]) -> ChoiceLogprobs | None:
+    """None where the model reported none."""
+    if not tokens:
+        return None
+    return ChoiceLogprobs(
+        tuple(
+            TokenLogprobs(
+                token.token,
+                token.logprob,
+                token.bytes,
+                tuple(TopLogprob(top.token, top.logprob, top.bytes) for top in token.top),
+            )
+            for token in tokens
+        )
+    )
 
 
 def error_envelope(error: BedplateError, type: str) -> ErrorEnvelope:
@@ -144,12 +252,16 @@ def error_envelope(error: BedplateError, type: str) -> ErrorEnvelope:
 
 
 def _code(error: BedplateError) -> str:
-    """OpenAI's code for an unknown model, and of a document the reason it cannot be read."""
+    """OpenAI's code for what it has one for, and of a document the reason it cannot be read."""
     match error:
         case NotFound(param="model"):
             return "model_not_found"
         case Unreadable():
             return error.reason
+        case BudgetExceeded():
+            return "insufficient_quota"
+        case RateLimited():
+            return "rate_limit_exceeded"
         case _:
             return error.code
 

@@ -2,29 +2,34 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
 
+from bedplate.chat.accounting import Accounting, Asked
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
 from bedplate.errors import NotFound, UpstreamError, UpstreamTimeout
-from bedplate.models.protocol import ChatModel
+from bedplate.ledger.protocol import Ledger
+from bedplate.models.protocol import MeteredModel
 
 logger = logging.getLogger(__name__)
 
 
 class Turn:
-    def __init__(self, models: Mapping[str, ChatModel], *, seconds: float) -> None:
+    def __init__(
+        self, models: Mapping[str, MeteredModel], *, seconds: float, ledger: Ledger | None = None
+    ) -> None:
+        """Without a ledger nothing is held to budgets, and no usage is kept."""
         self._models = models
         self._seconds = seconds
+        self._ledger = ledger
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._models)
 
-    def model(self, name: str) -> ChatModel:
+    def model(self, name: str) -> MeteredModel:
         """The model configured as `name`; NotFound with the nearest name."""
         if name not in self._models:
             near = get_close_matches(name, self._models, n=1)
@@ -41,33 +46,20 @@ class Turn:
         Raises:
             NotFound: no model has this name.
             UpstreamTimeout: the deadline passed, of the request or of the configuration.
+            Blocked: a budget or a rate does not allow the call; before the model is asked.
         """
         model = self.model(name)
-        started = time.perf_counter()
         latest = asyncio.get_running_loop().time() + self._seconds
         deadline = min(request.deadline or latest, latest)
-        first_ms: float | None = None
-        end: Finished | None = None
-        try:
-            async with aclosing(model.stream(replace(request, deadline=deadline))) as events:
-                while (event := await _next(events, deadline, model.name)) is not None:
-                    if isinstance(event, Finished):
-                        end = event
-                    elif first_ms is None:
-                        first_ms = (time.perf_counter() - started) * 1000
-                    yield event
-        finally:
-            logger.info(
-                "model call",
-                extra={
-                    "model": name,
-                    "finish": end.reason if end else "cut off",
-                    "input_tokens": end.usage.input_tokens if end else None,
-                    "output_tokens": end.usage.output_tokens if end else None,
-                    "ttft_ms": None if first_ms is None else round(first_ms, 1),
-                    "took_ms": round((time.perf_counter() - started) * 1000, 1),
-                },
-            )
+        call = Accounting(self._ledger, Asked(name, model, replace(request, deadline=deadline)))
+        async with call:
+            try:
+                async with aclosing(model.stream(call.request)) as events:
+                    while (event := await _next(events, deadline, model.name)) is not None:
+                        await call.saw(event)
+                        yield event
+            finally:
+                _log(name, call)
 
     async def text(self, name: str, request: ChatRequest, *, most: int) -> str:
         """A whole reply of at most `most` characters; the call ends where it gets longer.
@@ -90,6 +82,22 @@ class Turn:
                         f"The reply of {name!r} has more than {most:,} characters.", provider=name
                     )
         return text
+
+
+def _log(name: str, call: Accounting) -> None:
+    usage, first_ms = call.usage, call.first_ms
+    logger.info(
+        "model call",
+        extra={
+            "model": name,
+            "finish": call.finish,
+            "input_tokens": usage.input_tokens if usage else None,
+            "output_tokens": usage.output_tokens if usage else None,
+            "cost_usd": float(usage.cost_usd) if usage and usage.cost_usd is not None else None,
+            "ttft_ms": None if first_ms is None else round(first_ms, 1),
+            "took_ms": round(call.took_ms, 1),
+        },
+    )
 
 
 async def _next(events: AsyncGenerator[ChatEvent], deadline: float, name: str) -> ChatEvent | None:

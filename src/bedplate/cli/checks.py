@@ -17,7 +17,8 @@ import psutil
 from bedplate.api.gates import check_exposure
 from bedplate.app import CATALOG_FILE, App, open_app
 from bedplate.cli.findings import MASK, Finding, is_secret
-from bedplate.cli.probes import probe_openai
+from bedplate.cli.probes import PROBED, probe_model
+from bedplate.cli.screen import counted
 from bedplate.config import Config, DataConfig, Loaded, Slot
 from bedplate.domain.chat import ChatRequest, Message, Passage, TextDelta
 from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
@@ -72,8 +73,8 @@ async def check_everything(loaded: Loaded) -> AsyncIterator[Finding]:
         for finding in await _parts(config, new=new):
             yield finding
     for name, slot in config.models.items():
-        if slot.use == "openai":
-            yield await probe_openai(name, slot.options)
+        if slot.use in PROBED:
+            yield await probe_model(name, slot.use, slot.options)
     yield _exposure(config)
     for finding in _limits(config):
         yield finding
@@ -240,7 +241,9 @@ def _is_bundled(config: Config) -> bool:
 async def _collections(app: App) -> AsyncIterator[Finding]:
     collections = await app.catalog.collections.list(DEFAULT_TENANT)
     for collection in collections:
-        detail = f"{collection.documents:,} documents, {collection.chunks:,} passages"
+        detail = (
+            f"{counted(collection.documents, 'document')}, {counted(collection.chunks, 'passage')}"
+        )
         if collection.embedder != app.embedder.fingerprint:
             served = app.former is not None and app.former.fingerprint == collection.embedder
             yield Finding(

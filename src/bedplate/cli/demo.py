@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bedplate.cli.invocation import Invocation, command, run_async
-from bedplate.cli.screen import Typewriter, console, one_line, plain, print_indented
+from bedplate.cli.screen import Typewriter, console, counted, one_line, plain, print_indented
 from bedplate.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ async def _ingest(out: Console, folder: Path, shared: tuple[str, ...]) -> None:
     _say(
         out,
         f"{kept} documents of Markdown, HTML, PDF, DOCX, JSONL, CSV and plain text, "
-        f"{report['chunks']} passages, {report['seconds']:.1f} s.",
+        f"{counted(report['chunks'], 'passage')}, {report['seconds']:.1f} s.",
     )
     kinds = ", ".join(f"{count} {name}" for name, count in report["redactions"].items())
     if kinds:

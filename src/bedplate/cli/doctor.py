@@ -80,7 +80,7 @@ def _show(findings: Sequence[Finding], settings: Sequence[Setting]) -> None:
         for setting in settings:
             style = "dim" if setting.source == "default" else None
             effective.add_row(
-                *map(plain, (setting.key, setting.value, setting.source)), style=style
+                *map(plain, (setting.key, setting.value or "not set", setting.source)), style=style
             )
         out.print(effective)
     found = table("", "check", "finding")

@@ -4,6 +4,7 @@ from enum import IntEnum
 
 from bedplate.errors import (
     BedplateError,
+    Blocked,
     ConfigError,
     Conflict,
     InvalidInput,
@@ -28,6 +29,7 @@ _EXITS: tuple[tuple[type[BedplateError], Exit], ...] = (
     (InvalidInput, Exit.BAD_INPUT),
     (NotFound, Exit.BAD_INPUT),
     (Conflict, Exit.BAD_INPUT),
+    (Blocked, Exit.BLOCKED),
     (UpstreamError, Exit.UPSTREAM),
     (BedplateError, Exit.UNEXPECTED),
 )

@@ -32,7 +32,7 @@ def is_secret(key: str) -> bool:
 
 def redact(setting: Setting) -> Setting:
     """The setting as it may be shown: a secret written in plain is masked too."""
-    if is_secret(setting.key) and setting.value not in ("", "None", "{}"):
+    if is_secret(setting.key) and setting.value not in ("", "[]"):
         return replace(setting, value=MASK)
     if "://" in setting.value:
         hidden = _USER_INFO.sub(MASK, setting.value)

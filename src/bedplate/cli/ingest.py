@@ -14,7 +14,7 @@ from bedplate.cli.exits import Exit, exit_of_batch
 from bedplate.cli.ingest_table import ingest_table, is_table
 from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.progress import PART, Form, State, telling
-from bedplate.cli.screen import console, one_line, plain, table, write_json
+from bedplate.cli.screen import console, counted, one_line, plain, table, write_json
 from bedplate.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ def as_json(report: Report) -> dict[str, object]:
 
 
 def show(report: Report) -> None:
+    from bedplate.ingest.gate import QUARANTINED
+
     out = console()
     counts = ", ".join(
         f"{number:,} {name}"
@@ -173,7 +175,8 @@ def show(report: Report) -> None:
     )
     out.print(
         plain(
-            f"{report.collection}: {counts} · {report.chunks:,} passages in {report.seconds:g} s"
+            f"{report.collection}: {counts} · {counted(report.chunks, 'passage')} in "
+            f"{report.seconds:g} s"
         ),
         style="bold",
         soft_wrap=True,
@@ -188,7 +191,8 @@ def show(report: Report) -> None:
     for warning in report.warnings[:SHOWN_WARNINGS]:
         out.print(plain(f"warning: {warning}"), style="yellow", soft_wrap=True)
     if len(report.warnings) > SHOWN_WARNINGS:
-        out.print(f"… and {len(report.warnings) - SHOWN_WARNINGS:,} more warnings", style="yellow")
+        more = counted(len(report.warnings) - SHOWN_WARNINGS, "more warning")
+        out.print(f"… and {more}", style="yellow")
     if report.failures:
         failures = table("not read", "code", "reason")
         for failure in report.failures[:SHOWN_FAILURES]:
@@ -198,6 +202,12 @@ def show(report: Report) -> None:
         out.print(failures)
         if report.failed > SHOWN_FAILURES:
             out.print(f"… and {report.failed - SHOWN_FAILURES:,} more; --json lists all.")
+    if any(failure.code == QUARANTINED for failure in report.failures):
+        out.print(
+            f"What is held: bedplate quarantine list -c {plain(report.collection)}",
+            style="dim",
+            soft_wrap=True,
+        )
     if report.kept:
         out.print(
             f'Next: bedplate ask -c {plain(report.collection)} "your question"',

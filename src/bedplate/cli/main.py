@@ -9,6 +9,7 @@ import typer
 from bedplate import __version__
 from bedplate.cli import (
     ask,
+    budgets,
     demo,
     doctor,
     ingest,
@@ -16,12 +17,14 @@ from bedplate.cli import (
     keys,
     move,
     parse,
+    quality,
     quarantine,
     reindex,
     search,
     serve,
     snapshots,
     sources,
+    usage,
 )
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import (
@@ -82,9 +85,12 @@ def build() -> typer.Typer:
         reindex,
         snapshots,
         sources,
+        quality,
         quarantine,
         move,
         keys,
+        budgets,
+        usage,
         doctor,
     ):
         module.register(app)

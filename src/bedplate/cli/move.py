@@ -11,7 +11,7 @@ from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
 from bedplate.cli.progress import advancing
 from bedplate.cli.reindex import verification_as_json
-from bedplate.cli.screen import console, plain, write_json
+from bedplate.cli.screen import console, counted, plain, write_json
 
 if TYPE_CHECKING:
     from bedplate.ingest.move import Moved
@@ -81,8 +81,8 @@ def _show(done: Moved, to: str, use: str) -> None:
     overlap = "" if found.overlap is None else f", {found.overlap:.0%} of the best hits agree"
     out.print(
         plain(
-            f"{done.collection.name}: all {found.chunks:,} passages of {found.documents:,} "
-            f"documents are in {to}{overlap} · {done.documents:,} sent in {done.seconds:g} s"
+            f"{done.collection.name}: all {counted(found.chunks, 'passage')} of "
+            f"{counted(found.documents, 'document')} are in {to}{overlap} · {done.documents:,} sent in {done.seconds:g} s"
         ),
         style="bold",
         soft_wrap=True,

@@ -11,7 +11,7 @@ import typer
 
 from bedplate.cli.exits import Exit, exit_of_batch
 from bedplate.cli.invocation import Invocation, command, run_async
-from bedplate.cli.screen import console, plain, write_json
+from bedplate.cli.screen import console, counted, plain, value_text, write_json
 from bedplate.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -91,11 +91,11 @@ def as_json(parsed: Parsed) -> dict[str, object]:
 def _show(parsed: Parsed) -> None:
     out = console()
     for document in parsed.documents:
-        pages = f", {document.pages} pages" if document.pages else ""
+        pages = f", {counted(document.pages, 'page')}" if document.pages else ""
         out.print(plain(document.title), style="bold", soft_wrap=True)
         out.print(f"{document.media_type}{pages}", style="dim", soft_wrap=True)
         for name, value in document.metadata.items():
-            out.print(plain(f"  {name}: {value}"), style="dim", soft_wrap=True)
+            out.print(plain(f"  {name}: {value_text(value)}"), style="dim", soft_wrap=True)
         page = None
         for block in document.blocks:
             if block.page != page:

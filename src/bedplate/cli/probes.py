@@ -3,36 +3,44 @@
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import ValidationError
 
 from bedplate.cli.findings import Finding
-from bedplate.models.openai_request import OpenAIOptions
+from bedplate.models.anthropic_options import AnthropicOptions
+from bedplate.models.openai_options import OpenAIOptions
+
+WireOptions = OpenAIOptions | AnthropicOptions
+
+PROBED: Mapping[str, type[OpenAIOptions] | type[AnthropicOptions]] = {
+    "openai": OpenAIOptions,
+    "anthropic": AnthropicOptions,
+}
+"""The adapters whose servers list their models, by name."""
 
 PROBE_SECONDS = 3.0
 MAX_LIST_BYTES = 4 * 1024 * 1024
 
 
-async def probe_openai(name: str, options: Mapping[str, Any]) -> Finding:
-    """GET {base_url}/models (OpenAI API reference, "List models"), with the model's own key."""
+async def probe_model(name: str, adapter: str, options: Mapping[str, Any]) -> Finding:
+    """GET {base_url}/models, with the model's own key; `adapter` is one of PROBED.
+
+    Wire: OpenAI API reference, "List models"; Claude API reference, "List Models".
+    """
     check = f"model {name}"
     try:
-        chosen = OpenAIOptions.model_validate(dict(options))
+        chosen = PROBED[adapter].model_validate(dict(options))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         return Finding(check, "fail", f"Its options are wrong: {wrong}", f"Correct models.{name}.")
-    headers = {key: value.get_secret_value() for key, value in chosen.headers.items()}
-    if chosen.api_key is not None:
-        headers["Authorization"] = f"Bearer {chosen.api_key.get_secret_value()}"
-    parts = urlsplit(chosen.base_url)
-    url = parts._replace(path=f"{parts.path.rstrip('/')}/models").geturl()
     timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(url, headers=headers, allow_redirects=False) as response,
+            session.get(
+                chosen.url("models"), headers=chosen.sent_headers, allow_redirects=False
+            ) as response,
         ):
             body = await response.content.read(MAX_LIST_BYTES)
             return _judge(check, name, chosen, response.status, body)
@@ -46,7 +54,7 @@ async def probe_openai(name: str, options: Mapping[str, Any]) -> Finding:
         )
 
 
-def _judge(check: str, name: str, options: OpenAIOptions, status: int, body: bytes) -> Finding:
+def _judge(check: str, name: str, options: WireOptions, status: int, body: bytes) -> Finding:
     where = options.shown_url
     if status in (401, 403):
         remedy = f'Set models.{name}.api_key = {{ env = "NAME" }} to a key that server accepts.'

@@ -79,6 +79,7 @@ def advancing(what: str, form: Form | None) -> Generator[Advance]:
 
         def advance(now: Headway) -> None:
             whole, chunks = now.collection.documents, now.collection.chunks
+            waits = now.waiting_seconds
             tell(
                 State(
                     min(now.documents, whole),
@@ -88,7 +89,13 @@ def advancing(what: str, form: Form | None) -> Generator[Advance]:
                     "chunks",
                     min(now.chunks, chunks),
                     chunks,
-                    facts={"collection": now.collection.name, "chunks": now.chunks},
+                    phase="" if waits is None else f"{what}: waits",
+                    note="" if waits is None else f"{waits:g} s for searches on the former index",
+                    facts={
+                        "collection": now.collection.name,
+                        "chunks": now.chunks,
+                        "waiting_seconds": waits,
+                    },
                 )
             )
 
@@ -157,6 +164,8 @@ class _Lines:
     def tell(self, state: State) -> None:
         if state.phase != self._measured.phase:
             self.finish()
+            # Nothing else may be said for as long as the phase lasts.
+            self._due = -math.inf
         self._measured.add(state)
         self._unsaid = state
         if time.monotonic() >= self._due:

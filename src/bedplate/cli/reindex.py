@@ -10,7 +10,7 @@ import typer
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
 from bedplate.cli.progress import advancing
-from bedplate.cli.screen import console, plain, write_json
+from bedplate.cli.screen import console, counted, plain, write_json
 
 if TYPE_CHECKING:
     from bedplate.ingest.reindex import Reindexed
@@ -104,8 +104,9 @@ def _show(done: Reindexed) -> None:
         return
     out.print(
         plain(
-            f"{name}: {found.chunks:,} passages of {found.documents:,} documents {done.way}, all "
-            f"found in the new index · {done.documents:,} documents in {done.seconds:g} s"
+            f"{name}: {counted(found.chunks, 'passage')} of "
+            f"{counted(found.documents, 'document')} {done.way}, all found in the new index · "
+            f"{counted(done.documents, 'document')} in {done.seconds:g} s"
         ),
         style="bold",
         soft_wrap=True,

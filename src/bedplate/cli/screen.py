@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +25,20 @@ def plain(text: str) -> str:
 
 def one_line(text: str) -> str:
     return plain(" ".join(text.split()))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with what it counts: "1 document", "2,000 documents"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def value_text(value: object) -> str:
+    """A metadata value in JSON's words; text is not quoted, and a list has no brackets."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return ", ".join(value_text(each) for each in cast("list[object]", value))
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def use_utf8() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
-from bedplate.cli.screen import console, one_line, plain, print_indented, write_json
+from bedplate.cli.screen import console, one_line, plain, print_indented, value_text, write_json
 from bedplate.domain.retrieval import Mode, Sort
 from bedplate.errors import InvalidInput
 
@@ -86,6 +86,7 @@ def register(app: typer.Typer) -> None:
             offset,
             join=parse_join(join),
             images=True,
+            limit_given=limit is not None,
         )
         if limit is not None and limit < 1:
             raise InvalidInput(f"--limit is {limit}; it must be at least 1.", param="limit")
@@ -247,7 +248,7 @@ def read_as(understood: SelfQuery) -> str:
     if understood.limit is not None:
         parts.append(f"the first {understood.limit}")
     if not understood.applied:
-        parts.append("which nothing meets, so the whole question was searched for")
+        parts.append("but nothing that meets it fits, so the whole question was searched for")
     by = "" if understood.reader == "rules" else f" by {understood.reader}"
     if understood.fallback is not None:
         by = f" by rules ({understood.fallback.rstrip('.')})"
@@ -265,7 +266,7 @@ def place(source: str, page: int | None, heading: str | None) -> str:
 
 
 def _facts(metadata: Mapping[str, Any]) -> str:
-    shown = [f"{name}={value}" for name, value in metadata.items() if name != "title"]
+    shown = [f"{name}={value_text(value)}" for name, value in metadata.items() if name != "title"]
     more = f" · {len(shown) - SHOWN_METADATA} more" if len(shown) > SHOWN_METADATA else ""
     return one_line(" · ".join(shown[:SHOWN_METADATA])) + more
 

@@ -9,7 +9,7 @@ import typer
 
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
 from bedplate.cli.progress import advancing
-from bedplate.cli.screen import console, one_line, plain, table, write_json
+from bedplate.cli.screen import console, counted, one_line, plain, table, write_json
 
 if TYPE_CHECKING:
     from bedplate.domain.retrieval import Collection
@@ -63,7 +63,7 @@ async def _create(invocation: Invocation, collection: str, name: str) -> None:
     if invocation.json:
         write_json({"collection": collection, "snapshot": _facts(name, made)})
     else:
-        counts = f"{made.documents:,} documents, {made.chunks:,} passages"
+        counts = f"{counted(made.documents, 'document')}, {counted(made.chunks, 'passage')}"
         console().print(plain(f"{collection}: snapshot {name} has {counts}."), soft_wrap=True)
 
 

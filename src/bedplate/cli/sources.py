@@ -12,7 +12,7 @@ import typer
 
 from bedplate.cli.exits import Exit
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
-from bedplate.cli.screen import console, one_line, plain, table, write_error, write_json
+from bedplate.cli.screen import console, counted, one_line, plain, table, write_error, write_json
 from bedplate.cli.sources_screen import show_source, show_sync, syncing
 from bedplate.errors import InvalidInput
 
@@ -132,13 +132,14 @@ async def _add(
     from bedplate.app import open_app
     from bedplate.domain.ids import DEFAULT_TENANT
     from bedplate.domain.sources import SourceSpec
+    from bedplate.ingest.own_files import without_own
 
     loaded = invocation.load()
     folder = loaded.file.parent if loaded.file else Path()
     options = _fixed(_options(given), folder)
-    if kind == "folder" and isinstance(options.get("path"), str):
+    if kind == "folder":
         own = [Path(loaded.config.data.dir), *([loaded.file] if loaded.file else [])]
-        options = _folder_options(options, own)
+        options = without_own(options, own)
     async with open_app(loaded.config) as app:
         spec = SourceSpec(DEFAULT_TENANT, name, collection, kind, options, schedule)
         state = await app.sources.add(spec, check=check)
@@ -172,17 +173,6 @@ def _fixed(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             case _:
                 fixed[key] = value
     return fixed
-
-
-def _folder_options(options: dict[str, Any], own: Sequence[Path]) -> dict[str, Any]:
-    """Found from any working folder, and without our own data and configuration."""
-    path = Path(options["path"]).absolute()
-    inside = [each.absolute() for each in own if each.absolute().is_relative_to(path)]
-    exclude = [
-        *options.get("exclude", []),
-        *(str(e.relative_to(path)) for e in inside if e != path),
-    ]
-    return {**options, "path": str(path), **({"exclude": exclude} if exclude else {})}
 
 
 async def _list(invocation: Invocation) -> None:
@@ -310,7 +300,8 @@ async def _retry(invocation: Invocation, name: str) -> None:
     if invocation.json:
         write_json({"source": name, "items": count})
     else:
-        console().print(plain(f"{name}: {count:,} items will be tried again at the next sync."))
+        items = counted(count, "item")
+        console().print(plain(f"{name}: {items} will be tried again at the next sync."))
 
 
 async def _schedule(invocation: Invocation, name: str, when: str) -> None:
@@ -340,5 +331,5 @@ async def _remove(invocation: Invocation, name: str, keep: bool) -> None:
         write_json({"source": name, "deleted": deleted})
     else:
         console().print(
-            plain(f"{name} is removed, and {deleted:,} documents of it."), soft_wrap=True
+            plain(f"{name} is removed, and {counted(deleted, 'document')} of it."), soft_wrap=True
         )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bedplate.cli.progress import Form, State, telling
-from bedplate.cli.screen import console, one_line, plain, table
+from bedplate.cli.screen import console, counted, one_line, plain, table
 
 if TYPE_CHECKING:
     from bedplate.domain.sources import FailedItem, SourceState, Sync
@@ -58,22 +58,22 @@ def show_sync(source: str, sync: Sync, failures: Sequence[FailedItem]) -> None:
                  ("deleted", found.deleted))  # fmt: skip
     changes = ", ".join(f"{number:,} {each}" for each, number in documents if number)
     out.print(
-        f"{name}: {found.listed:,} items listed ({counts or 'none known'})"
+        f"{name}: {counted(found.listed, 'item')} listed ({counts or 'none known'})"
         f" · documents: {changes or 'no change'}",
         style="bold",
         soft_wrap=True,
     )
     if found.held:
         out.print(
-            f"{found.held:,} known items are no longer listed, more than is believed without a "
-            "word: their documents are kept. If they are gone for good, run: "
+            f"No longer listed: {counted(found.held, 'known item')}, more than is believed without "
+            "a word; their documents are kept. If they are gone for good, run: "
             f"bedplate sources sync {name} --allow-shrink",
             style="yellow",
             soft_wrap=True,
         )
     if found.gaps:
         out.print(
-            f"{found.gaps:,} parts could not be listed; what is in them is kept as it was.",
+            f"{counted(found.gaps, 'part')} could not be listed; what is in them is kept as it was.",
             style="yellow",
             soft_wrap=True,
         )

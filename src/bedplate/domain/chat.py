@@ -60,14 +60,17 @@ class ChatRequest:
     `passages` repeats, structured, the sources that the messages already show as text: a model
     that quotes needs them so, others ignore them. `deadline` is a time on the event loop's clock
     after which the caller no longer waits. `asked` is the bare question where the last user message
-    shows more than that. `logprobs` is how many likeliest tokens to report beside each chosen one,
-    None for none at all. `account` is who pays. `extra` holds wire fields that Bedplate does not
-    know and hands through.
+    shows more than that, `whole` what it asks together with what was said before, where it leans on
+    that: for models that read only one question. `logprobs` is how many likeliest tokens to report
+    beside each chosen one, None for none at all. `knowledge` names the state of the collections that
+    the passages are from, empty where it is not known. `account` is who pays. `extra` holds wire
+    fields that Bedplate does not know and hands through.
     """
 
     messages: tuple[Message, ...]
     passages: tuple[Passage, ...] = ()
     asked: str = ""
+    whole: str = ""
     max_output_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -80,6 +83,7 @@ class ChatRequest:
     reasoning_effort: str | None = None
     logprobs: int | None = None
     deadline: float | None = None
+    knowledge: str = ""
     account: Account = LOCAL
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -154,8 +158,8 @@ class ToolCallDelta:
 class Note:
     """What was decided about a call on its way, and why: one line of its trace.
 
-    `kind` is the stage: "route", "retry", "fallback", "cache", "context", "budget"; `model` the
-    configured name it is about.
+    `kind` is the stage: "route", "key", "retry", "hedge", "fallback", "cache", "context", "budget";
+    `model` the configured name it is about.
     """
 
     kind: str

@@ -1,8 +1,11 @@
 """What a document says of itself, and how it relates to others of its collection."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from bedplate.domain.ids import DocumentId
+
+Likeness = Literal["exact", "near"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,12 @@ class Profile:
 class Relations:
     """A document among the others: the first with the same text or nearly so, and the newest
     version of it that is in force, where that is another one.
+
+    `likeness` says which of both the text of `duplicate_of` is.
     """
 
     valid_from: str | None = None
     dated_by: str | None = None
     duplicate_of: DocumentId | None = None
     superseded_by: DocumentId | None = None
+    likeness: Likeness | None = None

@@ -119,8 +119,9 @@ class SelfQuery:
 
     `filter` is in the JSON notation of filters, so that it can be shown and edited. `text` is what
     is left to search for; it is empty where filter and sort say everything. `limit` is how many
-    documents the question asks for, if it says so. Not `applied` when no document meets it all: then
-    the whole question was searched for.
+    documents the question asks for, if it says so. Not `applied` when no document meets it all, or
+    when only documents that lack a field of the filter fit what is left: then the whole question was
+    searched for.
 
     `reader` is "rules" or the name of the model that read it. `fallback` says why the configured
     model's reading was not used.

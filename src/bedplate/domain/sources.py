@@ -35,7 +35,8 @@ class SourceSpec:
 class SyncCounts:
     """What a sync found and did. `listed` to `dead` count items, the others documents and passages.
 
-    `retried` items failed before. `dead` ones are not tried any more, and stand since earlier syncs.
+    `retried` items failed before. `dead` ones are not tried any more, and stand since earlier syncs:
+    one that has become so in this sync is among the `failed`.
     `gone` items were deleted, `held` ones would have been. `vanished` ones were listed and are not
     there. `gaps` are parts that could not be listed.
     """

@@ -18,13 +18,15 @@ BATCH_CHUNKS = 500
 class Headway:
     """How many documents and chunks of a collection are in their new place; each batch is told.
 
-    Others may be added while it runs, so they can be more than the collection has here.
+    Others may be added while it runs, so they can be more than the collection has here. All is done
+    when it waits so many `waiting_seconds` for searches that began on what was replaced.
     """
 
     collection: Collection
     advance: "Advance"
     documents: int = 0
     chunks: int = 0
+    waiting_seconds: float | None = None
 
     def add(self, ids: Sequence[DocumentId], counts: Mapping[DocumentId, int]) -> None:
         """These are done; `counts` has the chunks of each."""

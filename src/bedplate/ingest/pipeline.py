@@ -1,7 +1,6 @@
 """Parse, scrub, chunk, embed, keep: one pipeline for files, uploads and rows."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -24,8 +23,11 @@ from bedplate.ingest.origins import is_below
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.prepare import Preparation
 from bedplate.ingest.prepared import Batch, Prepared
+from bedplate.ingest.quality import Remarks
+from bedplate.ingest.readings import Readings
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.run import Run
+from bedplate.ingest.sent import as_sent
 from bedplate.ingest.whole import whole
 from bedplate.parsers.protocol import Parser
 from bedplate.state.protocol import Catalog, Entry
@@ -71,6 +73,7 @@ class Ingest:
         max_file_bytes: int,
         token_chunks: int,
         recipe: Callable[[str], str],
+        readings: Readings | None = None,
         skip_copies: bool = False,
     ) -> None:
         """Wire the flow.
@@ -88,6 +91,7 @@ class Ingest:
         self._pictures = parts.pictures
         self._embedder = parts.embedder
         self._former = parts.former
+        self._readings = readings or Readings(parts.catalog, recipe="")
         self._skip_copies = skip_copies
         self._gate = Gate(parts.catalog.quarantine, parts.guards)
         self._make = Preparation(parts.chunker, parts.chunkers, parts.pii)
@@ -200,6 +204,7 @@ class Ingest:
         ]
         await self._catalog.collections.drop(scope)
         await self._catalog.quarantine.clear(scope)
+        await self._catalog.readings.clear(scope)
         for collection in dropped:
             await self._store.drop(collection.index)
 
@@ -250,25 +255,37 @@ class Ingest:
         if items:
             yield Batch(items, len(sources), run.bytes)
 
-    async def _read(self, source: Source, run: Run) -> tuple[Blob, list[Document]] | None:
-        """What a source gave and holds; None once it is reported as failed."""
+    async def _read(
+        self, scope: Scope, source: Source, run: Run
+    ) -> tuple[Blob, list[Document]] | None:
+        """What a source gave and holds; None once it is reported as failed, or as unchanged."""
+        recipe = self.recipe_of(scope.collection)
         try:
             blob = await asyncio.to_thread(source.read, self._max_file_bytes)
-            parsed = await self._parser.parse(blob)
+            read = await self._readings.parse(
+                scope, source, blob, run, parser=self._parser, recipe=recipe
+            )
         except InvalidInput as error:
             run.refuse(source.name, source.name, error)
             return None
+        if read is None:
+            return None
+        parsed, digest = read
         if isinstance(source, Upload) and source.id and len(parsed.documents) > 1:
             message = f"{source.name!r} holds many documents: send it without an id for all."
             run.fail(source.name, Failure(source.name, "many_documents", message))
             return None
+        run.remarks = Remarks.of(parsed)
         for failure in parsed.failures:
             run.fail(source.name, failure)
         run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
-        return blob, [self._finish(document, blob, source, run) for document in parsed.documents]
+        documents = [as_sent(each, blob, source, recipe) for each in parsed.documents]
+        if digest is not None:
+            await self._readings.keep(scope, blob, digest, parsed, documents)
+        return blob, documents
 
     async def _prepare(self, scope: Scope, source: Source, run: Run) -> AsyncIterator[Prepared]:
-        read = await self._read(source, run)
+        read = await self._read(scope, source, run)
         if read is None:
             return
         blob, documents = read
@@ -310,22 +327,10 @@ class Ingest:
                 # What stands in the index of it may hold the same.
                 run.report.deleted += await self.remove(scope, [document.id])
             return None
-        prepared = await self._make.cut(scope.collection, document, image, run.report.redactions)
+        prepared = await self._make.cut(
+            scope.collection, document, image, run.remarks, run.report.redactions
+        )
         return None if await run.copies.skips(scope, prepared, new=new) else prepared
-
-    def _finish(self, document: Document, blob: Blob, source: Source, run: Run) -> Document:
-        """The document with what its sender said of it, and a fingerprint of all that shapes it."""
-        origin = blob.source
-        if isinstance(source, Upload):
-            origin = f"{source.way}{origin}"
-            document = replace(
-                document,
-                id=source.id or document.id,
-                metadata={**document.metadata, **source.metadata},
-            )
-        said = repr(sorted(document.metadata.items()))
-        facts = f"{self.recipe_of(run.report.collection)}|{document.sha256}|{document.title}|{said}"
-        return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: Run) -> None:
         async def work(collection: Collection) -> list[Entry]:
@@ -375,7 +380,8 @@ class Ingest:
             end = start + len(item.chunks)
             entries.append(
                 Entry(item.document, item.chunks, rows[start:end], item.terms,
-                      tuple(tokens[start:end]), image=item.image, profile=item.profile)
+                      tuple(tokens[start:end]), image=item.image, profile=item.profile,
+                      quality=item.quality)
             )  # fmt: skip
             start = end
         return entries

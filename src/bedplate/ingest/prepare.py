@@ -10,6 +10,7 @@ from bedplate.guards.protocol import PiiGuard
 from bedplate.ingest.embedding import indexed_text
 from bedplate.ingest.facts import described
 from bedplate.ingest.prepared import Prepared
+from bedplate.ingest.quality import Remarks, quality_of
 from bedplate.ingest.scrub import scrub
 from bedplate.quality.language import Languages
 from bedplate.state.protocol import ImageVector
@@ -32,13 +33,17 @@ class Preparation:
         collection: str,
         document: Document,
         image: ImageVector | None,
+        remarks: Remarks,
         redactions: Counter[str],
     ) -> Prepared:
         """The document in chunks as the collection has them; what was scrubbed from it is added to `redactions`."""
-        scrubbed = await asyncio.to_thread(scrub, document, self._pii, redactions)
+        own: Counter[str] = Counter()
+        scrubbed = await asyncio.to_thread(scrub, document, self._pii, own)
+        redactions.update(own)
         scrubbed, profile = await asyncio.to_thread(described, scrubbed, self._languages)
+        quality = await asyncio.to_thread(quality_of, scrubbed, remarks, own, self._pii)
         chunks = await self._chunkers.get(collection, self._chunker).chunk(scrubbed)
         terms = await asyncio.to_thread(
             lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
         )
-        return Prepared(scrubbed, chunks, terms, profile, image)
+        return Prepared(scrubbed, chunks, terms, profile, image, quality)

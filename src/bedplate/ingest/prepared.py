@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bedplate.domain.documents import Chunk, Document
 from bedplate.domain.profiles import Profile
+from bedplate.domain.quality import Quality
 from bedplate.state.protocol import ImageVector
 from bedplate.terms import TermVector
 
@@ -17,6 +18,7 @@ class Prepared:
     terms: tuple[TermVector, ...]
     profile: Profile
     image: ImageVector | None
+    quality: Quality
 
 
 @dataclass(frozen=True, slots=True)

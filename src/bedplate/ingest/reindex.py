@@ -120,10 +120,16 @@ class Reindex:
             embedded += await self._follow(collection, shadow, advance)
         await self._catalog.placements.forget(shadow.index, LABEL)
         if kept is None:
-            await asyncio.sleep(self._drain_seconds)
+            await self._drain(shadow, advance)
             await self._drop(former)
         now = await self._catalog.collections.get(scope)
         return Reindexed(now, "embedded", embedded, 0.0, verification, kept)
+
+    async def _drain(self, collection: Collection, advance: Advance) -> None:
+        """Let searches end that are on the former index; other processes' cannot be counted."""
+        now = await self._catalog.collections.get(collection.index)
+        advance(Headway(now, advance, now.documents, now.chunks, self._drain_seconds))
+        await asyncio.sleep(self._drain_seconds)
 
     async def _begin(self, later: Scope) -> Collection:
         """The index that an earlier run began, or a new one if that was for another embedder."""
@@ -200,7 +206,7 @@ class Reindex:
         while not await self._catalog.versions.rekey(scope, key, store=LABEL):
             sent += await send()
         await self._catalog.placements.forget(target, LABEL)
-        await asyncio.sleep(self._drain_seconds)
+        await self._drain(collection, advance)
         await self._store.drop(former)
         return Reindexed(replace(collection, key=key), "rebuilt", sent, 0.0, verification)
 

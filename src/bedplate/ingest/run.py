@@ -9,12 +9,16 @@ from bedplate.errors import InvalidInput
 from bedplate.ingest.copies import Copies
 from bedplate.ingest.incoming import Ledger
 from bedplate.ingest.names import is_good_id
+from bedplate.ingest.quality import Remarks
 from bedplate.ingest.report import Report
 
 
 @dataclass(slots=True)
 class Run:
-    """One run of the ingest: what it has seen, and what it will report."""
+    """One run of the ingest: what it has seen, and what it will report.
+
+    `remarks` are of the source that is being prepared.
+    """
 
     report: Report
     copies: Copies
@@ -25,6 +29,7 @@ class Run:
     failed: set[str] = field(default_factory=set[str])
     waiting: int = 0
     bytes: int = 0
+    remarks: Remarks = field(default_factory=Remarks)
 
     def fail(self, source: str, failure: Failure) -> None:
         self.failed.add(source)

@@ -344,16 +344,13 @@ class _Run:
         owned = await self._catalog.source_documents.owned(self._claim, keys)
         outcomes, stale = ledger.outcomes(owned)
         deleted = await self._ingest.remove(scope, stale) if stale else 0
-        dead = await self._items.finish(
-            self._claim, outcomes, stale, attempts=self._limits.attempts
-        )
+        await self._items.finish(self._claim, outcomes, stale, attempts=self._limits.attempts)
         if batch.vanished:
             # A listing may be older than what it lists: these are gone, as far as that is believed.
             await self._items.unlist(self._claim, batch.vanished)
         self._count(
             vanished=len(batch.vanished),
             failed=sum(each.code is not None for each in outcomes),
-            dead=dead,
             added=report.added,
             updated=report.updated,
             same=report.unchanged,

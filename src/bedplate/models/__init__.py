@@ -10,15 +10,20 @@ MODELS = Registry[OpenModel](
     {
         "quote": "bedplate.models.quote:open_quote_model",
         "openai": "bedplate.models.openai:open_openai_model",
+        "anthropic": "bedplate.models.anthropic:open_anthropic_model",
+        "anyllm": "bedplate.models.anyllm:open_anyllm_model",
         "scripted": "bedplate.models.scripted:open_scripted_model",
     },
+    extras={"anyllm": "any-llm"},
 )
 
 EXTRACTIVE = frozenset({"quote"})
 """Those that pick from passages and follow no instructions."""
 
-COMPOSITES = Registry[OpenComposite]("models", {})
+COMPOSITES = Registry[OpenComposite](
+    "models", {"fallback": "bedplate.models.fallback:open_fallback"}
+)
 """Models made of other configured models."""
 
-REFERENCES: Mapping[str, tuple[str, ...]] = {}
+REFERENCES: Mapping[str, tuple[str, ...]] = {"fallback": ("models",)}
 """Of each of those, the options that name the others: one name, or a list of names."""

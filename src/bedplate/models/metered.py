@@ -1,15 +1,33 @@
 """A model with its price: what a call costs at most before it, and what it cost after."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Protocol
 
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Usage
+from bedplate.errors import UpstreamError
 from bedplate.models.protocol import Bound, ChatModel
 from bedplate.models.tokens import request_tokens
 
 MILLION = 1_000_000
+
+
+class Pricing(Protocol):
+    """What calls cost, in US dollars."""
+
+    def of(self, usage: Usage, seconds: float) -> Decimal:
+        """A call that used this and took so long."""
+        ...
+
+    def most(self, sent: int, made: int, seconds: float | None) -> Decimal | None:
+        """A call of at most so many tokens in and out that takes at most so long.
+
+        `seconds` is None where nothing bounds the time. None where the price then has no bound.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +41,7 @@ class Price:
     cached: Decimal | None = None
     cache_write: Decimal | None = None
 
-    def of(self, usage: Usage) -> Decimal:
+    def of(self, usage: Usage, seconds: float = 0.0) -> Decimal:
         cached = self.input if self.cached is None else self.cached
         written = self.input if self.cache_write is None else self.cache_write
         plain = max(0, usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens)
@@ -34,11 +52,19 @@ class Price:
             + usage.output_tokens * self.output
         ) / MILLION
 
+    def most(self, sent: int, made: int, seconds: float | None = None) -> Decimal | None:
+        return self.dearest(sent, made)
+
+    def dearest(self, sent: int, made: int) -> Decimal:
+        """Whatever part of the input is read from a cache, or written to it."""
+        dearest = max(self.input, self.cached or self.input, self.cache_write or self.input)
+        return (sent * dearest + made * self.output) / MILLION
+
 
 class Metered:
     """Wraps a model that knows nothing of money. `output_tokens` bounds a request that sets none."""
 
-    def __init__(self, model: ChatModel, price: Price | None, *, output_tokens: int) -> None:
+    def __init__(self, model: ChatModel, price: Pricing | None, *, output_tokens: int) -> None:
         self.inner = model
         self._price = price
         self._output_tokens = output_tokens
@@ -51,17 +77,28 @@ class Metered:
         sent = request_tokens(request)
         made = request.max_output_tokens or self._output_tokens
         if self._price is None:
-            return Bound(sent + made, None)
-        dearest = max(self._price.input, self._price.cache_write or Decimal(0))
-        return Bound(sent + made, (sent * dearest + made * self._price.output) / MILLION)
+            return Bound(sent + made, None, made)
+        left = None
+        if request.deadline is not None:
+            left = max(0.0, request.deadline - asyncio.get_running_loop().time())
+        return Bound(sent + made, self._price.most(sent, made, left), made)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         """The model's events; a cost that it reports itself stands."""
-        async with aclosing(self.inner.stream(request)) as events:
-            async for event in events:
-                yield self._costed(event) if isinstance(event, Finished) else event
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        try:
+            async with aclosing(self.inner.stream(request)) as events:
+                async for event in events:
+                    if isinstance(event, Finished):
+                        yield replace(event, usage=self._priced(event.usage, clock() - started))
+                    else:
+                        yield event
+        except UpstreamError as error:
+            error.usage = error.usage and self._priced(error.usage, clock() - started)
+            raise
 
-    def _costed(self, end: Finished) -> Finished:
-        if end.usage.cost_usd is not None or self._price is None:
-            return end
-        return replace(end, usage=replace(end.usage, cost_usd=self._price.of(end.usage)))
+    def _priced(self, usage: Usage, seconds: float) -> Usage:
+        if usage.cost_usd is not None or self._price is None:
+            return usage
+        return replace(usage, cost_usd=self._price.of(usage, seconds))

@@ -1,22 +1,38 @@
-"""One streamed chat completion, put together chunk by chunk.
-
-Wire: OpenAI API reference, "Chat Completions > Streaming", with the liberties that compatible
-servers take (null lists, content in parts, usage beside the last choice, no [DONE]).
-"""
+"""One streamed chat completion, put together chunk by chunk."""
 
 import logging
-import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-from bedplate.domain.chat import ChatRequest, Finished, FinishReason, Usage
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    TokenLogprob,
+    Usage,
+)
+from bedplate.errors import UpstreamError
+from bedplate.models.openai_chunks import (
+    Choice,
+    Delta,
+    read_chunk,
+    text_of,
+    thoughts_of,
+    tokens_of,
+)
+from bedplate.models.openai_options import OpenAIOptions
+from bedplate.models.openai_thoughts import Thoughts
+from bedplate.models.openai_usage import estimate_usage, read_usage
 from bedplate.models.sse import SseEvent
+from bedplate.models.tool_parts import ToolParts
 from bedplate.upstream.failures import Failures
 
 logger = logging.getLogger(__name__)
-
-CHARACTERS_PER_TOKEN = 4
 
 REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -28,94 +44,120 @@ REASONS: dict[str, FinishReason] = {
 BROKEN_OFF = ("error", "abort")
 
 
-class Part(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
+class OpenAIReply:
+    """See Reply."""
 
-
-class Delta(msgspec.Struct):
-    content: str | list[Part] | None = None
-    refusal: str | None = None
-    reasoning: Any = None
-    reasoning_content: Any = None
-    tool_calls: Any = None
-
-
-class Choice(msgspec.Struct):
-    index: int = 0
-    delta: Delta | None = None
-    finish_reason: str | None = None
-
-
-class TokenCounts(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class Chunk(msgspec.Struct):
-    choices: list[Choice] | None = None
-    model: str | None = None
-    usage: TokenCounts | None = None
-    error: Any = None
-
-
-class Reply:
-    """What has arrived of one answer.
-
-    `begun` once the model gave a sign of life (text, thoughts, a call), `ended` once it gave its
-    finish reason, `done` after [DONE]; `characters` counts the text so far.
-    """
-
-    def __init__(self, request: ChatRequest, model: str, failures: Failures) -> None:
+    def __init__(self, request: ChatRequest, options: OpenAIOptions, failures: Failures) -> None:
         self.begun = False
         self.done = False
         self._request = request
-        self._model = model
+        self._options = options
+        self._model = options.model
         self._failures = failures
         self._reason: FinishReason | None = None
-        self._counts: TokenCounts | None = None
-        self.characters = 0
-        self._decoder = msgspec.json.Decoder(Chunk)
+        self._usage: Usage | None = None
+        self._written = 0
+        self._refusal = ""
+        self._tokens: tuple[TokenLogprob, ...] = ()
+        self._tools = ToolParts()
+        self._thoughts = Thoughts()
+        self._extra: dict[str, Any] = {}
 
     @property
     def ended(self) -> bool:
         return self._reason is not None
 
-    def take(self, event: SseEvent) -> str:
-        """The text that `event` adds, often none; UpstreamError for what cannot be read."""
-        if self.done or not event.data.strip():
-            return ""
-        if event.data.strip() == b"[DONE]":
+    @property
+    def characters(self) -> int:
+        return self._written + self._thoughts.characters + self._tools.characters
+
+    def take(self, event: SseEvent) -> Iterable[ChatEvent]:
+        data = event.data.strip()
+        if self.done or not data:
+            return ()
+        if data == b"[DONE]":
             self.done = True
-            return ""
+            return ()
         try:
-            chunk = self._decoder.decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._failures.error(
-                f"sent a chunk that cannot be read after {self.characters} characters: {error}"
-            ) from error
+            raw = msgspec.json.decode(event.data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self._unreadable(error) from error
+        return self.add(raw, failed=event.event == "error")
+
+    def add(self, raw: Any, *, failed: bool = False) -> list[ChatEvent]:
+        """What a chunk adds that is no longer JSON; `failed` where it is announced as an error."""
+        try:
+            chunk, unknown = read_chunk(raw)
+        except msgspec.ValidationError as error:
+            raise self._unreadable(error) from error
         if chunk.error:
             raise self._failures.reported(chunk.error, self.characters)
+        if failed or (unknown.get("message") and not chunk.choices):
+            raise self._failures.reported(unknown, self.characters)
+        self._extra |= unknown
         self._model = chunk.model or self._model
-        self._counts = chunk.usage or self._counts
-        return "".join(self._choose(choice) for choice in chunk.choices or () if choice.index == 0)
+        self._count(chunk.usage, chunk.x_groq and chunk.x_groq.usage)
+        return [
+            made
+            for choice in chunk.choices or ()
+            if choice.index == 0
+            for made in self._choose(choice)
+        ]
 
-    def finish(self) -> Finished:
-        """The last event; UpstreamError when the stream stopped before the answer did."""
+    def finish(self) -> Iterable[ChatEvent]:
         if not (self.ended or self.done):
             raise self._failures.ended_early(self.characters)
-        return Finished(self._reason or "stop", self._usage(), self._model)
+        try:
+            rest = list(self._tools.finish())
+        except ValueError as error:
+            raise self._failures.error(f"sent what cannot be read: {error}") from error
+        extra = {**self._extra, "refusal": self._refusal} if self._refusal else self._extra
+        return [
+            *rest,
+            Finished(
+                self._why(),
+                self._usage or estimate_usage(self._request, self.characters),
+                self._model,
+                reasoning=self._thoughts.form,
+                extra=extra,
+            ),
+        ]
 
-    def _choose(self, choice: Choice) -> str:
+    def _unreadable(self, error: Exception) -> UpstreamError:
+        return self._failures.error(
+            f"sent a chunk that cannot be read after {self.characters} characters: {error}"
+        )
+
+    def _choose(self, choice: Choice) -> Iterator[ChatEvent]:
         delta = choice.delta or Delta()
-        text = _text(delta.content) + (delta.refusal or "")
-        if text or delta.reasoning or delta.reasoning_content or delta.tool_calls:
+        text, thought = text_of(delta), thoughts_of(delta)
+        refusal = delta.refusal or ""
+        self._thoughts.add(delta, thought)
+        if text or refusal or thought or delta.tool_calls or choice.finish_reason:
             self.begun = True
-        self.characters += len(text)
+        if thought:
+            yield ReasoningDelta(thought)
+        yield from self._say(text + refusal, tokens_of(choice.logprobs))
+        self._refusal += refusal
+        for part in delta.tool_calls or ():
+            function = part.function
+            yield from self._tools.add(
+                index=part.index,
+                id=part.id or "",
+                name=(function and function.name) or "",
+                arguments=function and function.arguments,
+            )
+        self._count(choice.usage)
         if choice.finish_reason:
-            self.begun = True
             self._reason = self._known(choice.finish_reason)
-        return text
+
+    def _say(self, text: str, tokens: tuple[TokenLogprob, ...]) -> Iterator[ChatEvent]:
+        """A token without text waits for the text that it is a part of."""
+        self._tokens += tokens
+        if text:
+            self._written += len(text)
+            yield TextDelta(text, self._tokens)
+            self._tokens = ()
 
     def _known(self, reason: str) -> FinishReason:
         if reason in BROKEN_OFF:
@@ -126,20 +168,16 @@ class Reply:
             logger.warning("unknown finish_reason taken as stop", extra={"finish_reason": reason})
         return REASONS.get(reason, "stop")
 
-    def _usage(self) -> Usage:
-        counts = self._counts or TokenCounts()
-        sent, made = counts.prompt_tokens, counts.completion_tokens
-        if sent is not None and made is not None and sent >= 0 and made >= 0:
-            return Usage(sent, made)
-        characters = sum(len(message.content) for message in self._request.messages)
-        return Usage(_tokens(characters), _tokens(self.characters), estimated=True)
+    def _why(self) -> FinishReason:
+        """Servers say `stop` though calls came, and the other way round."""
+        reason = self._reason or "stop"
+        if reason == "stop" and self._tools:
+            return "tool_calls"
+        return "stop" if reason == "tool_calls" and not self._tools else reason
 
-
-def _text(content: str | list[Part] | None) -> str:
-    if isinstance(content, list):
-        return "".join(part.text or "" for part in content if part.type == "text")
-    return content or ""
-
-
-def _tokens(characters: int) -> int:
-    return math.ceil(characters / CHARACTERS_PER_TOKEN)
+    def _count(self, *reports: Any) -> None:
+        """The latest report that can be one stands."""
+        for report in reports:
+            read = read_usage(report, with_cost=self._options.reports_cost)
+            if read is not None:
+                self._usage = read

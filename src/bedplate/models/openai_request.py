@@ -1,116 +1,157 @@
-"""What an OpenAI-wire server is sent: the options of the adapter, and the body of a request."""
+"""The body of a request to an OpenAI-wire server (OpenAI API reference, "Create chat completion")."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from bedplate.domain.chat import ChatRequest
+from bedplate.domain.chat import ChatRequest, ImagePart
+from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
 from bedplate.errors import InvalidInput
-from bedplate.upstream.options import ApiKey, BaseUrl, Headers, endpoint, sent_headers, shown
-
-OURS = frozenset({"model", "messages", "stream", "stream_options"})
-UNSUPPORTED = frozenset({"tools", "functions", "logprobs", "audio"})
-"""Fields whose answers a ChatEvent cannot carry; asking for them is refused, not ignored."""
-
-OPENAI_HOST = "api.openai.com"
-
-OutputLimitField = Literal["max_tokens", "max_completion_tokens"]
-
-
-def _check_body(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        check_fields(value)
-    except InvalidInput as error:
-        raise ValueError(str(error)) from error
-    return value
-
-
-Body = Annotated[Mapping[str, Any], AfterValidator(_check_body)]
-
-
-class OpenAIOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    base_url: BaseUrl = "https://api.openai.com/v1"
-    model: str = Field(min_length=1)
-    api_key: ApiKey | None = None
-    headers: Headers = Field(default_factory=dict[str, SecretStr])
-    """Sent with every request; values are treated as secrets."""
-    connect_seconds: float = Field(default=5.0, gt=0)
-    first_token_seconds: float = Field(default=60.0, gt=0)
-    """From the call to the first token, waiting for a free connection included."""
-    idle_seconds: float = Field(default=30.0, gt=0)
-    """Between two chunks; keep-alive comments do not count."""
-    total_seconds: float = Field(default=600.0, gt=0)
-    max_connections: int = Field(default=100, gt=0)
-    """Calls at once; further ones wait their turn."""
-    max_output_tokens: int | None = Field(default=None, gt=0)
-    """For requests that set none."""
-    output_limit_field: OutputLimitField | None = None
-    """How the server calls that limit; by default `max_completion_tokens` for OpenAI itself, whose
-    newer models know no other, and `max_tokens` for everyone else."""
-    extra_body: Body = Field(default_factory=dict[str, Any])
-    """Further fields of every request's body; a request's own come first."""
-
-    @property
-    def endpoint(self) -> str:
-        return endpoint(self.base_url, "chat/completions")
-
-    @property
-    def shown_url(self) -> str:
-        """Without the query, which may hold a key."""
-        return shown(self.base_url)
-
-    @property
-    def limit_field(self) -> OutputLimitField:
-        if self.output_limit_field is not None:
-            return self.output_limit_field
-        at_openai = urlsplit(self.base_url).hostname == OPENAI_HOST
-        return "max_completion_tokens" if at_openai else "max_tokens"
-
-    @property
-    def sent_headers(self) -> dict[str, str]:
-        return sent_headers(self.api_key, self.headers)
+from bedplate.models.openai_fields import check_fields
+from bedplate.models.openai_messages import encode_messages
+from bedplate.models.openai_options import OpenAIOptions
 
 
 def encode_request(request: ChatRequest, options: OpenAIOptions) -> bytes:
     """The JSON body; InvalidInput for a field that cannot be honoured or encoded."""
+    try:
+        return msgspec.json.encode(build_body(request, options))
+    except (TypeError, UnicodeEncodeError) as error:
+        raise InvalidInput(f"The request cannot be written as JSON: {error}.") from error
+
+
+def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
+    """The same before it is JSON."""
     check_fields(request.extra)
+    _check_supported(request, options)
     body: dict[str, Any] = {**options.extra_body, **request.extra}
     body |= {
         "model": options.model,
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "messages": encode_messages(request.messages, options),
         "stream": True,
-        "stream_options": {"include_usage": True},
     }
+    if options.stream_usage:
+        body["stream_options"] = {"include_usage": True}
     chosen = {
         options.limit_field: request.max_output_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": list(request.stop) or None,
-        "seed": request.seed,
+        options.seed_field: request.seed,
+        "response_format": request.output and _format(request.output),
+        "reasoning_effort": request.reasoning_effort,
+        "logprobs": None if request.logprobs is None else True,
+        "top_logprobs": request.logprobs or None,
+        **_tools(request, options),
     }
     body |= {name: value for name, value in chosen.items() if value is not None}
     if options.max_output_tokens is not None:
         body.setdefault(options.limit_field, options.max_output_tokens)
-    try:
-        return msgspec.json.encode(body)
-    except (TypeError, UnicodeEncodeError) as error:
-        raise InvalidInput(f"The request cannot be written as JSON: {error}.") from error
+    return body
 
 
-def check_fields(fields: Mapping[str, Any]) -> None:
-    """Refuse passed-through fields that are the adapter's own, or whose answer would be lost."""
-    for name, value in fields.items():
-        if name in OURS:
+def _format(output: OutputFormat) -> Mapping[str, object]:
+    if output.schema is None:
+        return {"type": "json_object"}
+    described: dict[str, object] = {"name": output.name, "schema": output.schema}
+    if output.description:
+        described["description"] = output.description
+    if output.strict is not None:
+        described["strict"] = output.strict
+    return {"type": "json_schema", "json_schema": described}
+
+
+def _tools(request: ChatRequest, options: OpenAIOptions) -> Mapping[str, object]:
+    choice, tools = request.tool_choice, request.tools
+    if not tools:
+        return {}
+    if choice is not None and choice.names and not _sends_names(choice, options):
+        tools = tuple(tool for tool in tools if tool.name in choice.names)
+        choice = ToolChoice(choice.mode)
+    if "tool_choice" in options.unsupported:
+        if choice is not None and choice.mode == "none":
+            return {}
+        choice = None
+    parallel = request.parallel_tool_calls
+    if "parallel_tool_calls" in options.unsupported:
+        parallel = None
+    return {
+        "tools": [_tool(tool, options) for tool in tools],
+        "tool_choice": choice and _choice(choice),
+        "parallel_tool_calls": parallel,
+    }
+
+
+def _sends_names(choice: ToolChoice, options: OpenAIOptions) -> bool:
+    one = len(choice.names) == 1 and choice.mode == "required"
+    return options.knows_allowed_tools or (one and "tool_choice" not in options.unsupported)
+
+
+def _tool(tool: ToolSpec, options: OpenAIOptions) -> Mapping[str, object]:
+    function: dict[str, object] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.parameters:
+        function["parameters"] = tool.parameters
+    if tool.strict is not None and options.strict_tools:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _choice(choice: ToolChoice) -> object:
+    if not choice.names:
+        return choice.mode
+    named = [{"type": "function", "function": {"name": name}} for name in choice.names]
+    if len(named) == 1 and choice.mode == "required":
+        return named[0]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": named}}
+
+
+def _check_supported(request: ChatRequest, options: OpenAIOptions) -> None:
+    choice = request.tool_choice
+    if choice is not None and choice.mode != "none":
+        _check_choice(request, choice)
+    for need, field in _needs(request):
+        if need in options.unsupported:
             raise InvalidInput(
-                f"{name}: the model sets this field itself; leave it out.", param=name
+                f"{field}: the server of the model {options.model!r} does not know {need}; "
+                "leave it out, or choose another model.",
+                param=field,
             )
-        if (name in UNSUPPORTED and value) or (name == "n" and value not in (None, 1)):
+
+
+def _check_choice(request: ChatRequest, choice: ToolChoice) -> None:
+    known = {tool.name for tool in request.tools}
+    for name in choice.names:
+        if name not in known:
             raise InvalidInput(
-                f"{name}: not supported by this model yet, got {value!r:.100}; leave it out.",
-                param=name,
+                f"tool_choice: names the tool {name!r}, which is not among the tools.",
+                param="tool_choice",
             )
+    if choice.mode == "required" and not known:
+        raise InvalidInput(
+            "tool_choice: asks for a tool call, but there are no tools.", param="tool_choice"
+        )
+
+
+def _needs(request: ChatRequest) -> Iterator[tuple[str, str]]:
+    """What the server must know for this request, each with the field that asks for it."""
+    if request.tools:
+        yield "tools", "tools"
+    if request.tool_choice is not None and request.tool_choice.mode == "required":
+        yield "tool_choice", "tool_choice"
+    if request.parallel_tool_calls is False and request.tools:
+        yield "parallel_tool_calls", "parallel_tool_calls"
+    if request.output is not None:
+        yield ("json_object" if request.output.schema is None else "json_schema"), "response_format"
+    if request.logprobs is not None:
+        yield "logprobs", "logprobs"
+    if request.logprobs:
+        yield "top_logprobs", "top_logprobs"
+    if request.reasoning_effort is not None:
+        yield "reasoning_effort", "reasoning_effort"
+    if request.seed is not None:
+        yield "seed", "seed"
+    if any(isinstance(part, ImagePart) for m in request.messages for part in m.parts):
+        yield "image_url", "messages"

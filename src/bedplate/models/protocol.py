@@ -15,7 +15,8 @@ class ChatModel(Protocol):
 
     Any number of TextDelta, never empty, ReasoningDelta and ToolCallDelta, then exactly one
     Finished. Closing the iterator early stops the work upstream. Errors: UpstreamError and its
-    kinds, InvalidInput for a request that the model cannot take; after the first event too.
+    kinds, InvalidInput for a request that the model cannot take, Unavailable for one that is not sent
+    for now; but for the last, after the first event too.
     """
 
     @property
@@ -28,10 +29,14 @@ class ChatModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The most that a call can use: tokens in and out, and US dollars, None where no price is known."""
+    """The most that a call can use: tokens in and out, and US dollars, None where no price is known.
+
+    It holds for a request that sets no limit of its own only if `output_tokens` is set as one.
+    """
 
     tokens: int
     usd: Decimal | None
+    output_tokens: int | None = None
 
 
 class MeteredModel(ChatModel, Protocol):

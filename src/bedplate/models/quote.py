@@ -15,11 +15,19 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.answers import REFUSAL as REFUSAL
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, FinishReason, TextDelta, Usage
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    FinishReason,
+    ImagePart,
+    TextDelta,
+    Usage,
+)
 from bedplate.embedders.protocol import Embedder, TokenEmbedder
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.models.quote_choice import Choice, Piece, choose
-from bedplate.models.quote_question import read_question
+from bedplate.models.quote_question import completed, read_question
 from bedplate.models.quote_reading import Reader
 from bedplate.models.quote_refusal import Weights, load_weights
 
@@ -56,7 +64,11 @@ class QuoteModel:
         return NAME
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
-        """InvalidInput for an empty question, UpstreamTimeout past the deadline."""
+        """InvalidInput for an empty question and for what sentences of passages cannot be: a tool
+        call that is demanded, JSON, probabilities, a look at an image. Tools that it may call it
+        does not. UpstreamTimeout past the deadline.
+        """
+        _check(request)
         if not request.question.strip():
             raise InvalidInput("The question is empty: ask something.", param="messages")
         try:
@@ -77,10 +89,31 @@ class QuoteModel:
         question = read_question(request.question)
         if question.greeting or not request.passages:
             return Choice((), 0.0)
+        if request.whole.strip():
+            question = completed(question, read_question(request.whole))
         material = await self._reader.read(question, request.passages)
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, choose, material, self._odds, self._options.words
         )
+
+
+def _check(request: ChatRequest) -> None:
+    choice = request.tool_choice
+    seen = (part for message in request.messages for part in message.parts)
+    asked = {
+        "tool_choice": choice is not None and choice.mode == "required",
+        "response_format": request.output is not None,
+        "logprobs": request.logprobs is not None,
+        "messages": any(isinstance(part, ImagePart) for part in seen),
+    }
+    for param, wrong in asked.items():
+        if wrong:
+            raise InvalidInput(
+                f"{param}: the model 'quote' picks sentences from passages: it calls no tools, "
+                "writes no JSON, knows no probabilities and sees no images. Leave it out, or "
+                "choose another model.",
+                param=param,
+            )
 
 
 def _texts(pieces: tuple[Piece, ...]) -> list[str]:

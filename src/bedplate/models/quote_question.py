@@ -125,6 +125,18 @@ def read_question(text: str) -> Question:
     )
 
 
+def completed(question: Question, whole: Question) -> Question:
+    """A follow-up as `whole` says it. The kind of answer, the years and the price that the follow-up
+    itself names stand in for those named before.
+    """
+    return replace(
+        whole,
+        kind=whole.kind if question.kind == "open" else question.kind,
+        years=question.years or whole.years,
+        price=question.price or whole.price,
+    )
+
+
 def without_years(question: Question) -> Question:
     """For documents that come in versions: the year chose the version and is said nowhere else."""
     words = " ".join(_IN_YEAR.sub(" ", question.text).split())

@@ -1,7 +1,9 @@
 """`scripted`: the shipped fake. It says what it was told to, the same way every time.
 
 For tests and for users' CI: no model, no network, no chance. A reply may cite passages ("[1]"), be
-slow, run into the request's output limit, or fail after so many chunks.
+JSON, come after thoughts, be slow, run into the request's output limit, or fail after so many
+chunks. In place of a reply, or beside it, tools may be called, and what they answered met by rules
+of its own.
 """
 
 import asyncio
@@ -13,27 +15,27 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, FinishReason, TextDelta, Usage
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
+from bedplate.models.openai_fields import check_fields
+from bedplate.models.scripted_rules import Call, Line, Rule, Section, answer, check
 
 PROVIDER = "scripted"
 CHARACTERS_PER_TOKEN = 4
 FREE = Decimal(0)
 REMEMBERED = 256
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Rule(Section):
-    """`reply` answers every question that holds `match`, whatever its case."""
-
-    match: str
-    reply: str = Field(min_length=1)
 
 
 class Counts(Section):
@@ -81,30 +83,37 @@ class ScriptedModel:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         """See ChatModel. InvalidInput when neither a rule nor a reply is there for the question."""
         self.requests.append(request)
-        if request.extra.get("tools"):
-            raise InvalidInput("tools: not supported by this model; leave it out.", param="tools")
-        text, reason = _cut(self._reply(request), request.max_output_tokens)
-        size = self._options.chunk_characters
-        pieces = [text[start : start + size] for start in range(0, len(text), size)]
-        for piece in pieces[: self._options.fail_after]:
+        check_fields(request.extra)
+        line = self._line(request)
+        check(line, request)
+        text, reason = _cut(line.text, request.max_output_tokens)
+        calls = () if reason == "length" else line.calls
+        events = [*self._words(line.reasoning, ReasoningDelta), *self._words(text, TextDelta)]
+        events += _calls(calls, request)
+        for event in events[: self._options.fail_after]:
             await self._pause(request.deadline)
-            yield TextDelta(piece)
+            yield event
         if self._options.fail_after is not None:
-            raise self._failure(min(len(pieces), self._options.fail_after))
-        yield Finished(reason, self._usage(request, text), self._options.name)
+            raise self._failure(min(len(events), self._options.fail_after))
+        made = line.reasoning + text + "".join(call.text for call in calls)
+        usage = self._usage(request, made)
+        yield Finished("tool_calls" if calls else reason, usage, self._options.name)
 
-    def _reply(self, request: ChatRequest) -> str:
-        question = request.question
-        for rule in self._options.rules:
-            if rule.match.casefold() in question.casefold():
-                return rule.reply
+    def _line(self, request: ChatRequest) -> Line:
+        found = answer(self._options.rules, request)
+        if found is not None:
+            return found
         if not self._options.replies:
             raise InvalidInput(
                 f"The scripted model {self._options.name!r} has no rule for the question "
-                f"{question!r:.200}; add one, or replies.",
+                f"{request.question!r:.200}; add one, or replies.",
                 param="messages",
             )
-        return next(self._replies)
+        return Line(next(self._replies))
+
+    def _words(self, text: str, kind: type[ReasoningDelta] | type[TextDelta]) -> list[ChatEvent]:
+        size = self._options.chunk_characters
+        return [kind(text[start : start + size]) for start in range(0, len(text), size)]
 
     async def _pause(self, deadline: float | None) -> None:
         late = UpstreamTimeout(
@@ -137,6 +146,19 @@ class ScriptedModel:
             return Usage(told.input_tokens, told.output_tokens, cost_usd=FREE)
         characters = sum(len(message.content) for message in request.messages)
         return Usage(_tokens(characters), _tokens(len(text)), estimated=True, cost_usd=FREE)
+
+
+def _calls(calls: tuple[Call, ...], request: ChatRequest) -> list[ChatEvent]:
+    """Numbered on from the calls that the conversation holds already."""
+    before = sum(len(message.tool_calls) for message in request.messages)
+    return [
+        part
+        for index, call in enumerate(calls)
+        for part in (
+            ToolCallDelta(index, id=f"call_{before + index + 1}", name=call.name),
+            ToolCallDelta(index, arguments=call.text),
+        )
+    ]
 
 
 def _cut(reply: str, max_output_tokens: int | None) -> tuple[str, FinishReason]:

@@ -16,7 +16,7 @@ TOKENS_PER_IMAGE = 1_600
 
 def text_tokens(text: str) -> int:
     """A careful estimate for `text`: more than most tokenizers make of it."""
-    plain = len(text) if text.isascii() else sum(character.isascii() for character in text)
+    plain = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
     other = len(text) - plain
     return math.ceil(plain / CHARACTERS_PER_TOKEN + other * TOKENS_PER_OTHER_CHARACTER)
 

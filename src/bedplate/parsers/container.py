@@ -82,7 +82,7 @@ class _Reading:
             if found.format.opener:
                 self._nest(blob, found, depth)
             else:
-                self._take(READERS.load(found.format.name)(blob, self._budget.limits))
+                self._take(source, READERS.load(found.format.name)(blob, self._budget.limits))
             if found.warning:
                 self._warn(source, found.warning)
         except MemoryError:
@@ -110,11 +110,12 @@ class _Reading:
             )
         self.open(blob, OPENERS.load(found.format.name), depth + 1)
 
-    def _take(self, parsed: Parsed) -> None:
+    def _take(self, source: str, parsed: Parsed) -> None:
         for document in parsed.documents:
             self._keep(document)
         self._failures += parsed.failures
-        self._warnings += parsed.warnings
+        for warning in parsed.warnings:
+            self._warn(source, warning)
 
     def _keep(self, document: Document) -> None:
         self._budget.keep(document)

@@ -9,6 +9,7 @@ import ftfy.badness
 from charset_normalizer import from_bytes
 
 from bedplate.errors import TooLarge, Unreadable
+from bedplate.quality.encoding import guessed, repaired, unreadable
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -107,7 +108,7 @@ def _decode(content: bytes, source: str, declared: str | None) -> tuple[str, tup
         raise Unreadable(f"{source!r} is not text: it holds binary data.", reason="binary")
     if b"\0" in content[:_SAMPLE] and (wide := _without_mark(content[:_SAMPLE])) is not None:
         text, warnings = _leniently(content, wide)
-        return text, (f"The encoding was guessed to be {wide}.", *warnings)
+        return text, (guessed(wide), *warnings)
     try:
         return content.decode("utf-8"), ()
     except UnicodeDecodeError:
@@ -120,10 +121,7 @@ def _decode(content: bytes, source: str, declared: str | None) -> tuple[str, tup
 def _leniently(content: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
     text = content.decode(encoding, errors="replace")
     bad = text.count("\ufffd")
-    note = (
-        f"{bad} places could not be read as {encoding.removesuffix('-sig')} and are marked U+FFFD."
-    )
-    return text, (note,) if bad else ()
+    return text, (unreadable(bad, encoding.removesuffix("-sig")),) if bad else ()
 
 
 def _without_mark(sample: bytes) -> str | None:
@@ -167,13 +165,10 @@ def _guess(content: bytes) -> tuple[str, tuple[str, ...]]:
         best = from_bytes(sample, cp_isolation=list(_CODE_PAGES)).best()
     encoding = "cp1252" if best is None else best.encoding
     text, warnings = _leniently(content, encoding)
-    text, repaired = repair(text)
-    if repaired:
-        warnings = (
-            *warnings,
-            f"{repaired} lines had been decoded wrongly before and were repaired.",
-        )
-    return text, (f"The encoding was guessed to be {encoding}.", *warnings)
+    text, lines = repair(text)
+    if lines:
+        warnings = (*warnings, repaired(lines))
+    return text, (guessed(encoding), *warnings)
 
 
 def repair(text: str) -> tuple[str, int]:
@@ -182,9 +177,9 @@ def repair(text: str) -> tuple[str, int]:
     Only where letters stand together as they do in no language: "sÃ¼ÃŸ" for "süß".
     """
     lines = text.split("\n")
-    repaired = 0
+    count = 0
     for number, line in enumerate(lines):
         if ftfy.badness.is_bad(line) and (fixed := ftfy.fix_encoding(line)) != line:
             lines[number] = fixed
-            repaired += 1
-    return "\n".join(lines), repaired
+            count += 1
+    return "\n".join(lines), count

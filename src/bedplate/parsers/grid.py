@@ -28,10 +28,19 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """A cell's text, and whether it is words rather than a number, a date or a truth value."""
+    """A cell's text, and whether it is words rather than a number, a date or a truth value.
+
+    `note` is what somebody remarked on the cell.
+    """
 
     text: str
     words: bool
+    note: str = ""
+
+    @property
+    def noted(self) -> str:
+        """The text with the note behind it."""
+        return f"{self.text} [note: {self.note}]".lstrip() if self.note else self.text
 
 
 _EMPTY = GridCell("", words=False)
@@ -60,7 +69,7 @@ def grid_cell(value: Value) -> GridCell:
 def add_sheet(outline: Outline, rows: Iterable[_Row], page: int) -> None:
     """Every table of a sheet in turn; rows without cells stand between them."""
     names: list[str] = []
-    for filled, run in itertools.groupby(rows, lambda row: any(cell.text for cell in row)):
+    for filled, run in itertools.groupby(rows, lambda row: any(cell.noted for cell in row)):
         if filled:
             names = _add_table(outline, list(run), names, page)
 
@@ -70,7 +79,7 @@ def _add_table(outline: Outline, rows: list[_Row], before: list[str], page: int)
     width = max(len(row) for row in rows)
     for row in rows:
         row.extend([_EMPTY] * (width - len(row)))
-    used = [column for column in range(width) if any(row[column].text for row in rows)]
+    used = [column for column in range(width) if any(row[column].noted for row in rows)]
     place = _header_row(rows, used)
     if place is None:
         names = before if before and _continues(rows, used, before) else []
@@ -78,9 +87,13 @@ def _add_table(outline: Outline, rows: list[_Row], before: list[str], page: int)
     else:
         names, leads = _header(rows[: place + 1])
         for row in leads:
-            outline.add(table_text([[cell.text for cell in row]], header=False), page=page)
+            outline.add(table_text([[cell.noted for cell in row]], header=False), page=page)
+        # With the names they would be repeated in every row.
+        for cell in itertools.chain.from_iterable(rows[len(leads) : place + 1]):
+            if cell.note:
+                outline.add(f"Note on {cell.text or 'a cell'}: {cell.note}", page=page)
         body = rows[place + 1 :]
-    grid = [[cell.text for cell in row] for row in body]
+    grid = [[cell.noted for cell in row] for row in body]
     if names:
         if place is not None and not all(any(row[c] for row in grid) for c in used if names[c]):
             # A form to fill in: names with nothing below them would be lost.

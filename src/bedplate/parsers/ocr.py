@@ -1,7 +1,8 @@
 """Text in pictures by RapidOCR (extra `ocr`): one thread, the models of its own package.
 
-Works within the usual memory of a parser process: pictures are scaled down to what the models
-look at, and the runtime keeps no arena.
+Without the extra, Tesseract serves where the server found it (`tesseract.py`). RapidOCR works
+within the usual memory of a parser process: pictures are scaled down to what the models look at,
+and the runtime keeps no arena.
 """
 
 import importlib
@@ -19,6 +20,7 @@ from bedplate.parsers.decode import clean
 from bedplate.parsers.drawing import Box, cut_in_order
 from bedplate.parsers.outline import Outline
 from bedplate.parsers.protocol import SHARE_OF_TIME, ParseLimits
+from bedplate.parsers.tesseract import Tesseract
 
 LONGEST_SIDE = 2_000
 """Pixels; a larger picture is scaled down to this before it is read."""
@@ -62,8 +64,8 @@ class Ocr:
             library = importlib.import_module("rapidocr")
         except ModuleNotFoundError as error:
             raise Unreadable(
-                f"{source!r} is a picture of text; reading it needs an optional dependency: "
-                "pip install 'bedplate[ocr]'.",
+                f"{source!r} is a picture of text; reading it needs an optional dependency, "
+                "pip install 'bedplate[ocr]', or the program tesseract on the server's PATH.",
                 reason="unsupported",
             ) from error
         self._engine: Callable[[Picture], Any] = library.RapidOCR(params=_OPTIONS)
@@ -98,7 +100,8 @@ class Pictures:
         self._start = time.monotonic() - limits.spent
         self._slowest = 0.0
         self._late: list[int] = []
-        self._ocr = Ocr(blob.source, limits)
+        pipes = limits.tesseract_pipes
+        self._ocr = Tesseract(blob.source, pipes) if pipes else Ocr(blob.source, limits)
 
     def add(self, page: int, picture: Callable[[], Picture]) -> None:
         begun = time.monotonic()

@@ -5,6 +5,7 @@
 # pyright: reportUnknownArgumentType=false
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bedplate.domain.documents import Blob, MetadataValue, Parsed
 from bedplate.errors import TooLarge, Unreadable
@@ -16,7 +17,7 @@ from bedplate.parsers.package import Element, Package, iso_moment
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.tables import Cell, has_header, spread, table_text
 
-VERSION = "odf/1"
+VERSION = "odf/2"
 
 _NAMESPACE = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 _OFFICE, _TEXT, _TABLE, _DRAW, _META = (
@@ -90,7 +91,7 @@ def read_ods(blob: Blob, limits: ParseLimits) -> Parsed:
     sheets = body.findall(f"{_TABLE}table")
     for page, sheet in enumerate(sheets, 1):
         rows = list(_sheet_rows(sheet, blob))
-        if any(cell.text for row in rows for cell in row):
+        if any(cell.noted for row in rows for cell in row):
             outline.heading(sheet.get(f"{_TABLE}name") or f"Sheet {page}", 1, page)
             add_sheet(outline, rows, page)
     return outline.parsed(
@@ -279,7 +280,7 @@ def _sheet_rows(sheet: Element, blob: Blob) -> Iterator[list[GridCell]]:
     for element in _rows(sheet):
         row = _sheet_row(element, above)
         times = _count(element, "number-rows-repeated")
-        if not any(cell.text for cell in row):
+        if not any(cell.noted for cell in row):
             blank += times
             continue
         cells += times * len(row)
@@ -301,17 +302,28 @@ def _sheet_row(element: Element, above: dict[int, tuple[GridCell, int]]) -> list
     for cell in element:
         text = " ".join(_text(cell).split())
         times = min(_count(cell, "number-columns-repeated"), _MOST_COLUMNS - len(row))
-        value = _sheet_cell(cell, text)
+        value = replace(_sheet_cell(cell, text), note=_note(cell))
         reach = _count(cell, "number-rows-spanned")
         for _ in range(times):
             column = len(row)
             covering, left = above.pop(column, (value, 0))
             row.append(value if value.text or not left else covering)
             if reach > 1 or left > 1:
-                above[column] = (value, reach - 1) if reach > 1 else (covering, left - 1)
-    while row and not row[-1].text:
+                again = replace(value, note="")
+                above[column] = (again, reach - 1) if reach > 1 else (covering, left - 1)
+    while row and not row[-1].noted:
         row.pop()
     return row
+
+
+def _note(cell: Element) -> str:
+    """What was remarked on a cell, without who did and when."""
+    lines = (
+        _text(line)
+        for remark in cell.iterchildren(f"{_OFFICE}annotation")
+        for line in remark.iter(f"{_TEXT}p")
+    )
+    return " ".join(" ".join(lines).split())
 
 
 def _sheet_cell(cell: Element, text: str) -> GridCell:

@@ -1,6 +1,7 @@
 """PDF by PDFium: text in its reading order, page by page.
 
 Headings are the lines that the document's bookmarks name, and lines set larger than its body.
+Running heads and feet are left out (`running_heads.py`), but for what a bookmark names.
 A page without any text is a scan; its picture is read by OCR where the extra `ocr` is installed.
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 
 import pypdfium2
 from pypdfium2 import raw
@@ -28,8 +30,9 @@ from bedplate.parsers.decode import check_characters, clean
 from bedplate.parsers.outline import Outline
 from bedplate.parsers.pdf_scans import Scans
 from bedplate.parsers.protocol import ParseLimits
+from bedplate.parsers.running_heads import Extent, find_running_heads
 
-VERSION = "pdf/2"
+VERSION = "pdf/3"
 
 _HEADING_SCALE = 1.1
 _TITLE_SCALE = 1.25
@@ -77,8 +80,18 @@ def read_pdf(blob: Blob, limits: ParseLimits) -> Parsed:
                 f"{blob.source!r} has {count:,} pages; the limit is {limits.pages:,}. "
                 "Split it, or raise the limit on pages."
             )
-        pages, broken = _pages(pdf, blob, limits.characters)
+        printed, extents, broken = _pages(pdf, blob, limits.characters)
         marks = _bookmarks(pdf)
+        heads = find_running_heads(printed, extents)
+        pages = [
+            [
+                line
+                for place, line in enumerate(lines)
+                if place not in heads.places.get(number, ())
+                or _key(line.text) in marks.get(number, ())
+            ]
+            for number, lines in enumerate(printed, 1)
+        ]
         named, metadata = _metadata(pdf)
         outline = Outline(blob, limits.characters)
         levels = {} if len(marks) >= _ENOUGH_MARKS else _heading_levels(pages)
@@ -100,10 +113,10 @@ def read_pdf(blob: Blob, limits: ParseLimits) -> Parsed:
     parsed = outline.parsed(
         VERSION,
         "application/pdf",
-        title=named or _printed_title(pages[0], outline),
+        title=named or _printed_title(printed[0], outline),
         metadata=metadata,
         pages=count,
-        warnings=_warnings(scans, broken),
+        warnings=[*filter(None, (heads.warning(),)), *_warnings(scans, broken)],
     )
     return Parsed(parsed.documents, scans.failures, parsed.warnings)
 
@@ -129,22 +142,35 @@ def _open(blob: Blob) -> pypdfium2.PdfDocument:
 
 def _pages(
     pdf: pypdfium2.PdfDocument, blob: Blob, most_characters: int
-) -> tuple[list[list[_Line]], list[int]]:
-    """The lines of every page, and the numbers of pages that PDFium could not load."""
+) -> tuple[list[list[_Line]], list[Extent | None], list[int]]:
+    """The lines of every page, how far it reaches, and which pages PDFium could not load."""
     pages: list[list[_Line]] = []
+    extents: list[Extent | None] = []
     broken: list[int] = []
     characters = 0
     for number in range(len(pdf)):
+        extent = None
         try:
             with closing(pdf[number]) as page, closing(page.get_textpage()) as text_page:
                 lines = list(_lines(text_page))
+                extent = _extent(page)
         except pypdfium2.PdfiumError:
             lines = []
             broken.append(number + 1)
         characters += sum(len(line.text) for line in lines)
         check_characters(characters, blob.source, most_characters)
         pages.append(lines)
-    return pages, broken
+        extents.append(extent)
+    return pages, extents, broken
+
+
+def _extent(page: pypdfium2.PdfPage) -> Extent | None:
+    """None of a turned page: its lines do not lie along the page's lower edge."""
+    if page.get_rotation():
+        return None
+    # Its stub allows for no box, which the library has only where it is told not to fall back.
+    box = cast(tuple[float, float, float, float], page.get_cropbox())
+    return Extent(box[1], box[3])
 
 
 def _lines(page: pypdfium2.PdfTextPage) -> Iterator[_Line]:

@@ -17,7 +17,8 @@ class ParseLimits:
     `processes` is how many a reader may start; with 0 the system refuses it, where it can.
     `spent` are those of the `seconds` that went by before this reader began: on the other parts of
     the container that its blob lies in. `speech_model` is the folder of the model that hears what
-    is said; without one, sound is refused.
+    is said; without one, sound is refused. `tesseract` is the program that reads pictures in place
+    of the extra `ocr`; a parser process starts it and fills in `tesseract_pipes`.
     """
 
     bytes: int = 100 * 1024 * 1024
@@ -30,6 +31,8 @@ class ParseLimits:
     processes: int = 0
     spent: float = 0.0
     speech_model: str = ""
+    tesseract: str = ""
+    tesseract_pipes: tuple[int, int] | None = None
 
 
 class ReadBlob(Protocol):

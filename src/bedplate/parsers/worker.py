@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import msgspec
@@ -20,6 +21,7 @@ from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers.confined import confine
 from bedplate.parsers.detect import read_blob
 from bedplate.parsers.protocol import ParseLimits, ReadBlob
+from bedplate.parsers.tesseract import start_tesseract
 from bedplate.parsers.wire import (
     BATCH_CHARACTERS,
     BATCH_DOCUMENTS,
@@ -45,6 +47,9 @@ def main(read: ReadBlob = read_blob) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies = _take_over_stdout()
     _restrict(limits)
+    if limits.tesseract:
+        # Now or never: once confined, this process starts nothing.
+        limits = replace(limits, tesseract_pipes=start_tesseract(limits))
     confine(processes=limits.processes)
     serve(sys.stdin.buffer, replies, limits, read)
 

@@ -1,13 +1,14 @@
 """Workbooks (XLSX, XLSM, XLSB and XLS before 2007) by calamine: one section a sheet.
 
-Formulas give the values that were stored with them. Number formats are not kept: 25 % is 0.25.
+Formulas give the values that were stored with them. Numbers and dates are written as their format
+shows them, and notes stand with their cells; XLSB and XLS give plain values, and no notes.
 """
 
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, time, timedelta
 from typing import cast
-from xml.parsers import expat
 
 from python_calamine import (
     CalamineError,
@@ -21,18 +22,19 @@ from python_calamine import (
 
 from bedplate.domain.documents import Blob, Failure, MetadataValue, Parsed
 from bedplate.errors import TooLarge, Unreadable
+from bedplate.parsers.date_format import shown_moment
 from bedplate.parsers.grid import MOST_CELLS, GridCell, Value, add_sheet, grid_cell
+from bedplate.parsers.number_format import shown
 from bedplate.parsers.outline import Outline
 from bedplate.parsers.package import Package
 from bedplate.parsers.panics import is_panic
 from bedplate.parsers.protocol import ParseLimits
+from bedplate.parsers.sheet_xml import SheetXml, read_sheets
 
-VERSION = "xlsx/1"
+VERSION = "xlsx/2"
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _XLS = "application/vnd.ms-excel"
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _BROKEN = (CalamineError, OSError, ValueError, IndexError, OverflowError)
 
 
@@ -40,8 +42,8 @@ def read_xlsx(blob: Blob, limits: ParseLimits) -> Parsed:
     """Sheets as pages, hidden ones marked; a sheet that cannot be read fails alone."""
     with Package(blob, limits.expanded) as package:
         title, metadata = package.properties()
-        refused = dict(_refused(package))
-    return _read(blob, limits, _XLSX, title, metadata, refused)
+        sheets = dict(read_sheets(package))
+    return _read(blob, limits, _XLSX, title, metadata, sheets)
 
 
 def read_xls(blob: Blob, limits: ParseLimits) -> Parsed:
@@ -56,7 +58,7 @@ def _read(
     media_type: str,
     title: str | None,
     metadata: dict[str, MetadataValue],
-    refused: dict[str, str],
+    described: Mapping[str, SheetXml],
 ) -> Parsed:
     outline = Outline(blob, limits.characters)
     failures: list[Failure] = []
@@ -69,11 +71,11 @@ def _read(
     for page, sheet in enumerate(sheets, 1):
         if sheet.typ in (SheetTypeEnum.ChartSheet, SheetTypeEnum.Vba):
             continue
-        if message := refused.get(sheet.name):
-            failures.append(Failure(f"{blob.source}#{sheet.name}", "too_large", message))
-            continue
+        about = described.get(sheet.name, SheetXml())
         try:
-            rows = _laid_out(workbook, sheet.name)
+            # Before the library is asked: it lays a sheet out whole, or aborts.
+            _check_span(sheet.name, about.height, about.width)
+            rows = _laid_out(workbook, sheet.name, about)
         except Unreadable as error:
             failures.append(Failure(f"{blob.source}#{sheet.name}", error.reason, str(error)))
             continue
@@ -109,9 +111,9 @@ def _malformed(name: str, error: BaseException) -> Unreadable:
     return Unreadable(f"{name!r} is no valid workbook: {error}", reason="malformed")
 
 
-def _laid_out(workbook: CalamineWorkbook, name: str) -> list[list[GridCell]]:
+def _laid_out(workbook: CalamineWorkbook, name: str, about: SheetXml) -> list[list[GridCell]]:
     try:
-        return list(_rows(workbook.get_sheet_by_name(name), name))
+        return list(_rows(workbook.get_sheet_by_name(name), name, about))
     except _BROKEN as error:
         raise _malformed(name, error) from error
     except BaseException as error:
@@ -120,15 +122,45 @@ def _laid_out(workbook: CalamineWorkbook, name: str) -> list[list[GridCell]]:
         raise
 
 
-def _rows(sheet: CalamineSheet, name: str) -> Iterator[list[GridCell]]:
-    if sheet.height * sheet.width > MOST_CELLS:
-        raise Unreadable(_too_wide(name, sheet.height, sheet.width), reason="too_large")
+def _rows(sheet: CalamineSheet, name: str, about: SheetXml) -> Iterator[list[GridCell]]:
+    _check_span(name, sheet.height, sheet.width)
+    # The library's rows count from the sheet's first; its columns from the first with a value.
+    _, first_column = sheet.start or (0, 0)
     merges = _Merges(sheet)
+    notes = dict(about.notes)
     for place, values in enumerate(sheet.iter_rows()):
-        # The stub's element type is a part of what grid_cell takes.
-        row = [grid_cell(cast(Value, value)) for value in values]
-        merges.fill(place, row)
-        yield row
+        # The stub's element type is a part of what is taken.
+        row = [cast(Value, value) for value in values]
+        formats = dict(about.formats(place))
+        cells = [
+            _cell(value, formats.get(column, ""), notes.pop((place, column), ""))
+            for column, value in enumerate(row, first_column)
+        ]
+        merges.fill(place, cells)
+        yield cells
+    for (row, column), note in sorted(notes.items()):
+        yield []
+        yield [GridCell(f"Note on {_letters(column)}{row + 1}: {note}", words=True)]
+
+
+def _cell(value: Value, code: str, note: str) -> GridCell:
+    """The value as its format shows it, or plainly where the format is none that is understood."""
+    text = None
+    if isinstance(value, date | time | timedelta):
+        text = shown_moment(value, code) if code else None
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        text = shown(value, code)
+    cell = grid_cell(value) if text is None else GridCell(text, words=False)
+    return replace(cell, note=note) if note else cell
+
+
+def _letters(column: int) -> str:
+    """A column, counted from 0, as a workbook names it."""
+    name = ""
+    while column >= 0:
+        name = chr(65 + column % 26) + name
+        column = column // 26 - 1
+    return name
 
 
 class _Merges:
@@ -139,18 +171,18 @@ class _Merges:
     """
 
     def __init__(self, sheet: CalamineSheet) -> None:
-        first_row, first_column = sheet.start or (0, 0)
+        _, first_column = sheet.start or (0, 0)
         self._across: dict[int, list[tuple[int, int]]] = {}
         self._down: dict[int, list[tuple[int, int]]] = {}
         self._reaching: dict[int, tuple[GridCell, int]] = {}
         for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
-            row, column = top - first_row, left - first_column
+            column = left - first_column
             if column < 0:
                 continue
             if top == bottom:
-                self._across.setdefault(row, []).append((column, right - first_column))
+                self._across.setdefault(top, []).append((column, right - first_column))
             else:
-                self._down.setdefault(row, []).append((column, bottom - top))
+                self._down.setdefault(top, []).append((column, bottom - top))
 
     def fill(self, place: int, row: list[GridCell]) -> None:
         for column, (cell, left) in list(self._reaching.items()):
@@ -161,70 +193,18 @@ class _Merges:
                 del self._reaching[column]
         for column, reach in self._down.get(place, ()):
             if column < len(row):
-                self._reaching[column] = row[column], reach
+                self._reaching[column] = replace(row[column], note=""), reach
         spans = self._across.get(place, ())
         for left, right in spans if len(spans) > 1 else ():
             if left < len(row):
-                row[left : right + 1] = [row[left]] * len(row[left : right + 1])
+                rest = len(row[left + 1 : right + 1])
+                row[left + 1 : right + 1] = [replace(row[left], note="")] * rest
 
 
-def _too_wide(name: str, height: int, width: int) -> str:
-    return (
-        f"The sheet {name!r} spans {height:,} rows and {width:,} columns, over {MOST_CELLS:,} "
-        "cells; delete what stands far away from the rest, or split it."
-    )
-
-
-def _refused(package: Package) -> Iterator[tuple[str, str]]:
-    """Sheets that are not touched, with the reason: the library lays a sheet out whole, or aborts."""
-    root = next(package.related("", "officeDocument"), "")
-    if not root.endswith(".xml"):
-        return
-    relations = package.relations(root)
-    for sheet in package.xml(root).iter(f"{_MAIN}sheet"):
-        relation = relations.get(sheet.get(f"{_R}id", ""))
-        if relation is None or relation.target not in package.names:
-            continue
-        height, width = _span(package.content(relation.target))
-        if height * width > MOST_CELLS:
-            name = sheet.get("name", "")
-            yield name, _too_wide(name, height, width)
-
-
-class _Span:
-    """How far the cells of a sheet's XML reach, told by where they say they stand."""
-
-    def __init__(self) -> None:
-        self._rows = (1 << 40, 0)
-        self._columns: dict[str, int] = {}
-
-    def element(self, name: str, attributes: dict[str, str]) -> None:
-        if name != "c" and not name.endswith(":c"):
-            return
-        reference = attributes.get("r", "")
-        letters = reference.rstrip("0123456789")
-        if letters not in self._columns:
-            column = 0
-            for letter in letters[:4].upper():
-                column = column * 26 + ord(letter) - 64
-            self._columns[letters] = column
-        row = int(reference[len(letters) :][:9] or 0)
-        first, last = self._rows
-        if not first <= row <= last:
-            self._rows = min(first, row), max(last, row)
-
-    def size(self) -> tuple[int, int]:
-        """Rows and columns from the first cell to the last."""
-        if not self._columns:
-            return 0, 0
-        columns = self._columns.values()
-        return self._rows[1] - self._rows[0] + 1, max(columns) - min(columns) + 1
-
-
-def _span(content: bytes) -> tuple[int, int]:
-    span = _Span()
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = span.element
-    with suppress(expat.ExpatError):  # the library says better what is wrong with it
-        parser.Parse(content)
-    return span.size()
+def _check_span(name: str, height: int, width: int) -> None:
+    if height * width > MOST_CELLS:
+        raise Unreadable(
+            f"The sheet {name!r} spans {height:,} rows and {width:,} columns, over "
+            f"{MOST_CELLS:,} cells; delete what stands far away from the rest, or split it.",
+            reason="too_large",
+        )

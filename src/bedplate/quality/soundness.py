@@ -1,6 +1,6 @@
 """How sound the text of a document is: what a reader would stumble over, in numbers."""
 
-import unicodedata
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -8,6 +8,9 @@ from bedplate.domain.documents import Document
 
 LEAST_PAGES = 3
 """What stands on fewer pages may well be said twice."""
+
+_BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]")
+"""Control characters (Unicode's Cc) but tab and line feed, and U+FFFD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Soundness:
 def soundness(document: Document) -> Soundness:
     """Measured over the document's blocks."""
     characters = sum(len(block.text) for block in document.blocks)
-    bad = sum(_is_bad(character) for block in document.blocks for character in block.text)
+    bad = sum(len(_BAD.findall(block.text)) for block in document.blocks)
     pages: dict[str, set[int]] = defaultdict(set)
     for block in document.blocks:
         if block.page is not None:
@@ -35,10 +38,4 @@ def soundness(document: Document) -> Soundness:
     whole = characters or 1
     return Soundness(
         characters, len(document.blocks), round(bad / whole, 4), round(again / whole, 4)
-    )
-
-
-def _is_bad(character: str) -> bool:
-    return character == "\ufffd" or (
-        character not in "\n\t" and unicodedata.category(character) == "Cc"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bedplate.chat.turn import Turn
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.answers import (
     REFUSAL,
     Answer,
@@ -24,7 +25,9 @@ from bedplate.guards.protocol import GroundingGuard
 from bedplate.rag.citations import resolve
 from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import Found, find
+from bedplate.rag.follow_up import whole_question
 from bedplate.rag.interpret import Interpret
+from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
 from bedplate.rag.retrieve import SearchRequest
@@ -41,8 +44,9 @@ class AskRequest:
 
     `history` is the conversation before the question; `rewrite` says what completes a question that
     leans on it for the search, "rules" (rag/follow_up.py) or a model, or is "off"; the answering
-    model is asked the question itself. `deadline` is on the event loop's clock.
-    `self_query` is as in `SearchRequest`.
+    model is asked the question itself, and given the completed one beside it. `deadline` is on the
+    event loop's clock. `self_query` is as in `SearchRequest`. `account` pays, for every model that
+    is asked on the way.
     """
 
     question: str
@@ -58,12 +62,20 @@ class AskRequest:
     temperature: float | None = None
     deadline: float | None = None
     self_query: bool = True
+    account: Account = LOCAL
 
 
 class Ask:
     def __init__(
-        self, search: Interpret, turn: Turn, grounding: GroundingGuard, rewriter: Rewriter
+        self,
+        search: Interpret,
+        turn: Turn,
+        grounding: GroundingGuard,
+        rewriter: Rewriter,
+        knowledge: Knowledge | None = None,
     ) -> None:
+        """`knowledge` stamps requests, where answers are remembered."""
+        self._knowledge = knowledge
         self._rewriter = rewriter
         self._search = search
         self._turn = turn
@@ -83,8 +95,13 @@ class Ask:
         self._check(request)
         with trace() as trace_id:
             rewritten = await self._rewriter.rewrite(
-                request.question, request.history, request.rewrite, deadline=request.deadline
+                request.question,
+                request.history,
+                request.rewrite,
+                deadline=request.deadline,
+                account=request.account,
             )
+            knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
             found = await self._find(request, rewritten.text)
             searched = _shown(rewritten, request.question)
             passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
@@ -95,7 +112,8 @@ class Ask:
                 return
             text, first_ms, end = "", 0.0, None
             markers = MarkerFilter([passage.number for passage in passages])
-            prompt = self._prompt(request, passages)
+            prompt = self._prompt(request, passages, _whole(rewritten, request))
+            prompt = replace(prompt, knowledge=knowledge)
             async with aclosing(self._turn.stream(request.model, prompt)) as events:
                 async for event in events:
                     if isinstance(event, Finished):
@@ -142,7 +160,7 @@ class Ask:
             )
         self._turn.model(request.model)
 
-    def _prompt(self, request: AskRequest, passages: Sequence[Passage]) -> ChatRequest:
+    def _prompt(self, request: AskRequest, passages: Sequence[Passage], whole: str) -> ChatRequest:
         return ChatRequest(
             messages=self._prompts.messages(
                 request.question,
@@ -151,10 +169,12 @@ class Ask:
                 history=request.history,
             ),
             asked=request.question,
+            whole=whole,
             passages=tuple(passages),
             max_output_tokens=request.max_output_tokens,
             temperature=request.temperature,
             deadline=request.deadline,
+            account=request.account,
         )
 
     async def _find(self, request: AskRequest, text: str) -> Found:
@@ -168,6 +188,7 @@ class Ask:
             self_query=request.self_query,
             by_relevance=True,
             deadline=request.deadline,
+            account=request.account,
         )
         return await find(self._search, request.scopes, search)
 
@@ -193,6 +214,13 @@ def _shown(rewritten: Rewritten, question: str) -> Rewritten | None:
     """Where something else than the question was searched for, or a model was asked."""
     same = rewritten.text == question and rewritten.by in (RULES, OFF)
     return None if same and rewritten.fallback is None else rewritten
+
+
+def _whole(rewritten: Rewritten, request: AskRequest) -> str:
+    """The completed question; empty where the question was left as it is."""
+    if rewritten.by == RULES:
+        return whole_question(request.question, request.history)
+    return "" if rewritten.text == request.question else rewritten.text
 
 
 def is_refusal(text: str, citations: Sequence[Citation]) -> bool:

@@ -19,6 +19,7 @@ LONGEST_FOLLOW_UP = 400
 LONGEST_TURN = 500
 """Characters; of a longer turn the beginning is carried over."""
 
+_YEAR = re.compile(r"(?:\b(?:in|for|during|of|from|since)\s+)?\b(?:1[0-9]|20)\d\d\b", re.IGNORECASE)
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|they|them|theirs?|he|him|his|she|hers?|this|these|those|there|ones?|another|such"
     r"|else|instead|more|again|also|too|either|as well|mentioned|earlier|previous(?:ly)?|you said"
@@ -43,8 +44,25 @@ def search_text(question: str, history: Sequence[Message]) -> str:
     Twice, so that words that were carried over weigh less than its own. Answers are not carried
     over: they hold more words than subject.
     """
+    carried = _carried(question, history)
+    return "\n".join([*carried, question, question]) if carried else question
+
+
+def whole_question(question: str, history: Sequence[Message]) -> str:
+    """The user's turns that a question leans on and it, as one question; empty where it leans on
+    none. A year that it names stands in for those named before.
+    """
+    carried = _carried(question, history)
+    if _YEAR.search(question):
+        carried = [_YEAR.sub(" ", turn) for turn in carried]
+    # The marks within would make several questions of it.
+    parts = [turn.strip().rstrip("?.! ") for turn in carried]
+    return "\n".join([*parts, question]) if any(parts) else ""
+
+
+def _carried(question: str, history: Sequence[Message]) -> list[str]:
     if not _leans_back(question):
-        return question
+        return []
     carried: list[str] = []
     for message in reversed(history):
         if message.role != "user" or not analyse(message.content[:LONGEST_TURN]):
@@ -52,7 +70,7 @@ def search_text(question: str, history: Sequence[Message]) -> str:
         carried.insert(0, message.content[:LONGEST_TURN])
         if len(carried) == MOST_TURNS or not _leans_back(message.content):
             break
-    return "\n".join([*carried, question, question]) if carried else question
+    return carried
 
 
 def _leans_back(question: str) -> bool:

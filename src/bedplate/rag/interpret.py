@@ -10,7 +10,14 @@ from datetime import UTC, date, datetime
 
 from bedplate.domain.filters import normalise_date
 from bedplate.domain.retrieval import Hit, Scope, SearchResult, SelfQuery, Sort
-from bedplate.errors import BadFilter, BedplateError, InvalidInput, UpstreamError
+from bedplate.errors import (
+    BadFilter,
+    BedplateError,
+    Blocked,
+    InvalidInput,
+    Unavailable,
+    UpstreamError,
+)
 from bedplate.rag.asked import Asked
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.quoted import reason
@@ -18,6 +25,7 @@ from bedplate.rag.retrieve import Retrieve, SearchRequest
 from bedplate.rag.self_query import read
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.rag.self_query_vocabulary import Vocabulary
+from bedplate.rag.unstated import LOOKED_AT, fits, lacking, partial_fields
 from bedplate.state.protocol import Catalog
 from bedplate.terms import analyse
 
@@ -71,7 +79,8 @@ class Interpret:
     ) -> SearchResult:
         """As `Retrieve.search`, and the result says how the question was read.
 
-        Conditions that no document meets together are not applied, and the result says so.
+        Conditions that no document meets together are not applied, nor are those that hide what
+        fits the question because it lacks a field (rag/unstated.py); the result says so.
         """
         started = time.perf_counter()
         if not (request.self_query and request.text.strip()) or request.sort is not None:
@@ -80,8 +89,10 @@ class Interpret:
         if vocabulary is None:
             return await self._retrieve.search(scope, request, asked)
         understood = await self._read(scope, request, vocabulary)
+        if request.limit_given:
+            understood = replace(understood, limit=None)
         try:
-            found = await self._as_read(scope, request, understood, asked)
+            found = await self._as_read(scope, request, understood, vocabulary, asked)
         except BadFilter as error:
             by_model = self._reader is not None and understood.reader == self._reader.name
             if not by_model or understood.filter is None:
@@ -89,7 +100,9 @@ class Interpret:
             # A store may refuse what the schema accepts. If the caller's own filter is at fault,
             # that is said now.
             understood = await self._by_rules(request.text, vocabulary, error)
-            found = await self._as_read(scope, request, understood, asked)
+            if request.limit_given:
+                understood = replace(understood, limit=None)
+            found = await self._as_read(scope, request, understood, vocabulary, asked)
         took_ms = round((time.perf_counter() - started) * 1000, 3)
         return replace(found, took_ms=took_ms)
 
@@ -106,8 +119,9 @@ class Interpret:
                 vocabulary.facets,
                 today=self._today(),
                 deadline=request.deadline,
+                account=request.account,
             )
-        except (InvalidInput, UpstreamError) as error:
+        except (InvalidInput, Unavailable, UpstreamError, Blocked) as error:
             return await self._by_rules(request.text, vocabulary, error)
 
     async def _by_rules(
@@ -123,7 +137,12 @@ class Interpret:
         return replace(understood, fallback=why)
 
     async def _as_read(
-        self, scope: Scope, request: SearchRequest, understood: SelfQuery, asked: Asked | None
+        self,
+        scope: Scope,
+        request: SearchRequest,
+        understood: SelfQuery,
+        vocabulary: Vocabulary,
+        asked: Asked | None,
     ) -> SearchResult:
         if understood.filter is None and understood.sort is None:
             found = await self._retrieve.search(scope, request, asked)
@@ -131,14 +150,20 @@ class Interpret:
             return found if self._reader is None else replace(found, self_query=understood)
         self._retrieve.check(request)
         # From the first hit on: whether anything meets the conditions is no matter of the page.
-        whole = replace(request, offset=0, limit=request.offset + request.limit)
+        depth = request.offset + request.limit
+        fields = partial_fields(understood.filter or {}, vocabulary.facets)
+        looked_at = min(LOOKED_AT, self._retrieve.max_limit) if fields else 0
+        whole = replace(request, offset=0, limit=max(depth, looked_at))
         found = await self._narrowed(scope, whole, understood, asked)
-        if found.hits:
-            found = replace(found, hits=found.hits[request.offset :])
-        else:
-            understood = replace(understood, applied=False)
+        if not found.hits:
             found = await self._retrieve.search(scope, request, asked)
-        return replace(found, self_query=found.self_query or understood)
+            return replace(found, self_query=replace(understood, applied=False))
+        if fields and not fits(understood.text, found.hits):
+            plain = await self._retrieve.search(scope, whole, asked)
+            if fits(understood.text, lacking(plain.hits, fields)):
+                found = replace(plain, self_query=replace(understood, applied=False))
+        hits = found.hits[request.offset : depth]
+        return replace(found, hits=hits, self_query=found.self_query or understood)
 
     async def _vocabulary(self, scope: Scope) -> Vocabulary | None:
         """The collection's values, about as new as it is; None where it has no metadata."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.filters import And, Filter
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Hit, Mode, Scope, SearchResult, Sort
@@ -59,7 +60,8 @@ class SearchRequest:
     `self_query` lets the conditions and the order that `text` speaks of become filter and sort;
     what is left of the text is searched for. Where nothing is left, the documents that pass are
     the hits, or, `by_relevance`, the passages of theirs that fit the whole text. `narrowed` is a
-    filter that must hold as well as `filter`.
+    filter that must hold as well as `filter`. How many documents the text speaks of ("the cheapest
+    tent") counts as well, unless `limit` is one that the caller has `limit_given`.
 
     `images` lets pictures that show what `text` says be hits too (rag/images.py), in hybrid mode
     and where there is an image embedder.
@@ -77,9 +79,12 @@ class SearchRequest:
     deadline: float | None = None
     self_query: bool = False
     by_relevance: bool = False
+    limit_given: bool = False
     narrowed: Mapping[str, object] | None = None
     join: Mapping[str, object] | None = None
     images: bool = False
+    account: Account = LOCAL
+    """Pays for a model that reads the text."""
 
 
 @dataclass(frozen=True, slots=True)

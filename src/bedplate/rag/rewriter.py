@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from bedplate.chat.turn import Turn
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.answers import Rewritten
 from bedplate.domain.chat import ChatRequest, Message
-from bedplate.errors import InvalidInput, UpstreamError
+from bedplate.errors import Blocked, InvalidInput, Unavailable, UpstreamError
 from bedplate.rag.follow_up import LONGEST_TURN, search_text
 from bedplate.rag.quoted import is_printable, quoted, reason
 from bedplate.terms import analyse
@@ -34,7 +35,13 @@ class Rewriter:
         self._question = folder.joinpath("rewrite_question.md").read_text(encoding="utf-8")
 
     async def rewrite(
-        self, question: str, history: Sequence[Message], by: str, *, deadline: float | None
+        self,
+        question: str,
+        history: Sequence[Message],
+        by: str,
+        *,
+        deadline: float | None,
+        account: Account = LOCAL,
     ) -> Rewritten:
         """What to search for. `by` is "rules", "off" or a model's name.
 
@@ -47,15 +54,20 @@ class Rewriter:
         if by == RULES or not any(message.role == "user" for message in spoken):
             return Rewritten(search_text(question, history), RULES)
         try:
-            text = await self._by_model(question, spoken[-MOST_MESSAGES:], by, deadline)
-        except (InvalidInput, UpstreamError) as error:
+            text = await self._by_model(question, spoken[-MOST_MESSAGES:], by, deadline, account)
+        except (InvalidInput, Unavailable, UpstreamError, Blocked) as error:
             why = reason(error)
             logger.warning("question rewritten by rules", extra={"model": by, "reason": why})
             return Rewritten(search_text(question, history), RULES, why)
         return Rewritten(text, by)
 
     async def _by_model(
-        self, question: str, spoken: Sequence[Message], name: str, deadline: float | None
+        self,
+        question: str,
+        spoken: Sequence[Message],
+        name: str,
+        deadline: float | None,
+        account: Account,
     ) -> str:
         if len(question) > LONGEST_QUESTION:
             raise InvalidInput(
@@ -70,6 +82,7 @@ class Rewriter:
             asked=question,
             max_output_tokens=MOST_TOKENS,
             deadline=latest if deadline is None else min(latest, deadline),
+            account=account,
         )
         return one_question(await self._turn.text(name, request, most=2 * MOST_CHARACTERS))
 

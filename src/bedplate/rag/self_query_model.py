@@ -5,6 +5,7 @@ from datetime import date
 from importlib.resources import files
 
 from bedplate.chat.turn import Turn
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import ChatRequest, Message
 from bedplate.domain.facets import Facets
 from bedplate.domain.retrieval import Collection, SelfQuery
@@ -38,6 +39,7 @@ class ModelReader:
         *,
         today: date,
         deadline: float | None,
+        account: Account = LOCAL,
     ) -> SelfQuery:
         """What the model takes the question for; its filter fits the collection's schema.
 
@@ -55,17 +57,23 @@ class ModelReader:
         fields = await asyncio.to_thread(shown_fields, facets, question)
         asked = self._question.format(today=today, fields=fields, question=quoted(question))
         messages = (Message("system", self._rules), Message("user", asked))
-        reply = await self._reply(messages, question, until)
+        reply = await self._reply(messages, question, until, account)
         try:
             return parse_reply(reply, question, collection.fields, reader=self.name)
         except InvalidInput as error:
             repair = self._repair.format(problem=quoted(reason(error)))
         messages = (*messages, Message("assistant", reply), Message("user", repair))
-        reply = await self._reply(messages, question, until)
+        reply = await self._reply(messages, question, until, account)
         return parse_reply(reply, question, collection.fields, reader=self.name)
 
-    async def _reply(self, messages: tuple[Message, ...], question: str, until: float) -> str:
+    async def _reply(
+        self, messages: tuple[Message, ...], question: str, until: float, account: Account
+    ) -> str:
         request = ChatRequest(
-            messages, asked=question, max_output_tokens=MOST_TOKENS, deadline=until
+            messages,
+            asked=question,
+            max_output_tokens=MOST_TOKENS,
+            deadline=until,
+            account=account,
         )
         return await self._turn.text(self.name, request, most=MOST_CHARACTERS)

@@ -9,25 +9,25 @@ import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
-    Callable,
     Generator,
     Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import ExitStack, asynccontextmanager, suppress
-from typing import Annotated, Any, TypeVar
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from bedplate.domain.documents import Blob
-from bedplate.errors import BedplateError, ConfigError, NotFound, TooLarge, Unreadable
+from bedplate.errors import ConfigError, NotFound, TooLarge, Unreadable
 from bedplate.registry import Registry
 from bedplate.sources.protocol import Fetched, Gap, Item, Source
 from bedplate.sources.sql_connection import Connection, OpenConnection, Row
 from bedplate.sources.sql_query import relation_of, select, table_of
+from bedplate.sources.sql_reader import RowReader
 from bedplate.sources.sql_rows import (
     read_cursor,
     read_key,
@@ -37,8 +37,6 @@ from bedplate.sources.sql_rows import (
     write_cursor,
     write_key,
 )
-
-T = TypeVar("T")
 
 DATABASES = Registry[OpenConnection](
     "sources.sql",
@@ -106,13 +104,11 @@ class SqlSource:
         self._options = options
         self._name = name
         self._place = "query" if options.table is None else f"table {options.table!r}"
-        self._reader: Connection | None = None
-        self._opened = ExitStack()
-        self._lock = asyncio.Lock()
         address = options.database.get_secret_value()
         scheme = urlsplit(address).scheme
         self._address = address
         self._open = DATABASES.load(OTHER_NAMES.get(scheme, scheme))
+        self._reader = RowReader(lambda: self._open(self._address, options.statement_seconds))
         if options.query is not None:
             relation_of(options.query, name)
 
@@ -141,7 +137,7 @@ class SqlSource:
             values = (*options.where.values(), *read_key(item.key, len(options.key)))
             return db.rows(sql, values, 2)
 
-        rows = await self._on_reader(work)
+        rows = await self._reader.run(work)
         if not rows:
             raise NotFound(f"The row {item.key!r} of source {self._name!r} is gone.")
         if len(rows) > 1:
@@ -212,29 +208,8 @@ class SqlSource:
                     f"{role} names. It has: {', '.join(there)}."
                 )
 
-    async def _on_reader(self, work: Callable[[Connection], T]) -> T:
-        """On the one connection for reading rows, which is opened anew after an error."""
-
-        def run() -> T:
-            if self._reader is None:
-                seconds = self._options.statement_seconds
-                self._reader = self._opened.enter_context(self._open(self._address, seconds))
-            try:
-                return work(self._reader)
-            except BedplateError:
-                self._close_reader()
-                raise
-
-        async with self._lock:
-            return await asyncio.to_thread(run)
-
-    def _close_reader(self) -> None:
-        self._reader = None
-        self._opened.close()
-
     async def close(self) -> None:
-        async with self._lock:
-            await asyncio.to_thread(self._close_reader)
+        await self._reader.close()
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from bedplate.postgres.database import (
 )
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
+from bedplate.state.postgres_amendments import PostgresAmendments
 from bedplate.state.postgres_collection import (
     COLLECTION,
     find_collection,
@@ -40,6 +41,7 @@ from bedplate.state.postgres_tables import PostgresTables
 from bedplate.state.postgres_versions import PostgresVersions
 from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import (
+    Amendments,
     Catalog,
     Collections,
     Documents,
@@ -47,11 +49,15 @@ from bedplate.state.protocol import (
     IndexRows,
     Placements,
     Profiles,
+    Qualities,
     Quarantine,
+    Readings,
     Tables,
     Versions,
 )
+from bedplate.state.quality_rows import QualityRows, keep_quality
 from bedplate.state.quarantine_rows import QuarantineRows
+from bedplate.state.reading_rows import ReadingRows
 from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
 from bedplate.state.source_state import SqlSourceLeases, SqlSources
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
@@ -61,7 +67,19 @@ SELECT document_id, title, source, media_type, sha256, origin, chunks, pages, me
 FROM document WHERE collection_id = %s
 """
 HIT = 'd.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata'
-BY_DOCUMENT = ("band", "profile", "field", "image", "token", "posting", "vector", "chunk")
+BY_DOCUMENT = (
+    "unsent",
+    "redaction",
+    "quality",
+    "band",
+    "profile",
+    "field",
+    "image",
+    "token",
+    "posting",
+    "vector",
+    "chunk",
+)
 BY_COLLECTION = ("document", "field_kind", "term", "placement")
 
 
@@ -71,7 +89,10 @@ class PostgresCatalog:
         self.documents: Documents = PostgresDocuments(database)
         self.index: IndexRows = PostgresIndexRows(database)
         self.profiles: Profiles = PostgresProfiles(database)
+        self.quality: Qualities = QualityRows(PostgresSessions(database))
+        self.amendments: Amendments = PostgresAmendments(database)
         self.quarantine: Quarantine = QuarantineRows(PostgresSessions(database))
+        self.readings: Readings = ReadingRows(PostgresSessions(database))
         self.tables: Tables = PostgresTables(database)
         self.versions: Versions = PostgresVersions(database)
         self.placements: Placements = PostgresPlacements(database)
@@ -160,6 +181,7 @@ class PostgresDocuments:
             _, gone = remove(db, place, [entry.document.id for entry in entries])
             insert(db, place, entries)
             keep(PostgresSession(db), place.tenant, place.collection, entries)
+            keep_quality(PostgresSession(db), place.tenant, place.collection, entries)
             count_terms(db, place, [terms for entry in entries for terms in entry.terms], gone)
 
         await self._database.write(work)

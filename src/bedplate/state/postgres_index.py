@@ -20,6 +20,7 @@ from bedplate.state.postgres_images import read_images
 from bedplate.state.postgres_session import PostgresSession
 from bedplate.state.profile_rows import with_profiles
 from bedplate.state.protocol import Entry, ImageRows, IndexRow
+from bedplate.state.quality_rows import with_quality
 from bedplate.terms import TermStatistics, TermVector
 
 NAMED = f"""
@@ -92,7 +93,8 @@ class PostgresIndexRows:
         def work(db: Connection) -> tuple[Entry, ...]:
             collection = named_collection(db, scope)
             entries = read_entries(db, collection, ids)
-            return with_profiles(PostgresSession(db), collection, entries)
+            entries = with_profiles(PostgresSession(db), collection, entries)
+            return with_quality(PostgresSession(db), collection, entries)
 
         return await self._database.read(work)
 

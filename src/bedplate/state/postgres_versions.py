@@ -1,6 +1,7 @@
 """Versions of a collection in PostgreSQL: copied by one statement, put in place by their names."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from psycopg.errors import UniqueViolation
 
@@ -79,6 +80,14 @@ WITH original AS MATERIALIZED (
 ), bands AS (
   INSERT INTO band (tenant_id, collection_id, key, document)
   SELECT tenant_id, %s, key, new FROM original JOIN band ON document = old
+), qualities AS (
+  INSERT INTO quality (document, tenant_id, collection_id, language, characters, blocks, unreadable,
+    repeated, encoding, repaired, unread, warnings)
+  SELECT new, tenant_id, %s, language, characters, blocks, unreadable, repeated, encoding, repaired,
+    unread, warnings FROM original JOIN quality ON document = old
+), redactions AS (
+  INSERT INTO redaction (document, tenant_id, collection_id, type, count)
+  SELECT new, tenant_id, %s, type, count FROM original JOIN redaction ON document = old
 ), kinds AS (
   INSERT INTO field_kind (tenant_id, collection_id, name, digest, kind, documents)
   SELECT k.tenant_id, %s, k.name, k.digest, k.kind, count(DISTINCT f.document)
@@ -110,7 +119,7 @@ class PostgresVersions:
             rows = select(
                 db,
                 f"{COLLECTION} WHERE c.tenant_id = %s AND starts_with(c.name, %s)"
-                " AND strpos(substr(c.name, %s), '/') = 0 ORDER BY c.id",
+                " AND strpos(substr(c.name, %s), '/') = 0 ORDER BY c.created_at, c.id",
                 (scope.tenant, below, len(below) + 1),
             )
             return tuple(Version(to_collection(row), _size(db, int(row[0]))) for row in rows)
@@ -137,18 +146,29 @@ class PostgresVersions:
         *,
         alike: tuple[Scope, Scope] | None = None,
     ) -> bool:
-        scopes = [Scope(tenant, old) for old in names]
+        scopes, now = [Scope(tenant, old) for old in names], datetime.now(UTC)
 
         def work(db: Connection) -> bool:
             locked(db, lambda: [find_collection(db, each) for each in (*scopes, *(alike or ()))])
             if alike is not None and _difference(db, *alike, 1):
                 return False
             rows = [find_collection(db, each) for each in scopes]
+            made: dict[str, datetime] = dict(
+                select(
+                    db,
+                    "SELECT name, created_at FROM collection WHERE id = ANY(%s::bigint[])",
+                    (rows,),
+                )
+            )
             # A name may be wanted by another of them: each steps aside first.
             execute(db, "UPDATE collection SET name = key WHERE id = ANY(%s::bigint[])", (rows,))
             for row, name in zip(rows, names.values(), strict=True):
                 try:
-                    execute(db, "UPDATE collection SET name = %s WHERE id = %s", (name, row))
+                    execute(
+                        db,
+                        "UPDATE collection SET name = %s, created_at = %s WHERE id = %s",
+                        (name, made.get(name, now), row),
+                    )
                 except UniqueViolation as error:
                     raise name_taken(name) from error
             return True
@@ -189,7 +209,7 @@ def _copy(db: Connection, source: int, place: Place, ids: Sequence[DocumentId]) 
             f"{place.dimensions}."
         )
     to, names = place.collection, list(ids)
-    row = select_one(db, COPY, (source, names, *[to] * 7))
+    row = select_one(db, COPY, (source, names, *[to] * 9))
     documents, chunks = row or (0, 0)
     execute(
         db,

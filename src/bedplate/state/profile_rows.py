@@ -23,7 +23,10 @@ SELECT d.document_id, p.valid_from, p.dated_by,
   (SELECT o.document_id FROM profile n JOIN document o ON o.id = n.document
    WHERE p.series <> '' AND n.series <> '' AND n.collection_id = p.collection_id
      AND n.series = p.series AND n.stage > p.stage AND n.stage <= ?
-   ORDER BY n.stage DESC, n.document DESC LIMIT 1)
+   ORDER BY n.stage DESC, n.document DESC LIMIT 1),
+  (SELECT CASE WHEN n.text_sha256 = p.text_sha256 THEN 'exact' ELSE 'near' END FROM profile n
+   WHERE n.collection_id = p.collection_id AND n.copies = p.copies AND n.document < p.document
+   ORDER BY n.document LIMIT 1)
 FROM document d JOIN profile p ON p.document = d.id
 WHERE d.collection_id = ? AND d.document_id IN ({})
 """
@@ -42,7 +45,7 @@ def related(db: Session, collection: int, ids: Sequence[DocumentId]) -> dict[Doc
     found: dict[DocumentId, Relations] = {}
     for part in _parts(list(dict.fromkeys(ids))):
         for row in db.select(RELATED.format(_marks(part)), (today, collection, *part)):
-            found[DocumentId(row[0])] = Relations(row[1], row[2], row[3], row[4])
+            found[DocumentId(row[0])] = Relations(*row[1:6])
     return found
 
 

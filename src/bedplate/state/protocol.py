@@ -15,10 +15,11 @@ from bedplate.domain.facets import Facets
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.profiles import Profile, Relations
-from bedplate.domain.quarantine import Held
+from bedplate.domain.quality import Quality, QualitySummary
 from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocument
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
+from bedplate.state.kept_out import Quarantine, Readings
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
 from bedplate.terms import TermStatistics, TermVector
 
@@ -55,6 +56,7 @@ class Entry:
     updated_at: datetime | None = None
     image: ImageVector | None = None
     profile: Profile | None = None
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,31 +214,35 @@ class Profiles(Protocol):
         ...
 
 
-class Quarantine(Protocol):
-    """Documents that were kept out of a collection; it is named by its name, and need not exist."""
+class Qualities(Protocol):
+    """How well documents came in; of those from before it was kept, nothing."""
 
-    async def put(self, scope: Scope, held: Held) -> None:
-        """Keep it, in place of what was kept of the same document."""
+    async def of(self, scope: Scope, ids: Sequence[DocumentId]) -> dict[DocumentId, Quality]: ...
+
+    async def summary(self, scope: Scope) -> QualitySummary:
+        """Summed over the collection; NotFound without it."""
         ...
 
-    async def list(
-        self, scope: Scope, *, after: DocumentId | None = None, limit: int = 1_000
-    ) -> tuple[Held, ...]:
-        """In order of id, those after `after`."""
+
+class Amendments(Protocol):
+    """Documents changed where they stand, and which of them the store has yet to be sent."""
+
+    async def put(self, scope: Scope, entries: Sequence[Entry]) -> tuple[DocumentId, ...]:
+        """Put entries in place of the same documents, and note these as unsent, all at once.
+
+        One that is not as of its entry's `updated_at` any more stays as it is; the ids of the rest.
+        Conflict as of `Documents`.
+        """
         ...
 
-    async def get(self, scope: Scope, document_id: DocumentId) -> Held | None: ...
-
-    async def release(self, scope: Scope, document_id: DocumentId) -> Held:
-        """Let the document in when it comes again as it was; NotFound if it is not held."""
+    async def unsent(self, scope: Scope, limit: int) -> tuple[DocumentId, ...]:
+        """In order of id; one that was replaced or deleted since is not among them."""
         ...
 
-    async def forget(self, scope: Scope, ids: Sequence[DocumentId]) -> None:
-        """These documents were let in."""
-        ...
-
-    async def clear(self, scope: Scope) -> None:
-        """The collection was dropped."""
+    async def sent(
+        self, scope: Scope, sent: Mapping[DocumentId, datetime]
+    ) -> tuple[DocumentId, ...]:
+        """The store has these, as of that `updated_at`; the ids of those that are not so by now."""
         ...
 
 
@@ -273,7 +279,8 @@ class Versions(Protocol):
         *,
         alike: tuple[Scope, Scope] | None = None,
     ) -> bool:
-        """Give collections other names, all at once.
+        """Give collections other names, all at once. `created_at` goes with the name: who gets one
+        that had none is made now.
 
         False, and nothing is changed, when the two that should be `alike` hold different documents.
         Conflict for a name that a collection has which does not get another.
@@ -325,7 +332,16 @@ class Catalog(Protocol):
     def profiles(self) -> Profiles: ...
 
     @property
+    def quality(self) -> Qualities: ...
+
+    @property
+    def amendments(self) -> Amendments: ...
+
+    @property
     def quarantine(self) -> Quarantine: ...
+
+    @property
+    def readings(self) -> Readings: ...
 
     @property
     def tables(self) -> Tables: ...

@@ -21,6 +21,8 @@ ON CONFLICT (source_id, key) DO UPDATE SET
     ELSE 'pending' END,
   attempts = CASE WHEN source_item.listed IS DISTINCT FROM excluded.listed THEN 0
     ELSE source_item.attempts END,
+  code = CASE WHEN source_item.listed IS DISTINCT FROM excluded.listed THEN NULL
+    ELSE source_item.code END,
   listed = excluded.listed, size = excluded.size, seen = excluded.seen
 """
 OWN = """
@@ -41,9 +43,9 @@ SURVEY = """
 SELECT
   count(CASE WHEN documents > 0 OR state = 'done' THEN 1 END),
   count(CASE WHEN (documents > 0 OR state = 'done') AND seen < ? THEN 1 END),
-  count(CASE WHEN state = 'pending' AND seen >= ? AND documents = 0 AND attempts = 0 THEN 1 END),
-  count(CASE WHEN state = 'pending' AND seen >= ? AND documents > 0 AND attempts = 0 THEN 1 END),
-  count(CASE WHEN state = 'pending' AND seen >= ? AND attempts > 0 THEN 1 END),
+  count(CASE WHEN state = 'pending' AND seen >= ? AND documents = 0 AND code IS NULL THEN 1 END),
+  count(CASE WHEN state = 'pending' AND seen >= ? AND documents > 0 AND code IS NULL THEN 1 END),
+  count(CASE WHEN state = 'pending' AND seen >= ? AND code IS NOT NULL THEN 1 END),
   count(CASE WHEN state = 'done' AND seen >= ? THEN 1 END),
   count(CASE WHEN state = 'dead' AND seen >= ? THEN 1 END)
 FROM source_item WHERE source_id = ?
@@ -179,8 +181,8 @@ class SqlSourceItems:
         released: Sequence[DocumentId],
         *,
         attempts: int,
-    ) -> int:
-        def work(db: Session) -> int:
+    ) -> None:
+        def work(db: Session) -> None:
             check_claim(db, claim)
             db.execute(
                 "DELETE FROM source_document WHERE source_id = ? AND document_id IN (members(?))",
@@ -198,14 +200,8 @@ class SqlSourceItems:
                     for each in failed
                 ],
             )
-            dead = db.select(
-                "SELECT count(*) FROM source_item WHERE source_id = ? AND state = 'dead'"
-                " AND key IN (members(?))",
-                (claim.source, json.dumps([each.key for each in failed])),
-            )
-            return int(dead[0][0])
 
-        return await self._sessions.write(work)
+        await self._sessions.write(work)
 
 
 class SqlSourceDocuments:

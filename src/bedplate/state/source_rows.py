@@ -50,7 +50,7 @@ def to_state(db: Session, row: Row, *, counted: bool) -> SourceState:
             "SELECT state, count(*) FROM source_item WHERE source_id = ? GROUP BY state", (row[0],)
         )
         items = {state: int(count) for state, count in sorted(counts)}
-    last = db.select(f"{SYNC} WHERE source_id = ? ORDER BY id DESC LIMIT 1", (row[0],))
+    last = db.select(f"{SYNC} WHERE source_id = ? ORDER BY number DESC LIMIT 1", (row[0],))
     return SourceState(
         spec=SourceSpec(
             tenant=TenantId(row[1]),
@@ -82,17 +82,20 @@ def to_sync(row: Row) -> Sync:
 
 
 def put_sync(db: Session, claim: Claim, sync: Sync) -> None:
-    """In place of what had its id; the oldest beyond KEPT_SYNCS go."""
+    """In place of what had its id, as the newest; the oldest beyond KEPT_SYNCS go."""
     db.execute("DELETE FROM source_sync WHERE id = ?", (sync.id,))
+    # Counted, since times of a clock that was set back would put it before others.
+    ((number,),) = db.select(
+        "SELECT coalesce(max(number), 0) + 1 FROM source_sync WHERE source_id = ?", (claim.source,)
+    )
     db.execute(
         "INSERT INTO source_sync (id, tenant_id, source_id, started_at, ended_at, status, complete,"
-        " counts, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " counts, error, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (sync.id, claim.tenant, claim.source, sync.started_at.isoformat(),
          sync.ended_at and sync.ended_at.isoformat(), sync.status, int(sync.complete),
-         json.dumps(asdict(sync.counts)), sync.error),
+         json.dumps(asdict(sync.counts)), sync.error, number),
     )  # fmt: skip
     db.execute(
-        "DELETE FROM source_sync WHERE source_id = ? AND id < (SELECT min(id) FROM (SELECT id"
-        " FROM source_sync WHERE source_id = ? ORDER BY id DESC LIMIT ?) AS kept)",
-        (claim.source, claim.source, KEPT_SYNCS),
+        "DELETE FROM source_sync WHERE source_id = ? AND number <= ?",
+        (claim.source, number - KEPT_SYNCS),
     )

@@ -64,7 +64,7 @@ class SqlSources:
         def work(db: Session) -> tuple[Sync, ...]:
             source = source_id(db, tenant, name)
             rows = db.select(
-                f"{SYNC} WHERE source_id = ? ORDER BY id DESC LIMIT ?", (source, limit)
+                f"{SYNC} WHERE source_id = ? ORDER BY number DESC LIMIT ?", (source, limit)
             )
             return tuple(to_sync(row) for row in rows)
 

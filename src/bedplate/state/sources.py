@@ -35,7 +35,7 @@ class Sources(Protocol):
         ...
 
     async def syncs(self, tenant: TenantId, name: str, limit: int) -> tuple[Sync, ...]:
-        """Newest first."""
+        """The one recorded last first, whatever the clock said."""
         ...
 
     async def schedule(self, tenant: TenantId, name: str, schedule: str | None) -> None: ...
@@ -108,10 +108,10 @@ class SourceItems(Protocol):
         released: Sequence[DocumentId],
         *,
         attempts: int,
-    ) -> int:
+    ) -> None:
         """Note what became of items, and that documents are theirs no more, all or nothing.
 
-        Failures count up to `attempts`, then the item is dead; how many became so.
+        Failures count up to `attempts`, then the item is dead.
         """
         ...
 

@@ -14,8 +14,8 @@ from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.sqlite.database import Database, Row, one_moment, open_database, select, select_one
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
-from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import (
+    Amendments,
     Catalog,
     Collections,
     Documents,
@@ -23,14 +23,19 @@ from bedplate.state.protocol import (
     IndexRows,
     Placements,
     Profiles,
+    Qualities,
     Quarantine,
+    Readings,
     Tables,
     Versions,
 )
+from bedplate.state.quality_rows import QualityRows
 from bedplate.state.quarantine_rows import QuarantineRows
+from bedplate.state.reading_rows import ReadingRows
 from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
 from bedplate.state.source_state import SqlSourceLeases, SqlSources
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
+from bedplate.state.sqlite_amendments import SqliteAmendments
 from bedplate.state.sqlite_collection import (
     COLLECTION,
     find_collection,
@@ -39,12 +44,12 @@ from bedplate.state.sqlite_collection import (
     writable_collection,
 )
 from bedplate.state.sqlite_facets import generation, read_facets
-from bedplate.state.sqlite_index import SqliteIndexRows, count_terms
+from bedplate.state.sqlite_index import SqliteIndexRows
 from bedplate.state.sqlite_placements import SqlitePlacements
 from bedplate.state.sqlite_profiles import SqliteProfiles
-from bedplate.state.sqlite_rows import insert, now, remove
+from bedplate.state.sqlite_rows import now, put, remove
 from bedplate.state.sqlite_schema import migrate
-from bedplate.state.sqlite_session import SqliteSession, SqliteSessions
+from bedplate.state.sqlite_session import SqliteSessions
 from bedplate.state.sqlite_tables import SqliteTables
 from bedplate.state.sqlite_versions import SqliteVersions
 
@@ -57,7 +62,7 @@ SELECT d.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.hea
 FROM document d JOIN chunk c ON c.document = d.id
 WHERE d.collection_id = ? AND d.tenant_id = ? AND d.document_id = ? AND c.ordinal = ?
 """
-TABLES = ("band", "profile", "field", "field_kind", "image", "vector", "token", "term", "chunk", "document", "removed",
+TABLES = ("unsent", "redaction", "quality", "band", "profile", "field", "field_kind", "image", "vector", "token", "term", "chunk", "document", "removed",
           "placement")  # fmt: skip
 
 
@@ -67,7 +72,10 @@ class SqliteCatalog:
         self.documents: Documents = SqliteDocuments(database)
         self.index: IndexRows = SqliteIndexRows(database)
         self.profiles: Profiles = SqliteProfiles(database)
+        self.quality: Qualities = QualityRows(SqliteSessions(database))
+        self.amendments: Amendments = SqliteAmendments(database)
         self.quarantine: Quarantine = QuarantineRows(SqliteSessions(database))
+        self.readings: Readings = ReadingRows(SqliteSessions(database))
         self.tables: Tables = SqliteTables(database)
         self.versions: Versions = SqliteVersions(database)
         self.placements: Placements = SqlitePlacements(database)
@@ -145,13 +153,7 @@ class SqliteDocuments:
     async def replace(self, scope: Scope, entries: Sequence[Entry]) -> None:
         def work(db: apsw.Connection) -> None:
             collection = writable_collection(db, scope)
-            remove(db, scope.tenant, collection, [entry.document.id for entry in entries])
-            for entry in entries:
-                insert(db, scope.tenant, collection, entry)
-            keep(SqliteSession(db), scope.tenant, collection, entries)
-            added = [terms for entry in entries for terms in entry.terms]
-            count_terms(db, scope.tenant, collection, added, 1)
-            _touch(db, collection)
+            put(db, scope.tenant, collection, entries)
 
         await self._database.write(work)
 

@@ -15,6 +15,7 @@ from bedplate.sqlite.filters import compile_filter
 from bedplate.sqlite.related import files_of
 from bedplate.state.profile_rows import with_profiles
 from bedplate.state.protocol import Entry, ImageRows, IndexRow
+from bedplate.state.quality_rows import with_quality
 from bedplate.state.sqlite_collection import named_collection
 from bedplate.state.sqlite_entries import read_entries
 from bedplate.state.sqlite_images import read_images
@@ -81,7 +82,8 @@ class SqliteIndexRows:
         def work(db: apsw.Connection) -> tuple[Entry, ...]:
             collection = _collection_id(db, scope)
             entries = read_entries(db, collection, ids)
-            return with_profiles(SqliteSession(db), collection, entries)
+            entries = with_profiles(SqliteSession(db), collection, entries)
+            return with_quality(SqliteSession(db), collection, entries)
 
         return await self._database.read(work)
 

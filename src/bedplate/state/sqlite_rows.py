@@ -9,10 +9,25 @@ import apsw
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.sqlite.database import select, select_one
 from bedplate.state.fields import field_values
+from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import Entry
+from bedplate.state.quality_rows import keep_quality
 from bedplate.state.sqlite_images import insert_image
 from bedplate.state.sqlite_index import count_terms
+from bedplate.state.sqlite_session import SqliteSession
 from bedplate.terms import TermVector
+
+
+def put(db: apsw.Connection, tenant: TenantId, collection: int, entries: Sequence[Entry]) -> None:
+    """Put documents in place of what had their ids, with all that belongs to them."""
+    remove(db, tenant, collection, [entry.document.id for entry in entries])
+    for entry in entries:
+        insert(db, tenant, collection, entry)
+    session = SqliteSession(db)
+    keep(session, tenant, collection, entries)
+    keep_quality(session, tenant, collection, entries)
+    count_terms(db, tenant, collection, [t for entry in entries for t in entry.terms], 1)
+    db.execute("UPDATE collection SET generation = generation + 1 WHERE id = ?", (collection,))
 
 
 def insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry) -> None:

@@ -1,6 +1,7 @@
 """Versions of a collection in the SQLite catalog: copied row by row, put in place by their names."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import apsw
 
@@ -76,6 +77,16 @@ INSERT INTO band (tenant_id, collection_id, key, document)
 SELECT tenant_id, :to, key, :new FROM band WHERE document = :old
 """,
     """
+INSERT INTO quality (document, tenant_id, collection_id, language, characters, blocks, unreadable,
+  repeated, encoding, repaired, unread, warnings)
+SELECT :new, tenant_id, :to, language, characters, blocks, unreadable,
+  repeated, encoding, repaired, unread, warnings FROM quality WHERE document = :old
+""",
+    """
+INSERT INTO redaction (document, tenant_id, collection_id, type, count)
+SELECT :new, tenant_id, :to, type, count FROM redaction WHERE document = :old
+""",
+    """
 UPDATE collection SET documents = documents + 1,
   chunks = chunks + (SELECT chunks FROM document WHERE id = :new) WHERE id = :to
 """,
@@ -93,7 +104,7 @@ class SqliteVersions:
             rows = select(
                 db,
                 f"{COLLECTION} WHERE tenant_id = ? AND substr(name, 1, ?) = ?"
-                " AND instr(substr(name, ?), '/') = 0 ORDER BY id",
+                " AND instr(substr(name, ?), '/') = 0 ORDER BY created_at, id",
                 (scope.tenant, len(below), below, len(below) + 1),
             )
             sizes = (select(db, SIZE, (row[-1],))[0][0] for row in rows)
@@ -128,11 +139,18 @@ class SqliteVersions:
         *,
         alike: tuple[Scope, Scope] | None = None,
     ) -> bool:
+        now = datetime.now(UTC).isoformat()
+
         def work(db: apsw.Connection) -> bool:
             if alike is not None and _difference(db, *alike, 1):
                 return False
             rows = {find_collection(db, Scope(tenant, old)): new for old, new in names.items()}
+            made: dict[str, str] = {}
             for row in rows:
+                ((name, created_at),) = select(
+                    db, "SELECT name, created_at FROM collection WHERE id = ?", (row,)
+                )
+                made[name] = created_at
                 # A name may be wanted by another of them: each steps aside first.
                 db.execute("UPDATE collection SET name = key WHERE id = ?", (row,))
             for row, name in rows.items():
@@ -140,7 +158,10 @@ class SqliteVersions:
                     db, "SELECT 1 FROM collection WHERE tenant_id = ? AND name = ?", (tenant, name)
                 ):
                     raise name_taken(name)
-                db.execute("UPDATE collection SET name = ? WHERE id = ?", (name, row))
+                db.execute(
+                    "UPDATE collection SET name = ?, created_at = ? WHERE id = ?",
+                    (name, made.get(name, now), row),
+                )
             return True
 
         return await self._database.write(work)

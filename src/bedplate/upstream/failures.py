@@ -1,4 +1,4 @@
-"""How an OpenAI-wire server fails, in Bedplate's errors. Secrets never reach a message."""
+"""How a model server fails, in Bedplate's errors. Secrets never reach a message."""
 
 import math
 import ssl
@@ -16,14 +16,31 @@ PROVIDER = "openai"
 MAX_MESSAGE = 500
 # Shorter values are names and versions more often than secrets; masking "1" would hide the message.
 MIN_SECRET = 8
+STATUS_OF_TYPE = {
+    "rate_limit_error": 429,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""The HTTP status that an error in mid-stream would have had (Claude API reference, "Errors")."""
 
 
 class Failures:
     """Makes the errors of one upstream, called `label` in every message."""
 
     def __init__(
-        self, label: str, url: str, connect_seconds: float, secrets: Sequence[str]
+        self,
+        label: str,
+        url: str,
+        connect_seconds: float,
+        secrets: Sequence[str],
+        provider: str = PROVIDER,
     ) -> None:
+        self._provider = provider
         self._label = label
         self._url = url
         self._connect_seconds = connect_seconds
@@ -42,6 +59,11 @@ class Failures:
                     f"no secure connection: {self._clean(str(error))}; check the certificate, "
                     "and that base_url should start with https"
                 )
+            case aiohttp.ClientConnectorDNSError():
+                return self.error(
+                    f"cannot find the host {error.host!r} ({self._clean(str(error.os_error))}); "
+                    "check base_url"
+                )
             case aiohttp.ClientConnectorError():
                 cause = error.os_error
                 refused = isinstance(cause, ConnectionRefusedError)
@@ -52,11 +74,19 @@ class Failures:
             case _:
                 return self.error(f"the connection broke ({type(error).__name__})")
 
-    def error(self, what: str, status: int | None = None) -> UpstreamError:
-        return UpstreamError(f"{self._label}: {what}.", provider=PROVIDER, status=status)
+    def error(
+        self, what: str, status: int | None = None, reason: str | None = None
+    ) -> UpstreamError:
+        return UpstreamError(
+            f"{self._label}: {what}.", provider=self._provider, status=status, reason=reason
+        )
 
     def timeout(self, what: str) -> UpstreamTimeout:
-        return UpstreamTimeout(f"{self._label}: {what}.", provider=PROVIDER)
+        return UpstreamTimeout(f"{self._label}: {what}.", provider=self._provider)
+
+    def said(self, text: str) -> UpstreamError:
+        """What went wrong in the words of somebody else."""
+        return self.error(self._clean(text))
 
     def ended_early(self, characters: int) -> UpstreamError:
         return self.error(f"the stream ended early after {characters} characters")
@@ -66,14 +96,20 @@ class Failures:
         message = self._clean(_message_in({"error": envelope})) or "it gave no reason"
         what = f"the stream failed after {characters} characters: {message}"
         code = _field(envelope, "code")
-        status = code if isinstance(code, int) and 400 <= code <= 599 else None
-        limited = (code, _field(envelope, "type"))
-        if status == 429 or "rate_limit_exceeded" in limited or "rate_limit_error" in limited:
-            return UpstreamRateLimited(f"{self._label}: {what}.", provider=PROVIDER)
-        return self.error(what, status)
+        kind = _field(envelope, "type")
+        status = _status(code) or STATUS_OF_TYPE.get(kind if isinstance(kind, str) else "")
+        if status == 429 or "rate_limit_exceeded" in (code, kind):
+            return UpstreamRateLimited(f"{self._label}: {what}.", provider=self._provider)
+        if status in {408, 504}:
+            return UpstreamTimeout(
+                f"{self._label}: {what}.", provider=self._provider, status=status
+            )
+        return self.error(what, status, _reason({"error": envelope}))
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
-        """An answer that is not a stream, by its HTTP status."""
+        """An answer that is not a stream, by its HTTP status, or by the one that its body gives."""
+        if status == 200:
+            status = _told_status(body) or status
         said = self._clean(_message(body))
         tail = f": {said}" if said else ""
         match status:
@@ -82,7 +118,7 @@ class Failures:
             case 408 | 504:
                 return UpstreamTimeout(
                     f"{self._label}: gave up waiting with HTTP {status}{tail}.",
-                    provider=PROVIDER,
+                    provider=self._provider,
                     status=status,
                 )
             case 429:
@@ -95,14 +131,14 @@ class Failures:
                 what = f"answered with something that is not an event stream; check base_url{tail}"
             case _:
                 what = f"answered HTTP {status}{tail}"
-        return self.error(what, status)
+        return self.error(what, status, _reason(_decoded(body)))
 
     def _rate_limited(self, headers: Mapping[str, str], tail: str) -> UpstreamRateLimited:
         seconds = retry_after(headers)
         wait = "" if seconds is None else f"; it asks to wait {seconds:g} s"
         return UpstreamRateLimited(
             f"{self._label}: too many requests (HTTP 429){wait}{tail}.",
-            provider=PROVIDER,
+            provider=self._provider,
             retry_after=seconds,
         )
 
@@ -135,11 +171,36 @@ def _date(value: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _message(body: bytes) -> str:
+def _told_status(body: bytes) -> int | None:
+    """The status in the error of a body, as servers send it that have said 200 already."""
     try:
-        return _message_in(msgspec.json.decode(body))
+        return _status(_field(_field(msgspec.json.decode(body), "error"), "code"))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return body.decode("utf-8", "replace")
+        return None
+
+
+def _status(code: Any) -> int | None:
+    return code if isinstance(code, int) and 400 <= code <= 599 else None
+
+
+def _message(body: bytes) -> str:
+    answer = _decoded(body)
+    return body.decode("utf-8", "replace") if answer is None else _message_in(answer)
+
+
+def _decoded(body: bytes) -> Any:
+    """The JSON of an answer; None where it is not JSON."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _reason(answer: Any) -> str | None:
+    """The server's own word for what happened: its code, or the type where that is only a status."""
+    error = _field(answer, "error")
+    found = (_field(error, "code"), _field(error, "type"), _field(answer, "type"))
+    return next((word for word in found if isinstance(word, str) and word), None)
 
 
 def _message_in(answer: Any) -> str:

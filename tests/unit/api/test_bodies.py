@@ -131,7 +131,7 @@ async def test_a_disconnect_after_the_answer_does_not_cut_off_what_follows_it():
 async def test_work_past_the_deadline_is_answered_504():
     call = Call()
 
-    await call.run(bodies(never, seconds=-0.9))
+    await call.run(bodies(never, seconds=-0.5))
 
     assert (call.status, call.error["code"]) == (504, "request_timeout")
 
@@ -139,7 +139,7 @@ async def test_work_past_the_deadline_is_answered_504():
 async def test_a_body_that_does_not_come_is_answered_408():
     call = Call(body=[b"x"], ends=False)
 
-    await call.run(bodies(seconds=-0.9))
+    await call.run(bodies(seconds=-0.5))
 
     assert (call.status, call.error["code"]) == (408, "request_timeout")
 
@@ -147,7 +147,7 @@ async def test_a_body_that_does_not_come_is_answered_408():
 async def test_a_started_answer_past_the_deadline_is_cut_off():
     call = Call()
 
-    await call.run(bodies(start_only, seconds=-0.9))
+    await call.run(bodies(start_only, seconds=-0.5))
 
     assert call.status == 200
     assert not call.complete

@@ -12,11 +12,13 @@ from openai.types.chat import ChatCompletion as ClientCompletion
 from openai.types.chat import ChatCompletionChunk as ClientChunk
 
 from bedplate.api import wire
+from bedplate.api.chat_requests import read_chat
+from bedplate.api.embeddings_requests import EmbeddingsCall, read_embeddings
 from bedplate.api.sse import DONE, encode_event
-from bedplate.api.wire_requests import EmbeddingsCall, read_chat, read_embeddings
 from bedplate.domain.answers import Citation, Claim, Grounding
-from bedplate.domain.chat import ChatRequest, Message, Usage
+from bedplate.domain.chat import ChatRequest, ImagePart, Message, TextPart, Usage
 from bedplate.domain.ids import ChunkId, DocumentId
+from bedplate.domain.tools import OutputFormat, ToolCall, ToolChoice, ToolSpec
 from bedplate.errors import InvalidInput, NotFound, Unreadable, UpstreamTimeout
 
 T = TypeVar("T")
@@ -32,6 +34,19 @@ CITATION = Citation(
     start=3,
     end=4,
 )
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+TOOL_NAME = "tools.0.function.name"
+FORMAT = "response_format.type"
+
+
+def tool(name: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, **fields}}
+
+
+def image(url: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url, **fields}}
 
 
 def chat(**fields: Any) -> bytes:
@@ -88,7 +103,7 @@ def test_the_newer_limit_wins_over_the_older():
 
 
 def test_unknown_fields_are_kept_as_they_came():
-    extra = {"tools": [{"type": "function"}], "min_p": 0.1, "metadata": {"a": None}}
+    extra = {"top_k": [{"type": "function"}], "min_p": 0.1, "metadata": {"a": None}}
 
     assert read_chat(chat(**extra)).request.extra == extra
 
@@ -99,6 +114,79 @@ def test_text_parts_are_joined():
     call = read_chat(chat(messages=[{"role": "developer", "content": parts}]))
 
     assert call.request.messages == (Message("developer", "a b"),)
+
+
+def test_tools_and_the_choice_among_them_reach_the_request():
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    tools = [tool("weather", description="d", parameters=schema, strict=True), tool("time")]
+    named = {"type": "function", "function": {"name": "time"}}
+    allowed = {"mode": "auto", "tools": [{"type": "function", "function": {"name": "weather"}}]}
+
+    request = read_chat(
+        chat(tools=tools, tool_choice="required", parallel_tool_calls=False)
+    ).request
+
+    assert request.tools == (ToolSpec("weather", "d", schema, strict=True), ToolSpec("time"))
+    assert (request.tool_choice, request.parallel_tool_calls) == (ToolChoice("required"), False)
+    assert [
+        read_chat(chat(tools=tools, tool_choice=choice)).request.tool_choice
+        for choice in (named, {"type": "allowed_tools", "allowed_tools": allowed}, "none", None)
+    ] == [
+        ToolChoice("required", ("time",)),
+        ToolChoice("auto", ("weather",)),
+        ToolChoice("none"),
+        None,
+    ]
+
+
+def test_calls_and_their_results_are_turns_of_the_conversation():
+    thoughts = [{"type": "reasoning.text", "text": "hm"}]
+    messages = [
+        USER,
+        {"role": "assistant", "content": None, "tool_calls": [CALL], "reasoning_details": thoughts},
+        {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "9"}]},
+    ]
+
+    read = read_chat(chat(messages=messages)).request.messages
+
+    assert read[1:] == (
+        Message("assistant", "", tool_calls=(ToolCall("c1", "f", "{}"),), reasoning=thoughts),
+        Message("tool", "9", tool_call_id="c1"),
+    )
+
+
+def test_images_keep_their_place_between_the_text():
+    url = "data:image/png;base64,AAAA"
+    content = [
+        {"type": "text", "text": "a"},
+        image(url, detail="low"),
+        {"type": "text", "text": "b"},
+    ]
+
+    [message] = read_chat(chat(messages=[{"role": "user", "content": content}])).request.messages
+
+    assert message == Message(
+        "user", "ab", parts=(TextPart("a"), ImagePart(url, "low"), TextPart("b"))
+    )
+
+
+def test_the_shape_of_the_answer_reaches_the_request():
+    schema = {"type": "object"}
+    shape = {"name": "person", "schema": schema, "strict": True}
+    formats = (
+        {"type": "text"},
+        {"type": "json_object"},
+        {"type": "json_schema", "json_schema": shape},
+    )
+
+    assert [read_chat(chat(response_format=format)).request.output for format in formats] == [
+        None,
+        OutputFormat(),
+        OutputFormat(schema, "person", strict=True),
+    ]
+    assert read_chat(chat(logprobs=True, top_logprobs=3)).request.logprobs == 3
+    assert read_chat(chat(logprobs=True)).request.logprobs == 0
+    assert read_chat(chat(reasoning_effort="low")).request.reasoning_effort == "low"
 
 
 def test_an_answer_of_ours_can_be_sent_back():
@@ -137,8 +225,8 @@ def test_an_answer_of_ours_can_be_sent_back():
         ),
         (
             chat(messages=[{"role": "user", "content": [{"type": "image_url"}]}]),
-            "messages.0.content.0.type: only 'text' parts are supported, got 'image_url'",
-            "messages.0.content.0.type",
+            "messages.0.content.0.image_url: expected object, got null",
+            "messages.0.content.0.image_url",
         ),
         (
             chat(messages=[{"role": "user", "content": ["x"]}]),
@@ -152,15 +240,59 @@ def test_an_answer_of_ours_can_be_sent_back():
         ),
         (
             chat(messages=[{"role": "assistant", "content": "", "tool_calls": [{}]}]),
-            "messages.0.tool_calls: not supported",
-            "messages.0.tool_calls",
+            "messages.0.tool_calls.0.id: is required",
+            "messages.0.tool_calls.0.id",
         ),
         (chat(stream="yes"), "stream: expected boolean or null, got string", "stream"),
         (chat(temperature=3), "temperature: expected number <= 2.0", "temperature"),
         (chat(top_p=-1), "top_p: expected number >= 0.0", "top_p"),
         (chat(max_tokens=0), "max_tokens: expected int >= 1", "max_tokens"),
         (chat(seed=True), "seed: expected int or null, got boolean", "seed"),
-        (chat(n=2), "n: only one choice can be made, got 2", "n"),
+        (chat(n=0), "n: expected int >= 1", "n"),
+        (chat(n=17), "n: expected 1 to 16, got 17", "n"),
+        (chat(functions=[{"name": "f"}]), "send 'tools' instead", "functions"),
+        (chat(tools=[{"type": "custom"}]), "tools.0.type: only 'function'", "tools.0.type"),
+        (chat(tools=[tool("a b")]), "tools.0.function.name: expected 1 to 64", TOOL_NAME),
+        (chat(tools=[tool("f"), tool("f")]), "'f' is there twice", "tools.1.function.name"),
+        (
+            chat(tool_choice="required"),
+            "a tool must be called, but 'tools' is empty",
+            "tool_choice",
+        ),
+        (chat(tools=[tool("f")], tool_choice="f"), "expected 'auto', 'none'", "tool_choice"),
+        (
+            chat(tools=[tool("f")], tool_choice={"type": "function", "function": {"name": "g"}}),
+            "there is no tool 'g'; tools: f",
+            "tool_choice",
+        ),
+        (
+            chat(tools=[tool("f")], tool_choice={"type": "function"}),
+            "tool_choice.function: is required",
+            "tool_choice.function",
+        ),
+        (chat(top_logprobs=2), "needs 'logprobs' to be true", "top_logprobs"),
+        (chat(logprobs=True, top_logprobs=21), "top_logprobs: expected int <= 20", "top_logprobs"),
+        (chat(response_format={"type": "xml"}), "expected 'text', 'json_object'", FORMAT),
+        (
+            chat(response_format={"type": "json_schema"}),
+            "response_format.json_schema: is required",
+            "response_format.json_schema",
+        ),
+        (
+            chat(messages=[{"role": "tool", "content": "x"}]),
+            "messages.0.tool_call_id: is required",
+            "messages.0.tool_call_id",
+        ),
+        (
+            chat(messages=[{"role": "user", "content": "x", "tool_calls": [CALL]}]),
+            "only an assistant calls tools",
+            "messages.0.tool_calls",
+        ),
+        (
+            chat(messages=[{"role": "user", "content": [image("file:///etc/passwd")]}]),
+            "expected https or a data:image/ URL",
+            "messages.0.content.0.image_url.url",
+        ),
         (chat(stop=["a", ""]), "stop: expected up to 16 non-empty strings", "stop"),
         (chat(stop=[1]), "stop.0: expected string, got int", "stop.0"),
         (

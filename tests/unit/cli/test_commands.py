@@ -292,3 +292,21 @@ def test_a_folder_of_images_is_ingested_and_searched_by_what_they_show(
     assert call("ingest", "photos", "-c", "shop", "--json").json["documents"]["added"] == 2
     found = call("search", "-c", "shop", "green", "--json").json
     assert [hit["title"] for hit in found["hits"] if hit["image"]] == ["b"]
+
+
+def test_metadata_is_shown_as_people_write_it(call: Call, tmp_path: Path) -> None:
+    row = {"id": "a", "text": "Rain.", "sizes": ["S", "M"], "sold": True, "price": 9.5}
+    (tmp_path / "one.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    parsed = call("parse", "one.jsonl").out
+    assert "  sizes: S, M\n" in parsed
+    assert "  sold: true\n" in parsed
+    assert call("ingest", "one.jsonl", "-c", "c").code == 0
+    found = call("search", "-c", "c", "rain").out
+    assert "sizes=S, M · sold=true · price=9.5" in found
+
+
+def test_a_limit_that_is_given_counts_before_what_the_question_says(shop: Call) -> None:
+    cheapest = shop("search", "-c", "shop", "the cheapest", "--json")
+    assert len(cheapest.json["hits"]) == cheapest.json["self_query"]["limit"] == 1
+    more = shop("search", "-c", "shop", "the cheapest", "--limit", "2", "--json")
+    assert [hit["document_id"] for hit in more.json["hits"]] == ["u", "b"]

@@ -9,7 +9,7 @@ from aiohttp import web
 from tests.fixtures.command_line import Call
 
 from bedplate.cli.findings import MASK, redact
-from bedplate.cli.probes import probe_openai
+from bedplate.cli.probes import probe_model
 from bedplate.config import Setting
 
 
@@ -55,7 +55,7 @@ async def test_a_model_server_is_asked_for_its_list(
 ) -> None:
     async with model_server(status, body) as (url, keys):
         options = {"base_url": url, "model": "llama3.2", "api_key": "k-1"}
-        finding = await probe_openai("local", options)
+        finding = await probe_model("local", "openai", options)
     assert (finding.check, finding.status) == ("model local", expected)
     assert word in finding.detail
     assert (finding.remedy == "") == (expected == "ok")
@@ -65,14 +65,14 @@ async def test_a_model_server_is_asked_for_its_list(
 
 async def test_a_server_that_is_not_there_fails_with_what_to_do() -> None:
     options = {"base_url": "http://127.0.0.1:9/v1", "model": "m"}
-    finding = await probe_openai("local", options)
+    finding = await probe_model("local", "openai", options)
     assert finding.status == "fail"
     assert "http://127.0.0.1:9/v1 cannot be reached" in finding.detail
     assert "models.local.base_url" in finding.remedy
 
 
 async def test_wrong_options_are_a_finding_too() -> None:
-    finding = await probe_openai("local", {"modl": "m"})
+    finding = await probe_model("local", "openai", {"modl": "m"})
     assert finding.status == "fail"
     assert "modl" in finding.detail
 
@@ -130,6 +130,11 @@ def test_every_setting_comes_with_its_source(call: Call, tmp_path: Path) -> None
     assert sources["embedder.use"]["source"] == "$BEDPLATE_EMBEDDER__USE"
     assert sources["data.dir"] == {"key": "data.dir", "value": "elsewhere", "source": "argument"}
     assert sources["server.port"]["source"] == "default"
+    assert sources["search.self_query"]["value"] == "true"
+    assert sources["reranker"]["value"] == ""
+    assert not {"None", "{}", "()", "True"} & {setting["value"] for setting in sources.values()}
+    shown = [line.split() for line in call("doctor").out.splitlines()]
+    assert ["reranker", "not", "set", "default"] in shown
 
 
 def test_a_key_in_plain_is_warned_of_and_shown_nowhere(call: Call, tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ from bedplate.cli.exits import Exit, exit_of, exit_of_batch
 from bedplate.errors import (
     BadFilter,
     BedplateError,
+    BudgetExceeded,
     ConfigError,
     Conflict,
     InvalidInput,
     NotFound,
+    PriceUnknown,
+    RateLimited,
     StorageError,
     Unavailable,
     UpstreamError,
@@ -25,6 +28,9 @@ from bedplate.errors import (
         (BadFilter("x"), 2),
         (NotFound("x"), 2),
         (Conflict("x"), 2),
+        (BudgetExceeded("x"), 3),
+        (RateLimited("x"), 3),
+        (PriceUnknown("x"), 3),
         (UpstreamError("x", provider="p"), 5),
         (UpstreamRateLimited("x", provider="p"), 5),
         (StorageError("x"), 1),
@@ -44,7 +50,7 @@ def test_no_error_of_the_tree_is_without_a_code() -> None:
 
     for kind in tree(BedplateError):
         error = kind.__new__(kind)
-        assert exit_of(error) in {Exit.UNEXPECTED, Exit.BAD_INPUT, Exit.UPSTREAM}
+        assert exit_of(error) in {Exit.UNEXPECTED, Exit.BAD_INPUT, Exit.BLOCKED, Exit.UPSTREAM}
 
 
 @pytest.mark.parametrize(

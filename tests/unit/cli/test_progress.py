@@ -97,7 +97,7 @@ def test_the_end_of_a_phase_is_said_before_the_next_begins(
         for phase, done in (("list", 1), ("list", 90), ("ingest", 1), ("ingest", 3)):
             tell(replace(STATE, phase=phase, done=done))
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [line["done"] for line in lines] == [1, 90, 3]
+    assert [line["done"] for line in lines] == [1, 90, 1, 3]
 
 
 def test_an_error_does_not_swallow_how_far_the_work_was(
@@ -132,3 +132,14 @@ def test_a_collection_is_weighed_by_its_chunks(capsys: pytest.CaptureFixture[str
     assert [first[name] for name in ("done", "total", "chunks")] == [1, 3, 90]
     assert [last[name] for name in ("done", "total", "chunks")] == [3, 3, 101]
     assert last["eta_seconds"] == {"low": 0, "high": 0}
+
+
+def test_waiting_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    collection = Collection(DEFAULT_TENANT, "c", "e", 4, now, documents=1, chunks=2)
+    with advancing("reindex", "json") as advance:
+        advance(Headway(collection, advance, 1, 2))
+        advance(Headway(collection, advance, 1, 2, waiting_seconds=5))
+        first, last = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (first["waiting_seconds"], last["waiting_seconds"]) == (None, 5)
+    assert (last["done"], last["total"]) == (1, 1)

@@ -24,3 +24,17 @@ def test_the_command_line_lists_and_releases(call: Call, tmp_path: Path) -> None
     assert (released.code, released.json["documents"]["added"]) == (0, 1)
     assert "Nothing of c is in quarantine" in call("quarantine", "list", "-c", "c").out
     assert call("quarantine", "release", "-c", "c", "nothing").code == 2
+
+
+def test_what_is_held_is_listed_by_a_collection_that_is_there(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text(f"Boots {KEY}.")
+    (tmp_path / "bedplate.toml").write_text(
+        '[embedder]\nuse = "hashing"\n[ingest]\nsecrets = "quarantine"\n'
+    )
+    held = call("ingest", "note.txt", "-c", "c")
+    assert held.code == 2
+    assert "What is held: bedplate quarantine list -c c" in held.out
+    empty = call("search", "-c", "c", "boots")
+    assert (empty.code, "Nothing found." in empty.out) == (0, True)
+    assert call("quarantine", "release", "-c", "c", "note.txt").code == 0
+    assert "note" in call("search", "-c", "c", "boots").out

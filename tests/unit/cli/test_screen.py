@@ -4,7 +4,7 @@ import json
 import pytest
 from rich.console import Console
 
-from bedplate.cli.screen import Typewriter, one_line, plain, write_error, write_json
+from bedplate.cli.screen import Typewriter, counted, one_line, plain, write_error, write_json
 
 
 def on_terminal(width: int) -> tuple[Console, io.StringIO]:
@@ -73,3 +73,10 @@ def test_piped_text_is_not_broken_at_all() -> None:
     writer.write("a long line that goes on and on")
     writer.finish()
     assert file.getvalue() == "a long line that goes on and on\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, "0 documents"), (1, "1 document"), (2_000, "2,000 documents")]
+)
+def test_a_number_stands_with_what_it_counts(number: int, shown: str) -> None:
+    assert counted(number, "document") == shown

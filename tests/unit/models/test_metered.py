@@ -3,7 +3,10 @@
 from collections.abc import AsyncGenerator
 from decimal import Decimal
 
+from tests.fixtures.told_model import broken_off, fails, told
+
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Message, TextDelta, Usage
+from bedplate.errors import UpstreamError
 from bedplate.models.metered import Metered, Price
 
 PRICE = Price(input=Decimal(3), output=Decimal(15), cached=Decimal("0.3"), cache_write=Decimal(4))
@@ -40,6 +43,16 @@ async def test_a_cost_that_the_provider_reports_stands() -> None:
 async def test_without_a_price_the_cost_is_not_known() -> None:
     assert await cost(Usage(1, 1), None) is None
     assert Metered(Says(Usage()), None, output_tokens=9).bound(ASK).usd is None
+
+
+async def test_what_a_failed_call_used_is_priced_too() -> None:
+    spent = UpstreamError("down", provider="p", usage=Usage(1_000, 200))
+    model = Metered(told("m", fails(spent)), PRICE, output_tokens=9)
+
+    _, error = await broken_off(model, ASK)
+
+    assert isinstance(error, UpstreamError)
+    assert error.usage == Usage(1_000, 200, cost_usd=Decimal("0.006"))
 
 
 async def test_the_bound_is_above_what_the_call_costs() -> None:

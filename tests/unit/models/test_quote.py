@@ -10,9 +10,18 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Message, Passage, TextDelta
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    ImagePart,
+    Message,
+    Passage,
+    TextDelta,
+)
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
+from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
 from bedplate.embedders.hashing import open_hashing_embedder
 from bedplate.embedders.onnx import OnnxEmbedder, open_onnx_embedder
 from bedplate.embedders.protocol import Embedder, TokenVectors
@@ -340,3 +349,36 @@ async def test_the_deadline_ends_a_slow_reading():
     async with open_quote_model({}, embedder=Stuck()) as model:
         with pytest.raises(UpstreamTimeout, match="deadline"):
             await events_of(model, ask("What is it?", passages(PRODUCTS), deadline=soon))
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"tools": (ToolSpec("t"),), "tool_choice": ToolChoice("required")}, "tool_choice"),
+        ({"output": OutputFormat()}, "response_format"),
+        ({"output": OutputFormat({"type": "object"})}, "response_format"),
+        ({"logprobs": 0}, "logprobs"),
+        (
+            {"messages": (Message("user", "What?", parts=(ImagePart("https://h/a.png"),)),)},
+            "messages",
+        ),
+    ],
+)
+async def test_what_sentences_of_passages_cannot_be_is_refused(
+    model: QuoteModel, fields: dict[str, Any], param: str
+):
+    request = ChatRequest(**{"messages": (Message("user", "What?"),), **fields})
+
+    with pytest.raises(InvalidInput, match="'quote' picks sentences") as caught:
+        await anext(model.stream(request))
+
+    assert caught.value.param == param
+
+
+async def test_tools_that_it_may_call_it_does_not(model: QuoteModel):
+    request = ChatRequest(
+        (Message("user", "What?"),), tools=(ToolSpec("t"),), tool_choice=ToolChoice("auto")
+    )
+    events = [event async for event in model.stream(request)]
+
+    assert events[0] == TextDelta(REFUSAL)

@@ -1,6 +1,6 @@
 import pytest
 
-from bedplate.models.quote_question import read_question, type_match
+from bedplate.models.quote_question import completed, read_question, type_match
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,12 @@ def test_a_question_behind_a_greeting_is_a_question():
 )
 def test_asking_for_several_things_is_known(text: str):
     assert read_question(text).several
+
+
+def test_a_follow_up_is_read_with_what_it_leans_on_and_its_own_words_count_first() -> None:
+    whole = read_question("How many tents under $90 were sold in 2021\nWho sold them in 2022?")
+    found = completed(read_question("Who sold them in 2022?"), whole)
+    assert found.text == whole.text
+    assert (found.kind, found.years, found.price) == ("name", {2022}, (0.0, 90.0))
+    plain = completed(read_question("And in red?"), read_question("How many tents\nAnd in red?"))
+    assert plain.kind == "number"

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Message, TextDelta, Usage
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    ImagePart,
+    Message,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from bedplate.domain.tools import OutputFormat, ToolCall, ToolChoice, ToolSpec
 from bedplate.embedders.hashing import open_hashing_embedder
 from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
 from bedplate.models.protocol import ChatModel
@@ -31,8 +42,10 @@ async def collect(model: ChatModel, request: ChatRequest) -> list[ChatEvent]:
     return [event async for event in model.stream(request)]
 
 
-async def read_into(seen: list[ChatEvent], model: ChatModel) -> None:
-    async for event in model.stream(ask()):
+async def read_into(
+    seen: list[ChatEvent], model: ChatModel, request: ChatRequest | None = None
+) -> None:
+    async for event in model.stream(request or ask()):
         seen.append(event)  # noqa: PERF401 - a comprehension would lose what came before an error
 
 
@@ -123,6 +136,8 @@ async def test_remembers_the_requests_it_was_given():
         ({}, "needs replies or rules"),
         ({"replies": [""]}, "must not be empty"),
         ({"replies": ["x"], "chunk_size": 3}, "chunk_size"),
+        ({"rules": [{"match": "x"}]}, "a rule needs a reply or tool_calls"),
+        ({"rules": [{"tool_calls": [{"arguments": {}}]}]}, "name"),
         ({"replies": ["x"], "fail_with": "boredom"}, "fail_with"),
     ],
 )
@@ -130,3 +145,124 @@ async def test_bad_options_are_refused(options: dict[str, Any], message: str):
     with pytest.raises(ValidationError, match=message):
         async with scripted(**options):
             pass
+
+
+TOOLS = (ToolSpec("weather"), ToolSpec("time"))
+OSLO = {"name": "weather", "arguments": {"city": "Oslo"}}
+AGENT = [
+    {"match": "weather", "result": "rain", "reply": "Take an umbrella."},
+    {"match": "weather", "result": "", "reply": "Go out."},
+    {"match": "weather", "reasoning": "Look it up.", "tool_calls": [OSLO, {"name": "time"}]},
+]
+
+
+def called(*answers: str) -> tuple[Message, ...]:
+    """The conversation after the first call was made and its tools answered."""
+    calls = tuple(ToolCall(f"call_{at + 1}", "weather", "{}") for at in range(len(answers)))
+    return (
+        Message("user", "What is the weather?"),
+        Message("assistant", "", tool_calls=calls),
+        *(
+            Message("tool", answer, tool_call_id=call.id)
+            for answer, call in zip(answers, calls, strict=True)
+        ),
+    )
+
+
+async def test_a_rule_may_think_and_call_tools():
+    async with scripted(rules=AGENT) as model:
+        events = await collect(model, ask("What is the weather?", tools=TOOLS))
+
+    *deltas, last = events
+    assert deltas == [
+        ReasoningDelta("Look it up."),
+        ToolCallDelta(0, id="call_1", name="weather"),
+        ToolCallDelta(0, '{"city": "Oslo"}'),
+        ToolCallDelta(1, id="call_2", name="time"),
+        ToolCallDelta(1, "{}"),
+    ]
+    assert isinstance(last, Finished)
+    assert last.reason == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    ("answers", "reply"),
+    [(("RAIN all day",), "Take an umbrella."), (("sun", "more sun"), "Go out.")],
+)
+async def test_a_rule_may_meet_what_a_tool_answered(answers: tuple[str, ...], reply: str):
+    async with scripted(rules=AGENT, chunk_characters=99) as model:
+        events = await collect(model, ChatRequest(called(*answers), tools=TOOLS))
+
+    assert events[0] == TextDelta(reply)
+
+
+async def test_calls_are_numbered_on_through_the_conversation():
+    again = [{"result": "", "tool_calls": [OSLO]}]
+    async with scripted(rules=again) as model:
+        first, *_ = await collect(model, ChatRequest(called("a", "b"), tools=TOOLS))
+
+    assert first == ToolCallDelta(0, id="call_3", name="weather")
+
+
+async def test_arguments_may_be_wrong_on_purpose():
+    broken = [{"tool_calls": [{"name": "weather", "arguments": "{oops"}]}]
+    async with scripted(rules=broken) as model:
+        _, second, _ = await collect(model, ask(tools=TOOLS))
+
+    assert second == ToolCallDelta(0, "{oops")
+
+
+async def test_a_reply_may_be_a_table_that_is_said_as_json():
+    rules = [{"reply": {"city": "Ålesund"}}]
+    async with scripted(rules=rules, chunk_characters=99) as model:
+        events = await collect(model, ask(output=OutputFormat({"type": "object"})))
+
+    assert events[0] == TextDelta('{"city": "Ålesund"}')
+
+
+async def test_images_reach_it_as_they_were_sent():
+    shown = Message("user", "", parts=(ImagePart("https://h/a.png"),))
+    async with scripted(replies=["x"]) as model:
+        await collect(model, ChatRequest((shown,)))
+
+        assert model.requests[0].messages == (shown,)
+
+
+@pytest.mark.parametrize(
+    ("rules", "fields", "param"),
+    [
+        (AGENT, {}, "tools"),
+        (AGENT, {"tools": TOOLS, "tool_choice": ToolChoice("none")}, "tools"),
+        (
+            AGENT,
+            {"tools": TOOLS, "tool_choice": ToolChoice("required", ("time",))},
+            "tool_choice",
+        ),
+        (
+            [{"reply": "x"}],
+            {"tools": TOOLS, "tool_choice": ToolChoice("required")},
+            "tool_choice",
+        ),
+        ([{"reply": "prose"}], {"output": OutputFormat()}, "response_format"),
+        ([{"reply": "[1]"}], {"output": OutputFormat()}, "response_format"),
+        ([{"reply": "x"}], {"logprobs": 1}, "logprobs"),
+    ],
+)
+async def test_a_script_that_does_not_do_what_is_asked_is_refused(
+    rules: Any, fields: dict[str, Any], param: str
+):
+    async with scripted(rules=rules) as model:
+        with pytest.raises(InvalidInput) as caught:
+            await collect(model, ask("What is the weather?", **fields))
+
+    assert caught.value.param == param
+
+
+async def test_a_failure_may_come_between_the_parts_of_a_call():
+    seen: list[ChatEvent] = []
+
+    async with scripted(rules=[{"tool_calls": [OSLO]}], fail_after=1) as model:
+        with pytest.raises(UpstreamError, match="after 1 chunks"):
+            await read_into(seen, model, ask(tools=TOOLS))
+
+    assert seen == [ToolCallDelta(0, id="call_1", name="weather")]

@@ -66,6 +66,16 @@ def test_merged_cells_reach_down_and_group_names_reach_across() -> None:
     ]
 
 
+def test_merged_cells_reach_down_in_a_table_below_the_first_row() -> None:
+    def add(book: Any) -> None:
+        sheet = book.add_worksheet("M")
+        sheet.write_row("C4", ["Item", "Price"])
+        sheet.merge_range("C5:C6", "Tent")
+        sheet.write_column("D5", [1, 2])
+
+    assert read(xlsx({}, add)).blocks[1].text == "Item: Tent; Price: 1\nItem: Tent; Price: 2"
+
+
 def test_hidden_sheets_are_kept_and_marked() -> None:
     content = xlsx({"Shown": [["x"]], "Old": PRICES}, lambda book: book.worksheets()[1].hide())
     assert [b.text for b in read(content).blocks if b.kind == "heading"] == [

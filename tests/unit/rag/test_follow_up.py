@@ -3,7 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedplate.domain.chat import Message
-from bedplate.rag.follow_up import LONGEST_FOLLOW_UP, LONGEST_TURN, MOST_TURNS, search_text
+from bedplate.rag.follow_up import (
+    LONGEST_FOLLOW_UP,
+    LONGEST_TURN,
+    MOST_TURNS,
+    search_text,
+    whole_question,
+)
 
 TENT = "Which tents of the summer catalogue withstand strong wind?"
 ANSWER = "The Alpine and the Dune do."
@@ -67,3 +73,17 @@ def test_the_question_always_ends_a_text_of_bounded_length(question, turns) -> N
     assert found.endswith(question)
     bound = max(len(question), 2 * LONGEST_FOLLOW_UP + MOST_TURNS * LONGEST_TURN + MOST_TURNS + 1)
     assert len(found) <= bound
+
+
+def test_a_follow_up_and_what_it_leans_on_are_one_question() -> None:
+    assert whole_question("And in red?", said(TENT)) == f"{TENT.rstrip('?')}\nAnd in red?"
+
+
+def test_a_year_in_the_follow_up_stands_in_for_the_one_before() -> None:
+    found = whole_question("And in 2022?", said("How many tents were sold in 2021?"))
+    assert found == "How many tents were sold\nAnd in 2022?"
+
+
+def test_a_question_that_stands_by_itself_is_completed_by_nothing() -> None:
+    assert whole_question("How long does delivery of a parcel to Norway take?", said(TENT)) == ""
+    assert whole_question("And green?", ()) == ""

@@ -1,11 +1,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fixtures.told_model import fails, told
 
 from bedplate.chat.turn import Turn
 from bedplate.domain.answers import Rewritten
 from bedplate.domain.chat import Message
-from bedplate.errors import InvalidInput
+from bedplate.errors import InvalidInput, Unavailable
 from bedplate.models.scripted import ScriptedModel, ScriptedOptions
 from bedplate.rag.follow_up import LONGEST_TURN, search_text
 from bedplate.rag.rewriter import (
@@ -66,6 +67,14 @@ async def test_a_first_question_is_not_given_to_a_model(history: tuple[Message, 
     model = scripted()
     assert await rewrite(model, history=history) == Rewritten(QUESTION, "rules")
     assert not model.requests
+
+
+async def test_the_rules_rewrite_where_the_model_is_not_called_for_now() -> None:
+    model = told("small", fails(Unavailable("its circuit breaker is open")))
+    rewritten = await Rewriter(Turn({"small": model}, seconds=60), seconds=20).rewrite(
+        QUESTION, HISTORY, "small", deadline=None
+    )
+    assert rewritten == Rewritten(BY_RULES, "rules", "its circuit breaker is open")
 
 
 async def test_off_and_rules_ask_no_model() -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import sqlite3
-from contextlib import closing
+import threading
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +20,7 @@ from bedplate.errors import ConfigError, MissingExtra, NotFound, Unavailable, Un
 from bedplate.sources.protocol import Fetched, Gap, Item, Source
 from bedplate.sources.sql import open_sql
 from bedplate.sources.sql_query import relation_of
+from bedplate.sources.sql_reader import RowReader
 from bedplate.sources.sql_rows import read_key, to_metadata, write_key
 from bedplate.sources.sql_sqlite import connect_sqlite
 
@@ -245,3 +248,43 @@ def test_values_keep_their_kind_as_metadata() -> None:
     assert to_metadata({"a": 1}) == '{"a": 1}'
     assert to_metadata(b"x") is None
     assert to_metadata(True) is True
+
+
+async def test_a_read_that_was_given_up_disturbs_no_other(path: Path) -> None:
+    """Its thread goes on with the connection that it has."""
+    counted = "(WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
+    slow = counted.format("CASE id WHEN 1 THEN 5000000 ELSE 1 END") + "SELECT count(*) FROM n)"
+    query = f"SELECT id, body || {slow} AS body FROM product"
+    async with open_sql(options(path, table=None, query=query), name="s") as source:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await fetched(source, "1")
+        assert b"Warm.1" in (await fetched(source, "2")).blob.content
+
+
+async def test_a_connection_that_was_left_is_closed_when_its_thread_is_done() -> None:
+    closed: list[threading.Event] = []
+    done = threading.Event()
+
+    @contextmanager
+    def connect() -> Generator[Any]:
+        own = threading.Event()
+        closed.append(own)
+        try:
+            yield own
+        finally:
+            own.set()
+
+    reader = RowReader(connect)
+    first = await reader.run(lambda db: db)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await reader.run(lambda _: done.wait(30))
+    second = await reader.run(lambda db: db)
+    assert [first, second] == closed
+    assert not closed[0].is_set()
+    done.set()
+    assert await asyncio.to_thread(closed[0].wait, 30)
+    assert not closed[1].is_set()
+    await reader.close()
+    assert closed[1].is_set()

@@ -1,0 +1,138 @@
+"""How far limits are used: rows that one transaction reads, changes and writes back.
+
+A budget counts what was spent and what is held in its present period. A rate is a bucket that is
+full after a minute without calls; only the moment is kept up to which it is used up (the "virtual
+scheduling" form of the generic cell rate algorithm, ITU-T I.371).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bedplate.domain.budgets import EVERYONE, Kind
+from bedplate.ledger.limits import Applied
+from bedplate.ledger.periods import MINUTE, begins, ends
+from bedplate.ledger.sessions import Session, places
+
+COLUMNS: dict[Kind, str] = {
+    "tenant": "tenant_id",
+    "key": "key_id",
+    "assistant": "assistant",
+    "run": "run",
+    "model": "model",
+}
+"""Of the usage log."""
+
+
+@dataclass(slots=True)
+class Counter:
+    id: int
+    key: str
+    mark: int
+    spent: int
+    reserved: int
+
+    def roll(self, session: Session, applied: Applied, now: int) -> None:
+        """Begin the period that `now` is in. What is held stays held: its calls go on.
+
+        A clock that was set back does not bring back a period that is over. Only one that lies
+        further ahead than it is long was begun by a clock that was wrong, and is begun again.
+        """
+        period = applied.limit.measure.period
+        begin = begins(period, now)
+        if begin > self.mark:
+            self.mark, self.spent = begin, 0
+        elif self.mark > (ends(period, begin) or self.mark):
+            self.mark, self.spent = begin, logged(session, applied, begin)
+
+    def hold(self, amount: int) -> None:
+        self.reserved += amount
+
+    def settle(self, held: int, used: int) -> None:
+        self.reserved = max(0, self.reserved - held)
+        self.spent += used
+
+    def correct(self, counted: int, used: int) -> None:
+        """Put what was used in place of what was counted before."""
+        self.spent = max(0, self.spent - counted) + used
+
+    def available(self, limit: int, now: int) -> int:
+        """Of a rate: how much may be used at once."""
+        return (now + MINUTE - self._used_until(now)) * limit // MINUTE
+
+    def wait(self, amount: int, limit: int, now: int) -> int:
+        """Of a rate: microseconds until so much may be used; 0 or less for now."""
+        return self._used_until(now) + amount * MINUTE // limit - (now + MINUTE)
+
+    def use(self, amount: int, limit: int, now: int) -> None:
+        self.mark = self._used_until(now) + amount * MINUTE // limit
+
+    def give_back(self, amount: int, limit: int) -> None:
+        """Negative for what was used beyond what `use` was told."""
+        self.mark -= amount * MINUTE // limit
+
+    def _used_until(self, now: int) -> int:
+        # Further ahead than a minute it was put by a clock that has been set back since: once more
+        # the bucket is full, as nobody knows how long ago that was.
+        return now if self.mark > now + MINUTE else max(self.mark, now)
+
+
+def load(session: Session, applied: Sequence[Applied], now: int) -> dict[str, Counter]:
+    """The counters of these limits by key, locked; missing ones are made."""
+    wanted = {each.key: each for each in applied}
+    found = _by_key(session, sorted(wanted))
+    missing = sorted(wanted.keys() - found.keys())
+    for key in missing:
+        each = wanted[key]
+        mark = begins(each.limit.measure.period, now)
+        session.execute(
+            "INSERT INTO ledger_counter (tenant_id, kind, key, mark, spent, touched)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            (each.tenant, each.limit.subject.kind, key, mark, logged(session, each, mark), now),
+        )
+    return _by_key(session, sorted(wanted)) if missing else found
+
+
+def load_by_id(session: Session, ids: Iterable[int]) -> dict[int, Counter]:
+    """Those that are still there, locked."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    return {row.id: row for row in _select(session, f"id IN ({places(len(wanted))})", wanted)}
+
+
+def store(session: Session, counters: Iterable[Counter], now: int) -> None:
+    session.execute_many(
+        "UPDATE ledger_counter SET mark = ?, spent = ?, reserved = ?, touched = ? WHERE id = ?",
+        [(each.mark, each.spent, each.reserved, now, each.id) for each in counters],
+    )
+
+
+def logged(session: Session, applied: Applied, begin: int) -> int:
+    """What the usage log has of it since `begin`; nothing for a rate."""
+    measure, kind = applied.limit.measure, applied.limit.subject.kind
+    if measure.period == "minute":
+        return 0
+    what = "cost" if measure.unit == "usd" else "input_tokens + output_tokens"
+    where, values = f"{COLUMNS[kind]} = ? AND at >= ?", [applied.name, begin]
+    if applied.tenant != EVERYONE:
+        where, values = f"{where} AND tenant_id = ?", [*values, applied.tenant]
+    rows = session.select(
+        f"SELECT coalesce(sum({what}), 0) FROM ledger_call WHERE {where}",  # noqa: S608 - constants
+        values,
+    )
+    return int(rows[0][0])
+
+
+def _by_key(session: Session, keys: Sequence[str]) -> dict[str, Counter]:
+    found = _select(session, f"key IN ({places(len(keys))})", keys)
+    return {counter.key: counter for counter in found}
+
+
+def _select(session: Session, where: str, values: Sequence[object]) -> list[Counter]:
+    # Always in the same order: two transactions that lock several would else wait for each other.
+    rows = session.select(
+        f"SELECT id, key, mark, spent, reserved FROM ledger_counter WHERE {where} ORDER BY key"  # noqa: S608 - constants
+        + session.locking,
+        values,
+    )
+    return [Counter(*row) for row in rows]

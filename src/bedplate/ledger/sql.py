@@ -1,0 +1,121 @@
+"""The ledger over SQL: what is the same on every database."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bedplate.domain.accounts import Account
+from bedplate.domain.budgets import Unit
+from bedplate.domain.chat import Usage
+from bedplate.domain.ids import new_id
+from bedplate.domain.money import to_micro
+from bedplate.ledger.budgets import SqlBudgets
+from bedplate.ledger.limits import Applied, Limits
+from bedplate.ledger.periods import SECOND, micros
+from bedplate.ledger.protocol import Budgets, LedgerOptions, Reservation
+from bedplate.ledger.refusals import unpriced
+from bedplate.ledger.reservations import Amounts, expire, hold, settle
+from bedplate.ledger.sessions import Sessions
+from bedplate.ledger.usage import SqlUsageLog
+from bedplate.models.protocol import Bound
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 60.0
+"""After the longest time that a call may take, for its settling."""
+
+EXPIRE_SECONDS = 10.0
+"""How often a process looks for reservations that nobody will settle."""
+
+
+class SqlLedger:
+    def __init__(self, sessions: Sessions, options: LedgerOptions) -> None:
+        self._sessions = sessions
+        self._options = options
+        self._limits = Limits(options.declared, sessions)
+        self._expire_at = 0.0
+        self._warned: set[str] = set()
+        self.budgets: Budgets = SqlBudgets(sessions, self._limits, options.clock)
+        self.usage = SqlUsageLog(sessions, options)
+
+    async def reserve(
+        self, account: Account, model: str, bound: Callable[[], Bound], *, seconds: float
+    ) -> Reservation | None:
+        concerning = (await self._limits.current()).concerning(account, model)
+        if not concerning:
+            return None
+        reservation = Reservation(new_id(), bound())
+        if reservation.bound.usd is None:
+            concerning = self._without_price(concerning, model)
+        if not concerning:
+            return None
+        if time.monotonic() >= self._expire_at:
+            await self.expire()
+        amounts = amounts_of(reservation.bound)
+        wanted = [(each, amounts[each.limit.measure.unit]) for each in concerning]
+        now = self._now()
+        expires = now + int((max(0.0, seconds) + GRACE_SECONDS) * SECOND)
+        work = self._sessions.write(
+            lambda session: hold(session, reservation.id, account, wanted, now, expires)
+        )
+        await self._held_or_released(work, reservation)
+        return reservation
+
+    async def settle(self, reservation: Reservation, usage: Usage) -> None:
+        used: dict[Unit, int] = {"tokens": usage.total_tokens, "requests": 1}
+        if usage.cost_usd is not None:
+            used["usd"] = to_micro(usage.cost_usd)
+        if usage.total_tokens > reservation.bound.tokens:
+            logger.warning(
+                "a call used more than its bound",
+                extra={"used": usage.total_tokens, "bound": reservation.bound.tokens},
+            )
+        await self._settle(reservation, used)
+
+    async def release(self, reservation: Reservation) -> None:
+        await self._settle(reservation, {"tokens": 0, "usd": 0, "requests": 1})
+
+    async def expire(self) -> None:
+        """Count as spent what the calls of processes that died still hold."""
+        self._expire_at = time.monotonic() + EXPIRE_SECONDS
+        now = self._now()
+        count = await self._sessions.write(lambda session: expire(session, now))
+        if count:
+            logger.warning("reservations expired and count as spent", extra={"count": count})
+
+    async def _settle(self, reservation: Reservation, used: Amounts) -> None:
+        now = self._now()
+        await self._sessions.write(lambda session: settle(session, reservation.id, used, now))
+
+    async def _held_or_released(
+        self, work: Coroutine[Any, Any, None], reservation: Reservation
+    ) -> None:
+        """Where the caller is cancelled, the database may have held all the same: it gives back."""
+        # Waited for in every case, so shutdown knows of it.
+        task = asyncio.get_running_loop().create_task(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            if not task.cancelled() and task.exception() is None:
+                await self.release(reservation)
+            raise
+
+    def _without_price(self, concerning: list[Applied], model: str) -> list[Applied]:
+        in_usd = [each for each in concerning if each.limit.measure.unit == "usd"]
+        if in_usd and self._options.unknown_price == "refuse":
+            raise unpriced(model, in_usd[0])
+        if in_usd and model not in self._warned:
+            self._warned.add(model)
+            logger.warning("a call of unknown price is in no budget", extra={"model": model})
+        return [each for each in concerning if each.limit.measure.unit != "usd"]
+
+    def _now(self) -> int:
+        return micros(self._options.clock())
+
+
+def amounts_of(bound: Bound) -> Amounts:
+    usd = 0 if bound.usd is None else to_micro(bound.usd)
+    return {"usd": usd, "tokens": bound.tokens, "requests": 1}

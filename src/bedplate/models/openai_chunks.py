@@ -1,0 +1,156 @@
+"""One event of a streamed chat completion, as far as Bedplate reads it.
+
+Wire: OpenAI API reference, "Chat Completions > Streaming", with the liberties that compatible
+servers take: fields that are null, content in parts, objects where there should be text.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from bedplate.domain.chat import TokenLogprob
+
+
+class Part(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: Any = None
+
+
+class Function(msgspec.Struct):
+    name: str | None = None
+    arguments: Any = None
+
+
+class ToolPart(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: Function | None = None
+
+
+class Delta(msgspec.Struct):
+    content: str | list[Part] | None = None
+    refusal: str | None = None
+    reasoning: Any = None
+    reasoning_content: Any = None
+    reasoning_details: Any = None
+    tool_calls: list[ToolPart] | None = None
+
+
+class Token(msgspec.Struct):
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+    top_logprobs: "list[Token] | None" = None
+
+
+class Logprobs(msgspec.Struct):
+    content: list[Token] | None = None
+    refusal: list[Token] | None = None
+
+
+class Choice(msgspec.Struct):
+    index: int = 0
+    delta: Delta | None = None
+    finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+    usage: Any = None
+
+
+class XGroq(msgspec.Struct):
+    usage: Any = None
+
+
+class Chunk(msgspec.Struct):
+    choices: list[Choice] | None = None
+    model: str | None = None
+    usage: Any = None
+    error: Any = None
+    x_groq: XGroq | None = None
+
+
+OF_CHUNK = frozenset({"id", "object", "created", *Chunk.__struct_fields__})
+OF_CHOICE = frozenset(Choice.__struct_fields__)
+OF_DELTA = frozenset({"role", *Delta.__struct_fields__})
+"""What is read here, or is the same in every answer."""
+
+
+def read_chunk(raw: Any) -> tuple[Chunk, Mapping[str, Any]]:
+    """The event, and its fields that Bedplate does not know; msgspec.ValidationError for what is
+    none.
+    """
+    return msgspec.convert(raw, Chunk), _unknown(raw)
+
+
+def text_of(delta: Delta) -> str:
+    if isinstance(delta.content, list):
+        return "".join(part.text or "" for part in delta.content if part.type == "text")
+    return delta.content or ""
+
+
+def thoughts_of(delta: Delta) -> str:
+    """What the model shows of its thoughts, under whichever name; servers that give several repeat
+    themselves.
+    """
+    for thought in (delta.reasoning_content, delta.reasoning):
+        if isinstance(thought, str) and thought:
+            return thought
+    if isinstance(delta.content, list):
+        shown = "".join(_deep(part.thinking) for part in delta.content if part.type == "thinking")
+        if shown:
+            return shown
+    details = details_of(delta)
+    return "".join(_deep(detail.get("text") or detail.get("summary")) for detail in details)
+
+
+def details_of(delta: Delta) -> list[dict[str, Any]]:
+    """OpenRouter's form of thoughts, with summaries and signatures."""
+    if not isinstance(delta.reasoning_details, list):
+        return []
+    return [
+        detail for detail in cast(list[Any], delta.reasoning_details) if isinstance(detail, dict)
+    ]
+
+
+def tokens_of(logprobs: Logprobs | None) -> tuple[TokenLogprob, ...]:
+    if logprobs is None:
+        return ()
+    return tuple(map(_token, [*(logprobs.content or ()), *(logprobs.refusal or ())]))
+
+
+def _token(token: Token) -> TokenLogprob:
+    return TokenLogprob(
+        token.token,
+        token.logprob,
+        None if token.bytes is None else tuple(token.bytes),
+        tuple(map(_token, token.top_logprobs or ())),
+    )
+
+
+def _deep(thinking: Any) -> str:
+    """Text, or a list of parts with text (Mistral's thinking)."""
+    if isinstance(thinking, str):
+        return thinking
+    if not isinstance(thinking, list):
+        return ""
+    parts = [_text_in(part) for part in cast(list[Any], thinking)]
+    return "".join(parts)
+
+
+def _text_in(part: Any) -> str:
+    return str(cast(dict[str, Any], part).get("text") or "") if isinstance(part, dict) else ""
+
+
+def _unknown(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of the chunk, its first choice and that one's delta, without those that are null or empty."""
+    found = _beside(raw, OF_CHUNK)
+    for choice in cast(list[Mapping[str, Any]], raw.get("choices") or ())[:1]:
+        if choice.get("index", 0) == 0:
+            found |= _beside(choice, OF_CHOICE)
+            found |= _beside(choice.get("delta") or {}, OF_DELTA)
+    return found
+
+
+def _beside(raw: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if name not in known and value}

@@ -1,0 +1,215 @@
+"""No budget is spent beyond what was reserved: many calls, two processes, crashes, any order."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.contract.ledger_process import CALLS, spend
+from tests.contract.ledgers import (
+    ACCOUNT,
+    DAY,
+    TENANT,
+    Clock,
+    place_of,
+    reserve,
+    sums,
+    usd,
+    used,
+)
+
+from bedplate.domain.money import from_micro
+from bedplate.errors import BudgetExceeded
+from bedplate.ledger import LEDGERS
+from bedplate.ledger.protocol import Ledger, LedgerOptions, Reservation, utc_now
+
+DOLLAR = 1_000_000
+NAMES = ["sqlite", "postgres"]
+
+
+@contextmanager
+def other_process(what: str, name: str, place: Path | str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.contract.ledger_process", what, name, str(place)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert said(process) == "ready"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def said(process: "subprocess.Popen[str]") -> object:
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
+
+
+def tell(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_hundred_calls_at_once_do_not_overspend(name: str, tmp_path: Path) -> None:
+    async with (
+        place_of(name, tmp_path) as place,
+        LEDGERS.load(name)(LedgerOptions(place)) as ledger,
+    ):
+        await ledger.budgets.set(TENANT, {DAY: DOLLAR})
+        cost = await spend(ledger, seed=1)
+        assert await sums(ledger) == (cost, 0)
+        # Each may cost 0.03 and costs half of that at least: so many fit, and not all.
+        assert 33 * 15_000 <= cost <= DOLLAR
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_two_processes_do_not_overspend_together(name: str, tmp_path: Path) -> None:
+    async with (
+        place_of(name, tmp_path) as place,
+        LEDGERS.load(name)(LedgerOptions(place)) as ledger,
+    ):
+        await ledger.budgets.set(TENANT, {DAY: 2 * DOLLAR})
+        with other_process("spend", name, place) as process:
+            tell(process)
+            mine = await spend(ledger, seed=1)
+            theirs = await asyncio.to_thread(said, process)
+        assert isinstance(theirs, int)
+        assert await sums(ledger) == (mine + theirs, 0)
+        assert mine + theirs <= 2 * DOLLAR
+        assert CALLS * 2 * 15_000 > 2 * DOLLAR
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_a_killed_process_held_counts_as_spent(name: str, tmp_path: Path) -> None:
+    async with place_of(name, tmp_path) as place:
+        async with LEDGERS.load(name)(LedgerOptions(place)) as ledger:
+            await ledger.budgets.set(TENANT, {DAY: DOLLAR})
+        with other_process("hold", name, place) as process:
+            tell(process)
+            assert await asyncio.to_thread(said, process) == "held"
+            process.kill()
+            process.wait()
+        async with LEDGERS.load(name)(LedgerOptions(place)) as ledger:
+            # It might still be at work.
+            assert await sums(ledger) == (0, 400_000)
+        later = Clock(utc_now() + timedelta(seconds=121))
+        async with LEDGERS.load(name)(LedgerOptions(place, clock=later)) as ledger:
+            spent, held = await sums(ledger)
+            # Past midnight the day in which it was spent is over.
+            assert held == 0
+            assert spent in ({400_000} if later().day == utc_now().day else {0, 400_000})
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_caller_who_is_cancelled_holds_nothing(name: str, tmp_path: Path) -> None:
+    async with (
+        place_of(name, tmp_path) as place,
+        LEDGERS.load(name)(LedgerOptions(place)) as ledger,
+    ):
+        await ledger.budgets.set(TENANT, {DAY: DOLLAR})
+        await sums(ledger)
+        cancelled = 0
+        for steps in range(6):
+            task = asyncio.get_running_loop().create_task(
+                ledger.reserve(ACCOUNT, "m", usd("0.5"), seconds=60)
+            )
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            try:
+                held = await task
+            except asyncio.CancelledError:
+                cancelled += 1
+            else:
+                assert held is not None
+                await ledger.release(held)
+            assert await sums(ledger) == (0, 0)
+        assert cancelled
+
+
+Step = tuple[str, int]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("reserve"), st.integers(0, 600_000)),
+        st.tuples(st.just("settle"), st.integers(0, 100)),
+        st.tuples(st.just("release"), st.integers(0, 100)),
+        st.tuples(st.just("turn"), st.integers(-30, 30)),
+        st.tuples(st.just("open"), st.just(0)),
+    ),
+    max_size=20,
+)
+
+
+class History:
+    """Steps done one after another; after each the sums must be sound."""
+
+    def __init__(self, name: str, place: Path | str) -> None:
+        self._name, self._place = name, place
+        self._clock = Clock()
+        self._held: list[tuple[Reservation, int]] = []
+
+    async def run(self, steps: list[Step]) -> None:
+        async with self.opened() as ledger:
+            await ledger.budgets.set(TENANT, {DAY: DOLLAR})
+            for step, number in steps:
+                await self._do(ledger, step, number)
+                spent, reserved = await sums(ledger)
+                assert spent >= 0
+                assert reserved >= 0
+                assert spent + reserved <= DOLLAR
+
+    def opened(self):
+        return LEDGERS.load(self._name)(LedgerOptions(self._place, clock=self._clock))
+
+    async def _do(self, ledger: Ledger, step: str, number: int) -> None:
+        match step:
+            case "reserve":
+                try:
+                    held = await reserve(ledger, str(from_micro(number)))
+                except BudgetExceeded:
+                    return
+                self._held.append((held, number))
+            case "settle" | "release" if self._held:
+                held, bound = self._held[number % len(self._held)]
+                if step == "release":
+                    await ledger.release(held)
+                else:
+                    await ledger.settle(held, used(str(from_micro(bound * number // 100))))
+            case "turn":
+                self._clock.turn(hours=number)
+            case "open":
+                async with self.opened():
+                    pass
+            case _:
+                pass
+
+
+@asynccontextmanager
+async def fresh(name: str):
+    with tempfile.TemporaryDirectory() as folder:
+        async with place_of(name, Path(folder)) as place:
+            yield place
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=12, deadline=None)
+@given(steps=STEPS)
+def test_whatever_happens_the_sums_stay_within_the_budget(name: str, steps: list[Step]) -> None:
+    async def go() -> None:
+        async with fresh(name) as place:
+            await History(name, place).run(steps)
+
+    asyncio.run(go())
