@@ -1,6 +1,6 @@
 """The contract of every ledger (ledger/protocol.py)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import psycopg
 import pytest
+from tests.contract.ledger_places import place_of
 from tests.contract.ledgers import (
     ACCOUNT,
     DAY,
@@ -17,7 +18,6 @@ from tests.contract.ledgers import (
     TENANT,
     Clock,
     limit,
-    place_of,
     reserve,
     standing,
     sums,
@@ -50,10 +50,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-async def options(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
-) -> AsyncIterator[tuple[str, Path | str]]:
-    async with place_of(request.param, tmp_path) as there:
+def options(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Path | str]]:
+    with place_of(request.param, tmp_path) as there:
         yield request.param, there
 
 
