@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from bedplate.access import ACCESS_KEYS
 from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
@@ -36,6 +35,7 @@ from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs
 from bedplate.ingest.uploads import Uploads
 from bedplate.jobs import open_jobs
+from bedplate.keys import open_keys
 from bedplate.ledger.protocol import Ledger
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
@@ -72,7 +72,6 @@ from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
 
-ACCESS_FILE = "access.db"
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
 
@@ -236,9 +235,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
-        keyring = await enter(
-            open_keyring(await enter(ACCESS_KEYS.load("sqlite")(config.data.dir / ACCESS_FILE)))
-        )
+        keyring = await enter(open_keyring(await enter(open_keys(config))))
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))

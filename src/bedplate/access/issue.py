@@ -1,5 +1,6 @@
 """Making a new key from what an operator asked for."""
 
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -8,9 +9,14 @@ from bedplate.access.protocol import SCOPES, AccessKey, Scope
 from bedplate.domain.ids import TenantId, new_id
 from bedplate.errors import InvalidInput
 
+USUAL: tuple[Scope, ...] = ("read", "ask", "write")
+"""What a key may do where nothing else is said."""
+
 MOST_NAME = 100
-MOST_TENANT = 64
 LONGEST = timedelta(days=3650)
+LONGEST_OVERLAP = timedelta(days=30)
+
+TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 def new_key(
@@ -24,14 +30,24 @@ def new_key(
     """A key's record; `lifetime` None never expires.
 
     Raises:
-        InvalidInput: an empty or overlong name or tenant, an unknown scope or none, or a lifetime
+        InvalidInput: a name or tenant that none can have, an unknown scope or none, or a lifetime
             that is not positive or over ten years.
     """
-    _check_name("name", name, MOST_NAME)
-    _check_name("tenant", tenant, MOST_TENANT)
+    if not name.strip() or len(name) > MOST_NAME or not name.isprintable():
+        raise InvalidInput(
+            f"The name is {name[:MOST_NAME]!r}: give 1 to {MOST_NAME} printable characters.",
+            param="name",
+        )
+    if not TENANT.fullmatch(tenant):
+        raise InvalidInput(
+            f"The tenant is {tenant[:64]!r}: give 1 to 64 letters, digits, '.', '_' and '-', a "
+            "letter or digit first.",
+            param="tenant",
+        )
     if lifetime is not None and not timedelta(0) < lifetime <= LONGEST:
         raise InvalidInput(
-            f"A key cannot last {lifetime}: give between a second and {LONGEST.days} days.",
+            f"A key cannot last {lifetime}: give more than nothing, and {LONGEST.days:,} days at "
+            "most.",
             param="expires",
         )
     if not scopes:
@@ -58,8 +74,12 @@ def _scope(text: str) -> Scope:
     )
 
 
-def _check_name(field: str, text: str, most: int) -> None:
-    if not text.strip() or len(text) > most or not text.isprintable():
+def check_overlap(overlap: timedelta) -> timedelta:
+    """How long a rotated key's former secret holds on; InvalidInput below 0 or over 30 days."""
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise InvalidInput(
-            f"{field} is {text[:most]!r}: give 1 to {most} printable characters.", param=field
+            f"A former secret cannot hold on for {overlap}: give {LONGEST_OVERLAP.days} days at "
+            "most.",
+            param="overlap",
         )
+    return overlap

@@ -13,41 +13,53 @@ from bedplate.errors import BedplateError, Unavailable
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
-"""How long a revoked key may still be let in, by a process that did not revoke it."""
+POLL_SECONDS = 0.5
+"""Between two looks: for so long, and the time of one look, a process that did not revoke a key may
+still let it in.
+"""
 
 STALE_SECONDS = 10.0
 """After so long without a look at the database nobody is let in."""
 
+NOTE_SECONDS = 10.0
+"""Between two writes of when keys were last used; a crash loses as much."""
+
 
 class Keyring:
-    """`clock` is monotonic, in seconds."""
+    """`clock` is monotonic, in seconds; `now` is the wall clock."""
 
     def __init__(
         self,
         keys: AccessKeys,
         *,
         stale_seconds: float = STALE_SECONDS,
+        note_seconds: float = NOTE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._keys = keys
+        self.keys = keys
         self._stale_seconds = stale_seconds
+        self._note_seconds = note_seconds
         self._clock = clock
-        self._version = -1
+        self._now = now
+        self._version: int | None = None
         self._known: Mapping[bytes, AccessKey] = {}
+        self._closed = False
         self._looked_at: float | None = None
+        self._note_at = clock() + note_seconds
         self._used: dict[str, datetime] = {}
+        self._looking = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
         """Whether no key was ever made; Unavailable where that is not known."""
         self._check_fresh()
-        return self._version == 0
+        return not self._closed
 
     def find(self, secret: str) -> AccessKey | None:
         """The valid key that `secret` is, noted as used; Unavailable where that is not known."""
         self._check_fresh()
-        now = datetime.now(UTC)
+        now = self._now()
         key = self._known.get(digest_of(secret))
         if key is None or not key.holds_at(now):
             return None
@@ -55,22 +67,37 @@ class Keyring:
         return key
 
     async def refresh(self) -> None:
-        """Look whether keys were made or revoked, and write down which were used."""
-        started = self._clock()
-        if await self._keys.version() != self._version:
-            self._version, self._known = await self._keys.digests()
-        # As of before the look: what changed during it may not have been seen.
-        self._looked_at = started
-        if used := self._used:
-            self._used = {}
-            await self._keys.note_use(used)
+        """Look whether keys were made, rotated or revoked."""
+        async with self._looking:
+            started = self._clock()
+            found = await self.keys.look(self._version, self._now())
+            if found is not None:
+                self._version, self._known = found
+                # Never open again: a database that lost its keys must not let everybody in.
+                self._closed = self._closed or self._version > 0
+            # As of before the look: what changed during it may not have been seen.
+            self._looked_at = started
+
+    async def note(self) -> None:
+        """Write down which keys were used, and when; what cannot be written is kept for the next."""
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            await self.keys.note_use(used)
+        except BaseException:
+            self._used = {**used, **self._used}
+            raise
 
     async def follow(self, seconds: float = POLL_SECONDS) -> None:
-        """Refresh until cancelled; a database that is away is asked again."""
+        """Look and note until cancelled; a database that is away is asked again."""
         while True:
             await asyncio.sleep(seconds)
             try:
                 await self.refresh()
+                if self._clock() >= self._note_at:
+                    self._note_at = self._clock() + self._note_seconds
+                    await self.note()
             except BedplateError as error:
                 logger.warning("access keys not read", extra={"error": error.message})
 
@@ -81,18 +108,24 @@ class Keyring:
 
 @asynccontextmanager
 async def open_keyring(
-    keys: AccessKeys, *, poll_seconds: float = POLL_SECONDS, stale_seconds: float = STALE_SECONDS
+    keys: AccessKeys,
+    *,
+    poll_seconds: float = POLL_SECONDS,
+    note_seconds: float = NOTE_SECONDS,
 ) -> AsyncGenerator[Keyring]:
-    """A keyring that follows `keys` for as long as the block runs."""
-    keyring = Keyring(keys, stale_seconds=stale_seconds)
+    """A keyring that follows `keys` while the block runs, and writes the last uses at its end."""
+    keyring = Keyring(keys, note_seconds=note_seconds)
     await keyring.refresh()
+    # A TaskGroup would wrap what the block raises.
+    following = asyncio.get_running_loop().create_task(keyring.follow(poll_seconds))
     try:
-        async with asyncio.TaskGroup() as tasks:
-            following = tasks.create_task(keyring.follow(poll_seconds))
-            try:
-                yield keyring
-            finally:
-                following.cancel()
-    except ExceptionGroup as group:
-        # The block's own error, as it was raised.
-        raise group.exceptions[0] from group.exceptions[0].__cause__
+        yield keyring
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        if not following.cancelled() and (error := following.exception()) is not None:
+            logger.error("access keys were not followed", exc_info=error)
+        try:
+            await keyring.note()
+        except BedplateError as error:
+            logger.error("last uses of keys are lost", extra={"error": error.message})  # noqa: TRY400 - said in full
