@@ -180,6 +180,19 @@ async def test_each_has_an_amount_of_its_own_and_an_own_limit_wins(ledger: Ledge
     assert listed == {EACH: None, "big": 0}
 
 
+async def test_what_holds_over_all_for_a_key_is_not_widened_by_its_tenant(ledger: Ledger) -> None:
+    account = Account(T1, key="k")
+    await ledger.budgets.set(Subject("key", "k"), {DAY: DOLLAR})
+    await ledger.budgets.set(Subject("key", "k", T1), {DAY: 9 * DOLLAR})
+    await reserve(ledger, "0.8", account=account)
+    with pytest.raises(BudgetExceeded):
+        await reserve(ledger, "0.3", account=account)
+    await ledger.budgets.set(Subject("key", "k", T1), {DAY: 900_000})
+    with pytest.raises(BudgetExceeded):
+        await reserve(ledger, "0.15", account=account)
+    await reserve(ledger, "0.1", account=account)
+
+
 async def test_what_costs_nothing_passes_when_nothing_is_left(ledger: Ledger) -> None:
     await ledger.budgets.set(TENANT, {DAY: 100_000})
     await ledger.settle(await reserve(ledger, "0.1"), used("0.3"))

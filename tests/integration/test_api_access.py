@@ -207,6 +207,25 @@ async def test_budgets_of_a_key_hold_that_key_alone(served: Served) -> None:
     assert second in refused.error["message"]
 
 
+async def test_a_tenant_does_not_allow_itself_more_than_it_was_given(served: Served) -> None:
+    ours = await headers_of(served, "ours", "admin")
+
+    async def patched(path: str, **amounts: int) -> int:
+        path = f"/api/budgets/{path}"
+        return (await served.request("PATCH", path, json=amounts, headers=ours)).status
+
+    assert await patched("tenant/ours", usd_day=9) == 409
+    assert await patched("key/k", requests_minute=3) == 409
+    assert await patched("key/k", requests_minute=2, usd_day=9) == 200
+    assert await patched("key/*", requests_minute=3) == 409
+    gone = await served.request("DELETE", "/api/budgets/tenant/ours", headers=ours)
+    assert gone.status == 409
+    default = await headers_of(served, "default", "admin")
+    path = "/api/budgets/tenant/default"
+    done = await served.request("PATCH", path, json={"usd_day": 9}, headers=default)
+    assert done.status == 200
+
+
 async def test_an_assistant_and_a_search_are_paid_for_by_the_key(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         "assistants__shop": {"model": "default", "collections": ["c"]},

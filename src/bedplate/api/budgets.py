@@ -1,9 +1,11 @@
 """/api/budgets: what a tenant, a key, an assistant, a run and a model may use, and have used.
 
-A tenant sees and sets limits of its own. What is limited over all tenants is shown to the default
-tenant, which is whoever works on this machine, and set on the command line.
+A tenant sees limits of its own, and sets those of its keys, runs, assistants and models, never
+beyond what holds over all tenants. What limits a tenant, and what is limited over all of them, is
+shown to the default tenant, which is whoever works on this machine, and set on the command line.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -13,10 +15,21 @@ from pydantic import Field
 
 from bedplate.api.current import CurrentApp, Tenant
 from bedplate.api.schemas import Body, Shown
-from bedplate.domain.budgets import EACH, EVERYONE, MEASURES, Kind, Standing, Subject, Unit
+from bedplate.app import App
+from bedplate.domain.budgets import (
+    EACH,
+    EVERYONE,
+    MEASURES,
+    Kind,
+    Measure,
+    Standing,
+    Subject,
+    Unit,
+    shown_amount,
+)
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.money import from_micro, to_micro
-from bedplate.errors import NotFound
+from bedplate.errors import Conflict, NotFound
 
 router = APIRouter(prefix="/api/budgets", tags=["budgets"])
 
@@ -110,6 +123,7 @@ async def set_budget(
         MEASURES[measure]: _amount(MEASURES[measure].unit, value)
         for measure, value in given.items()
     }
+    await _check_widening(app, kind, tenant, amounts)
     await app.ledger.budgets.set(Subject(kind, name, tenant), amounts)
     return await show_budget(kind, name, app, tenant)
 
@@ -118,6 +132,7 @@ async def set_budget(
 async def remove_budget(kind: Kind, name: str, app: CurrentApp, tenant: Tenant) -> None:
     """Take all of its limits away."""
     _own(kind, name, tenant)
+    await _check_widening(app, kind, tenant, {})
     if not await app.ledger.budgets.remove(Subject(kind, name, tenant)):
         raise NotFound(f"There is no budget of {Subject(kind, name, tenant)}.")
 
@@ -126,6 +141,26 @@ def _own(kind: Kind, name: str, tenant: TenantId) -> None:
     """NotFound for another tenant."""
     if kind == "tenant" and name not in (tenant, EACH):
         raise NotFound(f"There is no tenant {name!r}.")
+
+
+async def _check_widening(
+    app: App, kind: Kind, tenant: TenantId, amounts: Mapping[Measure, int | None]
+) -> None:
+    """Conflict where a tenant would allow itself more than is meant for it."""
+    if tenant == DEFAULT_TENANT:
+        return
+    if kind == "tenant":
+        raise Conflict("What a tenant may use is set by `bedplate budgets set tenant NAME`.")
+    for standing in await app.ledger.budgets.list(EVERYONE):
+        limit = standing.limit
+        wanted = amounts.get(limit.measure)
+        over_all = (limit.subject.kind, limit.subject.name) == (kind, EACH)
+        if over_all and wanted is not None and wanted > limit.amount:
+            most = shown_amount(limit.measure.unit, limit.amount)
+            raise Conflict(
+                f"{limit.measure.name} of {limit.subject} is {most} over all tenants: a tenant may "
+                "set less."
+            )
 
 
 def _amount(unit: Unit, value: Decimal | int | None) -> int | None:

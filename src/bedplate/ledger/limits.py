@@ -73,7 +73,10 @@ class LimitTable:
         ]
 
     def of(self, tenant: TenantId, kind: Kind, name: str) -> Iterator[Applied]:
-        """Those of one: its own win over those of each."""
+        """Those of one: its own win over those of each.
+
+        What is set over all tenants for a key or a run holds beside what its tenant sets for it.
+        """
         if kind in SHARED:
             # What all tenants may use together does not widen what one of them may.
             for level in (tenant, EVERYONE):
@@ -81,15 +84,16 @@ class LimitTable:
                 for limit in own.values():
                     yield Applied(limit, level, name)
             return
-        own = {
-            **self._at(EVERYONE, kind, EACH),
-            **self._at(tenant, kind, EACH),
-            **self._at(EVERYONE, kind, name),
-            **self._at(tenant, kind, name),
-        }
-        for limit in own.values():
-            named = limit.subject.name == name
-            yield Applied(limit, limit.subject.tenant if named else tenant, name)
+        named = [self._at(level, kind, name) for level in (EVERYONE, tenant)]
+        each = {**self._at(EVERYONE, kind, EACH), **self._at(tenant, kind, EACH)}
+        if name == EACH:
+            named = [each]
+        for measure, limit in each.items():
+            if not any(measure in own for own in named):
+                yield Applied(limit, tenant, name)
+        for own in named:
+            for limit in own.values():
+                yield Applied(limit, limit.subject.tenant, name)
 
     def _at(self, tenant: TenantId, kind: Kind, name: str) -> Mapping[Measure, Limit]:
         return self._table.get((tenant, kind, name), {})
