@@ -17,6 +17,8 @@ from bedplate.api.scopes import scope_of
 from bedplate.api.server import running
 from bedplate.app import open_app
 from bedplate.config import load_config
+from bedplate.domain.budgets import MEASURES, Subject
+from bedplate.domain.ids import TenantId
 from bedplate.errors import ConfigError
 
 CHAT = "/v1/chat/completions"
@@ -205,6 +207,16 @@ async def test_budgets_of_a_key_hold_that_key_alone(served: Served) -> None:
     refused = await served.post(CHAT, chat(), headers=bearer(two))
     assert (refused.status, refused.error["code"]) == (429, "insufficient_quota")
     assert second in refused.error["message"]
+
+
+async def test_a_budget_of_a_tenant_holds_that_tenant_alone(served: Served) -> None:
+    ours = await headers_of(served, "ours", "ask")
+    theirs = await headers_of(served, "theirs", "ask")
+    tenant = TenantId("ours")
+    budget = {MEASURES["tokens_month"]: 1}
+    await served.app.ledger.budgets.set(Subject("tenant", tenant, tenant), budget)
+    assert (await served.post(CHAT, chat(), headers=ours)).status == 429
+    assert (await served.post(CHAT, chat(), headers=theirs)).status == 200
 
 
 async def test_a_tenant_does_not_allow_itself_more_than_it_was_given(served: Served) -> None:

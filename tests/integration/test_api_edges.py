@@ -224,15 +224,24 @@ async def test_an_error_nobody_foresaw_is_500_without_its_words(
 
 
 async def test_what_is_not_ready_is_named(tmp_path: Path):
+    async def asked(session: aiohttp.ClientSession, **headers: str) -> dict[str, str]:
+        async with session.get("/readyz", headers=headers) as response:
+            assert response.status == 503
+            return (await response.json())["error"]
+
     async with (
         with_embedder(tmp_path, Unreachable(HashingOptions())) as url,
-        aiohttp.ClientSession() as session,
-        session.get(f"{url}/readyz") as response,
+        aiohttp.ClientSession(url) as session,
     ):
-        error = (await response.json())["error"]
+        error = await asked(session)
+        rebound = await asked(session, Host="evil.example")
+        async with session.post("/api/keys", json={"name": "app"}) as response:
+            key = (await response.json())["key"]
+        known, stranger = await asked(session, Authorization=f"Bearer {key}"), await asked(session)
 
-    assert (response.status, error["code"]) == (503, "unavailable")
-    assert error["message"] == "Not ready: the embedder is down"
+    assert error["code"] == "unavailable"
+    assert error["message"] == known["message"] == "Not ready: the embedder is down"
+    assert "embedder" not in stranger["message"] + rebound["message"]
 
 
 async def test_health_and_readiness(served: Served):

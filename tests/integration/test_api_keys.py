@@ -75,24 +75,24 @@ async def test_a_rotated_key_keeps_its_id_and_its_former_secret_for_a_while(serv
     assert (await served.request("POST", path, headers=admin)).status == 409
 
 
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        ({}, "name"),
-        ({"name": " "}, "name"),
-        ({"name": "a", "scopes": []}, "scopes"),
-        ({"name": "a", "scopes": ["reed"]}, "scopes.0"),
-        ({"name": "a", "tenant": "other"}, "tenant"),
-        ({"name": "a", "expires_seconds": 0}, "expires"),
-        ({"name": "a", "expires_seconds": 10**9}, "expires"),
-        ({"name": "a", "expires_seconds": 10**30}, "expires_seconds"),
-    ],
-)
-async def test_a_key_that_makes_no_sense_is_refused_and_the_server_stays_open(
-    served: Served, body: dict[str, Any], param: str
+NONSENSE: list[tuple[dict[str, Any], str]] = [
+    ({}, "name"),
+    ({"name": " "}, "name"),
+    ({"name": "a", "scopes": []}, "scopes"),
+    ({"name": "a", "scopes": ["reed"]}, "scopes.0"),
+    ({"name": "a", "tenant": "other"}, "tenant"),
+    ({"name": "a", "expires_seconds": 0}, "expires_seconds"),
+    ({"name": "a", "expires_seconds": 10**9}, "expires_seconds"),
+    ({"name": "a", "expires_seconds": 10**30}, "expires_seconds"),
+]
+
+
+async def test_keys_that_make_no_sense_are_refused_and_the_server_stays_open(
+    served: Served,
 ) -> None:
-    refused = await served.post("/api/keys", body)
-    assert (refused.status, refused.error["param"]) == (400, param)
+    for body, param in NONSENSE:
+        refused = await served.post("/api/keys", body)
+        assert (refused.status, refused.error["param"]) == (400, param)
     assert (await served.get("/api/keys")).json["keys"] == []
 
 

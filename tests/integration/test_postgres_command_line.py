@@ -49,6 +49,14 @@ def test_ingest_search_and_doctor_use_the_database(tmp_path: Path, address: str)
     assert not list(tmp_path.rglob("catalog.db"))
 
 
+def test_the_first_key_of_an_empty_database_is_made_and_found(tmp_path: Path, address: str) -> None:
+    made = run(tmp_path, address, "keys", "create", "app", "--json")
+    assert made.code == 0, made.err
+    listed = run(tmp_path, address, "keys", "list", "--json").json["keys"]
+    assert [each["id"] for each in listed] == [made.json["id"]]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_doctor_says_what_is_wrong_with_a_database(tmp_path: Path) -> None:
     there = f"postgresql://u:pw-1@127.0.0.1:{free_port()}/x"
     ran = run(tmp_path, there, "doctor", "--json")

@@ -12,10 +12,11 @@ from bedplate.access.keyring import Keyring
 from bedplate.access.protocol import AccessKey
 from bedplate.access.secret import read_secret
 from bedplate.api.errors import PERMISSION, refuse
-from bedplate.api.gates import Loopback
+from bedplate.api.gates import Loopback, wrong_address
 from bedplate.api.scopes import scope_of
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.ids import TenantId
+from bedplate.errors import Unavailable
 
 ACCOUNT = "account"
 """In the request's `state`, which outlives copies of the scope."""
@@ -38,6 +39,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in PROBES:
+            self._recognise(scope)
             await self._app(scope, receive, send)
         elif self._local and self._keyring.is_open:
             _set_account(scope, LOCAL)
@@ -47,8 +49,19 @@ class Gate:
         elif (needed := scope_of(scope["method"], scope["path"])) and not key.allows(needed):
             await _not_allowed(scope, needed)(scope, receive, send)
         else:
-            _set_account(scope, Account(tenant=key.tenant, key=key.id))
+            _set_account(scope, _account(key))
             await self._app(scope, receive, send)
+
+    def _recognise(self, scope: Scope) -> None:
+        """Who asks where everybody may: some is told to those alone who may know."""
+        try:
+            if self._local and self._keyring.is_open:
+                if wrong_address(scope) is None:
+                    _set_account(scope, LOCAL)
+            elif key := self._find(Headers(scope=scope)):
+                _set_account(scope, _account(key))
+        except Unavailable:
+            return
 
     def _find(self, headers: Headers) -> AccessKey | None:
         given = headers.getlist("authorization"), headers.getlist("x-api-key")
@@ -74,6 +87,10 @@ def known_account(scope: Scope) -> Account | None:
 
 def tenant_of(scope: Scope) -> TenantId:
     return account_of(scope).tenant
+
+
+def _account(key: AccessKey) -> Account:
+    return Account(tenant=key.tenant, key=key.id)
 
 
 def _set_account(scope: Scope, account: Account) -> None:

@@ -28,8 +28,7 @@ class Loopback:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        problem = _wrong_host(headers) or _wrong_origin(scope["method"], headers)
+        problem = wrong_address(scope)
         if problem is None:
             await self._app(scope, receive, send)
             return
@@ -69,6 +68,12 @@ def check_exposure(host: str, *, has_keys: bool) -> None:
             "keys, so anyone could read and change everything. Make one with `bedplate keys create "
             "NAME`, or serve 127.0.0.1."
         )
+
+
+def wrong_address(scope: Scope) -> tuple[str, str] | None:
+    """Code and message, where a request was not addressed to, or not sent from, this machine."""
+    headers = Headers(scope=scope)
+    return _wrong_host(headers) or _wrong_origin(scope["method"], headers)
 
 
 def is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from bedplate.access.issue import USUAL, check_overlap, new_key
+from bedplate.access.issue import LONGEST, LONGEST_OVERLAP, USUAL, new_key
 from bedplate.access.protocol import SCOPES, AccessKey, Scope
 from bedplate.access.secret import digest_of, new_secret
 from bedplate.api.current import CurrentAccount, CurrentApp, Tenant
@@ -18,7 +18,7 @@ from bedplate.api.schemas import Body, Shown
 
 logger = logging.getLogger(__name__)
 
-Seconds = Annotated[int, Field(le=10**10)]
+SECOND = timedelta(seconds=1)
 
 router = APIRouter(prefix="/api/keys", tags=["keys"])
 
@@ -28,13 +28,13 @@ class NewKey(Body):
 
     name: str
     scopes: tuple[Scope, ...] = USUAL
-    expires_seconds: Seconds | None = None
+    expires_seconds: Annotated[int, Field(ge=1, le=LONGEST // SECOND)] | None = None
 
 
 class Rotation(Body):
     """`overlap_seconds` is how long the former secret holds on."""
 
-    overlap_seconds: Annotated[Seconds, Field(ge=0)] = 0
+    overlap_seconds: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP // SECOND)] = 0
 
 
 class Key(Shown):
@@ -101,7 +101,7 @@ async def rotate_key(
     id: str, app: CurrentApp, account: CurrentAccount, body: Rotation | None = None
 ) -> MadeKey:
     """Give it another secret; its id, scopes, budgets and lifetime stay."""
-    overlap = check_overlap(timedelta(seconds=body.overlap_seconds if body else 0))
+    overlap = timedelta(seconds=body.overlap_seconds if body else 0)
     secret = new_secret()
     key = await app.keyring.keys.rotate(
         account.tenant, id, digest_of(secret), moment=datetime.now(UTC), overlap=overlap

@@ -40,6 +40,7 @@ from bedplate.api.bodies import Bodies
 from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import Crowd, check_exposure, is_loopback
 from bedplate.api.media_types import is_json, sent_as
+from bedplate.api.readiness import Readiness
 from bedplate.api.trail import Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config, ServerConfig
@@ -181,6 +182,7 @@ def _build_api(app: App) -> FastAPI:
         },
     )
     api.state.bedplate = app
+    api.state.readiness = Readiness(app)
     api.state.started = int(time.time())
     for part in (
         models,

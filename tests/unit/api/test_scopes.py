@@ -1,0 +1,34 @@
+import pytest
+
+from bedplate.api.scopes import scope_of
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("GET", "/", None),
+        ("GET", "/v1/models/a/b", None),
+        ("HEAD", "/openapi.json", None),
+        ("POST", "/v1/models", "write"),
+        ("GET", "/api/collections", "read"),
+        ("POST", "/api/search", "read"),
+        ("POST", "/api/collections", "write"),
+        ("DELETE", "/api/collections/c", "write"),
+        ("POST", "/api/ask", "ask"),
+        ("POST", "/v1/chat/completions", "ask"),
+        ("POST", "/v1/embeddings", "ask"),
+        ("GET", "/api/keys", "admin"),
+        ("DELETE", "/api/keys/1", "admin"),
+        ("GET", "/api/budgets/key/k", "admin"),
+        ("GET", "/api/usage", "admin"),
+        ("GET", "/api/models/health", "admin"),
+        ("GET", "/api/keysmith", "read"),
+        ("POST", "/api/search/", "write"),
+        ("POST", "/nowhere", "write"),
+        ("TRACE", "/api/collections", "write"),
+    ],
+)
+def test_a_route_needs_its_scope_and_an_unknown_one_needs_write(
+    method: str, path: str, scope: str | None
+) -> None:
+    assert scope_of(method, path) == scope
