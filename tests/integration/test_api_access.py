@@ -13,7 +13,6 @@ from tests.fixtures.serving import Served, serving, until
 
 from bedplate.access.protocol import SCOPES
 from bedplate.access.secret import new_secret
-from bedplate.api.scopes import scope_of
 from bedplate.api.server import running
 from bedplate.app import open_app
 from bedplate.config import load_config
@@ -41,8 +40,19 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 
 async def routes(served: Served, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    return list(await declared(served, headers))
+
+
+async def declared(
+    served: Served, headers: Mapping[str, str]
+) -> dict[tuple[str, str], list[dict[str, list[str]]]]:
+    """Every route, and what the OpenAPI document says that it asks for."""
     paths = (await served.get("/openapi.json", headers=headers)).json["paths"]
-    return [(method.upper(), path) for path in paths for method in paths[path]]
+    return {
+        (method.upper(), path): paths[path][method]["security"]
+        for path in paths
+        for method in paths[path]
+    }
 
 
 async def test_every_route_refuses_whoever_has_no_key_once_there_is_one(served: Served) -> None:
@@ -67,13 +77,16 @@ async def test_every_route_refuses_whoever_has_no_key_once_there_is_one(served: 
 
 
 async def test_a_key_opens_only_the_routes_of_its_scopes(served: Served) -> None:
-    every = await routes(served, {})
+    every = await declared(served, {})
     for scope in ("read", "ask", "write"):
         headers = await headers_of(served, "ours", scope)
         assert (await served.get("/v1/models", headers=headers)).status == 200
-        for method, path in every:
-            needed = scope_of(method, path)
-            if path in OPEN or needed in (None, scope):
+        for (method, path), security in every.items():
+            if path in OPEN:
+                assert security == []
+                continue
+            [needed] = security[0]["access_key"] or [None]
+            if needed in (None, scope):
                 continue
             refused = await served.request(method, path, headers=headers)
             assert (refused.status, refused.error["code"]) == (403, "insufficient_scope"), path

@@ -5,10 +5,13 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from bedplate.api.access import PROBES
 from bedplate.api.chat_requests import ChatBody
+from bedplate.api.scopes import scope_of
 from bedplate.api.wire import ChatCompletion, ChatCompletionChunk, ErrorEnvelope
 
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
+KEY = "access_key"
 REFERENCE = "#/components/schemas/{name}"
 
 
@@ -52,6 +55,7 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
         }
     }
     _declare_errors(document, error)
+    _declare_keys(document)
     return document
 
 
@@ -69,6 +73,16 @@ def _declare_errors(document: dict[str, Any], error: dict[str, Any]) -> None:
                 "description": "The server, or one that it asks, failed.",
                 "content": content,
             }
+
+
+def _declare_keys(document: dict[str, Any]) -> None:
+    """What each route asks for; its scope stands where OpenAPI 3.1 has the roles of a scheme."""
+    document["components"]["securitySchemes"] = {KEY: {"type": "http", "scheme": "bearer"}}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            scope = scope_of(method.upper(), path)
+            needed = {KEY: [scope] if scope else []}
+            operation["security"] = [] if path in PROBES else [needed]
 
 
 def _anything(kind: type) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import re
 
 from bedplate.access.protocol import Scope
 
-ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?")
+ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?", re.DOTALL)
 """Says what this server is, to any key: official clients look at the models first."""
 
-ADMIN = re.compile(r"/api/(keys|budgets|usage|models)(/.*)?")
+ADMIN = re.compile(r"/api/(keys|budgets|usage|models)(/.*)?", re.DOTALL)
 """Of the tenant's operator: who may call, what it costs, and which servers are behind the models."""
 
 ASK = re.compile(r"/api/ask|/v1/(chat/completions|embeddings)")

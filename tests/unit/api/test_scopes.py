@@ -20,6 +20,7 @@ from bedplate.api.scopes import scope_of
         ("GET", "/api/keys", "admin"),
         ("DELETE", "/api/keys/1", "admin"),
         ("GET", "/api/budgets/key/k", "admin"),
+        ("DELETE", "/api/keys/a\nb", "admin"),
         ("GET", "/api/usage", "admin"),
         ("GET", "/api/models/health", "admin"),
         ("GET", "/api/keysmith", "read"),
