@@ -115,3 +115,21 @@ async def test_the_official_client_is_refused_by_its_own_errors(served: Served) 
     async with client_of(served, "sk-wrong") as stranger:
         with pytest.raises(openai.AuthenticationError):
             await stranger.models.list()
+
+
+async def test_servers_over_the_same_data_follow_each_other(served: Served, tmp_path: Path) -> None:
+    async with serving(tmp_path) as other:
+        ring = other.app.keyring
+        made = (await served.post("/api/keys", {"name": "a", "scopes": ["admin"]})).json
+        await until(lambda: not ring.is_open)
+        assert (await other.get("/v1/models")).status == 401
+        admin = bearer(made["key"])
+        assert (await other.get("/v1/models", headers=admin)).status == 200
+        path = f"/api/keys/{made['id']}"
+        rotated = (await served.request("POST", f"{path}/rotate", headers=admin)).json
+        await until(lambda: ring.find(rotated["key"]) is not None)
+        assert (await other.get("/v1/models", headers=admin)).status == 401
+        gone = await other.request("DELETE", path, headers=bearer(rotated["key"]))
+        assert gone.status == 200
+        await until(lambda: served.app.keyring.find(rotated["key"]) is None)
+        assert (await served.get("/v1/models", headers=bearer(rotated["key"]))).status == 401
