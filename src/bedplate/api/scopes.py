@@ -10,8 +10,17 @@ ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?", re.DOTALL)
 ADMIN = re.compile(r"/api/(keys|budgets|usage|models)(/.*)?", re.DOTALL)
 """Of the tenant's operator: who may call, what it costs, and which servers are behind the models."""
 
-ASK = re.compile(r"/api/ask|/v1/(chat/completions|embeddings)")
-READ = re.compile(r"/api/search")
+ASK = re.compile(
+    r"/api/ask"
+    r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)"
+    r"|/v1/(responses|conversations)(/.*)?",
+    re.DOTALL,
+)
+"""Whatever has a model at work, on all that OpenAI's and Anthropic's clients know of it: a key that
+may ask may also read its responses again.
+"""
+
+READ = re.compile(r"/api/search|/v1/vector_stores/[^/]+/search")
 """Asked by POST, yet it changes nothing."""
 
 
