@@ -70,7 +70,8 @@ class AccessKeys(Protocol):
     async def rotate(
         self, tenant: TenantId, id: str, digest: bytes, *, moment: datetime, overlap: timedelta
     ) -> AccessKey:
-        """Put another secret in place of a key's own, which holds on for the overlap.
+        """Put another secret in place of a key's own, which holds on for the overlap, and no longer
+        than it would have.
 
         The key lasts from now as long as it was made to last.
 

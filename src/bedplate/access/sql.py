@@ -4,6 +4,7 @@ Moments are whole microseconds since 1970, UTC.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -62,11 +63,14 @@ class SqlAccessKeys:
                 ended = "revoked" if key.revoked_at else "expired"
                 raise Conflict(f"The access key {id!r} is {ended}: make a new one.")
             expires = None if key.lifetime is None else moment + key.lifetime
+            until = moment + overlap
+            if key.expires_at is not None:
+                until = min(until, key.expires_at)
             session.execute(
                 "UPDATE access_key SET former_digest = digest, former_until = ?, digest = ?,"
                 " rotated_at = ?, expires_at = ? WHERE tenant_id = ? AND id = ?",
                 (
-                    _micros(moment + overlap),
+                    _micros(until),
                     digest,
                     _micros(moment),
                     _micros(expires),
@@ -126,8 +130,7 @@ def _by_digest(rows: Sequence[Row]) -> Mapping[bytes, AccessKey]:
     for *columns, digest, former, until in rows:
         keys[bytes(digest)] = _key(tuple(columns))
         if former is not None:
-            expires, *_ = sorted(each for each in (columns[5], until) if each is not None)
-            keys[bytes(former)] = _key((*columns[:5], expires, *columns[6:]))
+            keys[bytes(former)] = replace(keys[bytes(digest)], expires_at=_moment(until))
     return keys
 
 
