@@ -50,6 +50,9 @@ from bedplate.telemetry.trace import trace_id
 
 logger = logging.getLogger(__name__)
 
+Announce = Callable[[str, bool], None]
+"""Given the URL, and whether the server is open as there are no access keys."""
+
 GRACE_SECONDS = 5
 """How long requests may go on after the signal to stop; then they are cancelled."""
 
@@ -126,8 +129,8 @@ async def scheduling(app: App) -> AsyncGenerator[None]:
         raise group.exceptions[0] from group.exceptions[0].__cause__
 
 
-def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -> None:
-    """Serve until SIGINT or SIGTERM; `announce` is given the URL once requests are taken.
+def serve(config: Config, *, announce: Announce = lambda _url, _is_open: None) -> None:
+    """Serve until SIGINT or SIGTERM; `announce` is called once requests are taken.
 
     Raises:
         ConfigError: see `open_app` and `running`.
@@ -140,11 +143,11 @@ def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -
         runner.run(_serve(config, announce))
 
 
-async def _serve(config: Config, announce: Callable[[str], None]) -> None:
+async def _serve(config: Config, announce: Announce) -> None:
     async with open_app(config, work=True) as app, scheduling(app), running(app) as url:
         logger.info("serving", extra={"url": url})
         with _signals() as stopped:
-            announce(url)
+            announce(url, app.keyring.is_open)
             await stopped.wait()
         logger.info("stopping", extra={"grace_seconds": GRACE_SECONDS})
 

@@ -109,6 +109,8 @@ async def _list(invocation: Invocation, tenant: str) -> None:
         console().print(plain(f"The tenant {tenant!r} has no keys."))
     else:
         rows = table("id", "name", "scopes", "made", "expires", "last used", "revoked")
+        # In one piece it can be copied.
+        rows.columns[0].no_wrap = True
         for each in found:
             moments = (each.created_at, each.expires_at, each.used_at, each.revoked_at)
             shown = (f"{moment:%Y-%m-%d %H:%M}" if moment else "" for moment in moments)

@@ -37,19 +37,19 @@ def register(app: typer.Typer) -> None:
         config = invocation.load(server_host=host, server_port=port).config
         invocation.set_up("info")
 
-        def announce(url: str) -> None:
+        def announce(url: str, is_open: bool) -> None:
             if invocation.json:
                 write_json({"url": url})
             else:
                 sys.stdout.write(
-                    f"Bedplate serves {url}  (Ctrl-C stops it)\n\n{hint(config, url)}\n"
+                    f"Bedplate serves {url}  (Ctrl-C stops it)\n\n{hint(config, url, is_open=is_open)}\n"
                 )
                 sys.stdout.flush()
 
         serve_until_stopped(config, announce=announce)
 
 
-def hint(config: Config, url: str) -> str:
+def hint(config: Config, url: str, *, is_open: bool) -> str:
     """A question to copy: to the first assistant, or to a collection where there is none."""
     question = "How long do refunds take?"
     path, body = "/api/ask", {"collection": "COLLECTION", "question": question}
@@ -57,4 +57,7 @@ def hint(config: Config, url: str) -> str:
         message = {"role": "user", "content": question}
         path, body = "/v1/chat/completions", {"model": name, "messages": [message]}
         break
-    return f"curl {url}{path} -H 'Content-Type: application/json' \\\n  -d '{json.dumps(body)}'"
+    key = "" if is_open else " -H 'Authorization: Bearer bp_...'"
+    return (
+        f"curl {url}{path}{key} -H 'Content-Type: application/json' \\\n  -d '{json.dumps(body)}'"
+    )
