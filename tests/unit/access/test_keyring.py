@@ -9,11 +9,11 @@ from tests.fixtures.serving import until
 
 from bedplate.access.issue import new_key
 from bedplate.access.keyring import Keyring, open_keyring
-from bedplate.access.protocol import AccessKeys
+from bedplate.access.protocol import MOST_KEYS, AccessKeys
 from bedplate.access.secret import digest_of, new_secret
 from bedplate.access.sqlite import open_sqlite_keys
-from bedplate.domain.ids import DEFAULT_TENANT
-from bedplate.errors import StorageError, Unavailable
+from bedplate.domain.ids import DEFAULT_TENANT, TenantId
+from bedplate.errors import Conflict, StorageError, Unavailable
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -103,3 +103,20 @@ async def test_a_keyring_outlives_a_database_that_is_away(
         (tmp_path / "away.db").rename(tmp_path / "keys.db")
         await keys.revoke(DEFAULT_TENANT, (await keys.list(DEFAULT_TENANT))[0].id, NOW)
         await until(lambda: ring.find(secret) is None)
+
+
+async def test_there_are_no_more_keys_than_every_process_can_hold(
+    keys: AccessKeys, tmp_path: Path
+) -> None:
+    made = [new_key("app", DEFAULT_TENANT, ["read"], now=NOW) for _ in range(MOST_KEYS)]
+    rows = [(key.id, "t", "k", "read", 0, key.id.encode()) for key in made]
+    with closing(apsw.Connection(str(tmp_path / "keys.db"))) as db, db:
+        db.executemany(
+            "INSERT INTO access_key (id, tenant_id, name, scopes, created_at, digest)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+    with pytest.raises(Conflict, match="10,000 access keys"):
+        await make(keys)
+    await keys.revoke(TenantId("t"), made[0].id, NOW)
+    await make(keys)

@@ -6,7 +6,7 @@ import pytest
 from tests.fixtures.command_line import Call
 
 
-def test_keys_are_made_listed_rotated_and_revoked(call: Call) -> None:
+def test_keys_are_made_listed_rotated_and_revoked(call: Call, tmp_path: Path) -> None:
     made = call("keys", "create", "app", "--scope", "ask", "--scope", "read", "--json").json
     assert made["key"].startswith("bp_")
     assert (made["name"], made["tenant"], made["scopes"]) == ("app", "default", ["read", "ask"])
@@ -29,6 +29,9 @@ def test_keys_are_made_listed_rotated_and_revoked(call: Call) -> None:
     (theirs,) = call("keys", "list", "--tenant", "t", "--json").json["keys"]
     assert theirs["expires_at"] > theirs["created_at"]
     assert call("keys", "revoke", made["id"], "--tenant", "t").code == 2
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert made["id"].encode() in kept
+    assert made["key"][3:].encode() not in kept
 
 
 def test_looking_for_keys_makes_no_data_folder(call: Call, tmp_path: Path) -> None:
