@@ -16,6 +16,7 @@ from bedplate.api.bodies import deadline_of
 from bedplate.api.chat_reply import ChoiceEvent, Reply
 from bedplate.api.chat_requests import ChatCall, read_chat
 from bedplate.api.choices import side_by_side
+from bedplate.api.costs import cost_headers
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import Extension, encode
 from bedplate.app import App
@@ -52,11 +53,12 @@ class Chat:
         _refuse_answerless(call.request.extra)
         events = self._events(call, deadline_of(scope))
         reply = Reply(call)
-        response = (
-            await open_stream(reply.stream(events))
-            if call.stream
-            else Response(encode(await reply.collect(events)), media_type="application/json")
-        )
+        if call.stream:
+            response = await open_stream(reply.stream(events))
+        else:
+            whole = await reply.collect(events)
+            headers = cost_headers(whole.usage.cost_usd)
+            response = Response(encode(whole), media_type="application/json", headers=headers)
         await response(scope, receive, send)
 
     def _events(self, call: ChatCall, deadline: float) -> AsyncGenerator[ChoiceEvent]:
