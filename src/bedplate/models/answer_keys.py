@@ -30,9 +30,9 @@ def answer_keys(model: str, identity: str, request: ChatRequest) -> AnswerKeys:
     """`model` is what it is configured as, `identity` the name that it gives itself.
 
     Who asks is a part of both: tenants and assistants share nothing. Not the access key or run that
-    it is for, nor the deadline.
+    it is for, nor the bill that it is put on, nor the deadline.
     """
-    account = replace(request.account, key=None, run=None)
+    account = replace(request.account, key=None, run=None, bill=None)
     whole = replace(request, deadline=None, account=account)
     return AnswerKeys(
         _hash(model, identity, whole),

@@ -20,7 +20,16 @@ from tests.fixtures.told_model import (
 )
 
 from bedplate.domain.accounts import Account
-from bedplate.domain.chat import ChatRequest, Message, Note, Passage, TextDelta, ToolCallDelta
+from bedplate.domain.bills import Bill
+from bedplate.domain.chat import (
+    ChatRequest,
+    Message,
+    Note,
+    Passage,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Hit
 from bedplate.domain.tools import ToolSpec
@@ -135,7 +144,7 @@ async def test_two_tenants_or_assistants_never_share_even_alike_questions() -> N
 
 
 async def test_access_keys_and_runs_of_one_assistant_share() -> None:
-    one, two = replace(ACME, key="k1"), replace(ACME, key="k2", run="r")
+    one, two = replace(ACME, key="k1"), replace(ACME, key="k2", run="r", bill=Bill(Usage(9)))
 
     assert (
         len(set(await texts(caching(counting()), *(question(account=a) for a in (one, two))))) == 1
