@@ -7,6 +7,7 @@ collections. Source: OpenAI API reference, "Create chat completion" and its stre
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from starlette.responses import Response
@@ -70,9 +71,12 @@ class Chat:
         if call.model in config.assistants:
             return self._grounded(self._question(call, account, deadline))
         if call.model not in config.models:
-            names = ", ".join([*config.models, *config.assistants])
+            names = [*config.models, *config.assistants]
+            near = get_close_matches(call.model, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise NotFound(
-                f"There is no model or assistant {call.model!r}; there are: {names}.",
+                f"There is no model or assistant {call.model!r}.{hint} "
+                f"There are: {', '.join(names)}.",
                 param="model",
             )
         request = replace(call.request, deadline=deadline, account=account)
