@@ -43,6 +43,8 @@ def compare(asked: list[dict[str, Any]], vectors: NDArray[np.float32]) -> list[t
         cosines = vectors[:at] @ vectors[at]
         nearest_first: list[int] = np.argsort(-cosines).tolist()
         for other in nearest_first:
+            if cosines[other] < THRESHOLDS[0]:
+                break
             if same_marks(asked[other]["question"], asked[at]["question"]):
                 found.append((float(cosines[other]), are_one(asked[other], asked[at])))
                 break
