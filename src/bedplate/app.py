@@ -240,8 +240,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
         breakers = Breakers()
-        models = await enter(open_lineup(config.models, embedder=remembering, breakers=breakers))
         ledger = await enter(open_ledger(config))
+        models = await enter(
+            open_lineup(config.models, embedder=remembering, breakers=breakers, ledger=ledger)
+        )
         turn = Turn(models, seconds=config.ask.seconds, ledger=ledger)
         retrieve = Retrieve(
             catalog,

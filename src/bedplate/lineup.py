@@ -6,9 +6,11 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import cast
 
+from bedplate.chat.budgeted import Budgeted
 from bedplate.config import ModelSlot, Slot
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, UnknownAdapter
+from bedplate.ledger.protocol import Ledger
 from bedplate.models import COMPOSITES, MODELS, REFERENCES
 from bedplate.models.breaker import Breakers
 from bedplate.models.key_pool import KeyPool
@@ -22,11 +24,16 @@ from bedplate.slots import open_slot
 
 @asynccontextmanager
 async def open_lineup(
-    slots: Mapping[str, ModelSlot], *, embedder: Embedder, breakers: Breakers | None = None
+    slots: Mapping[str, ModelSlot],
+    *,
+    embedder: Embedder,
+    breakers: Breakers | None = None,
+    ledger: Ledger | None = None,
 ) -> AsyncGenerator[Mapping[str, MeteredModel]]:
     """The models by name, each wrapped by what its settings ask for (models/layers.py).
 
-    `breakers` is filled with the circuit breakers of their endpoints.
+    `breakers` is filled with the circuit breakers of their endpoints. With a ledger, a model that
+    others refer to is held to its own limits there as well.
 
     Raises:
         ConfigError: an adapter that does not exist, options it does not take, a model that refers
@@ -37,8 +44,12 @@ async def open_lineup(
     async with AsyncExitStack() as stack:
         for name in in_order(slots):
             slot = slots[name]
-            bare = await stack.enter_async_context(_model(name, slot, opened, embedder, breakers))
-            opened[name] = around_answers(name, slot, bare, opened, embedder)
+            others = {
+                other: opened[other] if ledger is None else Budgeted(other, opened[other], ledger)
+                for other in references(name, slot)
+            }
+            bare = await stack.enter_async_context(_model(name, slot, others, embedder, breakers))
+            opened[name] = around_answers(name, slot, bare, others, embedder)
         yield {name: opened[name] for name in slots}
 
 
@@ -81,14 +92,13 @@ def references(name: str, slot: ModelSlot) -> Iterable[str]:
 async def _model(
     name: str,
     slot: ModelSlot,
-    opened: Mapping[str, MeteredModel],
+    others: Mapping[str, MeteredModel],
     embedder: Embedder,
     breakers: Breakers,
 ) -> AsyncGenerator[MeteredModel]:
     key = f"models.{name}"
     if slot.use in REFERENCES:
         check_composite(name, slot)
-        others = {other: opened[other] for other in references(name, slot)}
         async with open_slot(
             key, slot, COMPOSITES.load, models=others, embedder=embedder
         ) as composite:

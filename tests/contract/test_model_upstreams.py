@@ -104,6 +104,23 @@ async def test_a_stream_that_ends_early_says_how_far_it_came(name: str):
     assert "ended early after 3 characters" in error.message
 
 
+async def test_a_stream_that_fails_midway_says_what_it_used(name: str):
+    said = openai_wire.event(openai_wire.chunk("One two three. " * 20))
+    if name == "anthropic":
+        said = b"".join([anthropic_wire.start(), *anthropic_wire.text("One two three. " * 20)])
+    error, _ = await failure(name, packets(said))
+    assert error.usage is not None
+    # What Anthropic's first event reports of its output is of that moment.
+    assert (error.usage.output_tokens, error.usage.estimated) == (100, True)
+    assert error.usage.input_tokens > 0
+
+    error, _ = await failure(name, refuses(503, envelope("busy")))
+    assert error.usage is None
+    error, _ = await failure(name, openai_wire.silent(), first_token_seconds=0.2)
+    assert error.usage is not None
+    assert (error.usage.input_tokens > 0, error.usage.output_tokens) == (True, 0)
+
+
 async def test_an_empty_answer_is_an_error(name: str):
     error, _ = await failure(name, packets(b"\n"))
 

@@ -56,11 +56,14 @@ def call(server: ServerProcess, path: str, body: Any = None) -> Any:
         return json.load(reply)
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
+def wait_for(condition: Callable[[], object], progress: Callable[[], object] = bool) -> None:
+    """As long as it goes on: a slow machine is no stuck one."""
+    deadline, last = time.monotonic() + SECONDS, progress()
     while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        if (now := progress()) != last:
+            deadline, last = time.monotonic() + SECONDS, now
+        assert time.monotonic() < deadline, f"nothing happened for {SECONDS} s, at {last}"
+        time.sleep(0.05)
 
 
 def count(folder: Path, table: str, where: str = "1") -> int:
@@ -100,7 +103,10 @@ def test_a_server_that_was_killed_or_stopped_finishes_its_sync_when_it_is_starte
             assert count(folder, "document") < FILES * 3
             server = serve(stack, folder, log)
         job = f"/api/jobs/{accepted['job']}"
-        wait_for(lambda: call(server, job)["state"] not in ("waiting", "running"))
+        wait_for(
+            lambda: call(server, job)["state"] not in ("waiting", "running"),
+            progress=lambda: count(folder, "document"),
+        )
         ended = call(server, job)
         assert (ended["state"], ended["failure"]) == ("succeeded", None)
         assert ended["result"]["counts"]["listed"] == FILES
@@ -139,5 +145,8 @@ def test_with_postgresql_another_server_finishes_what_a_killed_one_began(folder:
         server.kill()
         assert count_there("document") < FILES * 3
         server = serve(stack, folder, "second.log", more)
-        wait_for(lambda: call(server, job)["state"] == "succeeded")
+        wait_for(
+            lambda: call(server, job)["state"] == "succeeded",
+            progress=lambda: count_there("document"),
+        )
         assert count_there("document") == count_there("chunk") == FILES * 3

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from bedplate.api.costs import cost_headers
 from bedplate.api.current import CurrentAccount, CurrentApp, Deadline
 from bedplate.api.schemas import Answer, Question
 from bedplate.api.sse import MEDIA_TYPE, encode_event
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/api", tags=["ask"])
 
 @router.post("/ask", response_model=Answer, responses=EVENTS)
 async def ask(
-    body: Question, app: CurrentApp, account: CurrentAccount, deadline: Deadline
+    body: Question, app: CurrentApp, account: CurrentAccount, deadline: Deadline, response: Response
 ) -> Answer | Response:
     """The answer with its citations and how well the passages carry it.
 
@@ -43,7 +44,9 @@ async def ask(
     )
     if body.stream:
         return await open_stream(_events(app, request))
-    return Answer.of(await app.ask.answer(request))
+    answer = await app.ask.answer(request)
+    response.headers.update(cost_headers(answer.usage.cost_usd))
+    return Answer.of(answer)
 
 
 async def _events(app: App, request: AskRequest) -> AsyncGenerator[bytes]:

@@ -7,6 +7,7 @@ collections. Source: OpenAI API reference, "Create chat completion" and its stre
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from bedplate.api.bodies import deadline_of
 from bedplate.api.chat_reply import ChoiceEvent, Reply
 from bedplate.api.chat_requests import ChatCall, read_chat
 from bedplate.api.choices import side_by_side
+from bedplate.api.costs import cost_headers
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import Extension, encode
 from bedplate.app import App
@@ -54,11 +56,12 @@ class Chat:
         _refuse_answerless(call.request.extra)
         events = self._events(call, account_of(scope), deadline_of(scope))
         reply = Reply(call)
-        response = (
-            await open_stream(reply.stream(events))
-            if call.stream
-            else Response(encode(await reply.collect(events)), media_type="application/json")
-        )
+        if call.stream:
+            response = await open_stream(reply.stream(events))
+        else:
+            whole = await reply.collect(events)
+            headers = cost_headers(whole.usage.cost_usd)
+            response = Response(encode(whole), media_type="application/json", headers=headers)
         await response(scope, receive, send)
 
     def _events(
@@ -68,9 +71,12 @@ class Chat:
         if call.model in config.assistants:
             return self._grounded(self._question(call, account, deadline))
         if call.model not in config.models:
-            names = ", ".join([*config.models, *config.assistants])
+            names = [*config.models, *config.assistants]
+            near = get_close_matches(call.model, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise NotFound(
-                f"There is no model or assistant {call.model!r}; there are: {names}.",
+                f"There is no model or assistant {call.model!r}.{hint} "
+                f"There are: {', '.join(names)}.",
                 param="model",
             )
         request = replace(call.request, deadline=deadline, account=account)

@@ -13,6 +13,7 @@ from bedplate.domain.chat import (
     ChatEvent,
     ChatRequest,
     Finished,
+    Note,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
@@ -25,6 +26,8 @@ from bedplate.models.tokens import request_tokens, text_tokens
 from bedplate.telemetry.trace import trace_id
 
 logger = logging.getLogger(__name__)
+
+NOTHING = Usage(cost_usd=Decimal(0))
 
 CUT_OFF = "cut_off"
 """The status of a call that its reader ended."""
@@ -46,8 +49,10 @@ class Accounting:
     One that failed before it said anything counts nothing, unless it took too long: it was at work.
     """
 
-    def __init__(self, ledger: Ledger | None, asked: Asked) -> None:
+    def __init__(self, ledger: Ledger | None, asked: Asked, *, part: bool = False) -> None:
+        """`part`: of a call that is accounted for; only the model's own limits are left."""
         self._ledger = ledger
+        self._part = part
         self._asked = asked
         self._reservation: Reservation | None = None
         self._settled = False
@@ -70,6 +75,11 @@ class Accounting:
         return self._end.reason if self._end else "cut off"
 
     @property
+    def notes(self) -> tuple[Note, ...]:
+        """What happened to it on its way, as far as it was said."""
+        return self._end.notes if self._end else ()
+
+    @property
     def first_ms(self) -> float | None:
         """From the start to the first piece of the answer."""
         return self._first_ms
@@ -86,6 +96,7 @@ class Accounting:
                 self._asked.name,
                 lambda: model.bound(request),
                 seconds=_left(request),
+                part=self._part,
             )
         if self._reservation is not None and self.request.max_output_tokens is None:
             made = self._reservation.bound.output_tokens
@@ -111,19 +122,26 @@ class Accounting:
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        bill = None if self._part else self._asked.request.account.bill
+        if self._ledger is None and bill is None:
+            return
+        used = self._used(error)
+        if bill is not None:
+            bill.add(used or NOTHING)
         if self._ledger is None:
             return
-        if self._end is not None:
-            used = self._end.usage
-        elif isinstance(error, UpstreamError) and error.usage is not None:
-            used = error.usage
-        elif self._was_at_work(error):
-            used = self._estimate()
-        else:
-            used = None
         await self._settle(used)
-        status = self._end.reason if self._end else _status(error)
-        self._ledger.usage.record(self._call(status, used or Usage(cost_usd=Decimal(0))))
+        if not self._part:
+            status = self._end.reason if self._end else _status(error)
+            self._ledger.usage.record(self._call(status, used or NOTHING))
+
+    def _used(self, error: BaseException | None) -> Usage | None:
+        """None where it is known to be nothing."""
+        if self._end is not None:
+            return self._end.usage
+        if isinstance(error, UpstreamError) and error.usage is not None:
+            return error.usage
+        return self._estimate() if self._was_at_work(error) else None
 
     async def _settle(self, used: Usage | None) -> None:
         """None gives back what was held. Once is enough."""

@@ -96,6 +96,7 @@ def _log(name: str, call: Accounting) -> None:
             "cost_usd": float(usage.cost_usd) if usage and usage.cost_usd is not None else None,
             "ttft_ms": None if first_ms is None else round(first_ms, 1),
             "took_ms": round(call.took_ms, 1),
+            "notes": [f"{each.kind} {each.model}: {each.reason}" for each in call.notes],
         },
     )
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from bedplate.config import Config, Loaded
 
 P = ParamSpec("P")
+
+WAKE_SECONDS = 0.5
+"""How late an interrupt may be seen."""
 logger = logging.getLogger(__name__)
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -146,9 +149,27 @@ def _guarded(invocation: Invocation, work: Callable[[], None], lines: bool) -> i
 
 
 def run_async(work: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end; KeyboardInterrupt where it was interrupted, its parts closed by then."""
     import asyncio
 
-    asyncio.run(work)
+    async def attentively() -> None:
+        loop = asyncio.get_running_loop()
+        waking: asyncio.TimerHandle | None = None
+
+        def wake() -> None:
+            nonlocal waking
+            waking = loop.call_later(WAKE_SECONDS, wake)
+
+        # A signal that comes just before the loop falls asleep, or in another thread, does not end
+        # its sleep: where nothing else wakes it, it would never be seen.
+        wake()
+        try:
+            await work
+        finally:
+            if waking is not None:
+                waking.cancel()
+
+    asyncio.run(attentively())
 
 
 def need_data(config: "Config") -> None:

@@ -94,9 +94,18 @@ class Ledger(Protocol):
     def usage(self) -> UsageLog: ...
 
     async def reserve(
-        self, account: Account, model: str, bound: Callable[[], Bound], *, seconds: float
+        self,
+        account: Account,
+        model: str,
+        bound: Callable[[], Bound],
+        *,
+        seconds: float,
+        part: bool = False,
     ) -> Reservation | None:
         """Hold the bound of a call to the model configured as `model`; None where no limit concerns it.
+
+        `part`: it is part of a call that was reserved as another model's; only what is limited of
+        this model concerns it.
 
         `seconds` is how long the call may take: some time after it, what was neither settled nor
         released counts as spent in full. `bound` is asked for only where a limit concerns the call.

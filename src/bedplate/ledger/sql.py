@@ -48,9 +48,17 @@ class SqlLedger:
         self.usage = SqlUsageLog(sessions, options)
 
     async def reserve(
-        self, account: Account, model: str, bound: Callable[[], Bound], *, seconds: float
+        self,
+        account: Account,
+        model: str,
+        bound: Callable[[], Bound],
+        *,
+        seconds: float,
+        part: bool = False,
     ) -> Reservation | None:
         concerning = (await self._limits.current()).concerning(account, model)
+        if part:
+            concerning = [each for each in concerning if each.limit.subject.kind == "model"]
         if not concerning:
             return None
         reservation = Reservation(new_id(), bound())

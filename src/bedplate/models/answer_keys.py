@@ -7,11 +7,19 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from bedplate.domain.chat import ChatRequest, ImagePart, Message
+from bedplate.terms import analyse
 
 _FIGURES = re.compile(r"\d+(?:[.,:/-]\d+)*")
 NEGATIONS = re.compile(
     r"\b(?:no|not|never|none|nor|neither|without|except|unless|cannot|\w+n['\u2019]t"
     r"|nicht|kein\w*|nie|ohne|ne|pas|jamais|sans|sin|nunca|non|mai|senza)\b",
+    re.IGNORECASE,
+)
+# Which and what ask alike; the stop list of the terms hides the others, and some of these too.
+_CONTRASTS = re.compile(
+    r"\b(?:who|whom|whose|where|when|why|how|before|after|until|since|first|last|most|least|more|less"
+    r"|fewer|over|under|above|below|up|down|on|off|with|only|all|both|same|other|own"
+    r"|min(?:imum)?|max(?:imum)?)\b",
     re.IGNORECASE,
 )
 
@@ -30,9 +38,9 @@ def answer_keys(model: str, identity: str, request: ChatRequest) -> AnswerKeys:
     """`model` is what it is configured as, `identity` the name that it gives itself.
 
     Who asks is a part of both: tenants and assistants share nothing. Not the access key or run that
-    it is for, nor the deadline.
+    it is for, nor the bill that it is put on, nor the deadline.
     """
-    account = replace(request.account, key=None, run=None)
+    account = replace(request.account, key=None, run=None, bill=None)
     whole = replace(request, deadline=None, account=account)
     return AnswerKeys(
         _hash(model, identity, whole),
@@ -41,15 +49,22 @@ def answer_keys(model: str, identity: str, request: ChatRequest) -> AnswerKeys:
 
 
 def same_marks(one: str, other: str) -> bool:
-    """Whether two questions have the same figures, and both or neither a negation.
+    """Whether the words of two questions allow that they are one.
 
-    "Plans under 50" and "plans under 500" have nearly the same vector, and not the same answer.
+    They have the same figures, ask by the same word, contrast by the same ones, both or neither
+    have a negation, and no word of either stands in place of one of the other: "plans under 50" and
+    "plans under 500", "before the war" and "after the war", "a steam engine" and "a diesel engine"
+    have nearly the same vector, and not the same answer.
     """
-    return _marks(one) == _marks(other)
+    if _marks(one) != _marks(other):
+        return False
+    words, others = set(analyse(one)), set(analyse(other))
+    return words <= others or others <= words
 
 
-def _marks(text: str) -> tuple[list[str], bool]:
-    return sorted(_FIGURES.findall(text)), NEGATIONS.search(text) is not None
+def _marks(text: str) -> tuple[list[str], set[str], bool]:
+    contrasts = {word.casefold() for word in _CONTRASTS.findall(text)}
+    return sorted(_FIGURES.findall(text)), contrasts, NEGATIONS.search(text) is not None
 
 
 def _is_comparable(request: ChatRequest) -> bool:

@@ -17,10 +17,12 @@ from bedplate.domain.chat import (
     FinishReason,
     ReasoningDelta,
     TextDelta,
+    Usage,
 )
 from bedplate.models.anthropic_options import AnthropicOptions
 from bedplate.models.anthropic_request import by_tool
-from bedplate.models.anthropic_usage import Counts, read_usage
+from bedplate.models.anthropic_usage import Counts, read_usage, reported
+from bedplate.models.failed import used
 from bedplate.models.sse import SseEvent
 from bedplate.models.tool_parts import ToolParts
 from bedplate.upstream.failures import Failures
@@ -86,6 +88,9 @@ class AnthropicReply:
     @property
     def ended(self) -> bool:
         return self._stop is not None
+
+    def used(self) -> Usage:
+        return used(self._request, self.characters, reported(self._counts))
 
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         if self.done or not event.data.strip():

@@ -37,10 +37,18 @@ class Counts:
 
 def read_usage(counts: Counts, request: ChatRequest, characters: int) -> Usage:
     """Estimated by the characters sent and received where the API gave no counts."""
+    told = reported(counts)
+    if told is not None:
+        return told
+    sent = sum(len(message.content) for message in request.messages)
+    return Usage(_tokens(sent), _tokens(characters), estimated=True)
+
+
+def reported(counts: Counts) -> Usage | None:
+    """None where the API gave no counts."""
     plain, made, read, written = map(counts.get, COUNTED)
     if plain is None or made is None:
-        sent = sum(len(message.content) for message in request.messages)
-        return Usage(_tokens(sent), _tokens(characters), estimated=True)
+        return None
     read, written = read or 0, written or 0
     return Usage(plain + read + written, made, cached_tokens=read, cache_write_tokens=written)
 

@@ -32,6 +32,7 @@ from bedplate.errors import BedplateError, ConfigError, InvalidInput
 from bedplate.models.anyllm_options import AnyLLMOptions
 from bedplate.models.anyllm_request import Kept, build_arguments, wire_options
 from bedplate.models.calls import Patience
+from bedplate.models.failed import charging
 from bedplate.models.openai_reply import OpenAIReply
 from bedplate.models.protocol import ChatModel
 from bedplate.upstream.failures import Failures
@@ -77,23 +78,24 @@ class AnyLLMModel:
         patience = Patience(self._options, request.deadline, self._failures)
         reply, kept = OpenAIReply(request, self._wire, self._failures), Kept()
         await patience.within(self._turns.acquire)
-        try:
-            stream = await self._begin(arguments, patience, reply)
+        with charging(reply):
             try:
-                while (chunk := await self._next(stream, patience, reply)) is not None:
-                    kept.take(chunk)
-                    for event in reply.add(chunk):
-                        yield event
-                    if reply.ended:
-                        patience.wind_down()
-                    elif reply.begun:
-                        patience.renew()
+                stream = await self._begin(arguments, patience, reply)
+                try:
+                    while (chunk := await self._next(stream, patience, reply)) is not None:
+                        kept.take(chunk)
+                        for event in reply.add(chunk):
+                            yield event
+                        if reply.ended:
+                            patience.wind_down()
+                        elif reply.begun:
+                            patience.renew()
+                finally:
+                    await stream.aclose()
             finally:
-                await stream.aclose()
-        finally:
-            self._turns.release()
-        for event in reply.finish():
-            yield replace(event, reasoning=kept.form) if isinstance(event, Finished) else event
+                self._turns.release()
+            for event in reply.finish():
+                yield replace(event, reasoning=kept.form) if isinstance(event, Finished) else event
 
     async def _begin(
         self, arguments: dict[str, Any], patience: Patience, reply: OpenAIReply

@@ -10,6 +10,7 @@ import aiohttp
 
 from bedplate.domain.chat import ChatEvent
 from bedplate.errors import UpstreamError
+from bedplate.models.failed import Part, charging
 from bedplate.models.sse import EventTooLong, SseEvent, SseParser
 from bedplate.models.wire_options import CallOptions, WireOptions
 from bedplate.upstream.failures import Failures
@@ -26,15 +27,12 @@ CLOSING_SECONDS = 2.0
 DRAIN_SECONDS = 0.1
 
 
-class Reply(Protocol):
+class Reply(Part, Protocol):
     """One answer, put together event by event.
 
     `begun` once the model gave a sign of life (text, thoughts, a call), `ended` once it said why it
     stopped, `done` when nothing more can follow; `characters` counts what has come so far.
     """
-
-    @property
-    def begun(self) -> bool: ...
 
     @property
     def ended(self) -> bool: ...
@@ -122,29 +120,30 @@ class Caller:
         parser = SseParser()
         room = self._options.max_answer_bytes
         await patience.within(self._turns.acquire)
-        try:
-            response = await self._send(body, patience)
+        with charging(reply):
             try:
-                while not reply.done:
-                    packet = await self._read(response, patience, reply)
-                    if not packet:
-                        break
-                    room = self._left(room - len(packet))
-                    events = self._parse(parser, packet)
-                    for event in events:
-                        for made in reply.take(event):
-                            yield made
-                    if reply.ended:
-                        patience.wind_down()
-                    elif events and reply.begun:
-                        patience.renew()
-                await _drain(response)
+                response = await self._send(body, patience)
+                try:
+                    while not reply.done:
+                        packet = await self._read(response, patience, reply)
+                        if not packet:
+                            break
+                        room = self._left(room - len(packet))
+                        events = self._parse(parser, packet)
+                        for event in events:
+                            for made in reply.take(event):
+                                yield made
+                        if reply.ended:
+                            patience.wind_down()
+                        elif events and reply.begun:
+                            patience.renew()
+                    await _drain(response)
+                finally:
+                    response.close()
             finally:
-                response.close()
-        finally:
-            self._turns.release()
-        for made in reply.finish():
-            yield made
+                self._turns.release()
+            for made in reply.finish():
+                yield made
 
     async def _send(self, body: bytes, patience: Patience) -> aiohttp.ClientResponse:
         # A redirect would carry the key to another host, or lead inwards.

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Note, Usage
 from bedplate.embedders.protocol import Embedder
-from bedplate.errors import BedplateError, ContextOverflow, UpstreamError
+from bedplate.errors import BedplateError, Blocked, ContextOverflow, UpstreamError
 from bedplate.models.ending import ended, owning, used, why
 from bedplate.models.protocol import Bound, MeteredModel
 
@@ -101,7 +101,8 @@ class Fallback:
 
 def _passes_on(error: BedplateError) -> bool:
     unserved = isinstance(error, UpstreamError) and error.status in UNSERVED
-    return error.retryable or unserved or isinstance(error, ContextOverflow)
+    # A member whose own budget is spent is none that may answer.
+    return error.retryable or unserved or isinstance(error, ContextOverflow | Blocked)
 
 
 def _late(request: ChatRequest) -> bool:

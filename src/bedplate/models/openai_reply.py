@@ -17,6 +17,7 @@ from bedplate.domain.chat import (
     Usage,
 )
 from bedplate.errors import UpstreamError
+from bedplate.models.failed import used
 from bedplate.models.openai_chunks import (
     Choice,
     Delta,
@@ -70,6 +71,9 @@ class OpenAIReply:
     @property
     def characters(self) -> int:
         return self._written + self._thoughts.characters + self._tools.characters
+
+    def used(self) -> Usage:
+        return used(self._request, self.characters, self._usage)
 
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         data = event.data.strip()

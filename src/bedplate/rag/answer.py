@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from bedplate.chat.turn import Turn
 from bedplate.domain.accounts import LOCAL, Account
@@ -18,6 +17,7 @@ from bedplate.domain.answers import (
     Grounding,
     Rewritten,
 )
+from bedplate.domain.bills import Bill
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, TextDelta, Usage
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
@@ -93,6 +93,8 @@ class Ask:
         """
         started = time.perf_counter()
         self._check(request)
+        bill = Bill()
+        request = replace(request, account=replace(request.account, bill=bill))
         with trace() as trace_id:
             rewritten = await self._rewriter.rewrite(
                 request.question,
@@ -107,7 +109,7 @@ class Ask:
             passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
             if not passages:
                 yield AnswerDelta(REFUSAL)
-                nothing = _nothing_found(request.model, started, trace_id)
+                nothing = _nothing_found(request.model, bill.usage, started, trace_id)
                 yield replace(nothing, rewritten=searched, self_query=found.self_query)
                 return
             text, first_ms, end = "", 0.0, None
@@ -133,7 +135,7 @@ class Ask:
                 grounded=grounded,
                 refused=refused,
                 model=end.model if end else request.model,
-                usage=end.usage if end else Usage(),
+                usage=bill.usage,
                 ttft_ms=round(first_ms, 1),
                 trace_id=trace_id,
                 finish_reason=end.reason if end else "stop",
@@ -229,14 +231,14 @@ def is_refusal(text: str, citations: Sequence[Citation]) -> bool:
     return not plain or (plain.startswith(REFUSAL_START) and not citations and not cited(text))
 
 
-def _nothing_found(model: str, started: float, trace_id: str) -> Answer:
+def _nothing_found(model: str, usage: Usage, started: float, trace_id: str) -> Answer:
     return Answer(
         text=REFUSAL,
         citations=(),
         grounded=Grounding(1.0, "unchecked"),
         refused=True,
         model=model,
-        usage=Usage(cost_usd=Decimal(0)),
+        usage=usage,
         ttft_ms=round((time.perf_counter() - started) * 1000, 1),
         trace_id=trace_id,
     )

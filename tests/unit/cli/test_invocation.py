@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -67,3 +69,31 @@ def test_with_json_every_error_is_an_object_too(
 def test_options_after_the_command_win_over_those_before_it() -> None:
     before = Invocation(json=True, log_level="error")
     assert Invocation(log_level="debug").over(before) == Invocation(json=True, log_level="debug")
+
+
+def test_an_interrupt_that_does_not_wake_the_loop_is_seen_all_the_same() -> None:
+    """It comes in another thread, as one does that comes just before the loop falls asleep."""
+    code = """
+import asyncio, signal, threading, time
+from bedplate.cli.invocation import run_async
+
+def interrupt():
+    time.sleep(0.2)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+async def wait():
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("closed")
+
+try:
+    run_async(wait())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["closed", "interrupted"]

@@ -20,7 +20,16 @@ from tests.fixtures.told_model import (
 )
 
 from bedplate.domain.accounts import Account
-from bedplate.domain.chat import ChatRequest, Message, Note, Passage, TextDelta, ToolCallDelta
+from bedplate.domain.bills import Bill
+from bedplate.domain.chat import (
+    ChatRequest,
+    Message,
+    Note,
+    Passage,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Hit
 from bedplate.domain.tools import ToolSpec
@@ -41,8 +50,11 @@ class Clock:
         return self.now
 
 
+DEGREES = {"↑": 10.0, "↗": 11.0, "↘": 14.0, "→": 15.0, "↓": 25.0}
+
+
 class Circle:
-    """Texts as angles by their last letter: "...@k" is the unit vector at 10 degrees."""
+    """Texts as angles by the arrow at their end, which is no word of theirs."""
 
     fingerprint = "circle"
     dimensions = 2
@@ -53,7 +65,7 @@ class Circle:
     async def embed(self, texts: Sequence[str]) -> Matrix:
         if self._broken:
             raise UpstreamError("the embedder is down", provider="e")
-        angles = np.radians([float(ord(text[-1]) - ord("a")) for text in texts])
+        angles = np.radians([DEGREES.get(text[-1], 90.0) for text in texts])
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
@@ -127,15 +139,15 @@ async def test_two_tenants_or_assistants_never_share_even_alike_questions() -> N
         Account(TenantId("a"), assistant="y"),
     ]
 
-    answers = await texts(cache, *(question("Hi @k", account=account) for account in accounts))
+    answers = await texts(cache, *(question("Hi ↑", account=account) for account in accounts))
 
     assert len(set(answers)) == 3
-    again = await texts(cache, question("Hello @l", account=accounts[1]))
+    again = await texts(cache, question("Hi! ↗", account=accounts[1]))
     assert again == ["Answer 1."]
 
 
 async def test_access_keys_and_runs_of_one_assistant_share() -> None:
-    one, two = replace(ACME, key="k1"), replace(ACME, key="k2", run="r")
+    one, two = replace(ACME, key="k1"), replace(ACME, key="k2", run="r", bill=Bill(Usage(9)))
 
     assert (
         len(set(await texts(caching(counting()), *(question(account=a) for a in (one, two))))) == 1
@@ -230,7 +242,7 @@ async def test_an_endless_answer_is_not_gathered() -> None:
 
 async def test_a_change_of_a_collection_drops_what_rested_on_it() -> None:
     cache = caching(counting(), semantic=0.9)
-    before = question("Hi @k", knowledge="t/c@1 t/d@5", passages=(passage("x"),))
+    before = question("Hi ↑", knowledge="t/c@1 t/d@5", passages=(passage("x"),))
     after = replace(before, knowledge="t/c@2 t/d@5")
 
     assert await texts(cache, before, before, after, after) == [
@@ -247,23 +259,29 @@ async def test_a_question_nearly_the_same_gets_the_answer_to_it() -> None:
     cache = caching(model, exact=False, semantic=0.99)
 
     answers = await texts(
-        cache, question("Opening hours? @k"), question("When open? @p"), question("Far @z")
+        cache,
+        question("Opening hours? ↑"),
+        question("The opening hours? →"),
+        question("Opening hours ↓"),
     )
 
     assert answers == ["Answer 0.", "Answer 0.", "Answer 1."]
-    _, end = await heard(cache, question("Open when? @o"))
+    _, end = await heard(cache, question("Opening hours, please? ↘"))
     assert "cosine 0.99" in end.notes[0].reason
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("Plans under 50 @k", "Plans under 500 @k"),
-        ("Does it fly @k", "Does it not fly @k"),
-        ("Is it safe @k", "Isn't it safe @k"),
+        ("Plans under 50 ↑", "Plans under 500 ↑"),
+        ("Does it fly ↑", "Does it not fly ↑"),
+        ("Is it safe ↑", "Isn't it safe ↑"),
+        ("What came before the war ↑", "What came after the war ↑"),
+        ("Who built the steam engine ↑", "Who built the diesel engine ↑"),
+        ("Who was born there ↑", "When was she born there ↑"),
     ],
 )
-async def test_other_figures_or_a_negation_make_another_question(one: str, other: str) -> None:
+async def test_other_figures_contrasts_or_words_make_another_question(one: str, other: str) -> None:
     cache = caching(counting(), semantic=0.9)
 
     assert len(set(await texts(cache, question(one), question(other)))) == 2
@@ -271,16 +289,16 @@ async def test_other_figures_or_a_negation_make_another_question(one: str, other
 
 async def test_passages_of_an_unknown_state_are_only_compared_exactly() -> None:
     cache = caching(counting(), semantic=0.9)
-    one = question("Hi @k", passages=(passage("x"),))
-    near = question("Ho @l", passages=(passage("x"),))
+    one = question("Hi ↑", passages=(passage("x"),))
+    near = question("Hi! ↗", passages=(passage("x"),))
 
     assert await texts(cache, one, near, one) == ["Answer 0.", "Answer 1.", "Answer 0."]
 
 
 async def test_instructions_and_history_must_be_the_same_for_alike_questions() -> None:
     cache = caching(counting(), semantic=0.9)
-    plain = ChatRequest((Message("system", "Brief."), Message("user", "Hi @k")))
-    told_else = ChatRequest((Message("system", "Long."), Message("user", "Hi @l")))
+    plain = ChatRequest((Message("system", "Brief."), Message("user", "Hi ↑")))
+    told_else = ChatRequest((Message("system", "Long."), Message("user", "Hi ↗")))
 
     assert len(set(await texts(cache, plain, told_else))) == 2
 
@@ -290,5 +308,5 @@ async def test_an_embedder_that_fails_costs_only_the_comparison(
 ) -> None:
     cache = caching(counting(), embedder=Circle(broken=True), semantic=0.9)
 
-    assert await texts(cache, question("Hi @k"), question("Hi @k")) == ["Answer 0.", "Answer 0."]
+    assert await texts(cache, question("Hi ↑"), question("Hi ↑")) == ["Answer 0.", "Answer 0."]
     assert any("not compared" in record.message for record in caplog.records)

@@ -1,0 +1,98 @@
+"""Every model call of a request is counted: a rewriting one, and one that another model made."""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fixtures.serving import SCRIPTED, Served, serving
+
+CHAT = "/v1/chat/completions"
+COST = "x-bedplate-cost-usd"
+CENT = {"input": 2_000, "output": 0}
+"""Of the five tokens that are reported as input."""
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    rewriting = {
+        **SCRIPTED,
+        "rules": [],
+        "replies": ["How long does a refund take?"],
+        "price": CENT,
+    }
+    async with serving(
+        tmp_path,
+        models__default={**SCRIPTED, "price": CENT},
+        models__dear={**SCRIPTED, "price": {"input": 20_000, "output": 0}, "output_tokens": 9},
+        models__front={"use": "fallback", "models": ["dear", "default"]},
+        models__rewriting=rewriting,
+        search__rewrite="rewriting",
+        assistants__shop={"model": "default", "collections": ["c"]},
+    ) as opened:
+        await opened.post("/api/collections", {"name": "c"})
+        await opened.post("/api/collections/c/documents", {"text": "A refund takes 30 days."})
+        yield opened
+
+
+def said(*texts: str, **more: Any) -> dict[str, Any]:
+    roles = ("user", "assistant") * len(texts)
+    messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+    return {"messages": messages, **more}
+
+
+async def test_what_a_request_cost_is_in_a_header_and_in_a_stream_s_last_usage(
+    served: Served,
+) -> None:
+    reply = await served.post(CHAT, said("Hi", model="default"))
+    assert (reply.headers[COST], reply.json["usage"]["cost_usd"]) == ("0.01", 0.01)
+    asked = {"collection": "c", "question": "How long does a refund take?"}
+    assert (await served.post("/api/ask", asked)).headers[COST] == "0.01"
+    streamed = await served.post(
+        CHAT, said("Hi", model="default", stream=True, stream_options={"include_usage": True})
+    )
+    *_, last, done = [line for line in streamed.body.decode().split("\n\n") if line]
+    assert done == "data: [DONE]"
+    assert json.loads(last.removeprefix("data: "))["usage"]["cost_usd"] == 0.01
+
+
+async def test_a_question_that_a_model_rewrote_costs_both_calls(served: Served) -> None:
+    talk = said("Do you take things back?", "Yes.", "How long does it take?", model="shop")
+    reply = await served.post(CHAT, talk)
+    assert reply.json["bedplate"]["rewritten"]["by"] == "rewriting"
+    assert reply.headers[COST] == "0.02"
+    assert reply.json["usage"]["prompt_tokens"] == 10
+    used = (await served.get("/api/usage?by=model")).json["usage"]
+    assert {each["group"]: each["cost_usd"] for each in used} == {
+        "default": 0.01,
+        "rewriting": 0.01,
+    }
+
+
+async def test_a_model_that_answers_for_another_is_held_to_its_own_budget(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bedplate.chat.turn")
+    await served.request("PATCH", "/api/budgets/model/dear", json={"usd_total": 2})
+    await served.request("PATCH", "/api/budgets/model/front", json={"usd_total": 100})
+
+    async def spent(name: str) -> float:
+        return (await served.get("/api/budgets")).json["budgets"][name == "front"]["spent"]
+
+    reply = await served.post(CHAT, said("Hi", model="front"))
+    assert reply.headers[COST] == "0.1"
+    assert [await spent("dear"), await spent("front")] == [0.1, 0.1]
+    await served.request("PATCH", "/api/budgets/model/dear", json={"usd_total": 0.1})
+    reply = await served.post(CHAT, said("Hi", model="front"))
+    assert reply.headers[COST] == "0.01"
+    assert [await spent("dear"), await spent("front")] == [0.1, 0.11]
+    notes = [getattr(record, "notes", None) for record in caplog.records]
+    assert notes[0] == []
+    assert str(notes[-1]).startswith(
+        "[\"fallback dear: budget_exceeded: The budget of model 'dear'"
+    )
+    # Usage is told by the model that was asked for, once for each call.
+    used = (await served.get("/api/usage?by=model")).json["usage"]
+    assert [(each["group"], each["requests"]) for each in used] == [("front", 2)]
