@@ -44,4 +44,5 @@ def wrapped(options: Mapping[str, Any]) -> dict[str, Opener]:
     """By name, how to open a model with these options inside each wrapper."""
     slots = {f"in {name}": {**options, **settings} for name, settings in SETTINGS.items()}
     slots["fallback"] = {"use": "fallback", "models": ["other"]}
+    slots["router"] = {"use": "router", "small": "other", "large": "other", "share": 0.5}
     return {name: partial(open_wrapped, slot, options) for name, slot in slots.items()}
