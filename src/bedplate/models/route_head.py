@@ -43,13 +43,17 @@ def fit_head(
     mean = features.mean(0)
     scale = np.maximum(features.std(0), 1e-6)
     standard = np.clip((features - mean) / scale, -CLIP, CLIP)
-    centre = np.average(standard, axis=0, weights=weight)
-    intercept = float(np.average(benefit, weights=weight))
+    centre = weight @ standard / weight.sum()
+    intercept = float(weight @ benefit / weight.sum())
     moved = standard - centre
     weighted = moved.T * weight
     gram = weighted @ moved + alpha * np.eye(features.shape[1])
-    weights: NDArray[np.float64] = np.linalg.solve(gram, weighted @ (benefit - intercept))
+    weights = _solved(gram, weighted @ (benefit - intercept))
     return RouteHead(mean, scale, weights, intercept - float(centre @ weights))
+
+
+def _solved(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.linalg.solve(matrix, right).astype(np.float64)
 
 
 def shipped_head() -> RouteHead:
