@@ -29,6 +29,7 @@ from bedplate.domain.chat import (
 )
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
+from bedplate.models.openai_fields import check_fields
 from bedplate.models.scripted_rules import Call, Line, Rule, Section, answer, check
 
 PROVIDER = "scripted"
@@ -82,6 +83,7 @@ class ScriptedModel:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         """See ChatModel. InvalidInput when neither a rule nor a reply is there for the question."""
         self.requests.append(request)
+        check_fields(request.extra)
         line = self._line(request)
         check(line, request)
         text, reason = _cut(line.text, request.max_output_tokens)
