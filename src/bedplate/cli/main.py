@@ -10,6 +10,7 @@ from bedplate import __version__
 from bedplate.cli import (
     ask,
     budgets,
+    calibrate,
     demo,
     doctor,
     ingest,
@@ -90,6 +91,7 @@ def build() -> typer.Typer:
         quarantine,
         move,
         budgets,
+        calibrate,
         usage,
         doctor,
     ):
