@@ -25,6 +25,7 @@ COMPOSITES = Registry[OpenComposite](
     {
         "fallback": "bedplate.models.fallback:open_fallback",
         "router": "bedplate.models.router:open_router",
+        "cascade": "bedplate.models.cascade:open_cascade",
     },
 )
 """Models made of other configured models."""
@@ -32,5 +33,6 @@ COMPOSITES = Registry[OpenComposite](
 REFERENCES: Mapping[str, tuple[str, ...]] = {
     "fallback": ("models",),
     "router": ("small", "large"),
+    "cascade": ("small", "large", "judge"),
 }
 """Of each of those, the options that name the others: one name, or a list of names."""

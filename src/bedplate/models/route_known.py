@@ -10,7 +10,7 @@ from bedplate.models.route_trees import Rows
 
 CENTRES = 64
 RIDGE = 0.1
-FAR, NEAR = 0.05, 0.15
+FAR, NEAR = 0.01, 0.05
 """Shares of the known prompts that are farther out than where a prompt counts as far, and near."""
 STEPS = 15
 SCALE = 127
