@@ -21,7 +21,7 @@ _REFUSAL = re.compile(
     | sorry\b | my\ apologies | i\ apologi[sz]e | unfortunately,?\ (?:i|we)\b | as\ an\ ai\b
     | i\ (?:can't|cannot|can\ not|won't|don't\ know|do\ not\ know|don't\ have|do\ not\ have)\b
     | es\ tut\ mir\ leid | (?:leider\ )?(?:kann|weiß)\ ich | ich\ (?:kann|weiß)\ (?:das\ |es\ |dir\ |ihnen\ )?(?:leider\ )?nicht
-    | lo\ siento | no\ (?:puedo|lo\ sé|sé)\b | (?:je\ suis\ )?désolée?\b | je\ ne\ (?:peux|sais)\ pas
+    | lo\ siento | no\ (?:puedo|lo\ sé|sé)\b | (?:je\ suis\ )?désolée?\b | je\ ne\ (?:peux|sai[s])\ pas
     | mi\ dispiace | non\ (?:posso|lo\ so|so)\b
     )""",
     re.IGNORECASE | re.VERBOSE,
