@@ -21,3 +21,22 @@ def test_each_prompt_gets_a_score_and_a_tier_and_bad_lines_an_error(tmp_path: Pa
 def test_a_score_at_most_the_threshold_is_of_the_small_tier(tmp_path: Path) -> None:
     ran = bedplate("route", "--threshold", "1", cwd=tmp_path, stdin=LINES.splitlines()[0])
     assert (ran.code, json.loads(ran.out)["tier"]) == (0, "small")
+
+
+def test_a_configured_router_lends_its_share(tmp_path: Path) -> None:
+    (tmp_path / "bedplate.toml").write_text(
+        '[models.r]\nuse = "router"\nsmall = "quote"\nlarge = "quote"\nshare = 1.0\n', "utf-8"
+    )
+    ran = bedplate("route", "--model", "r", cwd=tmp_path, stdin=b'{"id": "a", "prompt": "hi"}')
+    assert ran.code == 0, ran.err
+    assert ran.json == {
+        "id": "a",
+        "score": ran.json["score"],
+        "tier": "large",
+        "benefit": None,
+        "reason": "unlike known prompts, so ranked by length",
+    }
+    assert ran.json["score"] < 0.1
+    ran = bedplate("route", "--model", "quote", cwd=tmp_path, stdin=b"")
+    assert ran.code == 2
+    assert "'quote' is no configured router; there is r." in ran.err

@@ -1,5 +1,6 @@
 """A head at work: prompts in, scores out, with the encoder's vector where it has one."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from bedplate.embedders.protocol import Embedder
 from bedplate.errors import UpstreamError
 from bedplate.models.ending import why
 from bedplate.models.route_head import MOST_EMBEDDED, RouteHead
+
+AT_ONCE = 1_000
+"""Characters: a longer prompt takes several milliseconds, for which a thread is worth its while."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +44,10 @@ def scorer_of(head: RouteHead, embedder: Embedder | None) -> Callable[[str], Awa
                 vector = (await reads.embed([prompt[:MOST_EMBEDDED]]))[0]
             except UpstreamError as error:
                 trouble = f", without a vector: {why(error)}"
-        estimate = head.estimate(prompt, vector)
+        if len(prompt) > AT_ONCE:
+            estimate = await asyncio.to_thread(head.estimate, prompt, vector)
+        else:
+            estimate = head.estimate(prompt, vector)
         return Scored(estimate.score, f"{estimate.reason}{trouble}", estimate.benefit)
 
     return score

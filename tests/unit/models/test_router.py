@@ -1,6 +1,6 @@
 """The router sends each request to one of two models, and says why."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from bedplate.domain.chat import ChatRequest, ImagePart, Message, Note, TextPart
 from bedplate.domain.ids import TenantId
 from bedplate.domain.tools import OutputFormat, ToolSpec
 from bedplate.embedders import EMBEDDERS
+from bedplate.embedders.protocol import Matrix
 from bedplate.errors import ConfigError, UpstreamError
 from bedplate.lineup import open_lineup
 from bedplate.models.fallback import Member
 from bedplate.models.protocol import Bound, MeteredModel
-from bedplate.models.route_scorer import Scored
+from bedplate.models.route_file import shipped_head
+from bedplate.models.route_scorer import Scored, scorer_of
 from bedplate.models.router import Router, RouterOptions
 
 TOOL = ToolSpec("find", "Finds.", {"type": "object"})
@@ -221,3 +223,33 @@ async def test_a_file_that_is_no_head_is_refused_at_the_start(tmp_path: Path) ->
     with pytest.raises(ConfigError, match="has SHA-256 .*, not the expected 000"):
         async with lineup(head=str(path), head_sha256="0" * 64):
             pass
+
+
+class Broken:
+    """An embedder that counts how often it is asked, and always fails."""
+
+    dimensions = 384
+
+    def __init__(self, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self.asked = 0
+
+    async def embed(self, texts: Sequence[str]) -> Matrix:
+        self.asked += 1
+        raise UpstreamError("down", provider="p")
+
+
+async def test_an_embedder_that_fails_costs_the_vector_and_not_the_answer() -> None:
+    head = shipped_head()
+    broken = Broken(head.fingerprint)
+    scored = await scorer_of(head, broken)("Why?")
+    assert scored.reason.endswith("without a vector: upstream_error: down")
+    assert scored.score == (await scorer_of(head, None)("Why?")).score
+    assert broken.asked == 1
+
+
+async def test_an_embedder_that_the_head_does_not_know_is_not_asked() -> None:
+    other = Broken("another")
+    scored = await scorer_of(shipped_head(), other)("word " * 2_000)
+    assert other.asked == 0
+    assert scored.score > 0.9
