@@ -97,7 +97,8 @@ class Cascade:
             for event in tried.answer.shown(request):
                 yield event
             note = Note("cascade", self._small.name, f"its answer is enough ({tried.seen})")
-            yield ended(tried.answer.end, [note], tried.spent)
+            end = replace(tried.answer.end, notes=(*tried.answer.end.notes, note))
+            yield ended(end, (), tried.spent)
             return
         reason = f"{self._small.name} was not enough: {tried.fault}"
         async with aclosing(_after(self._large, request, reason, tried)) as events:

@@ -1,5 +1,6 @@
 """What the small model of a cascade answered, held back until it was judged."""
 
+import json
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -45,6 +46,17 @@ class HeldAnswer:
                 names[event.index] = names.get(event.index, "") or event.name
                 arguments[event.index] = arguments.get(event.index, "") + event.arguments
         return tuple((name, arguments[at]) for at, name in names.items())
+
+    @property
+    def said(self) -> str:
+        """Text and tool calls as one text; arguments in one form, however they are spaced."""
+        calls: list[str] = []
+        for name, arguments in self.calls:
+            try:
+                calls.append(f"{name} {json.dumps(json.loads(arguments), sort_keys=True)}")
+            except (ValueError, RecursionError):
+                calls.append(f"{name} {arguments}")
+        return " ".join([self.text.strip(), *calls]).strip()
 
     @property
     def mean_logprob(self) -> float | None:

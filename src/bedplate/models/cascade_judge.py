@@ -40,7 +40,7 @@ class Grade:
 
 async def grade(judge: MeteredModel, request: ChatRequest, answer: HeldAnswer) -> Grade:
     """What the judge makes of the answer. A failure of its own is told, never raised."""
-    asked = judge_request(request, answer.text)
+    asked = judge_request(request, answer.said)
     try:
         reply = await hold(judge, asked, MOST_REPLY)
     except BedplateError as error:

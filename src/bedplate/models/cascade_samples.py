@@ -3,7 +3,6 @@ arXiv:2203.11171; as a reason to escalate: Yue et al. 2023, arXiv:2310.03094).
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -63,12 +62,12 @@ async def agreement(
             spent += used(one)
         else:
             spent.append(cost_of(one, model, request))
-            texts.append(_said(one))
+            texts.append(one.said)
     failed = [one for one in found if isinstance(one, BedplateError)]
     if failed:
         return Agreement(0.0, tuple(spent), f"asked again it failed ({why(failed[0])})")
     try:
-        share = await _share(_said(answer), texts, embedder)
+        share = await _share(answer.said, texts, embedder)
     except BedplateError as error:
         return Agreement(0.0, tuple(spent), f"its answers could not be compared ({why(error)})")
     return Agreement(share, tuple(spent))
@@ -108,14 +107,3 @@ def _bare(text: str) -> str:
 def _last_number(text: str) -> str | None:
     found = _NUMBER.findall(text)
     return found[-1] if found else None
-
-
-def _said(answer: HeldAnswer) -> str:
-    """Text and tool calls as one text; arguments in one form, however they are spaced."""
-    calls: list[str] = []
-    for name, arguments in answer.calls:
-        try:
-            calls.append(f"{name} {json.dumps(json.loads(arguments), sort_keys=True)}")
-        except ValueError:
-            calls.append(f"{name} {arguments}")
-    return " ".join([answer.plain, *calls])

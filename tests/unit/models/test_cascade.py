@@ -246,6 +246,13 @@ async def test_what_is_graded_stands_between_marks_that_it_cannot_know() -> None
     assert first.split("\n")[0] != second.split("\n")[0]
 
 
+async def test_a_tool_call_is_graded_as_it_would_be_made() -> None:
+    judge = told("judge", says("9"))
+    small = told("small", calls("find", '{"city":"Oslo"}'))
+    await heard(cascade(small, judge=judge), question(tools=(TOOL,)))
+    assert '\nfind {"city": "Oslo"}\n[end' in judge.requests[0].messages[1].content
+
+
 async def test_all_that_was_used_is_paid_for() -> None:
     judge = told("judge", says("3"))
     _, end = await heard(cascade(told("small", says("x")), judge=judge))
