@@ -32,7 +32,8 @@ SETTINGS = {
 async def open_wrapped(
     tested: Mapping[str, Any], other: Mapping[str, Any]
 ) -> AsyncGenerator[MeteredModel]:
-    slots = {"tested": ModelSlot.model_validate(tested), "other": ModelSlot.model_validate(other)}
+    named = {"tested": tested, "other": other, "second": other}
+    slots = {name: ModelSlot.model_validate(slot) for name, slot in named.items()}
     async with (
         EMBEDDERS.load("hashing")({}) as embedder,
         open_lineup(slots, embedder=embedder) as models,
@@ -44,4 +45,6 @@ def wrapped(options: Mapping[str, Any]) -> dict[str, Opener]:
     """By name, how to open a model with these options inside each wrapper."""
     slots = {f"in {name}": {**options, **settings} for name, settings in SETTINGS.items()}
     slots["fallback"] = {"use": "fallback", "models": ["other"]}
+    slots["router"] = {"use": "router", "small": "other", "large": "other", "share": 0.5}
+    slots["cascade"] = {"use": "cascade", "small": "other", "large": "second", "samples": 1}
     return {name: partial(open_wrapped, slot, options) for name, slot in slots.items()}

@@ -80,6 +80,13 @@ class Accounting:
         return self._end.notes if self._end else ()
 
     @property
+    def routed(self) -> str | None:
+        """The models that routers and cascades chose on the way, in order; None where none did."""
+        notes = self._end.notes if self._end else ()
+        chosen = [note.model for note in notes if note.kind in ("route", "cascade")]
+        return " > ".join(chosen) or None
+
+    @property
     def first_ms(self) -> float | None:
         """From the start to the first piece of the answer."""
         return self._first_ms

@@ -90,6 +90,7 @@ def _log(name: str, call: Accounting) -> None:
         "model call",
         extra={
             "model": name,
+            **({"routed": call.routed} if call.routed else {}),
             "finish": call.finish,
             "input_tokens": usage.input_tokens if usage else None,
             "output_tokens": usage.output_tokens if usage else None,

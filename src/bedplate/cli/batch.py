@@ -43,8 +43,10 @@ class Outcome:
 Work = Callable[[Item], Awaitable[dict[str, Any]]]
 
 
-async def run_batch(file: str, work: Work, progress: Form | None = None) -> Exit:
-    """Answer every line of `file` ("-" is stdin); the exit code of it all.
+async def run_batch(
+    file: str, work: Work, progress: Form | None = None, *, key: str = "text"
+) -> Exit:
+    """Answer every line of `file` ("-" is stdin); the exit code of it all. `key` holds the text.
 
     A line that cannot be read or answered gives `{"id"?, "line", "error"}` in its place. Answers
     leave as soon as those before them did, so that a program can talk line by line; to somebody
@@ -58,7 +60,7 @@ async def run_batch(file: str, work: Work, progress: Form | None = None) -> Exit
 
     async def answer(number: int, raw: bytes) -> Outcome:
         try:
-            return await _answer(number, raw, work)
+            return await _answer(number, raw, work, key)
         finally:
             places.release()
 
@@ -98,13 +100,13 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-async def _answer(number: int, raw: bytes, work: Work) -> Outcome:
+async def _answer(number: int, raw: bytes, work: Work, key: str) -> Outcome:
     known: dict[str, Any] = {}
     try:
         fields = _decode(raw)
         if isinstance(fields.get("id"), str | int | float):
             known["id"] = fields["id"]
-        answer = await work(_item(number, fields))
+        answer = await work(_item(number, fields, key))
     except BedplateError as error:
         problem = {"code": error.code, "message": error.message}
         return Outcome({**known, "line": number, "error": problem}, exit_of(error), len(raw))
@@ -130,15 +132,15 @@ def _decode(raw: bytes) -> dict[str, object]:
     return cast(dict[str, object], value)
 
 
-def _item(number: int, fields: dict[str, object]) -> Item:
-    id, text = fields.get("id"), fields.get("text")
+def _item(number: int, fields: dict[str, object], key: str) -> Item:
+    id, text = fields.get("id"), fields.get(key)
     filter, join = fields.get("filter"), fields.get("join")
     if isinstance(id, bool) or not isinstance(id, str | int | float | None):
         raise InvalidInput('"id" must be text or a number.', param="id")
     if not isinstance(text, str | None):
-        raise InvalidInput('"text" must be text.', param="text")
+        raise InvalidInput(f'"{key}" must be text.', param=key)
     if text is None and filter is None and join is None:
-        raise InvalidInput('"text" is missing.', param="text")
+        raise InvalidInput(f'"{key}" is missing.', param=key)
     if not isinstance(filter, str | dict | None):
         raise InvalidInput('"filter" must be an expression or an object.', param="filter")
     if not isinstance(join, dict | None):

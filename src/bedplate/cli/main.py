@@ -10,6 +10,7 @@ from bedplate import __version__
 from bedplate.cli import (
     ask,
     budgets,
+    calibrate,
     demo,
     doctor,
     ingest,
@@ -20,6 +21,7 @@ from bedplate.cli import (
     quality,
     quarantine,
     reindex,
+    route,
     search,
     serve,
     snapshots,
@@ -83,6 +85,7 @@ def build() -> typer.Typer:
         parse,
         serve,
         reindex,
+        route,
         snapshots,
         sources,
         quality,
@@ -90,6 +93,7 @@ def build() -> typer.Typer:
         move,
         keys,
         budgets,
+        calibrate,
         usage,
         doctor,
     ):

@@ -21,9 +21,18 @@ EXTRACTIVE = frozenset({"quote"})
 """Those that pick from passages and follow no instructions."""
 
 COMPOSITES = Registry[OpenComposite](
-    "models", {"fallback": "bedplate.models.fallback:open_fallback"}
+    "models",
+    {
+        "fallback": "bedplate.models.fallback:open_fallback",
+        "router": "bedplate.models.router:open_router",
+        "cascade": "bedplate.models.cascade:open_cascade",
+    },
 )
 """Models made of other configured models."""
 
-REFERENCES: Mapping[str, tuple[str, ...]] = {"fallback": ("models",)}
+REFERENCES: Mapping[str, tuple[str, ...]] = {
+    "fallback": ("models",),
+    "router": ("small", "large"),
+    "cascade": ("small", "large", "judge"),
+}
 """Of each of those, the options that name the others: one name, or a list of names."""

@@ -79,7 +79,7 @@ class Fallback:
                         begun = True
                         yield ended(event, notes, failed) if isinstance(event, Finished) else event
             except BedplateError as error:
-                if begun or (not errors and not _passes_on(error)) or _late(request):
+                if begun or (not errors and not passes_on(error)) or is_late(request):
                     if isinstance(error, UpstreamError):
                         owning(error, failed)
                     raise
@@ -99,13 +99,15 @@ class Fallback:
         raise worst
 
 
-def _passes_on(error: BedplateError) -> bool:
+def passes_on(error: BedplateError) -> bool:
+    """Whether another model may do what this one failed at."""
     unserved = isinstance(error, UpstreamError) and error.status in UNSERVED
     # A member whose own budget is spent is none that may answer.
     return error.retryable or unserved or isinstance(error, ContextOverflow | Blocked)
 
 
-def _late(request: ChatRequest) -> bool:
+def is_late(request: ChatRequest) -> bool:
+    """Whether its deadline has passed."""
     return request.deadline is not None and asyncio.get_running_loop().time() >= request.deadline
 
 

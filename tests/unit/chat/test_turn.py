@@ -1,10 +1,16 @@
 import asyncio
+import logging
 
 import pytest
+from tests.fixtures.told_model import says, told
 
 from bedplate.chat.turn import Turn
 from bedplate.domain.chat import ChatRequest, Message
+from bedplate.embedders import EMBEDDERS
 from bedplate.errors import NotFound, UpstreamError
+from bedplate.models.cascade import Cascade
+from bedplate.models.cascade_checks import CascadeOptions
+from bedplate.models.fallback import Member
 from bedplate.models.scripted import ScriptedModel, ScriptedOptions
 
 
@@ -41,3 +47,18 @@ async def test_a_deadline_of_the_request_holds() -> None:
     late = ChatRequest((Message("user", "Hi"),), deadline=asyncio.get_running_loop().time() - 1)
     with pytest.raises(UpstreamError, match="small|scripted"):
         await turn("x").text("small", late, most=10)
+
+
+async def test_the_log_says_where_a_call_was_routed(caplog: pytest.LogCaptureFixture) -> None:
+    small, large = told("small", says(" ")), told("large", says("Hello"))
+    options = CascadeOptions(small="small", large="large")
+    async with EMBEDDERS.load("hashing")({}) as embedder:
+        cascade = Cascade(
+            "c", Member("small", small), Member("large", large), options, embedder=embedder
+        )
+        with caplog.at_level(logging.INFO, "bedplate.chat.turn"):
+            assert await Turn({"c": cascade}, seconds=20).text("c", asked(), most=10) == "Hello"
+            assert await turn("Hello").text("small", asked(), most=10) == "Hello"
+    routed, plain = caplog.records
+    assert vars(routed)["routed"] == "large"
+    assert "routed" not in vars(plain)
