@@ -61,6 +61,7 @@ from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
+from bedplate.responses.respond import Respond
 from bedplate.slots import open_optional, open_slot
 from bedplate.sources import SOURCES
 from bedplate.sources.protocol import Source
@@ -98,6 +99,7 @@ class App:
     breakers: Breakers
     search: Interpret
     ask: Ask
+    respond: Respond
     ingest: Ingest
     reindex: Reindex
     rescrub: Rescrub
@@ -288,6 +290,13 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             pii,
             batch_chunks=config.ingest.batch_chunks,
         )
+        ask = Ask(
+            search,
+            turn,
+            grounding,
+            Rewriter(turn, seconds=seconds),
+            knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+        )
         # The last part: it uses the others until it is closed.
         parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
         yield App(
@@ -305,13 +314,8 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             turn=turn,
             breakers=breakers,
             search=search,
-            ask=Ask(
-                search,
-                turn,
-                grounding,
-                Rewriter(turn, seconds=seconds),
-                knowledge=Knowledge(catalog) if remembers_answers(config) else None,
-            ),
+            ask=ask,
+            respond=Respond(turn, ask, search),
             ingest=ingest,
             reindex=Reindex(
                 catalog,

@@ -260,6 +260,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         "/api/collections/{collection}/quarantine",
         "/api/collections/{collection}/quarantine/{document_id}/release",
         *("/v1/models", "/v1/models/{model}", "/v1/embeddings", "/v1/chat/completions"),
+        "/v1/responses",
         *("/api/sources", "/api/sources/{source}", "/api/sources/{source}/syncs"),
         *("/api/sources/{source}/syncs/{id}", "/api/sources/{source}/failures"),
         *("/api/sources/{source}/retry", "/api/jobs", "/api/jobs/{id}"),
