@@ -53,7 +53,7 @@ ASSISTANT = {"model": "default", "collections": ["policies"], "instructions": "B
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Served]:
     folder = tmp_path_factory.mktemp("responses")
     models = {"default": SCRIPT, "quote": {"use": "quote"}, "broken": BROKEN, "dead": DEAD}
-    settings = {f"models__{name}": model for name, model in models.items()}
+    settings: dict[str, Any] = {f"models__{name}": model for name, model in models.items()}
     async with serving(folder, **settings, assistants__support=ASSISTANT) as served:
         documents = [
             {"id": "refunds.md", "title": "Refunds", "text": REFUND, "metadata": {"lang": "en"}},
@@ -389,7 +389,7 @@ async def test_what_cannot_be_used_is_named(served: Served):
          "previous_response_id", "invalid_input"),
         ({"model": "nobody"}, "model", "model_not_found"),
         ({"tools": [{"type": "file_search", "vector_store_ids": ["nowhere"]}]},
-         None, "not_found"),  # type: ignore[list-item]
+         "tools", "not_found"),
     ]  # fmt: skip
     for fields, param, code in cases:
         error = await refused(served, **fields)

@@ -3,18 +3,21 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from msgspec.json import encode
 
 from bedplate.api.current import CurrentApp, Deadline, Tenant
-from bedplate.api.openapi import body_of
+from bedplate.api.openapi import body_of, schema_of
 from bedplate.api.responses_calls import Caller, Calls, failure_of
 from bedplate.api.responses_requests import ResponsesBody, read_response
 from bedplate.api.responses_shown import encoded, shown_response
+from bedplate.api.sse import MEDIA_TYPE
 from bedplate.api.streams import open_stream
 from bedplate.domain.accounts import Account
 from bedplate.errors import BedplateError
+from bedplate.responses import response as wire
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
 
@@ -23,7 +26,18 @@ logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/responses", tags=["responses"])
 
 
-@router.post("", response_class=Response, openapi_extra=body_of(ResponsesBody))
+ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The response; with `stream`, its events.",
+        "content": {
+            "application/json": {"schema": schema_of(wire.Response)},
+            MEDIA_TYPE: {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+@router.post("", response_class=Response, responses=ANSWER, openapi_extra=body_of(ResponsesBody))
 async def create_response(
     request: Request, app: CurrentApp, tenant: Tenant, deadline: Deadline
 ) -> Response:
