@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from bedplate.access.keyring import Keyring, open_keyring
+from bedplate.answering import open_answers, question_reader
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config, Slot, resolve_secrets
-from bedplate.domain.accounts import Account
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
@@ -34,6 +36,7 @@ from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs
 from bedplate.ingest.uploads import Uploads
 from bedplate.jobs import open_jobs
+from bedplate.keys import open_keys
 from bedplate.ledger.protocol import Ledger
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
@@ -47,7 +50,6 @@ from bedplate.options import (
     ranking,
     reading_recipe,
     recipe,
-    remembers_answers,
     sync_limits,
 )
 from bedplate.parsers.isolated import open_parser
@@ -55,12 +57,10 @@ from bedplate.parsers.protocol import Parser
 from bedplate.rag.answer import Ask, AskRequest
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.interpret import Interpret
-from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.retrieve import Retrieve
-from bedplate.rag.rewriter import RULES, Rewriter
-from bedplate.rag.self_query_model import ModelReader
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
+from bedplate.responses.background import Background
 from bedplate.responses.respond import Respond
 from bedplate.slots import open_optional, open_slot
 from bedplate.sources import SOURCES
@@ -70,6 +70,7 @@ from bedplate.state.protocol import Catalog
 from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
+from bedplate.transcripts.protocol import Transcripts
 
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
@@ -85,6 +86,7 @@ class App:
     """
 
     config: Config
+    keyring: Keyring
     catalog: Catalog
     store: Store
     embedder: Embedder
@@ -100,6 +102,8 @@ class App:
     search: Interpret
     ask: Ask
     respond: Respond
+    transcripts: Transcripts
+    background: Background
     ingest: Ingest
     reindex: Reindex
     rescrub: Rescrub
@@ -122,13 +126,13 @@ class App:
         filter: str | Mapping[str, object] | None = None,
         join: Mapping[str, object] | None = None,
         deadline: float | None = None,
-        tenant: TenantId = DEFAULT_TENANT,
+        account: Account = LOCAL,
     ) -> AskRequest:
         """A question to one collection with the configuration's settings, for `ask`."""
         settings = self.config.ask
         return AskRequest(
             question=question,
-            scopes=(Scope(tenant, collection),),
+            scopes=(Scope(account.tenant, collection),),
             model=model or settings.model,
             filter=filter,
             join=join,
@@ -136,7 +140,7 @@ class App:
             max_output_tokens=settings.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
-            account=Account(tenant),
+            account=account,
         )
 
     def assistant_question(
@@ -146,7 +150,7 @@ class App:
         history: tuple[Message, ...] = (),
         *,
         deadline: float | None = None,
-        tenant: TenantId = DEFAULT_TENANT,
+        account: Account = LOCAL,
     ) -> AskRequest:
         """A question to a configured assistant, for `ask`; NotFound with the nearest name."""
         assistants = self.config.assistants
@@ -157,7 +161,7 @@ class App:
         assistant = assistants[name]
         return AskRequest(
             question=question,
-            scopes=tuple(Scope(tenant, collection) for collection in assistant.collections),
+            scopes=tuple(Scope(account.tenant, collection) for collection in assistant.collections),
             model=assistant.model,
             passages=assistant.passages or self.config.ask.passages,
             instructions=assistant.instructions,
@@ -166,7 +170,7 @@ class App:
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
-            account=Account(tenant, assistant=name),
+            account=replace(account, assistant=name),
         )
 
     async def check(self) -> None:
@@ -234,6 +238,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
+        keyring = await enter(open_keyring(await enter(open_keys(config))))
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
@@ -255,12 +260,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             if images is None
             else ImageSearch(retrieve, catalog, images, most=config.search.max_images)
         )
-        reader, seconds = config.search.reader, config.search.model_seconds
-        search = Interpret(
-            searched,
-            catalog,
-            reader=None if reader == RULES else ModelReader(turn, reader, seconds=seconds),
-        )
+        search = Interpret(searched, catalog, reader=question_reader(config, turn))
         token_chunks = config.search.late_chunks if config.search.late_top else 0
         ingest = Ingest(
             Parts(
@@ -290,17 +290,12 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             pii,
             batch_chunks=config.ingest.batch_chunks,
         )
-        ask = Ask(
-            search,
-            turn,
-            grounding,
-            Rewriter(turn, seconds=seconds),
-            knowledge=Knowledge(catalog) if remembers_answers(config) else None,
-        )
+        answers = await enter(open_answers(config, catalog, search, turn, grounding))
         # The last part: it uses the others until it is closed.
         parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
         yield App(
             config=config,
+            keyring=keyring,
             catalog=catalog,
             store=store,
             embedder=embedder,
@@ -314,8 +309,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             turn=turn,
             breakers=breakers,
             search=search,
-            ask=ask,
-            respond=Respond(turn, ask, search),
+            ask=answers.ask,
+            respond=answers.respond,
+            transcripts=answers.transcripts,
+            background=answers.background,
             ingest=ingest,
             reindex=Reindex(
                 catalog,

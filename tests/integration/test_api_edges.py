@@ -260,12 +260,16 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         "/api/collections/{collection}/quarantine",
         "/api/collections/{collection}/quarantine/{document_id}/release",
         *("/v1/models", "/v1/models/{model}", "/v1/embeddings", "/v1/chat/completions"),
-        "/v1/responses",
+        *("/v1/responses", "/v1/responses/{response_id}", "/v1/conversations"),
+        *("/v1/responses/{response_id}/cancel", "/v1/responses/{response_id}/input_items"),
+        *("/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/items"),
+        "/v1/conversations/{conversation_id}/items/{item_id}",
         *("/api/sources", "/api/sources/{source}", "/api/sources/{source}/syncs"),
         *("/api/sources/{source}/syncs/{id}", "/api/sources/{source}/failures"),
         *("/api/sources/{source}/retry", "/api/jobs", "/api/jobs/{id}"),
         *("/api/jobs/{id}/events", "/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"),
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
+        *("/api/keys", "/api/keys/{id}", "/api/keys/{id}/rotate"),
     }
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references(document)) <= known

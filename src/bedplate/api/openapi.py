@@ -6,17 +6,19 @@ import msgspec
 from fastapi import FastAPI
 
 from bedplate.api.chat_requests import ChatBody
+from bedplate.api.conversations_requests import ConversationBody, ItemsBody, MetadataBody
 from bedplate.api.embeddings_requests import EmbeddingsBody
 from bedplate.api.responses_requests import ResponsesBody
 from bedplate.api.wire import ChatCompletion, ChatCompletionChunk, ErrorEnvelope
+from bedplate.responses.items import Conversation
 from bedplate.responses.response import Response
 
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 REFERENCE = "#/components/schemas/{name}"
-READ = (EmbeddingsBody, ResponsesBody)
+READ = (EmbeddingsBody, ResponsesBody, ConversationBody, MetadataBody, ItemsBody)
 """Bodies that msgspec reads on routes of FastAPI's."""
 
-SENT = (Response,)
+SENT = (Response, Conversation)
 """What it writes there."""
 
 

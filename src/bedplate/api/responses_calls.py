@@ -10,14 +10,11 @@ import msgspec
 from bedplate.api.responses_requests import ResponseCall, ResponsesBody, TextFormat
 from bedplate.app import App
 from bedplate.domain.accounts import Account
+from bedplate.domain.ids import TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import (
-    BedplateError,
     InvalidInput,
     NotFound,
-    PreviousNotFound,
-    RateLimited,
-    UpstreamRateLimited,
 )
 from bedplate.rag.answer import AskRequest
 from bedplate.rag.dialogue import dialogue
@@ -25,10 +22,12 @@ from bedplate.responses.context import Context
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
 from bedplate.responses.items import InputText, Item, ItemReference, Message, fresh_id
+from bedplate.responses.keeping import item_of, items_of
 from bedplate.responses.open_items import Shown
 from bedplate.responses.respond import Asked
-from bedplate.responses.response import ConversationReference, Response, ResponseError
+from bedplate.responses.response import ConversationReference, Response
 from bedplate.responses.searching import FileSearch
+from bedplate.transcripts.protocol import StoredItem, Transcripts
 
 DEFAULT_RESULTS = 10
 QUOTING = "quote"
@@ -74,6 +73,18 @@ class Caller:
     deadline: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What a response goes on from, and what is new."""
+
+    former: tuple[Item, ...]
+    given: tuple[Item, ...]
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        return (*self.former, *self.given)
+
+
 class Calls:
     def __init__(self, app: App) -> None:
         self._app = app
@@ -86,25 +97,28 @@ class Calls:
         thoughts: Shown = "summary" if asked_for_summary else "content"
         return Draft(_blank(call), thoughts=thoughts)
 
-    async def conversation(self, call: ResponseCall, caller: Caller) -> tuple[Item, ...]:
-        """Every item that the answer is to, the oldest first."""
+    async def conversation(self, call: ResponseCall, caller: Caller) -> Turns:
+        """Every item that the answer is to, the oldest first.
+
+        Raises:
+            PreviousNotFound: the response that this one goes on from is not there.
+            NotFound: so with the conversation, or an item that is referred to.
+            InvalidInput: there is nothing to answer.
+        """
+        tenant = caller.account.tenant
+        before: tuple[StoredItem, ...] = ()
         if call.body.previous_response_id is not None:
-            raise PreviousNotFound(
-                f"Previous response with id {call.body.previous_response_id!r} not found.",
-                param="previous_response_id",
+            before = await self._app.transcripts.responses.chain(
+                tenant, call.body.previous_response_id
             )
-        if call.conversation is not None:
-            raise NotFound(f"Conversation with id {call.conversation!r} not found.")
-        if call.body.background:
-            raise InvalidInput("background: not supported yet; leave it out.", param="background")
-        if not call.input:
+        elif call.conversation is not None:
+            before = await self._app.transcripts.items.all(tenant, call.conversation)
+        given = await resolved(self._app.transcripts, tenant, call.input)
+        if not before and not given:
             raise InvalidInput("input: expected at least one item, got none.", param="input")
-        items: list[Item] = []
-        for at, item in enumerate(call.input):
-            if isinstance(item, ItemReference):
-                raise NotFound(f"There is no item {item.id!r}.", param=f"input.{at}.id")
-            items.append(item)
-        return tuple(items)
+        former = items_of(before)
+        known = {item.id for item in former}
+        return Turns(former, tuple(item for item in given if item.id not in known))
 
     async def events(
         self, call: ResponseCall, draft: Draft, items: Sequence[Item], caller: Caller
@@ -126,7 +140,7 @@ class Calls:
                     param="tools",
                 )
             question = self._app.assistant_question(
-                model, "", deadline=caller.deadline, tenant=caller.account.tenant
+                model, "", deadline=caller.deadline, account=caller.account
             )
             return self._app.respond.ground(draft, _spoken(call, question, items))
         if model not in config.models:
@@ -176,6 +190,23 @@ class Calls:
         return FileSearch(scopes, search.filter, limit, search.threshold)
 
 
+async def resolved(
+    transcripts: Transcripts, tenant: TenantId, given: Sequence[Item | ItemReference]
+) -> tuple[Item, ...]:
+    """With the items in place that are only referred to; NotFound for one that is not there."""
+    wanted = [item.id for item in given if isinstance(item, ItemReference)]
+    found = {item.id: item for item in await transcripts.responses.find(tenant, wanted)}
+    items: list[Item] = []
+    for at, item in enumerate(given):
+        if not isinstance(item, ItemReference):
+            items.append(item)
+        elif item.id in found:
+            items.append(item_of(found[item.id]))
+        else:
+            raise NotFound(f"Item with id {item.id!r} not found.", param=f"input.{at}.id")
+    return tuple(items)
+
+
 def _spoken(call: ResponseCall, question: AskRequest, items: Sequence[Item]) -> AskRequest:
     """The question of the conversation's last item, to whatever `question` is put to."""
     for name in _unhonoured(call):
@@ -221,7 +252,7 @@ def _blank(call: ResponseCall) -> Response:
         status="in_progress",
         conversation=ConversationReference(call.conversation) if call.conversation else None,
         metadata=call.metadata,
-        store=False,
+        store=call.store,
         tools=call.tools.shown,
         text=_text(body),
         reasoning=_reasoning(body),
@@ -245,14 +276,3 @@ def _reasoning(body: ResponsesBody) -> Mapping[str, Any]:
     if asked is None:
         return {"effort": None, "summary": None}
     return {"effort": asked.effort, "summary": asked.summary or asked.generate_summary}
-
-
-def failure_of(error: BedplateError) -> ResponseError:
-    """An error that came too late for a status, in OpenAI's words."""
-    match error:
-        case RateLimited() | UpstreamRateLimited():
-            return ResponseError("rate_limit_exceeded", error.message)
-        case InvalidInput():
-            return ResponseError("invalid_prompt", error.message)
-        case _:
-            return ResponseError("server_error", error.message)

@@ -106,6 +106,17 @@ class ItemReference(Struct, frozen=True, tag_field="type", tag="item_reference")
 
 
 Item = Message | Reasoning | FunctionCall | FunctionCallOutput | FileSearchCall
+
+
+class Conversation(Struct, frozen=True):
+    """A conversation itself, without its items."""
+
+    id: str
+    created_at: int
+    metadata: Mapping[str, str]
+    object: Literal["conversation"] = "conversation"
+
+
 PREFIXES: Mapping[type[Struct], str] = {
     Message: "msg",
     Reasoning: "rs",

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from bedplate.domain.answers import Citation, Grounding
 from bedplate.domain.chat import Usage
+from bedplate.errors import BedplateError, InvalidInput, RateLimited, UpstreamRateLimited
 from bedplate.responses.items import Item
 
 Status = Literal["completed", "failed", "in_progress", "cancelled", "queued", "incomplete"]
@@ -105,3 +106,14 @@ def response_usage(usage: Usage) -> ResponseUsage:
         usage.total_tokens,
         UNSET if usage.cost_usd is None else float(usage.cost_usd),
     )
+
+
+def failure_of(error: BedplateError) -> ResponseError:
+    """An error that came too late for a status, in OpenAI's words."""
+    match error:
+        case RateLimited() | UpstreamRateLimited():
+            return ResponseError("rate_limit_exceeded", error.message)
+        case InvalidInput():
+            return ResponseError("invalid_prompt", error.message)
+        case _:
+            return ResponseError("server_error", error.message)
