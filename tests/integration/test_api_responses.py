@@ -1,3 +1,4 @@
+import base64
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -300,6 +301,32 @@ async def test_images_parts_and_roles_reach_the_model(served: Served):
     messages = asked(served.app)[-1].messages
     assert [m.role for m in messages] == ["developer", "user", "assistant", "user"]
     assert [getattr(p, "url", None) for p in messages[-1].parts] == [None, pixel]
+
+
+async def test_a_file_is_read_for_the_model(served: Served):
+    data = base64.b64encode(b"<html><body><p>Ada was here.</p></body></html>").decode()
+    for sent in (data, f"data:text/html;base64,{data}"):
+        part = {"type": "input_file", "filename": "note.html", "file_data": sent}
+        made = await create(served, [{"role": "user", "content": [part]}])
+        assert "File 'note.html':\n\nAda was here." in asked(served.app)[-1].messages[0].content
+
+    listed = (await served.get(f"{PATH}/{made['id']}/input_items")).json["data"]
+    [kept] = listed[0]["content"]
+    assert (kept["filename"], kept["text"], kept["file_data"]) == (
+        *("note.html", "Ada was here.", None),
+    )
+    await create(served, listed)
+    assert "Ada was here." in asked(served.app)[-1].messages[0].content
+
+    for part, status, code in [
+        ({"file_data": "no base64!"}, 400, "invalid_input"),
+        ({"file_data": base64.b64encode(b"%PDF-1.7 broken").decode()}, 422, "truncated"),
+        ({"file_url": "https://example.com/a.pdf"}, 400, "invalid_input"),
+        ({}, 400, "invalid_input"),
+    ]:
+        content = [{"type": "input_file", **part}]
+        reply = await served.post(PATH, body([{"role": "user", "content": content}]))
+        assert (reply.status, reply.error["code"]) == (status, code), part
 
 
 async def test_the_choice_of_tools_is_read(served: Served):

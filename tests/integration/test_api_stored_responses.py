@@ -112,6 +112,9 @@ async def test_items_are_referred_to_by_id(served: Served):
     await create(served, [reference, {"role": "user", "content": "What is my name?"}])
     assert texts(served) == ["Hello there", "What is my name?"]
 
+    twice = {"model": "default", "input": [reference, reference]}
+    reply = await served.post(PATH, twice)
+    assert (reply.status, reply.error["param"]) == (400, "input")
     missing = {"model": "default", "input": [{"id": "msg_none"}]}
     reply = await served.post(PATH, missing)
     assert (reply.status, reply.error["param"]) == (404, "input.0.id")

@@ -139,7 +139,7 @@ async def _items(
 ) -> tuple[Item, ...]:
     if len(given) > MOST_AT_ONCE:
         raise wrong("items", f"expected at most {MOST_AT_ONCE} items, got {len(given)}")
-    return await resolved(app.transcripts, tenant, read_input(list(given), "items"))
+    return await resolved(app, tenant, read_input(list(given), "items"), "items")
 
 
 def _answer(stored: StoredConversation) -> Response:

@@ -1,12 +1,14 @@
 """A response as asked for, put to the flow: what answers it, and what it repeats of the request."""
 
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from bedplate.api.responses_items import MOST_ITEMS
 from bedplate.api.responses_requests import ResponseCall, ResponsesBody, TextFormat
 from bedplate.app import App
 from bedplate.domain.accounts import Account
@@ -21,13 +23,14 @@ from bedplate.rag.dialogue import dialogue
 from bedplate.responses.context import Context
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
+from bedplate.responses.files import read_files
 from bedplate.responses.items import InputText, Item, ItemReference, Message, fresh_id
 from bedplate.responses.keeping import item_of, items_of
 from bedplate.responses.open_items import Shown
 from bedplate.responses.respond import Asked
 from bedplate.responses.response import ConversationReference, Response
 from bedplate.responses.searching import FileSearch
-from bedplate.transcripts.protocol import StoredItem, Transcripts
+from bedplate.transcripts.protocol import StoredItem
 
 DEFAULT_RESULTS = 10
 QUOTING = "quote"
@@ -113,12 +116,17 @@ class Calls:
             )
         elif call.conversation is not None:
             before = await self._app.transcripts.items.all(tenant, call.conversation)
-        given = await resolved(self._app.transcripts, tenant, call.input)
+        given = await resolved(self._app, tenant, call.input)
         if not before and not given:
             raise InvalidInput("input: expected at least one item, got none.", param="input")
-        former = items_of(before)
-        known = {item.id for item in former}
-        return Turns(former, tuple(item for item in given if item.id not in known))
+        if (count := len(before) + len(given)) > MOST_ITEMS:
+            raise InvalidInput(
+                f"input: {count:,} items with those that it goes on from; at most {MOST_ITEMS:,} "
+                "are read. Begin anew with a summary.",
+                param="input",
+            )
+        known = {item.id for item in before}
+        return Turns(items_of(before), tuple(item for item in given if item.id not in known))
 
     async def events(
         self, call: ResponseCall, draft: Draft, items: Sequence[Item], caller: Caller
@@ -191,11 +199,20 @@ class Calls:
 
 
 async def resolved(
-    transcripts: Transcripts, tenant: TenantId, given: Sequence[Item | ItemReference]
+    app: App,
+    tenant: TenantId,
+    given: Sequence[Item | ItemReference],
+    where: str = "input",
 ) -> tuple[Item, ...]:
-    """With the items in place that are only referred to; NotFound for one that is not there."""
+    """With the items in place that are only referred to, and files read.
+
+    NotFound for an item that is not there; errors of files as `read_files`.
+    """
+    for id, times in Counter(item.id for item in given).items():
+        if times > 1:
+            raise InvalidInput(f"{where}: there is more than one item {id!r}.", param=where)
     wanted = [item.id for item in given if isinstance(item, ItemReference)]
-    found = {item.id: item for item in await transcripts.responses.find(tenant, wanted)}
+    found = {item.id: item for item in await app.transcripts.responses.find(tenant, wanted)}
     items: list[Item] = []
     for at, item in enumerate(given):
         if not isinstance(item, ItemReference):
@@ -203,8 +220,8 @@ async def resolved(
         elif item.id in found:
             items.append(item_of(found[item.id]))
         else:
-            raise NotFound(f"Item with id {item.id!r} not found.", param=f"input.{at}.id")
-    return tuple(items)
+            raise NotFound(f"Item with id {item.id!r} not found.", param=f"{where}.{at}.id")
+    return await read_files(app.parser, items)
 
 
 def _spoken(call: ResponseCall, question: AskRequest, items: Sequence[Item]) -> AskRequest:

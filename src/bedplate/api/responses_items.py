@@ -14,6 +14,7 @@ from bedplate.responses.items import (
     FileSearchCall,
     FunctionCall,
     FunctionCallOutput,
+    InputFile,
     InputImage,
     InputText,
     Item,
@@ -37,11 +38,13 @@ ITEMS: Mapping[str, type[Item | ItemReference]] = {
 PARTS: Mapping[str, type[Part]] = {
     "input_text": InputText,
     "input_image": InputImage,
+    "input_file": InputFile,
     "output_text": OutputText,
     "refusal": Refusal,
 }
 OUTPUT_PARTS = frozenset({"output_text", "refusal"})
-MOST_ITEMS = 10_000
+MOST_ITEMS = 9_000
+"""Less than are kept, so that what a response puts out has room."""
 
 
 def read_input(given: Any, where: str = "input") -> tuple[Item | ItemReference, ...]:
@@ -97,6 +100,8 @@ def _part(given: Any, role: Any, where: str) -> Mapping[str, Any]:
     if type not in own:
         known = ", ".join(name for name in PARTS if name in own)
         raise wrong(f"{where}.type", f"only {known} are supported here, got {type!r:.100}")
+    if type == "input_file":
+        return _file(part, where)
     if type == "input_image":
         _check_image(part, where)
         return {"type": type, "image_url": part["image_url"], "detail": part.get("detail")}
@@ -104,6 +109,15 @@ def _part(given: Any, role: Any, where: str) -> Mapping[str, Any]:
         **part,
         **({"annotations": part.get("annotations") or ()} if type == "output_text" else {}),
     }
+
+
+def _file(part: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    for name in ("file_id", "file_url"):
+        if part.get(name):
+            raise wrong(f"{where}.{name}", "not supported yet; send file_data")
+    if part.get("file_data") is None and not part.get("text"):
+        raise wrong(f"{where}.file_data", "is required")
+    return {name: value for name, value in part.items() if value is not None}
 
 
 def _check_image(part: Mapping[str, Any], where: str) -> None:

@@ -17,6 +17,7 @@ from bedplate.responses.items import (
     FileSearchResult,
     FunctionCall,
     FunctionCallOutput,
+    InputFile,
     InputImage,
     InputText,
     Item,
@@ -24,6 +25,7 @@ from bedplate.responses.items import (
     OutputText,
     Part,
     Reasoning,
+    Refusal,
 )
 
 NOTHING_FOUND = "No passage was found."
@@ -110,14 +112,19 @@ class Context:
 
 
 def text_of(content: Sequence[Part]) -> str:
-    return "".join(
-        part.text
-        if isinstance(part, InputText | OutputText)
-        else ""
-        if isinstance(part, InputImage)
-        else part.refusal
-        for part in content
-    )
+    return "".join(map(_text, content))
+
+
+def _text(part: Part) -> str:
+    match part:
+        case InputText() | OutputText():
+            return part.text
+        case Refusal():
+            return part.refusal
+        case InputFile():
+            return f"\n\nFile {part.filename!r}:\n\n{part.text}\n\n"
+        case InputImage():
+            return ""
 
 
 def _is_user(item: Item) -> bool:
@@ -146,7 +153,7 @@ def _parts(content: Sequence[Part]) -> tuple[TextPart | ImagePart, ...]:
     return tuple(
         ImagePart(part.image_url, part.detail)
         if isinstance(part, InputImage)
-        else TextPart(text_of((part,)))
+        else TextPart(_text(part))
         for part in content
     )
 

@@ -27,6 +27,18 @@ class InputImage(Struct, frozen=True, tag_field="type", tag="input_image"):
     detail: str | None = "auto"
 
 
+class InputFile(Struct, frozen=True, tag_field="type", tag="input_file"):
+    """`file_data` is the base64 of its bytes, bare or in a `data:` URL, until it is read.
+
+    `text` is what was read of it, our extension: that is kept and shown to models, the bytes are
+    not.
+    """
+
+    filename: str = "file"
+    file_data: str | None = None
+    text: str = ""
+
+
 class OutputText(Struct, frozen=True, tag_field="type", tag="output_text"):
     text: str
     annotations: tuple[Mapping[str, Any], ...] = ()
@@ -37,7 +49,7 @@ class Refusal(Struct, frozen=True, tag_field="type", tag="refusal"):
     refusal: str
 
 
-Part = InputText | InputImage | OutputText | Refusal
+Part = InputText | InputImage | InputFile | OutputText | Refusal
 
 
 class Message(Struct, frozen=True, tag_field="type", tag="message"):
@@ -75,7 +87,7 @@ class FunctionCall(Struct, frozen=True, tag_field="type", tag="function_call"):
 
 class FunctionCallOutput(Struct, frozen=True, tag_field="type", tag="function_call_output"):
     call_id: str
-    output: str | tuple[InputText | InputImage, ...]
+    output: str | tuple[InputText | InputImage | InputFile, ...]
     id: str | None = None
     status: ItemStatus | None = None
 

@@ -88,12 +88,14 @@ class Respond:
                 request = _without(request, tool.name)
             request = replace(request, messages=context.messages)
             current = Round(draft, tool.name if tool else None, context.passages)
-            async for told in self._round(asked, request, current):
-                yield told
+            async with aclosing(self._round(asked, request, current)) as events:
+                async for told in events:
+                    yield told
             if not current.searches or left <= 0 or current.reason in CUT_OFF:
                 break
-            async for told in self._searched(draft, asked, current.searches[:left]):
-                yield told
+            async with aclosing(self._searched(draft, asked, current.searches[:left])) as events:
+                async for told in events:
+                    yield told
             for item in draft.response.output[current.first :]:
                 context.add(item)
             left -= len(current.searches)
@@ -130,7 +132,7 @@ class Respond:
     ) -> AsyncGenerator[Event]:
         async with aclosing(self._heard(asked, request)) as events:
             async for event in events:
-                if not isinstance(event, TextDelta):
+                if current.cites and not isinstance(event, TextDelta):
                     # What is cited is looked up in the passages: too long for the event loop.
                     for told in await asyncio.to_thread(current.end_text):
                         yield told

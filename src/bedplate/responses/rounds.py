@@ -36,8 +36,13 @@ class Round:
         self._markers = MarkerFilter([each.number for each in passages]) if passages else None
         self._searching = False
 
+    @property
+    def cites(self) -> bool:
+        """Whether there is anything that its text can cite."""
+        return self._markers is not None
+
     def take(self, event: ChatEvent) -> Iterator[Event]:
-        """`end_text` comes before what is no text."""
+        """Where it `cites`, `end_text` comes before what is no text."""
         yield from self._draft.begin()
         match event:
             case TextDelta(text, logprobs):

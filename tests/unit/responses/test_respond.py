@@ -153,6 +153,17 @@ async def test_a_conversation_that_is_too_long_loses_its_oldest_turns_where_it_m
         await answered(told("m", too_long), Asked("m", ChatRequest(()), truncate=True), user("x"))
 
 
+async def test_whoever_stops_listening_ends_the_models_call():
+    model = told("m", says("One", "Two"))
+    draft = Draft(Response(id="resp_1", created_at=0, status="in_progress", model="m"))
+    events = respond(model).converse(draft, Asked("m", ChatRequest(())), (user(),))
+
+    assert (await anext(events)).type == "response.created"
+    assert model.active == 1
+    await events.aclose()
+    assert model.active == 0
+
+
 async def test_probabilities_are_told_with_their_text():
     token = TokenLogprob("Hi", -0.5, (72, 105), (TokenLogprob("Ho", -1.0),))
     model = told("m", Outcome((TextDelta("Hi", (token,)),)))
