@@ -57,7 +57,12 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Ser
     settings: dict[str, Any] = {f"models__{name}": model for name, model in models.items()}
     async with serving(folder, **settings, assistants__support=ASSISTANT) as served:
         documents = [
-            {"id": "refunds.md", "title": "Refunds", "text": REFUND, "metadata": {"lang": "en"}},
+            {
+                "id": "refunds.md",
+                "title": "Refunds",
+                "text": REFUND,
+                "metadata": {"lang": "en", "tags": ["a"]},
+            },
             {"id": "tents.md", "title": "Tents", "text": "A tent.", "metadata": {"lang": "no"}},
         ]
         reply = await served.post("/api/collections/policies/documents", documents)

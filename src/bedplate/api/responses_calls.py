@@ -195,7 +195,9 @@ class Calls:
             except NotFound as error:
                 raise NotFound(error.message, param="tools") from error
         limit = search.limit or DEFAULT_RESULTS
-        return FileSearch(scopes, search.filter, limit, search.threshold)
+        return FileSearch(
+            scopes, search.filter, limit, search.threshold, self._app.config.search.self_query
+        )
 
 
 async def resolved(

@@ -11,6 +11,7 @@ from bedplate.domain.chat import Passage
 from bedplate.domain.retrieval import Hit, Scope
 from bedplate.domain.tools import ToolSpec
 from bedplate.rag.citations import resolve
+from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import find, interleave
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.markers import cited
@@ -44,13 +45,14 @@ PARAMETERS: Mapping[str, Any] = {
 class FileSearch:
     """The tool as a request has it: collections, a filter in our own JSON, how many hits at most.
 
-    `threshold` is the least cosine of a hit; 0 takes all.
+    `threshold` is the least cosine of a hit; 0 takes all. `self_query` is as in `SearchRequest`.
     """
 
     scopes: tuple[Scope, ...]
     filter: Mapping[str, Any] | None = None
     limit: int = 10
     threshold: float = 0.0
+    self_query: bool = False
 
 
 def spec(taken: Sequence[str]) -> ToolSpec:
@@ -91,7 +93,10 @@ async def run(
             query,
             filter=tool.filter,
             limit=tool.limit,
+            limit_given=True,
             unique=True,
+            current=not asks_for_past(query),
+            self_query=tool.self_query,
             by_relevance=True,
             deadline=deadline,
             account=account,
@@ -112,7 +117,12 @@ def result_of(hit: Hit) -> FileSearchResult:
         filename=hit.title or hit.source,
         score=round(relevance(hit), 6),
         text=hit.text,
-        attributes=dict(hit.metadata),
+        # As OpenAI has attributes: lists are no values of theirs.
+        attributes={
+            name: value
+            for name, value in hit.metadata.items()
+            if isinstance(value, str | int | float | bool)
+        },
         chunk_id=hit.chunk_id,
         page=hit.page,
     )
