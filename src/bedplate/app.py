@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bedplate.access.keyring import Keyring, open_keyring
+from bedplate.answering import open_answers, question_reader
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config, Slot, resolve_secrets
@@ -49,7 +50,6 @@ from bedplate.options import (
     ranking,
     reading_recipe,
     recipe,
-    remembers_answers,
     sync_limits,
 )
 from bedplate.parsers.isolated import open_parser
@@ -57,12 +57,11 @@ from bedplate.parsers.protocol import Parser
 from bedplate.rag.answer import Ask, AskRequest
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.interpret import Interpret
-from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.retrieve import Retrieve
-from bedplate.rag.rewriter import RULES, Rewriter
-from bedplate.rag.self_query_model import ModelReader
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
+from bedplate.responses.background import Background
+from bedplate.responses.respond import Respond
 from bedplate.slots import open_optional, open_slot
 from bedplate.sources import SOURCES
 from bedplate.sources.protocol import Source
@@ -71,6 +70,7 @@ from bedplate.state.protocol import Catalog
 from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
+from bedplate.transcripts.protocol import Transcripts
 
 CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
@@ -101,6 +101,9 @@ class App:
     breakers: Breakers
     search: Interpret
     ask: Ask
+    respond: Respond
+    transcripts: Transcripts
+    background: Background
     ingest: Ingest
     reindex: Reindex
     rescrub: Rescrub
@@ -259,12 +262,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             if images is None
             else ImageSearch(retrieve, catalog, images, most=config.search.max_images)
         )
-        reader, seconds = config.search.reader, config.search.model_seconds
-        search = Interpret(
-            searched,
-            catalog,
-            reader=None if reader == RULES else ModelReader(turn, reader, seconds=seconds),
-        )
+        search = Interpret(searched, catalog, reader=question_reader(config, turn))
         token_chunks = config.search.late_chunks if config.search.late_top else 0
         ingest = Ingest(
             Parts(
@@ -294,6 +292,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             pii,
             batch_chunks=config.ingest.batch_chunks,
         )
+        answers = await enter(open_answers(config, catalog, search, turn, grounding))
         # The last part: it uses the others until it is closed.
         parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
         yield App(
@@ -312,13 +311,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             turn=turn,
             breakers=breakers,
             search=search,
-            ask=Ask(
-                search,
-                turn,
-                grounding,
-                Rewriter(turn, seconds=seconds),
-                knowledge=Knowledge(catalog) if remembers_answers(config) else None,
-            ),
+            ask=answers.ask,
+            respond=answers.respond,
+            transcripts=answers.transcripts,
+            background=answers.background,
             ingest=ingest,
             reindex=Reindex(
                 catalog,

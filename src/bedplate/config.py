@@ -28,6 +28,7 @@ from bedplate.sections import (
     IngestConfig,
     JobsConfig,
     ModelSlot,
+    ResponsesConfig,
     SearchConfig,
     Section,
     ServerConfig,
@@ -69,6 +70,7 @@ class Config(Section):
     uploads: UploadsConfig = UploadsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
+    responses: ResponsesConfig = ResponsesConfig()
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])

@@ -7,6 +7,8 @@
     ├── InvalidInput             the caller sent something that cannot be used
     │   ├── BadFilter            a filter that does not parse or fit the schema
     │   ├── ContextOverflow      more than a model takes at once
+    │   ├── UnknownParameter     a field that the request does not have
+    │   ├── PreviousNotFound     a request goes on from a response that is not stored
     │   ├── Unreadable           a document that cannot be read
     │   └── TooLarge             over a limit
     ├── NotFound
@@ -93,6 +95,14 @@ class ContextOverflow(InvalidInput):
         super().__init__(message, param="messages")
         self.tokens = tokens
         self.limit = limit
+
+
+class UnknownParameter(InvalidInput):
+    code = "unknown_parameter"
+
+
+class PreviousNotFound(InvalidInput):
+    code = "previous_response_not_found"
 
 
 class Unreadable(InvalidInput):

@@ -127,7 +127,13 @@ async def filled(served: Served, headers: Mapping[str, str], files: Path) -> dic
     await served.request(
         "PATCH", f"/api/budgets/run/{OURS}", json={"tokens_total": 9}, headers=headers
     )
+    items = {"items": [{"role": "user", "content": OURS}]}
+    talk = (await served.post("/v1/conversations", items, headers=headers)).json["id"]
+    item = (await served.get(f"/v1/conversations/{talk}/items", headers=headers)).json["first_id"]
+    said = {"model": "default", "input": OURS, "background": True}
+    response = (await served.post("/v1/responses", said, headers=headers)).json["id"]
     return {
+        "response_id": response, "conversation_id": talk, "item_id": item,
         "collection": "c", "document_id": "d", "source": "s", "kind": "tenant", "name": "ours",
         "model": "default", "/api/jobs": upload.json["job"], "/api/sources": sync["id"],
         "/api/keys": key,
@@ -147,6 +153,7 @@ BODIES: Mapping[str, Any] = {
     "/api/search": {"collection": "c", "query": "sings"},
     "/api/ask": {"collection": "c", "question": "Who sings?", "model": "quote"},
     CHAT: chat(),
+    "/v1/responses": {"model": "default", "input": "Hi"},
 }
 
 
@@ -194,6 +201,22 @@ async def test_no_route_shows_or_changes_what_another_tenant_has(tmp_path: Path)
 
         assert {"/api/search", "/api/ask", "/api/keys", "/api/budgets", "/api/jobs/{id}"} <= shown
         assert {path for path in shown if path.startswith("/api/collections/{collection}/doc")}
+        kept = {path for path in shown if path.startswith("/v1/")}
+        assert kept == {
+            "/v1/responses/{response_id}/input_items",
+            "/v1/conversations/{conversation_id}/items",
+            "/v1/conversations/{conversation_id}/items/{item_id}",
+        }
+        for path in (*kept, "/v1/responses/{response_id}", "/v1/conversations/{conversation_id}"):
+            assert (await served.get(fill(path, values), headers=ours)).status == 200, path
+        follow = {"model": "default", "input": "Hi"}
+        for more in (
+            {"previous_response_id": values["response_id"]},
+            {"conversation": values["conversation_id"]},
+            {"input": [{"type": "item_reference", "id": values["item_id"]}]},
+        ):
+            got = await served.post("/v1/responses", {**follow, **more}, headers=theirs)
+            assert got.status in (400, 404), more
         # What our own walk asked of models is ours.
         for _ in ("usage", "usage?by=key"):
             assert len(before.pop(3)["usage"]) == len(after.pop(3)["usage"])

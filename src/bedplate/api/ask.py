@@ -57,3 +57,5 @@ async def _events(app: App, request: AskRequest) -> AsyncGenerator[bytes]:
                     yield encode_event({"text": event.text}, "delta")
                 case answers.Answer():
                     yield encode_event(Answer.of(event).model_dump(mode="json"), "answer")
+                case answers.Retrieved():
+                    continue

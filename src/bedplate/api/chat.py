@@ -23,10 +23,11 @@ from bedplate.api.streams import open_stream
 from bedplate.api.wire import Extension, encode
 from bedplate.app import App
 from bedplate.domain.accounts import Account
-from bedplate.domain.answers import Answer, AnswerDelta
+from bedplate.domain.answers import Answer, AnswerDelta, Retrieved
 from bedplate.domain.chat import ChatRequest, Finished, TextDelta
 from bedplate.errors import InvalidInput, NotFound
 from bedplate.rag.answer import AskRequest
+from bedplate.rag.dialogue import dialogue
 
 PATH = "/v1/chat/completions"
 
@@ -100,32 +101,20 @@ class Chat:
                     case Answer():
                         end = Finished(event.finish_reason, event.usage, event.model)
                         yield ChoiceEvent(0, end, _extension(event))
+                    case Retrieved():
+                        continue
 
     def _question(self, call: ChatCall, account: Account, deadline: float) -> AskRequest:
         """The last user message is the question, what was said before it the history."""
         _refuse_unhonoured(call)
-        messages = call.request.messages
-        spoken = [m for m in messages if m.role not in {"system", "developer"}]
-        told = [m.content for m in messages if m.role in {"system", "developer"}]
-        if not spoken or spoken[-1].role != "user" or not spoken[-1].content.strip():
-            raise InvalidInput(
-                "The last message must be the user's question, with text.", param="messages"
-            )
-        if any(m.role == "tool" or m.tool_calls or m.parts for m in spoken):
-            raise InvalidInput(
-                "An assistant reads no tool messages and no images yet.", param="messages"
-            )
+        said = dialogue(call.request.messages, param="messages")
         question = self._app.assistant_question(
-            call.model,
-            spoken[-1].content,
-            tuple(spoken[:-1]),
-            deadline=deadline,
-            account=account,
+            call.model, said.question, said.history, deadline=deadline, account=account
         )
         chosen = call.request
         return replace(
             question,
-            instructions="\n\n".join(filter(None, [question.instructions, *told])),
+            instructions="\n\n".join(filter(None, [question.instructions, *said.instructions])),
             max_output_tokens=chosen.max_output_tokens or question.max_output_tokens,
             temperature=chosen.temperature,
         )

@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -37,6 +36,7 @@ from bedplate.domain.chat import (
     TokenLogprob,
     ToolCallDelta,
     Usage,
+    added,
 )
 from bedplate.domain.ids import new_id
 
@@ -175,20 +175,6 @@ class _Choice:
             ToolCallMessage(call.id, FunctionCall(call.name, "".join(arguments)))
             for call, arguments in zip(self._calls, self._arguments, strict=True)
         )
-
-
-def added(one: Usage, other: Usage) -> Usage:
-    """Both together; what they cost is known only where each is."""
-    known = (one.cost_usd is not None or one == Usage()) and other.cost_usd is not None
-    return Usage(
-        one.input_tokens + other.input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.estimated or other.estimated,
-        (one.cost_usd or Decimal(0)) + (other.cost_usd or Decimal(0)) if known else None,
-        one.cached_tokens + other.cached_tokens,
-        one.cache_write_tokens + other.cache_write_tokens,
-        one.reasoning_tokens + other.reasoning_tokens,
-    )
 
 
 def _call_delta(part: ToolCallDelta) -> CallDelta:

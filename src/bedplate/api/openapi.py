@@ -7,31 +7,40 @@ from fastapi import FastAPI
 
 from bedplate.api.access import PROBES
 from bedplate.api.chat_requests import ChatBody
+from bedplate.api.conversations_requests import ConversationBody, ItemsBody, MetadataBody
+from bedplate.api.embeddings_requests import EmbeddingsBody
+from bedplate.api.responses_requests import ResponsesBody
 from bedplate.api.scopes import scope_of
 from bedplate.api.wire import ChatCompletion, ChatCompletionChunk, ErrorEnvelope
+from bedplate.responses.items import Conversation
+from bedplate.responses.response import Response
 
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 KEY = "access_key"
 REFERENCE = "#/components/schemas/{name}"
+READ = (EmbeddingsBody, ResponsesBody, ConversationBody, MetadataBody, ItemsBody)
+"""Bodies that msgspec reads on routes of FastAPI's."""
+
+SENT = (Response, Conversation)
+"""What it writes there."""
 
 
 def body_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """A request body for `openapi_extra`, from the type that reads it."""
-    schema = msgspec.json.schema(struct)
-    definitions = schema.pop("$defs")
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": definitions[struct.__name__]}},
-        }
-    }
+    """A request body for `openapi_extra`; the type that reads it is among `READ`."""
+    content = {"application/json": {"schema": schema_of(struct)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def schema_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """Where the document describes a type of `READ` or `SENT`."""
+    return {"$ref": REFERENCE.format(name=struct.__name__)}
 
 
 def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
     """The whole document, with the chat route, which FastAPI does not serve, and our errors."""
     document = api.openapi()
-    (body, completion, chunk, error), schemas = msgspec.json.schema_components(
-        (ChatBody, ChatCompletion, ChatCompletionChunk, ErrorEnvelope),
+    (body, completion, chunk, error, *_), schemas = msgspec.json.schema_components(
+        (ChatBody, ChatCompletion, ChatCompletionChunk, ErrorEnvelope, *READ, *SENT),
         schema_hook=_anything,
         ref_template=REFERENCE,
     )

@@ -154,7 +154,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
 
 
 async def _show(app: App, request: AskRequest) -> None:
-    from bedplate.domain.answers import Answer
+    from bedplate.domain.answers import Answer, AnswerDelta
 
     out = console()
     writer = Typewriter(out)
@@ -163,7 +163,7 @@ async def _show(app: App, request: AskRequest) -> None:
             if isinstance(event, Answer):
                 writer.finish()
                 _show_sources(out, event)
-            else:
+            elif isinstance(event, AnswerDelta):
                 writer.write(event.text)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from bedplate.domain.chat import FinishReason, Usage
 from bedplate.domain.ids import ChunkId, DocumentId
-from bedplate.domain.retrieval import SelfQuery
+from bedplate.domain.retrieval import Hit, SelfQuery
 
 REFUSAL = "I don't know: the sources do not say."
 """What every model is to say, word for word, when the passages hold no answer."""
@@ -65,6 +65,14 @@ class Rewritten:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What was searched for and what was found, before the answer begins; told where asked for."""
+
+    query: str
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerDelta:
     """Answer text that is final: its markers are already resolved."""
 
@@ -92,4 +100,4 @@ class Answer:
     self_query: Mapping[str, SelfQuery] = field(default_factory=dict[str, SelfQuery])
 
 
-AnswerEvent = AnswerDelta | Answer
+AnswerEvent = Retrieved | AnswerDelta | Answer

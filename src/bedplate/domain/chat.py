@@ -117,6 +117,20 @@ class Usage:
         return self.input_tokens + self.output_tokens
 
 
+def added(one: Usage, other: Usage) -> Usage:
+    """Both together; what they cost is known only where each is."""
+    known = (one.cost_usd is not None or one == Usage()) and other.cost_usd is not None
+    return Usage(
+        one.input_tokens + other.input_tokens,
+        one.output_tokens + other.output_tokens,
+        one.estimated or other.estimated,
+        (one.cost_usd or Decimal(0)) + (other.cost_usd or Decimal(0)) if known else None,
+        one.cached_tokens + other.cached_tokens,
+        one.cache_write_tokens + other.cache_write_tokens,
+        one.reasoning_tokens + other.reasoning_tokens,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
     """A token, the natural logarithm of its probability, and the likeliest others in order."""

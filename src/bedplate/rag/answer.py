@@ -15,6 +15,7 @@ from bedplate.domain.answers import (
     AnswerEvent,
     Citation,
     Grounding,
+    Retrieved,
     Rewritten,
 )
 from bedplate.domain.bills import Bill
@@ -45,7 +46,8 @@ class AskRequest:
     `history` is the conversation before the question; `rewrite` says what completes a question that
     leans on it for the search, "rules" (rag/follow_up.py) or a model, or is "off"; the answering
     model is asked the question itself, and given the completed one beside it. `deadline` is on the
-    event loop's clock. `self_query` is as in `SearchRequest`. `account` pays, for every model that
+    event loop's clock. `self_query` is as in `SearchRequest`. `tell_retrieved` makes what was
+    found the first event. `account` pays, for every model that
     is asked on the way.
     """
 
@@ -62,6 +64,7 @@ class AskRequest:
     temperature: float | None = None
     deadline: float | None = None
     self_query: bool = True
+    tell_retrieved: bool = False
     account: Account = LOCAL
 
 
@@ -106,6 +109,8 @@ class Ask:
             knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
             found = await self._find(request, rewritten.text)
             searched = _shown(rewritten, request.question)
+            if request.tell_retrieved:
+                yield Retrieved(rewritten.text, tuple(found.hits))
             passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
             if not passages:
                 yield AnswerDelta(REFUSAL)

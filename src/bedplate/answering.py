@@ -1,0 +1,79 @@
+"""What answers questions, wired: ask, responses, and what of them is kept."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from bedplate.chat.turn import Turn
+from bedplate.config import Config
+from bedplate.guards.protocol import GroundingGuard
+from bedplate.options import remembers_answers
+from bedplate.rag.answer import Ask
+from bedplate.rag.interpret import Interpret
+from bedplate.rag.knowledge import Knowledge
+from bedplate.rag.rewriter import RULES, Rewriter
+from bedplate.rag.self_query_model import ModelReader
+from bedplate.responses.background import Background, Limits, open_background
+from bedplate.responses.respond import Respond
+from bedplate.state.protocol import Catalog
+from bedplate.transcripts import TRANSCRIPTS
+from bedplate.transcripts.protocol import Transcripts
+
+TRANSCRIPTS_FILE = "transcripts.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    ask: Ask
+    respond: Respond
+    transcripts: Transcripts
+    background: Background
+
+
+def question_reader(config: Config, turn: Turn) -> ModelReader | None:
+    """The model that reads conditions out of questions, where one is configured."""
+    settings = config.search
+    if settings.reader == RULES:
+        return None
+    return ModelReader(turn, settings.reader, seconds=settings.model_seconds)
+
+
+@asynccontextmanager
+async def open_answers(
+    config: Config, catalog: Catalog, search: Interpret, turn: Turn, grounding: GroundingGuard
+) -> AsyncGenerator[Answers]:
+    """
+    Raises:
+        ConfigError, StorageError, Unavailable: the place of transcripts cannot be used.
+    """
+    ask = Ask(
+        search,
+        turn,
+        grounding,
+        Rewriter(turn, seconds=config.search.model_seconds),
+        knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+    )
+    async with (
+        _transcripts(config) as transcripts,
+        open_background(transcripts, _limits(config)) as background,
+    ):
+        yield Answers(ask, Respond(turn, ask, search), transcripts, background)
+
+
+def _transcripts(config: Config) -> AbstractAsyncContextManager[Transcripts]:
+    """A file in the data folder, or tables in the catalog's database."""
+    database = config.data.database
+    if database is None:
+        return TRANSCRIPTS.load("sqlite")(config.data.dir / TRANSCRIPTS_FILE)
+    return TRANSCRIPTS.load("postgres")(database.get_secret_value())
+
+
+def _limits(config: Config) -> Limits:
+    settings = config.responses
+    return Limits(
+        at_once=settings.background_at_once,
+        waiting=settings.background_waiting,
+        seconds=settings.background_seconds,
+        keep_days=settings.keep_days,
+        most=settings.max_stored,
+    )

@@ -1,0 +1,166 @@
+"""Tools of a response and the choice among them. Source: OpenAI API reference, "tools"."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from bedplate.api.chat_tools import MAX_TOOLS, check_name
+from bedplate.api.file_filters import read_file_filter
+from bedplate.api.reading import convert, kind, wrong
+from bedplate.domain.tools import ToolChoice, ToolSpec
+
+FILE_SEARCH = "file_search"
+MOST_STORES = 50
+
+
+class FunctionTool(Struct, frozen=True):
+    name: str
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+    description: str | None = None
+
+
+class RankingOptions(Struct, frozen=True):
+    ranker: str | None = None
+    score_threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
+    hybrid_search: dict[str, float] | None = None
+
+
+class FileSearchTool(Struct, frozen=True):
+    vector_store_ids: list[str]
+    filters: dict[str, Any] | None = None
+    max_num_results: Annotated[int, Meta(ge=1, le=50)] | None = None
+    ranking_options: RankingOptions | None = None
+
+
+class Choice(Struct, frozen=True):
+    """An object that names a tool; functions have names, others only their type."""
+
+    type: str
+    name: str | None = None
+    mode: Literal["auto", "required"] | None = None
+    tools: list["Choice"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSearch:
+    """file_search as asked for: `stores` are vector stores, `filter` is in our own notation."""
+
+    stores: tuple[str, ...]
+    filter: Mapping[str, Any] | None
+    limit: int | None
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """`shown` are the tools as a response repeats them."""
+
+    functions: tuple[ToolSpec, ...] = ()
+    search: StoreSearch | None = None
+    shown: tuple[Mapping[str, Any], ...] = ()
+
+
+def read_tools(given: Sequence[Mapping[str, Any]]) -> Tools:
+    """InvalidInput for a kind of tool that is not there, or a name used twice."""
+    if len(given) > MAX_TOOLS:
+        raise wrong("tools", f"expected at most {MAX_TOOLS} tools, got {len(given)}")
+    functions: dict[str, ToolSpec] = {}
+    searches: list[StoreSearch] = []
+    shown: list[Mapping[str, Any]] = []
+    for at, raw in enumerate(given):
+        where = f"tools.{at}"
+        match raw.get("type"):
+            case "function":
+                function = convert(raw, FunctionTool, where)
+                check_name(function.name, f"{where}.name")
+                if function.name in functions:
+                    raise wrong(f"{where}.name", f"{function.name!r} is there twice")
+                functions[function.name] = ToolSpec(
+                    function.name,
+                    function.description or "",
+                    function.parameters or {},
+                    function.strict,
+                )
+                shown.append(_shown(function))
+            case "file_search":
+                searches.append(_search(convert(raw, FileSearchTool, where), where))
+                shown.append(raw)
+            case other:
+                raise wrong(
+                    f"{where}.type",
+                    f"only 'function' and 'file_search' are supported for now, got {other!r:.100}",
+                )
+    if len(searches) > 1:
+        raise wrong("tools", "expected one tool 'file_search'; name all stores in it")
+    return Tools(tuple(functions.values()), searches[0] if searches else None, tuple(shown))
+
+
+def _shown(function: FunctionTool) -> Mapping[str, Any]:
+    return {
+        "type": "function",
+        "name": function.name,
+        "description": function.description,
+        "parameters": function.parameters,
+        "strict": True if function.strict is None else function.strict,
+    }
+
+
+def _search(tool: FileSearchTool, where: str) -> StoreSearch:
+    if not 1 <= len(tool.vector_store_ids) <= MOST_STORES:
+        count = len(tool.vector_store_ids)
+        raise wrong(f"{where}.vector_store_ids", f"expected 1 to {MOST_STORES} ids, got {count}")
+    filters = tool.filters
+    ranking = tool.ranking_options
+    return StoreSearch(
+        tuple(dict.fromkeys(tool.vector_store_ids)),
+        None if filters is None else read_file_filter(filters, f"{where}.filters"),
+        tool.max_num_results,
+        (ranking.score_threshold or 0.0) if ranking else 0.0,
+    )
+
+
+def read_choice(choice: Any, tools: Tools, *, search_name: str) -> tuple[ToolChoice | None, bool]:
+    """The choice, None where nothing is said, and whether the search itself must be made.
+
+    `search_name` is what a model calls the search. InvalidInput for a tool that is not there.
+    """
+    match choice:
+        case None | "auto":
+            return None, False
+        case "none" | "required":
+            if choice == "required" and not tools.shown:
+                raise wrong("tool_choice", "a tool must be called, but 'tools' is empty")
+            only_search = choice == "required" and not tools.functions
+            return ToolChoice(choice), only_search
+        case {"type": "allowed_tools"}:
+            allowed = convert(choice, Choice, "tool_choice")
+            names = tuple(_name(each, tools, search_name) for each in allowed.tools or ())
+            mode = allowed.mode or "auto"
+            return ToolChoice(mode, names), mode == "required" and names == (search_name,)
+        case {"type": str()}:
+            name = _name(convert(choice, Choice, "tool_choice"), tools, search_name)
+            return ToolChoice("required", (name,)), name == search_name
+        case _:
+            shown = repr(choice) if isinstance(choice, str) else kind(choice)
+            raise wrong(
+                "tool_choice",
+                "expected 'auto', 'none', 'required' or an object that names tools, "
+                f"got {shown:.100}",
+            )
+
+
+def _name(choice: Choice, tools: Tools, search_name: str) -> str:
+    """What a model knows the tool by."""
+    if choice.type == FILE_SEARCH and tools.search is not None:
+        return search_name
+    known = [tool.name for tool in tools.functions]
+    if choice.type == "function" and choice.name in known:
+        return str(choice.name)
+    there = [*known, *([FILE_SEARCH] if tools.search else [])]
+    named = choice.name or choice.type
+    raise wrong(
+        "tool_choice", f"there is no tool {named!r:.100}; tools: {', '.join(there) or 'none'}"
+    )

@@ -1,0 +1,1 @@
+"""OpenAI's Responses: one request through search, model and tools, told as typed events."""

@@ -1,0 +1,212 @@
+"""Respond: one request through a model and its searches, or a grounded answer, told as events."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from bedplate.chat.turn import Turn
+from bedplate.domain.answers import Answer, AnswerDelta, Retrieved
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    FinishReason,
+    TextDelta,
+    added,
+)
+from bedplate.domain.tools import ToolChoice
+from bedplate.errors import ContextOverflow
+from bedplate.models.compaction import compacted
+from bedplate.models.tokens import request_tokens
+from bedplate.rag.answer import Ask, AskRequest
+from bedplate.rag.interpret import Interpret
+from bedplate.responses.context import Context
+from bedplate.responses.draft import Draft
+from bedplate.responses.events import Event
+from bedplate.responses.items import Item
+from bedplate.responses.response import Grounded
+from bedplate.responses.rounds import Round, closing
+from bedplate.responses.searching import (
+    FileSearch,
+    citation_annotations,
+    read_queries,
+    result_of,
+    run,
+    spec,
+)
+
+MOST_SEARCHES = 16
+"""By one response, where the request sets no limit; then the model must answer."""
+
+CUT_OFF: frozenset[FinishReason] = frozenset({"length", "content_filter"})
+
+SHORTER = 0.5
+"""What is kept of a conversation that is too long, where nobody says by how much."""
+
+MARGIN = 0.9
+"""Of the room that a model says it has: what it counts is only estimated here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A response as asked for, but for its conversation.
+
+    `model` is what the turn knows; `request` its settings and functions, without messages.
+    `search` is the tool file_search where it may be used. `truncate` leaves out the oldest turns
+    of a conversation that is too long for the model. `most_searches` bounds the searches.
+    """
+
+    model: str
+    request: ChatRequest
+    search: FileSearch | None = None
+    truncate: bool = False
+    most_searches: int | None = None
+
+
+class Respond:
+    def __init__(self, turn: Turn, ask: Ask, search: Interpret) -> None:
+        self._turn = turn
+        self._ask = ask
+        self._search = search
+
+    async def converse(
+        self, draft: Draft, asked: Asked, items: tuple[Item, ...]
+    ) -> AsyncGenerator[Event]:
+        """A model's answer to the items, with the searches it asks for.
+
+        Nothing is told before the model was heard. A call of a function ends it: its result is for
+        the client to send. Errors are those of `Turn.stream` and `Interpret.search`.
+        """
+        tool = spec([each.name for each in asked.request.tools]) if asked.search else None
+        context = Context(items, search_tool=tool.name if tool else None)
+        request = asked.request
+        if tool is not None:
+            request = replace(request, tools=(*request.tools, tool))
+        left = MOST_SEARCHES if asked.most_searches is None else asked.most_searches
+        while True:
+            if tool is not None and left <= 0:
+                request = _without(request, tool.name)
+            request = replace(request, messages=context.messages)
+            current = Round(draft, tool.name if tool else None, context.passages)
+            async with aclosing(self._round(asked, request, current)) as events:
+                async for told in events:
+                    yield told
+            if not current.searches or left <= 0 or current.reason in CUT_OFF:
+                break
+            async with aclosing(self._searched(draft, asked, current.searches[:left])) as events:
+                async for told in events:
+                    yield told
+            for item in draft.response.output[current.first :]:
+                context.add(item)
+            left -= len(current.searches)
+            if current.functions:
+                break
+            request = _freed(request, asked, draft)
+        for told in closing(draft, current.reason):
+            yield told
+
+    async def ground(self, draft: Draft, request: AskRequest) -> AsyncGenerator[Event]:
+        """A grounded answer; where the request tells what was retrieved, as a search of it.
+
+        Errors are those of `Ask.stream`.
+        """
+        async with aclosing(self._ask.stream(request)) as events:
+            async for event in events:
+                for told in draft.begin():
+                    yield told
+                match event:
+                    case Retrieved(query, hits):
+                        for told in draft.start_search([query]):
+                            yield told
+                        for told in draft.end_search([result_of(hit) for hit in hits]):
+                            yield told
+                    case AnswerDelta(text):
+                        for told in draft.say(text):
+                            yield told
+                    case Answer():
+                        for told in _answered(draft, event):
+                            yield told
+
+    async def _round(
+        self, asked: Asked, request: ChatRequest, current: Round
+    ) -> AsyncGenerator[Event]:
+        async with aclosing(self._heard(asked, request)) as events:
+            async for event in events:
+                if current.cites and not isinstance(event, TextDelta):
+                    # What is cited is looked up in the passages: too long for the event loop.
+                    for told in await asyncio.to_thread(current.end_text):
+                        yield told
+                for told in current.take(event):
+                    yield told
+
+    async def _heard(self, asked: Asked, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
+        """The model's events; of a conversation that is too long for it, only the newest turns."""
+        heard = False
+        while True:
+            try:
+                async with aclosing(self._turn.stream(asked.model, request)) as events:
+                    async for event in events:
+                        heard = True
+                        yield event
+            except ContextOverflow as error:
+                shorter = _shortened(request, error)
+                if heard or not asked.truncate or shorter is None:
+                    raise
+                request = shorter
+            else:
+                return
+
+    async def _searched(
+        self, draft: Draft, asked: Asked, searches: Sequence[Sequence[str]]
+    ) -> AsyncGenerator[Event]:
+        """Each search that the model asked for, its arguments in pieces."""
+        if asked.search is None:
+            raise AssertionError("only a tool that is there is called")
+        for arguments in searches:
+            queries = read_queries("".join(arguments))
+            for told in draft.start_search(queries):
+                yield told
+            results = await run(
+                self._search,
+                asked.search,
+                queries,
+                account=asked.request.account,
+                deadline=asked.request.deadline,
+            )
+            for told in draft.end_search(results):
+                yield told
+
+
+def _answered(draft: Draft, answer: Answer) -> tuple[Event, ...]:
+    draft.usage = added(draft.usage, answer.usage)
+    cited = tuple(draft.cite(citation_annotations(answer.text, answer.citations)))
+    grounding = Grounded(answer.citations, answer.grounded, answer.refused, answer.trace_id)
+    return (*cited, *closing(draft, answer.finish_reason, grounding))
+
+
+def _without(request: ChatRequest, tool: str) -> ChatRequest:
+    """Still with the tool, as the conversation has calls of it, but not to be called any more."""
+    others = tuple(each.name for each in request.tools if each.name != tool)
+    choice = ToolChoice("auto", others) if others else ToolChoice("none")
+    return replace(request, tool_choice=choice)
+
+
+def _freed(request: ChatRequest, asked: Asked, draft: Draft) -> ChatRequest:
+    """After a search: what had to be called was, and fewer tokens are left."""
+    choice = request.tool_choice
+    if choice is not None and choice.mode == "required":
+        choice = None
+    limit = asked.request.max_output_tokens
+    if limit is not None:
+        limit = max(1, limit - draft.usage.output_tokens)
+    return replace(request, tool_choice=choice, max_output_tokens=limit)
+
+
+def _shortened(request: ChatRequest, error: ContextOverflow) -> ChatRequest | None:
+    """Without its oldest turns; None where there is nothing more to leave out."""
+    tokens = request_tokens(request)
+    share = SHORTER
+    if error.tokens and error.limit is not None:
+        share = MARGIN * min(1.0, error.limit / error.tokens)
+    shorter, dropped = compacted(request, lambda r: request_tokens(r) <= share * tokens)
+    return shorter if dropped else None

@@ -1,0 +1,95 @@
+"""One call of a model, turned into items and events of the response it is part of."""
+
+from collections.abc import Iterator, Sequence
+
+from bedplate.domain.chat import (
+    ChatEvent,
+    Finished,
+    FinishReason,
+    Passage,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    added,
+)
+from bedplate.rag.markers import MarkerFilter
+from bedplate.responses.draft import Draft
+from bedplate.responses.events import Event
+from bedplate.responses.response import Grounded, IncompleteDetails
+from bedplate.responses.searching import annotations
+
+
+class Round:
+    """`tool` is what the model calls the search; `passages` are those it was shown."""
+
+    def __init__(self, draft: Draft, tool: str | None, passages: Sequence[Passage]) -> None:
+        self.first = len(draft.response.output)
+        """How many items the response had before."""
+        self.searches: list[list[str]] = []
+        """The arguments of each search that is asked for, in pieces."""
+        self.functions = False
+        self.reason: FinishReason = "stop"
+        self._draft = draft
+        self._tool = tool
+        self._passages = tuple(passages)
+        # Without passages a bracket is whatever the model means by it.
+        self._markers = MarkerFilter([each.number for each in passages]) if passages else None
+        self._searching = False
+
+    @property
+    def cites(self) -> bool:
+        """Whether there is anything that its text can cite."""
+        return self._markers is not None
+
+    def take(self, event: ChatEvent) -> Iterator[Event]:
+        """Where it `cites`, `end_text` comes before what is no text."""
+        yield from self._draft.begin()
+        match event:
+            case TextDelta(text, logprobs):
+                ready = self._markers.push(text) if self._markers else text
+                if ready:
+                    yield from self._draft.say(ready, logprobs)
+            case ReasoningDelta(text):
+                yield from self._draft.think(text)
+            case ToolCallDelta():
+                yield from self._called(event)
+            case Finished():
+                yield from self._finished(event)
+
+    def end_text(self) -> tuple[Event, ...]:
+        """The rest of a text that something else follows, and what it cites."""
+        if self._markers is None:
+            return ()
+        rest = self._markers.finish()
+        said = tuple(self._draft.say(rest)) if rest else ()
+        text = self._draft.text
+        return (*said, *self._draft.cite(annotations(text, self._passages))) if text else said
+
+    def _called(self, part: ToolCallDelta) -> Iterator[Event]:
+        if part.id:
+            self._searching = part.name == self._tool
+            self.functions |= not self._searching
+            if self._searching:
+                self.searches.append([])
+        if self._searching:
+            self.searches[-1].append(part.arguments)
+        else:
+            yield from self._draft.call(part)
+
+    def _finished(self, end: Finished) -> Iterator[Event]:
+        self._draft.usage = added(self._draft.usage, end.usage)
+        self.reason = end.reason
+        yield from self._draft.close("incomplete" if end.reason == "length" else "completed")
+        yield from self._draft.keep_thoughts(end.reasoning)
+
+
+def closing(
+    draft: Draft, reason: FinishReason, grounding: Grounded | None = None
+) -> tuple[Event, ...]:
+    match reason:
+        case "length":
+            return tuple(draft.cut_off(IncompleteDetails("max_output_tokens"), grounding))
+        case "content_filter":
+            return tuple(draft.cut_off(IncompleteDetails("content_filter"), grounding))
+        case _:
+            return tuple(draft.complete(grounding))
