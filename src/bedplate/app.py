@@ -35,6 +35,7 @@ from bedplate.ingest.sync_work import SyncJobs
 from bedplate.ingest.uploads import Uploads
 from bedplate.jobs import open_jobs
 from bedplate.ledger.protocol import Ledger
+from bedplate.library.library import Library
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
@@ -79,8 +80,8 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`
-    and `uploads` are there where it was opened for work.
+    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`,
+    `uploads` and `library` are there where it was opened for work.
     """
 
     config: Config
@@ -107,6 +108,7 @@ class App:
     syncs: SyncJobs | None
     schedules: Schedules | None
     uploads: Uploads | None
+    library: Library | None
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -289,7 +291,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             batch_chunks=config.ingest.batch_chunks,
         )
         # The last part: it uses the others until it is closed.
-        parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
+        parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
         yield App(
             config=config,
             catalog=catalog,
@@ -328,6 +330,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             syncs=parts and parts.syncs,
             schedules=Schedules(catalog, parts.syncs) if parts else None,
             uploads=parts and parts.uploads,
+            library=parts and parts.library,
         )
 
 

@@ -24,6 +24,8 @@ from bedplate.api import (
     collections,
     documents,
     embeddings,
+    file_batches,
+    files,
     health,
     jobs,
     model_health,
@@ -33,6 +35,8 @@ from bedplate.api import (
     search,
     sources,
     usage,
+    vector_store_files,
+    vector_stores,
 )
 from bedplate.api.bodies import Bodies
 from bedplate.api.errors import answer, refuse, unexpected
@@ -101,14 +105,14 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Start the syncs of sources that are due, and clear away uploads that have had their turn, for
-    as long as the block runs.
+    """Start the syncs of sources that are due, clear away uploads that have had their turn, and let
+    files and vector stores expire, for as long as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads)
+                for part in (app.schedules, app.uploads, app.library)
                 if part is not None
             ]
             try:
@@ -180,6 +184,10 @@ def _build_api(app: App) -> FastAPI:
         models,
         model_health,
         embeddings,
+        files,
+        vector_stores,
+        file_batches,
+        vector_store_files,
         collections,
         documents,
         quality,
