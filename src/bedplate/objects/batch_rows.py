@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any
 
 from bedplate.domain.ids import TenantId
@@ -84,9 +84,13 @@ class SqlBatches:
     async def keep(self, tenant: TenantId, id: str, lines: Sequence[BatchLine]) -> None:
         await self._sessions.write(
             lambda session: session.execute_many(
-                "INSERT INTO object_batch_line (tenant_id, batch_id, number, failed, content)"
-                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant_id, batch_id, number) DO NOTHING",
-                ((tenant, id, line.number, int(line.failed), line.content) for line in lines),
+                "INSERT INTO object_batch_line (tenant_id, batch_id, number, failed, input, cached,"
+                " output, reasoning, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (tenant_id, batch_id, number) DO NOTHING",
+                (
+                    (tenant, id, line.number, int(line.failed), *astuple(line.usage), line.content)
+                    for line in lines
+                ),
             )
         )
 

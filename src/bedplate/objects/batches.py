@@ -70,6 +70,7 @@ class BatchLine:
     number: int
     failed: bool
     content: bytes
+    usage: BatchUsage = BatchUsage()
 
 
 class Batches(Protocol):

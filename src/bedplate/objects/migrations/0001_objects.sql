@@ -87,12 +87,17 @@ CREATE TABLE object_batch (
 );
 CREATE INDEX object_batch_status ON object_batch (status, created_at);
 
--- What became of a line so far; `failed` sends it to the file of errors. Gone when the files are made.
+-- What became of a line so far, and its tokens; `failed` sends it to the file of errors. Gone when
+-- the files are made.
 CREATE TABLE object_batch_line (
   tenant_id TEXT NOT NULL,
   batch_id TEXT NOT NULL,
   number INTEGER NOT NULL,
   failed INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cached INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
   content BLOB NOT NULL,
   PRIMARY KEY (tenant_id, batch_id, number),
   FOREIGN KEY (tenant_id, batch_id) REFERENCES object_batch (tenant_id, id) ON DELETE CASCADE
