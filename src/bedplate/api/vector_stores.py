@@ -5,7 +5,7 @@ Source: OpenAI API reference, "Vector stores".
 
 from fastapi import APIRouter
 
-from bedplate.api.current import CurrentApp, CurrentLibrary, Deadline, Tenant
+from bedplate.api.current import CurrentAccount, CurrentApp, CurrentLibrary, Deadline, Tenant
 from bedplate.api.object_pages import AskedPage, ObjectList, object_list, one_more
 from bedplate.api.store_filters import read_filters
 from bedplate.api.vector_store_schemas import (
@@ -104,7 +104,7 @@ async def search_vector_store(
     body: StoreSearch,
     app: CurrentApp,
     library: CurrentLibrary,
-    tenant: Tenant,
+    account: CurrentAccount,
     deadline: Deadline,
 ) -> SearchPage:
     """Passages, best first. `score` is the cosine of query and passage, 0 where it is negative.
@@ -112,7 +112,7 @@ async def search_vector_store(
     With `rewrite_query` conditions that the query speaks of become a filter; `search_query` is
     what was searched for then. Several queries take turns.
     """
-    scope = await library.stores.scope(tenant, vector_store_id)
+    scope = await library.stores.scope(account.tenant, vector_store_id)
     queries = [body.query] if isinstance(body.query, str) else body.query
     filter = None
     if body.filters is not None:
@@ -132,6 +132,7 @@ async def search_vector_store(
             by_relevance=True,
             rerank=body.ranking_options.ranker != "none",
             deadline=deadline,
+            account=account,
         )
         results.append(await app.search.search(scope, request))
     hits = {hit.chunk_id: hit for hit in interleave([result.hits for result in results])}
