@@ -253,7 +253,7 @@ class UploadsConfig(Section):
 
 
 class FilesConfig(Section):
-    """Files that clients of OpenAI's API upload, for vector stores and batches."""
+    """Files that clients of OpenAI's API upload."""
 
     max_files: int = Field(default=10_000, gt=0)
     """Of each tenant."""

@@ -1,4 +1,4 @@
-"""The contract of what keeps files, vector stores and batches (objects/protocol.py)."""
+"""The contract of what keeps files and vector stores (objects/protocol.py)."""
 
 import time
 from collections.abc import AsyncIterator
@@ -44,7 +44,7 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
                 yield opened
             finally:
                 with psycopg.connect(address, autocommit=True) as db:
-                    for table in ("file", "store", "batch"):
+                    for table in ("file", "store"):
                         db.execute(f"DELETE FROM bedplate.object_{table}".encode())
 
 

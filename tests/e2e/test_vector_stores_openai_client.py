@@ -1,4 +1,4 @@
-"""Files, vector stores and batches of the real server process, driven by OpenAI's own client."""
+"""Files and vector stores of the real server process, driven by OpenAI's own client."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What clients of OpenAI's API keep and let be done: files, vector stores over collections, batches."""
+"""What clients of OpenAI's API keep: files, and vector stores over collections."""

@@ -1,4 +1,4 @@
-"""Files that clients upload, for vector stores and batches."""
+"""Files that clients upload, kept within limits."""
 
 from bedplate.domain.ids import TenantId
 from bedplate.errors import InvalidInput, Unreadable

@@ -12,7 +12,6 @@ from typing import Literal, Protocol
 
 from bedplate.domain.documents import Scalar
 from bedplate.domain.ids import TenantId
-from bedplate.objects.batches import Batches
 
 Order = Literal["asc", "desc"]
 FileStatus = Literal["in_progress", "completed", "cancelled", "failed"]
@@ -248,9 +247,6 @@ class Objects(Protocol):
 
     @property
     def file_batches(self) -> FileBatches: ...
-
-    @property
-    def batches(self) -> Batches: ...
 
     @property
     def due(self) -> Due: ...

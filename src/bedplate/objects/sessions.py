@@ -31,8 +31,3 @@ class Sessions(Protocol):
     async def read(self, work: Callable[[Session], T], /) -> T: ...
 
     async def write(self, work: Callable[[Session], T], /) -> T: ...
-
-
-def places(count: int) -> str:
-    """So many parameters in a row."""
-    return ", ".join("?" * count)

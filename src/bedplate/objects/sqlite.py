@@ -1,4 +1,4 @@
-"""Files, vector stores and batches in an SQLite file of their own. `migrations/` explains the tables."""
+"""Files and vector stores in an SQLite file of their own. `migrations/` explains the tables."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
--- Times are whole seconds since 1970, UTC. Ids of files and batches sort by time.
+-- Times are whole seconds since 1970, UTC. Ids of files sort by time.
 
 CREATE TABLE object_file (
   tenant_id TEXT NOT NULL,
@@ -74,31 +74,4 @@ CREATE TABLE object_file_batch (
   cancelled INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant_id, id),
   FOREIGN KEY (tenant_id, store_id) REFERENCES object_store (tenant_id, id) ON DELETE CASCADE
-);
-
--- Work of many requests. `state` is JSON: what OpenAI's batch object says of it.
-CREATE TABLE object_batch (
-  tenant_id TEXT NOT NULL,
-  id TEXT NOT NULL,
-  created_at BIGINT NOT NULL,
-  status TEXT NOT NULL,
-  state TEXT NOT NULL,
-  PRIMARY KEY (tenant_id, id)
-);
-CREATE INDEX object_batch_status ON object_batch (status, created_at);
-
--- What became of a line so far, and its tokens; `failed` sends it to the file of errors. Gone when
--- the files are made.
-CREATE TABLE object_batch_line (
-  tenant_id TEXT NOT NULL,
-  batch_id TEXT NOT NULL,
-  number INTEGER NOT NULL,
-  failed INTEGER NOT NULL,
-  input BIGINT NOT NULL,
-  cached BIGINT NOT NULL,
-  output BIGINT NOT NULL,
-  reasoning BIGINT NOT NULL,
-  content BYTEA NOT NULL,
-  PRIMARY KEY (tenant_id, batch_id, number),
-  FOREIGN KEY (tenant_id, batch_id) REFERENCES object_batch (tenant_id, id) ON DELETE CASCADE
 );
