@@ -38,6 +38,7 @@ from bedplate.ingest.uploads import Uploads
 from bedplate.jobs import open_jobs
 from bedplate.keys import open_keys
 from bedplate.ledger.protocol import Ledger
+from bedplate.library.library import Library
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
@@ -81,8 +82,8 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`
-    and `uploads` are there where it was opened for work.
+    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`,
+    `uploads` and `library` are there where it was opened for work.
     """
 
     config: Config
@@ -113,6 +114,7 @@ class App:
     syncs: SyncJobs | None
     schedules: Schedules | None
     uploads: Uploads | None
+    library: Library | None
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -294,7 +296,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         answers = await enter(open_answers(config, catalog, search, turn, grounding))
         # The last part: it uses the others until it is closed.
-        parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
+        parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
         yield App(
             config=config,
             keyring=keyring,
@@ -331,6 +333,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             syncs=parts and parts.syncs,
             schedules=Schedules(catalog, parts.syncs) if parts else None,
             uploads=parts and parts.uploads,
+            library=parts and parts.library,
         )
 
 

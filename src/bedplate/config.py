@@ -24,6 +24,7 @@ from bedplate.sections import (
     CollectionConfig,
     DataConfig,
     EmbedderCacheConfig,
+    FilesConfig,
     GuardsConfig,
     IngestConfig,
     JobsConfig,
@@ -68,6 +69,7 @@ class Config(Section):
     sync: SyncConfig = SyncConfig()
     jobs: JobsConfig = JobsConfig()
     uploads: UploadsConfig = UploadsConfig()
+    files: FilesConfig = FilesConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     responses: ResponsesConfig = ResponsesConfig()

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from bedplate.chunkers import CHUNKERS
+from bedplate.chunkers.protocol import Chunker
 from bedplate.config import Config
 from bedplate.durable.protocol import Durable, Work
 from bedplate.ingest.pipeline import Ingest
@@ -13,10 +15,25 @@ from bedplate.ingest.spool import Spool
 from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
 from bedplate.ingest.uploads import Uploads, UploadWork, upload_queue
+from bedplate.library.attach_work import AttachWork, attach_queue
+from bedplate.library.attaching import Attaching
+from bedplate.library.files import UploadedFiles
+from bedplate.library.library import Library
+from bedplate.library.upkeep import Upkeep
+from bedplate.library.vector_stores import VectorStores
+from bedplate.objects import OBJECTS
+from bedplate.objects.protocol import Chunking, Objects, Room
+from bedplate.state.protocol import Catalog
 
 UPLOADS_FOLDER = "uploads"
+OBJECTS_FILE = "objects.db"
 BEATS = 6
 """How often a process shows that it lives, in the time after which it is given up."""
+
+CHARACTERS_PER_TOKEN = 4
+"""By which sizes in tokens become those of our chunker."""
+
+DAY_SECONDS = 86_400
 
 STOP_SECONDS = 2.0
 """How long running jobs may go on when the server stops; then they are cut off, to be resumed."""
@@ -29,11 +46,12 @@ class JobParts:
     jobs: Durable
     syncs: SyncJobs
     uploads: Uploads
+    library: Library
 
 
 @asynccontextmanager
 async def open_jobs(
-    config: Config, ingest: Ingest, sync: SyncSource, rescrub: Rescrub
+    config: Config, catalog: Catalog, ingest: Ingest, sync: SyncSource, rescrub: Rescrub
 ) -> AsyncGenerator[JobParts]:
     """Take part in durable work, for as long as the block runs.
 
@@ -46,17 +64,41 @@ async def open_jobs(
         max_files=config.uploads.max_files,
         max_bytes=config.uploads.max_bytes,
     )
-    works = [
-        SyncWork(sync, seconds=seconds),
-        UploadWork(ingest, spool, seconds=seconds),
-        RescrubWork(rescrub, seconds=seconds),
-    ]
-    async with _open_durable(config, works) as jobs:
-        yield JobParts(
-            jobs,
-            SyncJobs(jobs, seconds=seconds),
-            Uploads(jobs, ingest, spool, seconds=seconds),
+    async with _open_objects(config) as objects:
+        files = UploadedFiles(
+            objects,
+            room=Room(config.files.max_files, config.files.max_bytes),
+            batch_seconds=config.files.batch_days * DAY_SECONDS,
         )
+        works = [
+            SyncWork(sync, seconds=seconds),
+            UploadWork(ingest, spool, seconds=seconds),
+            RescrubWork(rescrub, seconds=seconds),
+            AttachWork(objects, catalog, ingest, files, _open_chunker, seconds=seconds),
+        ]
+        async with _open_durable(config, works) as jobs:
+            stores = VectorStores(objects, catalog, ingest)
+            attaching = Attaching(objects, stores, catalog, ingest, jobs, seconds=seconds)
+            upkeep = Upkeep(objects, stores, attaching, jobs, seconds=seconds)
+            yield JobParts(
+                jobs,
+                SyncJobs(jobs, seconds=seconds),
+                Uploads(jobs, ingest, spool, seconds=seconds),
+                Library(objects, files, stores, attaching, upkeep),
+            )
+
+
+def _open_objects(config: Config) -> AbstractAsyncContextManager[Objects]:
+    database = config.data.database
+    if database is None:
+        return OBJECTS.load("sqlite")(config.data.dir / OBJECTS_FILE)
+    return OBJECTS.load("postgres")(database.get_secret_value())
+
+
+def _open_chunker(chunking: Chunking) -> AbstractAsyncContextManager[Chunker]:
+    size = chunking.max_tokens * CHARACTERS_PER_TOKEN
+    overlap = chunking.overlap_tokens * CHARACTERS_PER_TOKEN
+    return CHUNKERS.load("structure")({"size": size, "longest": size, "overlap": overlap})
 
 
 def _open_durable(config: Config, works: Sequence[Work]) -> AbstractAsyncContextManager[Durable]:
@@ -78,5 +120,6 @@ def _open_durable(config: Config, works: Sequence[Work]) -> AbstractAsyncContext
             sync_queue(at_once=config.sync.at_once, waiting=settings.max_waiting),
             upload_queue(at_once=config.uploads.at_once, waiting=settings.max_waiting),
             rescrub_queue(waiting=settings.max_waiting),
+            attach_queue(at_once=config.uploads.at_once, waiting=settings.max_waiting),
         ],
     )

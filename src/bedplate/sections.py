@@ -252,6 +252,17 @@ class UploadsConfig(Section):
     """One alone keeps the order in which they came."""
 
 
+class FilesConfig(Section):
+    """Files that clients of OpenAI's API upload."""
+
+    max_files: int = Field(default=10_000, gt=0)
+    """Of each tenant."""
+    max_bytes: int = Field(default=20 * 1024 * MEBIBYTE, gt=0)
+    """Of all files of a tenant together."""
+    batch_days: int = Field(default=30, ge=1, le=3_650)
+    """How long files for batches are kept where their sender says nothing."""
+
+
 class SearchConfig(Section):
     limit: int = Field(default=10, gt=0)
     max_limit: int = Field(default=1_000, gt=0)

@@ -22,6 +22,12 @@ from bedplate.errors import ConfigError, UpstreamError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+STORE_PATHS = (
+    *("", "/search", "/files", "/files/{file_id}", "/files/{file_id}/content", "/file_batches"),
+    *("/file_batches/{batch_id}", "/file_batches/{batch_id}/cancel"),
+    "/file_batches/{batch_id}/files",
+)
+
 EMBEDDINGS = "/v1/embeddings"
 
 
@@ -279,6 +285,9 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/jobs/{id}/events", "/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"),
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
         *("/api/keys", "/api/keys/{id}", "/api/keys/{id}/rotate"),
+        *("/v1/files", "/v1/files/{file_id}", "/v1/files/{file_id}/content"),
+        *("/v1/vector_stores", "/v1/rerank"),
+        *(f"/v1/vector_stores/{{vector_store_id}}{rest}" for rest in STORE_PATHS),
     }
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references(document)) <= known

@@ -44,3 +44,19 @@ async def test_one_score_alone_is_left_alone(tmp_path: Path) -> None:
 async def test_more_passages_than_a_search_gives_are_refused_at_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ask\.passages is 8, more than search\.max_limit \(5\)"):
         await search(tmp_path, **{"search.max_limit": 5})
+
+
+async def test_a_search_can_do_without_the_reranker(tmp_path: Path) -> None:
+    arguments = {"search.keyword_weight": 0, "reranker.use": "terms", "search.rerank_weight": 1.0}
+    settings = {"data.dir": str(tmp_path), "embedder.use": "hashing", "search.smoothing": 0}
+    config = load_config(environment={}, arguments={**settings, **arguments}).config
+    async with open_app(config) as app:
+        uploads = [Upload(Blob(text.encode(), f"{name}.txt")) for name, text in TEXTS.items()]
+        await app.ingest.run(app.scope("c"), uploads)
+
+        async def top(*, rerank: bool) -> list[float]:
+            request = SearchRequest("snow coat", limit=3, rerank=rerank)
+            return [hit.score for hit in (await app.search.search(app.scope("c"), request)).hits]
+
+        # Mixed scores sum to nothing; those of the search itself need not.
+        assert await top(rerank=True) != await top(rerank=False)

@@ -13,6 +13,7 @@ from bedplate.durable.protocol import Durable
 from bedplate.errors import Unavailable
 from bedplate.ingest.sync_work import SyncJobs
 from bedplate.ingest.uploads import Uploads
+from bedplate.library.library import Library
 
 NO_WORK = "This server was opened without durable work: start it with `bedplate serve`."
 
@@ -45,6 +46,12 @@ async def _syncs(request: Request) -> SyncJobs:
     return syncs
 
 
+async def _library(request: Request) -> Library:
+    if (library := (await _app(request)).library) is None:
+        raise Unavailable(NO_WORK)
+    return library
+
+
 def uploads_of(app: App) -> Uploads:
     if app.uploads is None:
         raise Unavailable(NO_WORK)
@@ -57,6 +64,7 @@ CurrentAccount = Annotated[Account, Depends(_account)]
 
 Tenant = Annotated[TenantId, Depends(_tenant)]
 CurrentJobs = Annotated[Durable, Depends(_jobs)]
+CurrentLibrary = Annotated[Library, Depends(_library)]
 CurrentSyncs = Annotated[SyncJobs, Depends(_syncs)]
 Deadline = Annotated[float, Depends(_deadline)]
 """On the event loop's clock."""

@@ -25,6 +25,8 @@ from bedplate.api import (
     conversations,
     documents,
     embeddings,
+    file_batches,
+    files,
     health,
     jobs,
     keys,
@@ -32,10 +34,13 @@ from bedplate.api import (
     models,
     quality,
     quarantine,
+    rerank,
     responses,
     search,
     sources,
     usage,
+    vector_store_files,
+    vector_stores,
 )
 from bedplate.api.access import Gate
 from bedplate.api.bodies import Bodies
@@ -112,14 +117,14 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Start the syncs of sources that are due, and clear away uploads that have had their turn, for
-    as long as the block runs.
+    """Start the syncs of sources that are due, clear away uploads that have had their turn, and let
+    files and vector stores expire, for as long as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads)
+                for part in (app.schedules, app.uploads, app.library)
                 if part is not None
             ]
             try:
@@ -193,6 +198,11 @@ def _build_api(app: App) -> FastAPI:
         models,
         model_health,
         embeddings,
+        rerank,
+        files,
+        vector_stores,
+        file_batches,
+        vector_store_files,
         responses,
         conversations,
         collections,

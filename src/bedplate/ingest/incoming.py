@@ -27,13 +27,15 @@ class Source(Protocol):
 class Upload:
     """A blob at hand, with the id and metadata its sender gave, where it gave any.
 
-    `way` is how it came in, the beginning of its documents' origin.
+    `way` is how it came in, the beginning of its documents' origin. One of `many` documents may have an
+    id, too: theirs are below it, "id/their own".
     """
 
     blob: Blob
     id: DocumentId | None = None
     metadata: Metadata = field(default_factory=dict[str, MetadataValue])
     way: str = UPLOADED
+    many: bool = False
 
     @property
     def name(self) -> str:

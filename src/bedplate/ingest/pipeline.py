@@ -26,7 +26,7 @@ from bedplate.ingest.prepared import Batch, Prepared
 from bedplate.ingest.quality import Remarks
 from bedplate.ingest.readings import Readings
 from bedplate.ingest.report import Progress, Report
-from bedplate.ingest.run import Run
+from bedplate.ingest.run import Cut, Run
 from bedplate.ingest.sent import as_sent
 from bedplate.ingest.whole import whole
 from bedplate.ingest.written import write
@@ -109,6 +109,7 @@ class Ingest:
         *,
         prune: Sequence[str] = (),
         ledger: Ledger | None = None,
+        cut: Cut | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> Report:
         """Ingest every source; what cannot be read is reported and stops nothing.
@@ -117,7 +118,8 @@ class Ingest:
         taken up by running it again. `prune` names origins, or folders of them: documents from
         there that were not found this time are deleted, except those of a source that failed.
 
-        With a `ledger` the run is a part of something longer, which calls `settle` at its end.
+        With a `ledger` the run is a part of something longer, which calls `settle` at its end. A `cut`
+        is the chunker for this run.
 
         Raises:
             Conflict: the collection belongs to another embedder.
@@ -130,7 +132,7 @@ class Ingest:
         skip = self._skip_copies and ledger is None and not prune
         copies = Copies(self._catalog.profiles, report, skip=skip)
         tokens = collection.chunks < self._token_chunks
-        run = Run(report, copies, tokens, ledger)
+        run = Run(report, copies, tokens, ledger, cut)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_BATCHES)
 
         total = total_size(sources)
@@ -260,7 +262,7 @@ class Ingest:
         self, scope: Scope, source: Source, run: Run
     ) -> tuple[Blob, list[Document]] | None:
         """What a source gave and holds; None once it is reported as failed, or as unchanged."""
-        recipe = self.recipe_of(scope.collection)
+        recipe = self.recipe_of(scope.collection) + (f"|{run.cut.name}" if run.cut else "")
         try:
             blob = await asyncio.to_thread(source.read, self._max_file_bytes)
             read = await self._readings.parse(
@@ -272,7 +274,8 @@ class Ingest:
         if read is None:
             return None
         parsed, digest = read
-        if isinstance(source, Upload) and source.id and len(parsed.documents) > 1:
+        one = isinstance(source, Upload) and source.id and not source.many
+        if one and len(parsed.documents) > 1:
             message = f"{source.name!r} holds many documents: send it without an id for all."
             run.fail(source.name, Failure(source.name, "many_documents", message))
             return None
@@ -329,8 +332,9 @@ class Ingest:
                 run.report.deleted += await self.remove(scope, [document.id])
             return None
         prepared = await self._make.cut(
-            scope.collection, document, image, run.remarks, run.report.redactions
-        )
+            scope.collection, document, image, run.remarks, run.report.redactions,
+            run.cut and run.cut.chunker,
+        )  # fmt: skip
         return None if await run.copies.skips(scope, prepared, new=new) else prepared
 
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: Run) -> None:

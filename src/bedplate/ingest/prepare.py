@@ -35,14 +35,16 @@ class Preparation:
         image: ImageVector | None,
         remarks: Remarks,
         redactions: Counter[str],
+        chunker: Chunker | None = None,
     ) -> Prepared:
-        """The document in chunks as the collection has them; what was scrubbed from it is added to `redactions`."""
+        """The document in chunks, as the collection has them if `chunker` is not given; what was scrubbed from it is added to `redactions`."""
         own: Counter[str] = Counter()
         scrubbed = await asyncio.to_thread(scrub, document, self._pii, own)
         redactions.update(own)
         scrubbed, profile = await asyncio.to_thread(described, scrubbed, self._languages)
         quality = await asyncio.to_thread(quality_of, scrubbed, remarks, own, self._pii)
-        chunks = await self._chunkers.get(collection, self._chunker).chunk(scrubbed)
+        own_chunker = chunker or self._chunkers.get(collection, self._chunker)
+        chunks = await own_chunker.chunk(scrubbed)
         terms = await asyncio.to_thread(
             lambda: tuple(TermVector.of(indexed_text(scrubbed, chunk)) for chunk in chunks)
         )

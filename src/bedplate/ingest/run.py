@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bedplate.chunkers.protocol import Chunker
 from bedplate.domain.documents import Failure
 from bedplate.domain.ids import DocumentId
 from bedplate.errors import InvalidInput
@@ -11,6 +12,14 @@ from bedplate.ingest.incoming import Ledger
 from bedplate.ingest.names import is_good_id
 from bedplate.ingest.quality import Remarks
 from bedplate.ingest.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A chunker in place of the collection's; `name` says what it does, for fingerprints."""
+
+    name: str
+    chunker: Chunker
 
 
 @dataclass(slots=True)
@@ -24,6 +33,7 @@ class Run:
     copies: Copies
     tokens: bool
     ledger: Ledger | None = None
+    cut: Cut | None = None
     seen: set[DocumentId] = field(default_factory=set[DocumentId])
     known: set[DocumentId] = field(default_factory=set[DocumentId])
     failed: set[str] = field(default_factory=set[str])

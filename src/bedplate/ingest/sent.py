@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 from bedplate.domain.documents import Blob, Document
+from bedplate.domain.ids import DocumentId
 from bedplate.ingest.incoming import Source, Upload
 
 
@@ -17,9 +18,15 @@ def as_sent(document: Document, blob: Blob, source: Source, recipe: str) -> Docu
         origin = f"{source.way}{origin}"
         document = replace(
             document,
-            id=source.id or document.id,
+            id=_id(document, source),
             metadata={**document.metadata, **source.metadata},
         )
     said = repr(sorted(document.metadata.items()))
     facts = f"{recipe}|{document.sha256}|{document.title}|{said}"
     return replace(document, origin=origin, sha256=hashlib.sha256(facts.encode()).hexdigest())
+
+
+def _id(document: Document, source: Upload) -> DocumentId:
+    if source.id and source.many:
+        return DocumentId(f"{source.id}/{document.id}")
+    return source.id or document.id

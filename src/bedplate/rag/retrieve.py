@@ -62,9 +62,9 @@ class SearchRequest:
     the hits, or, `by_relevance`, the passages of theirs that fit the whole text. `narrowed` is a
     filter that must hold as well as `filter`. How many documents the text speaks of ("the cheapest
     tent") counts as well, unless `limit` is one that the caller has `limit_given`.
-
     `images` lets pictures that show what `text` says be hits too (rag/images.py), in hybrid mode
-    and where there is an image embedder.
+    and where there is an image embedder. Without `rerank` no reranker reads the hits. `account` pays
+    for a model that reads the text.
     """
 
     text: str = ""
@@ -83,8 +83,8 @@ class SearchRequest:
     narrowed: Mapping[str, object] | None = None
     join: Mapping[str, object] | None = None
     images: bool = False
+    rerank: bool = True
     account: Account = LOCAL
-    """Pays for a model that reads the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class Retrieve:
             return _Second()
         chosen = request.diversity
         return _Second(
-            reread=self._ranking.rerank_top * (self._reranker is not None),
+            reread=self._ranking.rerank_top * (request.rerank and self._reranker is not None),
             time=recency.wanted(request.text) if self._ranking.recency else None,
             diversity=self._ranking.diversity if chosen is None else chosen,
         )

@@ -1,0 +1,77 @@
+"""What nobody asks for: files and vector stores that expire, and work that was lost."""
+
+import asyncio
+import logging
+
+from bedplate.domain.ids import TenantId
+from bedplate.durable.protocol import Durable, State, WorkId
+from bedplate.errors import BedplateError, NotFound
+from bedplate.library.attach_work import QUEUE, WORK
+from bedplate.library.attaching import Attaching
+from bedplate.library.moments import now
+from bedplate.library.vector_stores import VectorStores
+from bedplate.objects.protocol import Chosen, Objects
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 60.0
+LOST_SECONDS = 60
+"""After so long, work that was to be started is looked for."""
+
+
+class Upkeep:
+    """Sweeps, again and again."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        stores: VectorStores,
+        attaching: Attaching,
+        jobs: Durable,
+        *,
+        seconds: float,
+    ) -> None:
+        self._objects = objects
+        self._stores = stores
+        self._attaching = attaching
+        self._jobs = jobs
+        self._seconds = seconds
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                await self.sweep(now())
+            except BedplateError as error:
+                facts = {"code": error.code, "error": error.message}
+                logger.warning("files and vector stores not swept", extra=facts)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self, moment: int) -> None:
+        """Do what is due at that time."""
+        while expired := await self._objects.due.files(moment):
+            for tenant, file in expired:
+                await self._attaching.forget_file(tenant, file)
+        while idle := await self._objects.due.stores(moment):
+            for tenant, store in idle:
+                await self._stores.expire(tenant, store)
+        for tenant, job in await self._objects.due.jobs(moment - LOST_SECONDS):
+            await self._take_up(tenant, job)
+
+    async def _take_up(self, tenant: TenantId, job: str) -> None:
+        """Files wait for it: a crash may have come before it was started, or somebody ended it."""
+        try:
+            found = await self._jobs.get(WorkId(job), tenant=tenant)
+        except NotFound:
+            await self._jobs.start(
+                WORK, None, tenant=tenant, id=job, queue=QUEUE, seconds=self._seconds
+            )
+            return
+        if not found.state.ended:
+            return
+        left, end = Chosen(job=job), self._objects.store_files.end
+        if found.state is State.CANCELLED:
+            await end(tenant, left, "cancelled")
+        else:
+            why = found.failure.message if found.failure else "Its work was given up: try again."
+            await end(tenant, left, "failed", error=why)

@@ -1,0 +1,16 @@
+"""All that is kept, over whichever database reads our SQL."""
+
+from bedplate.objects.due_rows import SqlDue
+from bedplate.objects.file_rows import SqlFiles
+from bedplate.objects.sessions import Sessions
+from bedplate.objects.store_file_rows import SqlFileBatches, SqlStoreFiles
+from bedplate.objects.store_rows import SqlVectorStores
+
+
+class SqlObjects:
+    def __init__(self, sessions: Sessions) -> None:
+        self.files = SqlFiles(sessions)
+        self.stores = SqlVectorStores(sessions)
+        self.store_files = SqlStoreFiles(sessions)
+        self.file_batches = SqlFileBatches(sessions)
+        self.due = SqlDue(sessions)
