@@ -24,6 +24,8 @@ from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
+from bedplate.ingest.push_syncs import PushSyncs
+from bedplate.ingest.pushes import PushDocuments
 from bedplate.ingest.readings import Readings
 from bedplate.ingest.reindex import Reindex
 from bedplate.ingest.rescrub import Rescrub
@@ -44,6 +46,7 @@ from bedplate.options import (
     check_readers,
     document_guards,
     parse_limits,
+    push_limits,
     ranking,
     reading_recipe,
     recipe,
@@ -79,8 +82,8 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`
-    and `uploads` are there where it was opened for work.
+    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`,
+    `uploads` and `push_syncs` are there where it was opened for work.
     """
 
     config: Config
@@ -107,6 +110,8 @@ class App:
     syncs: SyncJobs | None
     schedules: Schedules | None
     uploads: Uploads | None
+    pushes: PushDocuments
+    push_syncs: PushSyncs | None
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -280,7 +285,8 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             readings=Readings(catalog, recipe=reading_recipe(config, images)),
             skip_copies=config.ingest.duplicates == "skip",
         )
-        sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
+        open_spec = partial(open_source, catalog)
+        sync = SyncSource(catalog, ingest, open_spec, sync_limits(config))
         rescrub = Rescrub(
             catalog,
             store,
@@ -323,11 +329,22 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             rescrub=rescrub,
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
-            sources=Sources(catalog, ingest, open_source, sync),
+            sources=Sources(catalog, ingest, open_spec, sync),
             jobs=parts and parts.jobs,
             syncs=parts and parts.syncs,
             schedules=Schedules(catalog, parts.syncs) if parts else None,
             uploads=parts and parts.uploads,
+            pushes=PushDocuments(
+                catalog, push_limits(config), max_bytes=config.ingest.max_file_bytes
+            ),
+            push_syncs=PushSyncs(
+                catalog,
+                parts.syncs,
+                quiet_seconds=config.push.quiet_seconds,
+                longest_seconds=config.push.longest_seconds,
+            )
+            if parts
+            else None,
         )
 
 
@@ -351,7 +368,7 @@ async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
 
 
 @asynccontextmanager
-async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
+async def open_source(catalog: Catalog, spec: SourceSpec) -> AsyncGenerator[Source]:
     """The source that was set up so, its secrets read now.
 
     Raises:
@@ -360,7 +377,8 @@ async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
     key = f"source {spec.name!r}"
     options = resolve_secrets(spec.options, key)
     slot = Slot.model_validate({**options, "use": spec.kind})
-    async with open_slot(key, slot, SOURCES.load, name=spec.name) as source:
+    given = {"pushed": catalog.pushed_rows, "tenant": spec.tenant} if spec.kind == "push" else {}
+    async with open_slot(key, slot, SOURCES.load, name=spec.name, **given) as source:
         yield source
 
 

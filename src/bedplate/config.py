@@ -28,6 +28,7 @@ from bedplate.sections import (
     IngestConfig,
     JobsConfig,
     ModelSlot,
+    PushConfig,
     SearchConfig,
     Section,
     ServerConfig,
@@ -67,6 +68,7 @@ class Config(Section):
     sync: SyncConfig = SyncConfig()
     jobs: JobsConfig = JobsConfig()
     uploads: UploadsConfig = UploadsConfig()
+    push: PushConfig = PushConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()

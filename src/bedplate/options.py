@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from bedplate import __version__
 from bedplate.config import Config, IngestConfig, SearchConfig
+from bedplate.domain.pushes import PushLimits
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import ImageEmbedder
 from bedplate.errors import ConfigError
@@ -59,6 +60,16 @@ def sync_limits(config: Config) -> SyncLimits:
         shrink_share=settings.shrink_share,
         complete=settings.complete_every,
         lease_seconds=settings.lease_seconds,
+    )
+
+
+def push_limits(config: Config) -> PushLimits:
+    """The configured bounds on pushed documents."""
+    settings = config.push
+    return PushLimits(
+        documents=settings.max_documents,
+        waiting=settings.max_waiting,
+        waiting_bytes=settings.max_waiting_bytes,
     )
 
 

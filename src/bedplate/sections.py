@@ -252,6 +252,21 @@ class UploadsConfig(Section):
     """One alone keeps the order in which they came."""
 
 
+class PushConfig(Section):
+    """Documents that clients push to a source, and that wait to be indexed."""
+
+    max_documents: int = Field(default=1_000_000, gt=0)
+    """Of one source."""
+    max_waiting: int = Field(default=100_000, gt=0)
+    """Of one source; further ones are refused."""
+    max_waiting_bytes: int = Field(default=1024 * MEBIBYTE, gt=0)
+    """Of all that wait."""
+    quiet_seconds: float = Field(default=2.0, ge=0)
+    """So long after the last push a sync begins."""
+    longest_seconds: float = Field(default=30.0, ge=0)
+    """So long after the first push it begins, though more come."""
+
+
 class SearchConfig(Section):
     limit: int = Field(default=10, gt=0)
     max_limit: int = Field(default=1_000, gt=0)

@@ -28,6 +28,7 @@ from bedplate.api import (
     jobs,
     model_health,
     models,
+    pushes,
     quality,
     quarantine,
     search,
@@ -101,14 +102,14 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Start the syncs of sources that are due, and clear away uploads that have had their turn, for
+    """Start the syncs of sources that are due or were pushed to, and clear away uploads that have had their turn, for
     as long as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads)
+                for part in (app.schedules, app.uploads, app.push_syncs)
                 if part is not None
             ]
             try:
@@ -187,6 +188,7 @@ def _build_api(app: App) -> FastAPI:
         search,
         ask,
         sources,
+        pushes,
         jobs,
         budgets,
         usage,

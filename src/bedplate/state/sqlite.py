@@ -29,6 +29,9 @@ from bedplate.state.protocol import (
     Tables,
     Versions,
 )
+from bedplate.state.push_rows import SqlPushes
+from bedplate.state.pushed_rows import SqlPushedRows
+from bedplate.state.pushes import PushedRows, Pushes
 from bedplate.state.quality_rows import QualityRows
 from bedplate.state.quarantine_rows import QuarantineRows
 from bedplate.state.reading_rows import ReadingRows
@@ -85,6 +88,8 @@ class SqliteCatalog:
         self.source_leases: SourceLeases = SqlSourceLeases(sessions)
         self.source_items: SourceItems = SqlSourceItems(sessions)
         self.source_documents: SourceDocuments = SqlSourceDocuments(sessions)
+        self.pushes: Pushes = SqlPushes(sessions)
+        self.pushed_rows: PushedRows = SqlPushedRows(sessions)
 
 
 class SqliteCollections:
