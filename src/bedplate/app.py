@@ -295,7 +295,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             batch_chunks=config.ingest.batch_chunks,
         )
         # The last part: it uses the others until it is closed.
-        parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
+        parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
         yield App(
             config=config,
             catalog=catalog,
@@ -337,14 +337,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             pushes=PushDocuments(
                 catalog, push_limits(config), max_bytes=config.ingest.max_file_bytes
             ),
-            push_syncs=PushSyncs(
-                catalog,
-                parts.syncs,
-                quiet_seconds=config.push.quiet_seconds,
-                longest_seconds=config.push.longest_seconds,
-            )
-            if parts
-            else None,
+            push_syncs=parts and parts.push_syncs,
         )
 
 

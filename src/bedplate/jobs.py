@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from bedplate.config import Config
 from bedplate.durable.protocol import Durable, Work
 from bedplate.ingest.pipeline import Ingest
+from bedplate.ingest.push_syncs import PushSyncs
 from bedplate.ingest.rescrub import Rescrub
 from bedplate.ingest.rescrub_work import RescrubWork, rescrub_queue
 from bedplate.ingest.spool import Spool
 from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
 from bedplate.ingest.uploads import Uploads, UploadWork, upload_queue
+from bedplate.state.protocol import Catalog
 
 UPLOADS_FOLDER = "uploads"
 BEATS = 6
@@ -29,11 +31,12 @@ class JobParts:
     jobs: Durable
     syncs: SyncJobs
     uploads: Uploads
+    push_syncs: PushSyncs
 
 
 @asynccontextmanager
 async def open_jobs(
-    config: Config, ingest: Ingest, sync: SyncSource, rescrub: Rescrub
+    config: Config, catalog: Catalog, ingest: Ingest, sync: SyncSource, rescrub: Rescrub
 ) -> AsyncGenerator[JobParts]:
     """Take part in durable work, for as long as the block runs.
 
@@ -52,10 +55,17 @@ async def open_jobs(
         RescrubWork(rescrub, seconds=seconds),
     ]
     async with _open_durable(config, works) as jobs:
+        syncs = SyncJobs(jobs, seconds=seconds)
         yield JobParts(
             jobs,
-            SyncJobs(jobs, seconds=seconds),
+            syncs,
             Uploads(jobs, ingest, spool, seconds=seconds),
+            PushSyncs(
+                catalog,
+                syncs,
+                quiet_seconds=config.push.quiet_seconds,
+                longest_seconds=config.push.longest_seconds,
+            ),
         )
 
 
