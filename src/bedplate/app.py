@@ -10,17 +10,17 @@ from pathlib import Path
 from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import Config, Slot, resolve_secrets
+from bedplate.config import Config, Slot
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
-from bedplate.domain.sources import SourceSpec
 from bedplate.durable.protocol import Durable, Page
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.errors import ConfigError, NotFound
+from bedplate.feeds import open_source
 from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pictures import Pictures
@@ -67,8 +67,6 @@ from bedplate.rag.self_query_model import ModelReader
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
 from bedplate.slots import open_optional, open_slot
-from bedplate.sources import SOURCES
-from bedplate.sources.protocol import Source
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import IN_CATALOG, STORES
@@ -289,8 +287,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             readings=Readings(catalog, recipe=reading_recipe(config, images)),
             skip_copies=config.ingest.duplicates == "skip",
         )
-        open_spec = partial(open_source, catalog)
-        sync = SyncSource(catalog, ingest, open_spec, sync_limits(config))
+        sync = SyncSource(catalog, ingest, partial(open_source, catalog), sync_limits(config))
         rescrub = Rescrub(
             catalog,
             store,
@@ -334,7 +331,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             rescrub=rescrub,
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
-            sources=Sources(catalog, ingest, open_spec, sync),
+            sources=Sources(catalog, ingest, partial(open_source, catalog), sync),
             jobs=parts and parts.jobs,
             syncs=parts and parts.syncs,
             schedules=Schedules(catalog, parts.syncs) if parts else None,
@@ -363,21 +360,6 @@ async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
     key = f"stores.{name}"
     async with open_slot(key, _store(config, key, slot), STORES.load, path=path) as store:
         yield store
-
-
-@asynccontextmanager
-async def open_source(catalog: Catalog, spec: SourceSpec) -> AsyncGenerator[Source]:
-    """The source that was set up so, its secrets read now.
-
-    Raises:
-        ConfigError: a kind that does not exist, options it does not take, or a secret not there.
-    """
-    key = f"source {spec.name!r}"
-    options = resolve_secrets(spec.options, key)
-    slot = Slot.model_validate({**options, "use": spec.kind})
-    given = {"pushed": catalog.pushed_rows, "tenant": spec.tenant} if spec.kind == "push" else {}
-    async with open_slot(key, slot, SOURCES.load, name=spec.name, **given) as source:
-        yield source
 
 
 def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:
