@@ -23,6 +23,7 @@ from bedplate.errors import ConfigError, NotFound
 from bedplate.feeds import open_source
 from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
+from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.push_syncs import PushSyncs
@@ -47,6 +48,8 @@ from bedplate.options import (
     check_assistants,
     check_readers,
     document_guards,
+    original_limits,
+    original_seals,
     parse_limits,
     push_limits,
     ranking,
@@ -112,6 +115,7 @@ class App:
     schedules: Schedules | None
     uploads: Uploads | None
     pushes: PushDocuments
+    originals: Originals
     push_syncs: PushSyncs | None
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
@@ -279,6 +283,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 None if images is None else Pictures(parser, images),
                 guards,
                 chunkers,
+                Originals(catalog, original_limits(config), original_seals(config)),
             ),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
@@ -339,6 +344,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             pushes=PushDocuments(
                 catalog, push_limits(config), max_bytes=config.ingest.max_file_bytes
             ),
+            originals=ingest.originals,
             push_syncs=parts and parts.push_syncs,
         )
 

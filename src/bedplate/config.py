@@ -28,6 +28,7 @@ from bedplate.sections import (
     IngestConfig,
     JobsConfig,
     ModelSlot,
+    OriginalsConfig,
     PushConfig,
     SearchConfig,
     Section,
@@ -69,6 +70,7 @@ class Config(Section):
     jobs: JobsConfig = JobsConfig()
     uploads: UploadsConfig = UploadsConfig()
     push: PushConfig = PushConfig()
+    originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     guards: GuardsConfig = GuardsConfig()

@@ -267,6 +267,19 @@ class PushConfig(Section):
     """So long after the first push it begins, though more come."""
 
 
+class OriginalsConfig(Section):
+    """The files that documents were made from."""
+
+    keep: bool = False
+    max_file_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
+    max_bytes: int = Field(default=10_240 * MEBIBYTE, gt=0)
+    """Of all that a tenant's documents were made from."""
+    key: SecretStr | None = None
+    """Encrypts those that come: 32 random bytes in base64."""
+    former_keys: tuple[SecretStr, ...] = ()
+    """Open what was encrypted with them."""
+
+
 class SearchConfig(Section):
     limit: int = Field(default=10, gt=0)
     max_limit: int = Field(default=1_000, gt=0)

@@ -7,8 +7,10 @@ from bedplate.access.protocol import Scope
 ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?")
 """Says what this server is, to any key: official clients look at the models first."""
 
-ADMIN = re.compile(r"/api/(keys|budgets|usage|models)(/.*)?")
-"""Of the tenant's operator: who may call, what it costs, and which servers are behind the models."""
+ADMIN = re.compile(r"/api/(keys|budgets|usage|models|collections/[^/]+/originals)(/.*)?")
+"""Of the tenant's operator: who may call, what it costs, which servers are behind the models, and
+files as they came, before a guard took anything out.
+"""
 
 ASK = re.compile(r"/api/ask|/v1/(chat/completions|embeddings)")
 READ = re.compile(r"/api/search")

@@ -29,6 +29,7 @@ from bedplate.api import (
     keys,
     model_health,
     models,
+    originals,
     pushes,
     quality,
     quarantine,
@@ -107,14 +108,14 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Start the syncs of sources that are due or were pushed to, and clear away uploads that have had their turn, for
-    as long as the block runs.
+    """Start the syncs of sources that are due or were pushed to, and clear away uploads that have had
+    their turn, and originals without a document, for as long as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads, app.push_syncs)
+                for part in (app.schedules, app.uploads, app.push_syncs, app.originals)
                 if part is not None
             ]
             try:
@@ -189,6 +190,7 @@ def _build_api(app: App) -> FastAPI:
         embeddings,
         collections,
         documents,
+        originals,
         quality,
         quarantine,
         search,

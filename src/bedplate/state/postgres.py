@@ -20,6 +20,8 @@ from bedplate.postgres.database import (
 )
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
+from bedplate.state.original_rows import OriginalRows
+from bedplate.state.originals import Originals
 from bedplate.state.postgres_amendments import PostgresAmendments
 from bedplate.state.postgres_collection import (
     COLLECTION,
@@ -105,6 +107,7 @@ class PostgresCatalog:
         self.source_leases: SourceLeases = SqlSourceLeases(sessions)
         self.source_items: SourceItems = SqlSourceItems(sessions)
         self.source_documents: SourceDocuments = SqlSourceDocuments(sessions)
+        self.originals: Originals = OriginalRows(sessions)
         self.pushes: Pushes = SqlPushes(sessions)
         self.pushed_rows: PushedRows = SqlPushedRows(sessions)
 

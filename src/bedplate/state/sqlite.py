@@ -14,6 +14,8 @@ from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.sqlite.database import Database, Row, one_moment, open_database, select, select_one
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
+from bedplate.state.original_rows import OriginalRows
+from bedplate.state.originals import Originals
 from bedplate.state.protocol import (
     Amendments,
     Catalog,
@@ -88,6 +90,7 @@ class SqliteCatalog:
         self.source_leases: SourceLeases = SqlSourceLeases(sessions)
         self.source_items: SourceItems = SqlSourceItems(sessions)
         self.source_documents: SourceDocuments = SqlSourceDocuments(sessions)
+        self.originals: Originals = OriginalRows(sessions)
         self.pushes: Pushes = SqlPushes(sessions)
         self.pushed_rows: PushedRows = SqlPushedRows(sessions)
 
