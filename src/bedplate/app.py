@@ -11,21 +11,24 @@ from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.answering import open_answers, question_reader
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import Config, Slot, resolve_secrets
+from bedplate.config import Config, Slot
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
-from bedplate.domain.sources import SourceSpec
 from bedplate.durable.protocol import Durable, Page
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.errors import ConfigError, NotFound
+from bedplate.feeds import open_source
 from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.guards.protocol import GroundingGuard, PiiGuard
+from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
+from bedplate.ingest.push_syncs import PushSyncs
+from bedplate.ingest.pushes import PushDocuments
 from bedplate.ingest.readings import Readings
 from bedplate.ingest.reindex import Reindex
 from bedplate.ingest.rescrub import Rescrub
@@ -47,7 +50,10 @@ from bedplate.options import (
     check_assistants,
     check_readers,
     document_guards,
+    original_limits,
+    original_seals,
     parse_limits,
+    push_limits,
     ranking,
     reading_recipe,
     recipe,
@@ -64,8 +70,6 @@ from bedplate.rerankers.protocol import Reranker
 from bedplate.responses.background import Background
 from bedplate.responses.respond import Respond
 from bedplate.slots import open_optional, open_slot
-from bedplate.sources import SOURCES
-from bedplate.sources.protocol import Source
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
 from bedplate.stores import IN_CATALOG, STORES
@@ -83,7 +87,7 @@ class App:
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
     that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`,
-    `uploads` and `library` are there where it was opened for work.
+    `uploads`, `library` and `push_syncs` are there where it was opened for work.
     """
 
     config: Config
@@ -115,6 +119,9 @@ class App:
     schedules: Schedules | None
     uploads: Uploads | None
     library: Library | None
+    pushes: PushDocuments
+    originals: Originals
+    push_syncs: PushSyncs | None
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -278,6 +285,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 None if images is None else Pictures(parser, images),
                 guards,
                 chunkers,
+                Originals(catalog, original_limits(config), original_seals(config)),
             ),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
@@ -286,7 +294,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             readings=Readings(catalog, recipe=reading_recipe(config, images)),
             skip_copies=config.ingest.duplicates == "skip",
         )
-        sync = SyncSource(catalog, ingest, open_source, sync_limits(config))
+        sync = SyncSource(catalog, ingest, partial(open_source, catalog), sync_limits(config))
         rescrub = Rescrub(
             catalog,
             store,
@@ -328,12 +336,17 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             rescrub=rescrub,
             snapshots=Snapshots(catalog, store, most=config.data.max_snapshots),
-            sources=Sources(catalog, ingest, open_source, sync),
+            sources=Sources(catalog, ingest, partial(open_source, catalog), sync),
             jobs=parts and parts.jobs,
             syncs=parts and parts.syncs,
             schedules=Schedules(catalog, parts.syncs) if parts else None,
             uploads=parts and parts.uploads,
             library=parts and parts.library,
+            pushes=PushDocuments(
+                catalog, push_limits(config), max_bytes=config.ingest.max_file_bytes
+            ),
+            originals=ingest.originals,
+            push_syncs=parts and parts.push_syncs,
         )
 
 
@@ -354,20 +367,6 @@ async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
     key = f"stores.{name}"
     async with open_slot(key, _store(config, key, slot), STORES.load, path=path) as store:
         yield store
-
-
-@asynccontextmanager
-async def open_source(spec: SourceSpec) -> AsyncGenerator[Source]:
-    """The source that was set up so, its secrets read now.
-
-    Raises:
-        ConfigError: a kind that does not exist, options it does not take, or a secret not there.
-    """
-    key = f"source {spec.name!r}"
-    options = resolve_secrets(spec.options, key)
-    slot = Slot.model_validate({**options, "use": spec.kind})
-    async with open_slot(key, slot, SOURCES.load, name=spec.name) as source:
-        yield source
 
 
 def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:

@@ -29,6 +29,8 @@ from bedplate.sections import (
     IngestConfig,
     JobsConfig,
     ModelSlot,
+    OriginalsConfig,
+    PushConfig,
     ResponsesConfig,
     SearchConfig,
     Section,
@@ -70,6 +72,8 @@ class Config(Section):
     jobs: JobsConfig = JobsConfig()
     uploads: UploadsConfig = UploadsConfig()
     files: FilesConfig = FilesConfig()
+    push: PushConfig = PushConfig()
+    originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     responses: ResponsesConfig = ResponsesConfig()

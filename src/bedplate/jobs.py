@@ -9,6 +9,7 @@ from bedplate.chunkers.protocol import Chunker
 from bedplate.config import Config
 from bedplate.durable.protocol import Durable, Work
 from bedplate.ingest.pipeline import Ingest
+from bedplate.ingest.push_syncs import PushSyncs
 from bedplate.ingest.rescrub import Rescrub
 from bedplate.ingest.rescrub_work import RescrubWork, rescrub_queue
 from bedplate.ingest.spool import Spool
@@ -47,6 +48,7 @@ class JobParts:
     syncs: SyncJobs
     uploads: Uploads
     library: Library
+    push_syncs: PushSyncs
 
 
 @asynccontextmanager
@@ -80,11 +82,18 @@ async def open_jobs(
             stores = VectorStores(objects, catalog, ingest)
             attaching = Attaching(objects, stores, catalog, ingest, jobs, seconds=seconds)
             upkeep = Upkeep(objects, stores, attaching, jobs, seconds=seconds)
+            syncs = SyncJobs(jobs, seconds=seconds)
             yield JobParts(
                 jobs,
-                SyncJobs(jobs, seconds=seconds),
+                syncs,
                 Uploads(jobs, ingest, spool, seconds=seconds),
                 Library(objects, files, stores, attaching, upkeep),
+                PushSyncs(
+                    catalog,
+                    syncs,
+                    quiet_seconds=config.push.quiet_seconds,
+                    longest_seconds=config.push.longest_seconds,
+                ),
             )
 
 

@@ -6,15 +6,18 @@ from importlib.util import find_spec
 
 from bedplate import __version__
 from bedplate.config import Config, IngestConfig, SearchConfig
+from bedplate.domain.pushes import PushLimits
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import ImageEmbedder
 from bedplate.errors import ConfigError
+from bedplate.ingest.originals import OriginalLimits
 from bedplate.ingest.sync import SyncLimits
 from bedplate.ingest.sync_batch import ReadLimits
 from bedplate.models import EXTRACTIVE
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.rag.retrieve import Ranking
 from bedplate.rag.rewriter import OFF, RULES
+from bedplate.sealing import Seals
 
 READERS = ("rapidocr", "faster-whisper", "kreuzberg")
 """Distributions that read what is nothing but text to no parser of our own."""
@@ -60,6 +63,33 @@ def sync_limits(config: Config) -> SyncLimits:
         complete=settings.complete_every,
         lease_seconds=settings.lease_seconds,
     )
+
+
+def push_limits(config: Config) -> PushLimits:
+    """The configured bounds on pushed documents."""
+    settings = config.push
+    return PushLimits(
+        documents=settings.max_documents,
+        waiting=settings.max_waiting,
+        waiting_bytes=settings.max_waiting_bytes,
+    )
+
+
+def original_limits(config: Config) -> OriginalLimits | None:
+    """What may be kept of the files that documents were made from; None for nothing."""
+    settings = config.originals
+    return OriginalLimits(settings.max_file_bytes, settings.max_bytes) if settings.keep else None
+
+
+def original_seals(config: Config) -> Seals | None:
+    """What encrypts originals, and opens them; ConfigError for a key that is none."""
+    settings = config.originals
+    if settings.key is None:
+        if settings.former_keys:
+            raise ConfigError("originals.former_keys are set, and originals.key is not: set both.")
+        return None
+    keys = [each.get_secret_value() for each in (settings.key, *settings.former_keys)]
+    return Seals(keys, setting="originals.key")
 
 
 def document_guards(settings: IngestConfig) -> tuple[str, ...]:

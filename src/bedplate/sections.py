@@ -263,6 +263,34 @@ class FilesConfig(Section):
     """How long files for batches are kept where their sender says nothing."""
 
 
+class PushConfig(Section):
+    """Documents that clients push to a source, and that wait to be indexed."""
+
+    max_documents: int = Field(default=1_000_000, gt=0)
+    """Of one source."""
+    max_waiting: int = Field(default=100_000, gt=0)
+    """Of one source; further ones are refused."""
+    max_waiting_bytes: int = Field(default=1024 * MEBIBYTE, gt=0)
+    """Of all that wait."""
+    quiet_seconds: float = Field(default=2.0, ge=0)
+    """So long after the last push a sync begins."""
+    longest_seconds: float = Field(default=30.0, ge=0)
+    """So long after the first push it begins, though more come."""
+
+
+class OriginalsConfig(Section):
+    """The files that documents were made from."""
+
+    keep: bool = False
+    max_file_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
+    max_bytes: int = Field(default=10_240 * MEBIBYTE, gt=0)
+    """Of all that a tenant's documents were made from."""
+    key: SecretStr | None = None
+    """Encrypts those that come: 32 random bytes in base64."""
+    former_keys: tuple[SecretStr, ...] = ()
+    """Open what was encrypted with them."""
+
+
 class SearchConfig(Section):
     limit: int = Field(default=10, gt=0)
     max_limit: int = Field(default=1_000, gt=0)

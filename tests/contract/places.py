@@ -1,7 +1,8 @@
 """The kinds of source as the contract opens them: each with a place that the tests can change."""
 
+import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,12 @@ from tests.fixtures.postgres import empty_database
 from tests.fixtures.s3_server import S3Place, s3_server
 from tests.fixtures.web_site import WebPlace, web_site
 
+from bedplate.domain.ids import DEFAULT_TENANT
+from bedplate.domain.pushes import Push, PushLimits
+from bedplate.domain.sources import SourceSpec
 from bedplate.sources.protocol import Options
+from bedplate.state import CATALOGS
+from bedplate.state.protocol import Catalog
 
 
 class Place(Protocol):
@@ -40,7 +46,8 @@ OpenPlace = Callable[[Path], AbstractAsyncContextManager[Place]]
 class Kind:
     """`name` is in the table. `versions`: its listing says by itself what changed. `incremental`: it lists by a cursor.
 
-    `reads`: the text is the whole content of the blob.
+    `reads`: the text is the whole content of the blob. `own`: it is in the catalog, without which
+    there is no sync.
     """
 
     id: str
@@ -49,6 +56,30 @@ class Kind:
     versions: bool = True
     incremental: bool = False
     reads: bool = True
+    own: bool = False
+
+
+class PushPlace:
+    """Documents in a catalog, with the collection that they would be indexed into left out."""
+
+    options: Mapping[str, Any] = {}
+
+    def __init__(self, catalog: Catalog, path: Path) -> None:
+        self._catalog = catalog
+        self._path = path
+        self.given = {"pushed": catalog.pushed_rows, "tenant": DEFAULT_TENANT}
+
+    async def put(self, name: str, text: str) -> None:
+        content = text.encode()
+        push = Push(name, hashlib.sha256(content).hexdigest(), content)
+        limits = PushLimits(documents=100, waiting=100, waiting_bytes=10**6)
+        await self._catalog.pushes.put(DEFAULT_TENANT, "shop", push, limits)
+
+    async def remove(self, name: str) -> None:
+        await self._catalog.pushes.remove(DEFAULT_TENANT, "shop", name)
+
+    async def move_away(self) -> None:
+        self._path.rename(self._path.with_name("away.db"))
 
 
 class FolderPlace:
@@ -137,6 +168,14 @@ class PostgresTable:
 
 
 @asynccontextmanager
+async def push_place(folder: Path):
+    path = folder / "catalog.db"
+    async with CATALOGS.load("sqlite")(path) as catalog:
+        await catalog.sources.add(SourceSpec(DEFAULT_TENANT, "shop", "c", "push", {}))
+        yield PushPlace(catalog, path)
+
+
+@asynccontextmanager
 async def folder_place(folder: Path):
     yield FolderPlace(folder)
 
@@ -187,6 +226,7 @@ KINDS = [
     Kind("sqlite-incremental", "sql", incremental_table, incremental=True, reads=False),
     Kind("postgres", "sql", postgres_table, incremental=True, reads=False),
     Kind("imap", "imap", imap_place, reads=False),
+    Kind("push", "push", push_place, incremental=True, own=True),
     Kind("s3", "s3", s3_place),
     Kind("sitemap", "web", sitemap_place, versions=False),
     Kind("crawl", "web", crawled_place),

@@ -27,6 +27,7 @@ FULL = Quality(
     encoding=Encoding("cp1252", 2, 1),
     warnings=("The encoding was guessed to be cp1252.", "odd: \0 ü"),
     redactions={"EMAIL": 2, "PHONE": 1},
+    left_out=40,
 )
 A, B = DocumentId("a"), DocumentId("b")
 
@@ -75,7 +76,7 @@ async def test_quality_is_summed(catalog: Catalog) -> None:
     )
     found = await catalog.quality.summary(SCOPE)
     assert (found.documents, found.measured, found.chunks, found.characters) == (4, 3, 5, 800)
-    assert (found.unreadable, found.repeated) == (0.0025, 0.2)
+    assert (found.unreadable, found.repeated, found.left_out) == (0.0025, 0.2, 40)
     assert (found.repaired, found.warned, found.redacted) == (1, 1, 2)
     assert (found.copies, found.exact_copies) == (1, 1)
     assert found.languages == {"de": 2, "en": 1}

@@ -268,6 +268,8 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
     assert set(document["paths"]) == {
         *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/collections"),
         "/api/models/health",
+        "/api/collections/{collection}/originals/{document_id}",
+        *("/api/sources/{source}/documents/{key}", "/api/sources/{source}/complete"),
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),
         "/api/collections/{collection}/documents/{document_id}",
         "/api/collections/{collection}/quality",

@@ -50,6 +50,7 @@ async def test_collections_of_an_older_catalog_get_keys_when_it_is_opened() -> N
         asked(
             address,
             "DROP TABLE bedplate.unsent, bedplate.redaction, bedplate.quality,"
+            " bedplate.push_content, bedplate.push, bedplate.push_source, bedplate.original, bedplate.original_use,"
             " bedplate.source, bedplate.source_item, bedplate.source_document,"
             " bedplate.source_sync, bedplate.band, bedplate.profile, bedplate.quarantine, bedplate.reading, bedplate.image, bedplate.placement; ALTER TABLE bedplate.collection DROP COLUMN key,"
             " DROP COLUMN former_key; DELETE FROM bedplate.schema_version WHERE version > 1",

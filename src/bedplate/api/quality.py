@@ -21,6 +21,7 @@ class QualitySummary(Shown):
     characters: int
     unreadable: float
     repeated: float
+    left_out: int
     repaired: int
     warned: int
     redacted: int

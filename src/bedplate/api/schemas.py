@@ -113,6 +113,7 @@ class Quality(Shown):
     blocks: int | None
     unreadable: float | None
     repeated: float | None
+    left_out: int | None
     encoding: Encoding
     warnings: list[str]
     redactions: dict[str, int]

@@ -32,6 +32,8 @@ from bedplate.api import (
     keys,
     model_health,
     models,
+    originals,
+    pushes,
     quality,
     quarantine,
     rerank,
@@ -117,14 +119,15 @@ async def running(app: App) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
-    """Start the syncs of sources that are due, clear away uploads that have had their turn, and let
-    files and vector stores expire, for as long as the block runs.
+    """Start the syncs of sources that are due or were pushed to, clear away uploads that have had
+    their turn and originals without a document, and let files and vector stores expire, for as long
+    as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads, app.library)
+                for part in (app.schedules, app.uploads, app.library, app.push_syncs, app.originals)
                 if part is not None
             ]
             try:
@@ -207,11 +210,13 @@ def _build_api(app: App) -> FastAPI:
         conversations,
         collections,
         documents,
+        originals,
         quality,
         quarantine,
         search,
         ask,
         sources,
+        pushes,
         jobs,
         budgets,
         usage,

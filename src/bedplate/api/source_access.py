@@ -12,6 +12,7 @@ from bedplate.config import SyncConfig
 from bedplate.errors import InvalidInput
 
 INWARD: Mapping[str, frozenset[str]] = {
+    "push": frozenset(),
     "s3": frozenset({"endpoint"}),
     "sql": frozenset({"database"}),
     "web": frozenset({"allow_hosts", "allow_private"}),

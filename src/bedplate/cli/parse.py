@@ -77,7 +77,7 @@ def as_json(parsed: Parsed) -> dict[str, object]:
                 "id": document.id,
                 "title": document.title,
                 "metadata": dict(document.metadata),
-                "quality": asdict(soundness(document)),
+                "quality": {**asdict(soundness(document)), "left_out": document.left_out},
             }
             for document in parsed.documents
         ],

@@ -56,7 +56,8 @@ class Document:
 
     `sha256` fingerprints the input this document was made from (text and metadata), so that an
     unchanged document can be skipped. `source` is what a reader is shown; `origin` is the blob it
-    was read from, the same for all rows of one file.
+    was read from, the same for all rows of one file. `left_out` counts characters that the file
+    has in menus and the like, or hides, and that are in no block.
     """
 
     id: DocumentId
@@ -68,6 +69,7 @@ class Document:
     origin: str = ""
     pages: int | None = None
     metadata: Metadata = field(default_factory=dict[str, MetadataValue])
+    left_out: int = 0
 
     @property
     def text(self) -> str:

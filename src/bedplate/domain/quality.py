@@ -23,6 +23,7 @@ class Quality:
 
     `characters` and `blocks` count the text that was read. `unreadable` is the share of characters
     that are U+FFFD or control characters, `repeated` the share in blocks that stand on most pages.
+    `left_out` counts characters of menus and hidden parts of a web page, which are not among them.
     These are None for a document from before they were kept. `warnings` are the parser's, of this
     document. `redactions` counts what was replaced, by type.
     """
@@ -35,6 +36,7 @@ class Quality:
     encoding: Encoding = field(default_factory=Encoding)
     warnings: tuple[str, ...] = ()
     redactions: Mapping[str, int] = field(default_factory=dict[str, int])
+    left_out: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class QualitySummary:
 
     `documents` are all, `measured` those that came in since quality is kept; the rest but pages and
     copies is of the latter. `languages` and `encodings` (those guessed) count documents, and so do
-    `repaired`, `warned` and `redacted`. The shares are of all characters. `copies` are documents
+    `repaired`, `warned` and `redacted`. The shares are of all characters, to which `left_out` does not count. `copies` are documents
     whose text, or nearly all of it, an earlier one has; of those `exact_copies` have the very same.
     """
 
@@ -62,3 +64,4 @@ class QualitySummary:
     languages: Mapping[str, int]
     encodings: Mapping[str, int]
     redactions: Mapping[str, int]
+    left_out: int = 0

@@ -14,6 +14,9 @@ ItemState = Literal["pending", "done", "failed", "dead"]
 SyncStatus = Literal["running", "done", "partly", "held", "failed"]
 """`partly`: items failed. `held`: deletions were not believed. `failed`: it came to no end."""
 
+NEVER = -1
+"""The listing of items that none has: before all. What a source told to be gone is before even it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:

@@ -19,6 +19,7 @@ from bedplate.ingest.embedding import embed_texts, embedded_text
 from bedplate.ingest.gate import Gate
 from bedplate.ingest.incoming import Ledger, Source, Upload, total_size
 from bedplate.ingest.names import check_name, problem_of, unfinished
+from bedplate.ingest.originals import Originals
 from bedplate.ingest.origins import is_below
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.prepare import Preparation
@@ -48,7 +49,7 @@ class Parts:
 
     `former` embeds what goes into collections that were made with it; `pictures` reads images.
     `guards` say which documents are held in quarantine. `chunkers` are those of collections that
-    have another than `chunker`, by name.
+    have another than `chunker`, by name. Without `originals` no files are kept.
     """
 
     catalog: Catalog
@@ -61,6 +62,7 @@ class Parts:
     pictures: Pictures | None = None
     guards: Sequence[DocumentGuard] = ()
     chunkers: Mapping[str, Chunker] = field(default_factory=dict[str, Chunker])
+    originals: Originals | None = None
 
 
 class Ingest:
@@ -94,6 +96,7 @@ class Ingest:
         self._former = parts.former
         self._readings = readings or Readings(parts.catalog, recipe="")
         self._skip_copies = skip_copies
+        self.originals = parts.originals or Originals(parts.catalog)
         self._gate = Gate(parts.catalog.quarantine, parts.guards)
         self._make = Preparation(parts.chunker, parts.chunkers, parts.pii)
         self._batch_chunks = batch_chunks
@@ -208,11 +211,14 @@ class Ingest:
         await self._catalog.collections.drop(scope)
         await self._catalog.quarantine.clear(scope)
         await self._catalog.readings.clear(scope)
+        await self.originals.clear(scope)
         for collection in dropped:
             await self._store.drop(collection.index)
 
     async def remove(self, scope: Scope, ids: Sequence[DocumentId]) -> int:
         """Delete documents; how many there were."""
+        # First: of what is cut off between the two, the document is what stays.
+        await self.originals.remove(scope, ids)
 
         async def work(collection: Collection) -> int:
             count = await self._catalog.documents.remove(collection.index, ids)
@@ -317,6 +323,9 @@ class Ingest:
                     run.refuse(source.name, document.source, error)
                     continue
                 if prepared is not None:
+                    # A file of many would hold what was deleted, as long as one of them is left.
+                    if len(documents) == 1:
+                        await self.originals.put(scope, prepared.document, blob, run)
                     yield prepared
 
     async def _made(
@@ -351,6 +360,7 @@ class Ingest:
             else:
                 run.report.added += 1
             run.report.chunks += len(entry.chunks)
+        await self.originals.settle(scope, entries)
         await run.copies.count(scope, entries)
         await self._gate.let_in(scope, entries)
 

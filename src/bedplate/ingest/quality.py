@@ -60,4 +60,5 @@ def quality_of(
             (guard.scrub(each).text if guard else each)[:MOST_CHARACTERS] for each in said
         ),
         redactions=dict(redactions),
+        left_out=document.left_out,
     )

@@ -6,7 +6,6 @@ so none is lost sight of, and an item that is done twice replaces its documents 
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass, field, replace
@@ -14,12 +13,21 @@ from datetime import UTC, datetime
 from typing import Literal, Protocol, TypeVar, cast
 
 from bedplate.domain.ids import TenantId, new_id
-from bedplate.domain.sources import Claim, SourceSpec, SourceState, Sync, SyncCounts, SyncStatus
+from bedplate.domain.sources import (
+    NEVER,
+    Claim,
+    SourceSpec,
+    SourceState,
+    Sync,
+    SyncCounts,
+    SyncStatus,
+)
 from bedplate.errors import BedplateError, NotFound, TooLarge, UpstreamTimeout
+from bedplate.ingest.listed import ListedPage
 from bedplate.ingest.pipeline import Ingest
 from bedplate.ingest.sync_batch import BatchLedger, ReadLimits, read_batch
 from bedplate.ingest.sync_lease import hold
-from bedplate.sources.protocol import MAX_KEY, Gap, Item, Source
+from bedplate.sources.protocol import Gap, Gone, Item, Source
 from bedplate.state.protocol import Catalog
 
 T = TypeVar("T")
@@ -28,7 +36,6 @@ LIST_PAGE = 5_000
 DELETE_PAGE = 500
 """Items that one transaction notes, and deletes."""
 
-MAX_VERSION = 200
 STOPPED = "It was stopped; the next one takes it up."
 LOOK_BACK = 100
 """Former syncs, among which the last that came to an end is looked for."""
@@ -193,6 +200,7 @@ class _Run:
         since = cursor if source.incremental and not whole else None
         self.sync = replace(self.sync, complete=since is None)
         listed = await step("list", lambda: self._list(source, listing, since))
+        await step("drop", lambda: self.delete(NEVER))
         # What an incremental listing leaves out may be due from before.
         least = listing if since is None else 0
         known, gone = await step("survey", lambda: self._survey(least))
@@ -226,7 +234,10 @@ class _Run:
         await self._record()
 
     async def delete(self, listing: int) -> int:
-        """Delete what was not listed, with its documents; how many of these there were."""
+        """Delete what was not listed, with its documents; how many of these there were.
+
+        With NEVER it is only what the source told to be gone.
+        """
         total = 0
         while keys := await self._catalog.source_documents.gone(self._claim, listing, DELETE_PAGE):
             owned = await self._catalog.source_documents.owned(self._claim, keys)
@@ -286,7 +297,7 @@ class _Run:
     async def _scan(self, source: Source, listing: int, since: str | None) -> str | None:
         """Note the items a page at a time; the last cursor."""
         cursor = since
-        page: list[tuple[str, str | None, int | None]] = []
+        page = ListedPage()
         async with aclosing(_generator(source.list(since))) as found:
             async for each in found:
                 if isinstance(each, Gap):
@@ -294,24 +305,25 @@ class _Run:
                     self._count(gaps=1)
                     continue
                 cursor = each.cursor or cursor
-                if _is_good(each):
-                    page.append((each.key, _version(each.version), each.size))
-                else:
+                if not page.add(each):
                     self._count(gaps=1)
                 if len(page) >= LIST_PAGE:
                     await self._note(listing, page)
+                    page = ListedPage()
         await self._note(listing, page)
         return cursor
 
-    async def _note(self, listing: int, page: list[tuple[str, str | None, int | None]]) -> None:
-        self._count(listed=len(page))
+    async def _note(self, listing: int, page: ListedPage) -> None:
+        items = page.items
+        self._count(listed=len(items))
         if self.sync.counts.listed > self._limits.items:
             raise TooLarge(
                 f"The source {self._state.spec.name!r} lists more than {self._limits.items:,} items "
                 "(sync.max_items): narrow it, or raise the limit."
             )
-        await self._items.note(self._claim, listing, page)
-        page.clear()
+        await self._items.note(self._claim, listing, items)
+        if gone := page.gone:
+            await self._items.unlist(self._claim, gone, told=True)
         await self._record()
         await self._tell("list", self.sync.counts.listed, None)
 
@@ -378,16 +390,8 @@ class _Run:
         await self._catalog.source_leases.record(self._claim, self.sync)
 
 
-def _is_good(item: Item) -> bool:
-    return 0 < len(item.key) <= MAX_KEY and item.key.isprintable()
-
-
-def _version(version: str | None) -> str | None:
-    if version is None or (len(version) <= MAX_VERSION and version.isprintable()):
-        return version
-    return hashlib.sha256(version.encode(errors="replace")).hexdigest()
-
-
-def _generator(items: AsyncIterator[Item | Gap]) -> AsyncGenerator[Item | Gap]:
+def _generator(
+    items: AsyncIterator[Item | Gap | Gone],
+) -> AsyncGenerator[Item | Gap | Gone]:
     """Listings are generators by their protocol's nature, and are closed like them."""
-    return cast(AsyncGenerator[Item | Gap], items)
+    return cast(AsyncGenerator[Item | Gap | Gone], items)

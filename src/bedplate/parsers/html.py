@@ -1,7 +1,7 @@
 """HTML by selectolax (Lexbor, the WHATWG algorithm): what a reader of the page would see."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -15,29 +15,27 @@ from bedplate.parsers.tables import Cell, spread, table_text
 VERSION = "html/1"
 
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{1,40})|encoding=["']([\w.-]{1,40})["']""")
-_DROPPED = frozenset(
+_CODE = frozenset(
     [
         "script",
         "style",
-        "nav",
         "template",
         "noscript",
         "svg",
         "iframe",
         "object",
         "head",
-        "select",
-        "button",
-        "textarea",
         "input",
         "canvas",
         "audio",
         "video",
         "map",
-        "dialog",
         "math",
     ]
 )
+"""Holds no text that is meant to be read where it stands."""
+
+_DROPPED = _CODE | {"nav", "select", "button", "textarea", "dialog"}
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = frozenset(
     [
@@ -143,10 +141,13 @@ def _decoded(content: bytes, source: str, most_characters: int) -> Decoded:
     return decode(content, source, most_characters=most_characters, declared=charset)
 
 
-def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
+def _walk(
+    root: LexborNode, drop: Callable[[LexborNode], None] | None = None
+) -> Iterator[tuple[LexborNode, bool]]:
     """Each shown node on the way in (True) and, if an element, on the way out (False).
 
-    Goes without recursion: pages may nest deeper than the stack.
+    `drop` is told of each that is not shown, but not of what is in it. Goes without recursion: pages
+    may nest deeper than the stack.
     """
     stack: list[tuple[LexborNode, bool]] = [(root, True)]
     while stack:
@@ -159,6 +160,8 @@ def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
         while child is not None:
             if _is_shown(child):
                 stack.append((child, True))
+            elif drop is not None:
+                drop(child)
             child = child.prev
 
 
@@ -185,7 +188,7 @@ class _Reader:
 
     def read(self, root: LexborNode) -> None:
         skip_until: LexborNode | None = None
-        for node, entering in _walk(root):
+        for node, entering in _walk(root, self._drop):
             if skip_until is not None:
                 if not entering and node.mem_id == skip_until.mem_id:
                     skip_until = None
@@ -200,6 +203,10 @@ class _Reader:
                 if entering and self._takes_whole(node):
                     skip_until = node
         self._flush()
+
+    def _drop(self, node: LexborNode) -> None:
+        if node.is_element_node and node.tag not in _CODE:
+            self._outline.left_out += len(_flat(node))
 
     def _takes_whole(self, node: LexborNode) -> bool:
         """Whether the node became one block, so that its inside is done."""

@@ -31,6 +31,7 @@ class Outline:
         self._characters = 0
         self._path: list[tuple[int, str]] = []
         self.blocks: list[Block] = []
+        self.left_out = 0
 
     @property
     def source(self) -> str:
@@ -100,6 +101,7 @@ class Outline:
             origin=blob.source,
             pages=pages,
             metadata=metadata,
+            left_out=self.left_out,
         )
         return Parsed((document,), warnings=tuple(warnings))
 

@@ -8,6 +8,7 @@ SOURCES = Registry[OpenSource](
     {
         "folder": "bedplate.sources.folder:open_folder",
         "imap": "bedplate.sources.imap:open_imap",
+        "push": "bedplate.sources.push:open_push",
         "s3": "bedplate.sources.s3:open_s3",
         "sql": "bedplate.sources.sql:open_sql",
         "web": "bedplate.sources.web:open_web",

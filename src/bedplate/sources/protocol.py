@@ -48,6 +48,17 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """An item of which the source knows that it was deleted, and does not conclude it.
+
+    Its documents are deleted, however many items go so. `cursor` as that of an Item.
+    """
+
+    key: str
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """An item's content.
 
@@ -78,7 +89,7 @@ class Source(Protocol):
         """Whether `list` makes use of `since`."""
         ...
 
-    def list(self, since: str | None) -> AsyncIterator[Item | Gap]:
+    def list(self, since: str | None) -> AsyncIterator[Item | Gap | Gone]:
         """Without `since` every item, once: what is neither listed nor in a gap is gone.
 
         With it, an incremental source may leave out what has not changed since the item with that

@@ -20,6 +20,8 @@ from bedplate.postgres.database import (
 )
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
+from bedplate.state.original_rows import OriginalRows
+from bedplate.state.originals import Originals
 from bedplate.state.postgres_amendments import PostgresAmendments
 from bedplate.state.postgres_collection import (
     COLLECTION,
@@ -55,6 +57,9 @@ from bedplate.state.protocol import (
     Tables,
     Versions,
 )
+from bedplate.state.push_rows import SqlPushes
+from bedplate.state.pushed_rows import SqlPushedRows
+from bedplate.state.pushes import PushedRows, Pushes
 from bedplate.state.quality_rows import QualityRows, keep_quality
 from bedplate.state.quarantine_rows import QuarantineRows
 from bedplate.state.reading_rows import ReadingRows
@@ -102,6 +107,9 @@ class PostgresCatalog:
         self.source_leases: SourceLeases = SqlSourceLeases(sessions)
         self.source_items: SourceItems = SqlSourceItems(sessions)
         self.source_documents: SourceDocuments = SqlSourceDocuments(sessions)
+        self.originals: Originals = OriginalRows(sessions)
+        self.pushes: Pushes = SqlPushes(sessions)
+        self.pushed_rows: PushedRows = SqlPushedRows(sessions)
 
 
 class PostgresCollections:

@@ -82,9 +82,9 @@ WITH original AS MATERIALIZED (
   SELECT tenant_id, %s, key, new FROM original JOIN band ON document = old
 ), qualities AS (
   INSERT INTO quality (document, tenant_id, collection_id, language, characters, blocks, unreadable,
-    repeated, encoding, repaired, unread, warnings)
+    repeated, encoding, repaired, unread, warnings, left_out)
   SELECT new, tenant_id, %s, language, characters, blocks, unreadable, repeated, encoding, repaired,
-    unread, warnings FROM original JOIN quality ON document = old
+    unread, warnings, left_out FROM original JOIN quality ON document = old
 ), redactions AS (
   INSERT INTO redaction (document, tenant_id, collection_id, type, count)
   SELECT new, tenant_id, %s, type, count FROM original JOIN redaction ON document = old

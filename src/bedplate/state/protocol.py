@@ -20,6 +20,8 @@ from bedplate.domain.retrieval import Collection, Hit, Scope, Sort, StoredDocume
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Matrix, TokenMatrix
 from bedplate.state.kept_out import Quarantine, Readings
+from bedplate.state.originals import Originals
+from bedplate.state.pushes import PushedRows, Pushes
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
 from bedplate.terms import TermStatistics, TermVector
 
@@ -368,6 +370,15 @@ class Catalog(Protocol):
 
     @property
     def source_documents(self) -> SourceDocuments: ...
+
+    @property
+    def originals(self) -> Originals: ...
+
+    @property
+    def pushes(self) -> Pushes: ...
+
+    @property
+    def pushed_rows(self) -> PushedRows: ...
 
 
 class OpenCatalog(Protocol):

@@ -13,7 +13,7 @@ from bedplate.errors import NotFound
 from bedplate.state.protocol import Entry
 from bedplate.state.sessions import Row, Session, Sessions
 
-COLUMNS = "language, characters, blocks, unreadable, repeated, encoding, repaired, unread, warnings"
+COLUMNS = "language, characters, blocks, unreadable, repeated, encoding, repaired, unread, warnings, left_out"
 COLLECTION = """
 SELECT id, documents, chunks FROM collection WHERE (tenant_id = ? AND name = ?)
   OR (tenant_id = ? AND key = ?) OR (tenant_id = ? AND former_key = ?)
@@ -32,7 +32,7 @@ WHERE d.collection_id = ? AND d.document_id IN (members(?)) ORDER BY r.type
 SUMS = """
 SELECT count(*), coalesce(sum(characters), 0), coalesce(sum(unreadable * characters), 0),
   coalesce(sum(repeated * characters), 0), count(CASE WHEN repaired > 0 THEN 1 END),
-  count(CASE WHEN warnings <> '[]' THEN 1 END)
+  count(CASE WHEN warnings <> '[]' THEN 1 END), coalesce(sum(left_out), 0)
 FROM quality WHERE collection_id = ?
 """
 COPIES = """
@@ -72,7 +72,7 @@ def keep_quality(db: Session, tenant: TenantId, collection: int, entries: Sequen
     rows = {name: int(row) for name, row in db.select(ROWS, (collection, json.dumps([*known])))}
     db.execute_many(
         f"INSERT INTO quality (document, tenant_id, collection_id, {COLUMNS})"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(rows[name], tenant, collection, *_columns(each)) for name, each in known.items()],
     )
     db.execute_many(
@@ -114,14 +114,15 @@ def _columns(quality: Quality) -> tuple[object, ...]:
         encoding.guessed, encoding.repaired, encoding.unreadable,
         # In ASCII, as texts in PostgreSQL hold no zero character.
         json.dumps(quality.warnings),
+        quality.left_out,
     )  # fmt: skip
 
 
 def _quality(columns: Sequence[Any], redactions: dict[str, int]) -> Quality:
-    language, characters, blocks, unreadable, repeated, guessed, repaired, unread, said = columns
+    language, characters, blocks, unreadable, repeated, *encoding, said, left_out = columns
     return Quality(
-        language, characters, blocks, unreadable, repeated, Encoding(guessed, repaired, unread),
-        tuple(json.loads(said)), redactions,
+        language, characters, blocks, unreadable, repeated, Encoding(*encoding),
+        tuple(json.loads(said)), redactions, left_out,
     )  # fmt: skip
 
 
@@ -132,7 +133,9 @@ def _collection(db: Session, scope: Scope) -> Row | None:
 
 def _summary(db: Session, collection: int, documents: int, chunks: int) -> QualitySummary:
     here = (collection,)
-    measured, characters, unreadable, repeated, repaired, warned = db.select(SUMS, here)[0]
+    measured, characters, unreadable, repeated, repaired, warned, left_out = db.select(SUMS, here)[
+        0
+    ]
     copies, exact = db.select(COPIES, here)[0]
     pages = db.select("SELECT coalesce(sum(pages), 0) FROM document WHERE collection_id = ?", here)
     redacted = db.select(
@@ -150,6 +153,7 @@ def _summary(db: Session, collection: int, documents: int, chunks: int) -> Quali
         repaired=int(repaired),
         warned=int(warned),
         redacted=int(redacted[0][0]),
+        left_out=int(left_out),
         copies=int(copies),
         exact_copies=int(exact),
         languages=_counted(db, "language", collection),

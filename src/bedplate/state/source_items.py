@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from bedplate.domain.ids import DocumentId, TenantId
-from bedplate.domain.sources import Claim, FailedItem, KnownItem, Outcome, Survey
+from bedplate.domain.sources import NEVER, Claim, FailedItem, KnownItem, Outcome, Survey
 from bedplate.state.sessions import Session, Sessions
 from bedplate.state.source_rows import check_claim, source_id
 
@@ -64,10 +64,6 @@ WHERE source_id = ? AND key = ?
 # has this condition (https://www.sqlite.org/partialindex.html, section 3).
 CUT_OFF = "It was cut off; the next one took it up."
 LAST = "\U0010ffff"
-NEVER = -1
-"""The listing of items that none has: before all."""
-
-
 PART = 20_000
 """Items that one statement changes: SQLite remembers in memory what it would have to undo."""
 
@@ -144,12 +140,14 @@ class SqlSourceItems:
 
         await self._sessions.write(work)
 
-    async def unlist(self, claim: Claim, keys: Sequence[str]) -> None:
+    async def unlist(self, claim: Claim, keys: Sequence[str], *, told: bool = False) -> None:
+        seen = NEVER - 1 if told else NEVER
+
         def work(db: Session) -> None:
             check_claim(db, claim)
             db.execute(
                 "UPDATE source_item SET seen = ? WHERE source_id = ? AND key IN (members(?))",
-                (NEVER, claim.source, json.dumps(keys)),
+                (seen, claim.source, json.dumps(keys)),
             )
 
         await self._sessions.write(work)

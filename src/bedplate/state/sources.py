@@ -87,8 +87,12 @@ class SourceItems(Protocol):
         """Take items whose key begins so for listed, with the version that is known."""
         ...
 
-    async def unlist(self, claim: Claim, keys: Sequence[str]) -> None:
-        """Take items for not listed, whatever the listing said."""
+    async def unlist(self, claim: Claim, keys: Sequence[str], *, told: bool = False) -> None:
+        """Take items for not listed, whatever the listing said.
+
+        `told`: the source says that they are gone. They are listed before NEVER, by which `gone`
+        finds them.
+        """
         ...
 
     async def survey(self, claim: Claim, since: int) -> Survey:

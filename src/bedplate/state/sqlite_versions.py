@@ -78,9 +78,9 @@ SELECT tenant_id, :to, key, :new FROM band WHERE document = :old
 """,
     """
 INSERT INTO quality (document, tenant_id, collection_id, language, characters, blocks, unreadable,
-  repeated, encoding, repaired, unread, warnings)
+  repeated, encoding, repaired, unread, warnings, left_out)
 SELECT :new, tenant_id, :to, language, characters, blocks, unreadable,
-  repeated, encoding, repaired, unread, warnings FROM quality WHERE document = :old
+  repeated, encoding, repaired, unread, warnings, left_out FROM quality WHERE document = :old
 """,
     """
 INSERT INTO redaction (document, tenant_id, collection_id, type, count)

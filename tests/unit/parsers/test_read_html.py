@@ -108,3 +108,15 @@ def test_deep_nesting_is_read_without_recursion() -> None:
 def test_without_a_title_the_first_heading_then_the_file_name_serves() -> None:
     assert read("<h2>Care</h2>x").title == "Care"
     assert read("x", "a/washing.html").title == "washing"
+
+
+def test_what_is_left_out_of_menus_and_hidden_parts_is_counted() -> None:
+    """Once each, and without what is no text: scripts, and menus inside of hidden parts."""
+    shown = "<p>Shown.</p>"
+    assert read(shown).left_out == 0
+    dropped = (
+        "<nav>Home <ul><li>Shop</li></ul><script>x</script></nav>"
+        "<div hidden>Later<nav>Deep</nav></div><ul><li>a<button>Buy</button></li></ul>"
+        "<script>alert(1)</script><svg><text>drawn</text></svg>"
+    )
+    assert read(shown + dropped).left_out == len("Home Shop") + len("Later") + len("Buy")
