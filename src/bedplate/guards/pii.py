@@ -12,17 +12,41 @@ import re2
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.guard import Finding, Scrubbed
-from bedplate.guards.pii_patterns import FILLER, PATTERNS
+from bedplate.guards.blocks import FILLER
+from bedplate.guards.pii_patterns import PATTERNS
 from bedplate.guards.protocol import PiiGuard
+from bedplate.guards.spans import spans_of
 
 PiiType = Literal["KEY", "IBAN", "CARD", "SSN", "EMAIL", "IP", "PHONE"]
 
 # Most specific first: it names what several patterns found.
-_TYPES: tuple[PiiType, ...] = ("KEY", "IBAN", "CARD", "SSN", "EMAIL", "IP", "PHONE")
-_RANK = {name: rank for rank, name in enumerate(_TYPES)}
-_REPLACED = re.compile(rf"\[(?:{'|'.join(_TYPES)})\]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+TYPES: tuple[PiiType, ...] = ("KEY", "IBAN", "CARD", "SSN", "EMAIL", "IP", "PHONE")
+_RANK = {name: rank for rank, name in enumerate(TYPES)}
+_REPLACED = re.compile(r"\[[A-Z][A-Z_]{1,30}(?:_\d{1,5}|:[0-9a-f]{8})?\]")
+# What no finding consists of is passed over: letters, and signs of punctuation around them.
+_HOT = re.compile(r"[0-9@_/\\:=+#$%&*~^|<>{}]|[^\W\d_][\-.][^\W\d_]|[^\s]{16}")
 _PASSES = 8
+
+# One sign for one, so that offsets stay: signs that look alike to people and are not to patterns.
+_ALIKE = {
+    **dict.fromkeys(
+        map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f"),
+        " ",
+    ),
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"), "-"),
+    **{ord(zero) + value: str(value) for zero in "\u0660\u06f0\u0966\uff10" for value in range(10)},
+    ord("\uff20"): "@",
+    ord("\ufe6b"): "@",
+    ord("\uff0e"): ".",
+    ord("\uff0b"): "+",
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
+
+
+def fold(text: str) -> str:
+    """The text as patterns read it, sign by sign; RE2 reads UTF-8, which has no surrogates."""
+    return text if text.isascii() else text.translate(_ALIKE)
+
 
 _re2: Any = re2
 
@@ -31,7 +55,7 @@ class PatternOptions(BaseModel):
     """`types` are the ones to look for; all by default."""
 
     model_config = ConfigDict(extra="forbid")
-    types: tuple[PiiType, ...] = Field(default=_TYPES, min_length=1)
+    types: tuple[PiiType, ...] = Field(default=TYPES, min_length=1)
 
 
 class PatternGuard:
@@ -49,19 +73,23 @@ class PatternGuard:
         ]
 
     def find(self, text: str) -> tuple[Finding, ...]:
-        # RE2 reads UTF-8, which has no surrogates.
-        rest = _SURROGATE.sub("\ufffd", text)
-        rest = _REPLACED.sub(lambda match: FILLER * len(match[0]), rest)
+        return tuple(spans_of(self.scan, fold(text)))
+
+    def scan(self, text: str, start: int) -> list[Finding]:
+        """Findings of one block (guards/blocks.py), which begins at `start`; folded text."""
+        if not _HOT.search(text, start):
+            return []
+        rest = _REPLACED.sub(lambda match: FILLER * len(match[0]), text)
         found: list[Finding] = []
         # What is found changes what stands beside the rest, so that a second look may find more;
         # with this, scrubbed text holds no findings.
         for _ in range(_PASSES):
-            fresh = _merged(sorted(self._candidates(rest), key=lambda f: (f.start, f.end)))
+            fresh = _merged(sorted(self._candidates(rest, start), key=lambda f: (f.start, f.end)))
             if not fresh:
                 break
             found += fresh
             rest = _filled(rest, fresh)
-        return tuple(sorted(found, key=lambda finding: finding.start))
+        return sorted(found, key=lambda finding: finding.start)
 
     def scrub(self, text: str) -> Scrubbed:
         findings = self.find(text)
@@ -72,13 +100,16 @@ class PatternGuard:
             position = finding.end
         return Scrubbed("".join((*parts, text[position:])), findings)
 
-    def _candidates(self, text: str) -> Iterator[Finding]:
+    def _candidates(self, text: str, first: int) -> Iterator[Finding]:
         hits: Sequence[int] = self._triggers.Match(text) or ()
         for index in hits:
             pattern = self._patterns[index]
             expression = self._expressions[index]
             for match in expression.finditer(text):
-                for start, end, score in pattern.check(text, *match.span(expression.groups)):
+                begin, stop = match.span(expression.groups)
+                if begin < first:
+                    continue
+                for start, end, score in pattern.check(text, begin, stop):
                     yield Finding(pattern.type, start, end, score)
 
 

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-FILLER = "\ufffc"
-"""Stands where something was found before; no pattern may match it and no context cross it."""
+from bedplate.guards.blocks import ALONE, FILLER
 
 Span = tuple[int, int, float]
 Check = Callable[[str, int, int], Iterator[Span]]
@@ -45,13 +44,17 @@ def _before(text: str, start: int) -> str:
 def _apart(text: str, start: int, end: int) -> bool:
     """Whether no letter or digit touches the span, nor a sign that makes it part of a number."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if before and (before[-1].isalnum() or before[-1] in "_#$€£¥=&"):
+    if before and (_touches(before[-1]) or before[-1] in "_#$€£¥=&"):
         return False
     if len(before) == 2 and before[1] in ".,-/:" and before[0].isdigit():
         return False
-    if after and (after[0].isalnum() or after[0] in "_%€£¥"):
+    if after and (_touches(after[0]) or after[0] in "_%€£¥"):
         return False
     return not (len(after) == 2 and after[0] in ".,-/" and after[1].isdigit())
+
+
+def _touches(sign: str) -> bool:
+    return sign.isalnum() and not ALONE.match(sign)
 
 
 def _luhn(digits: str) -> bool:
