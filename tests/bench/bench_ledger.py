@@ -15,11 +15,11 @@ import shutil
 import statistics
 import tempfile
 import time
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.contract.ledgers import place_of, usd, used
+from tests.contract.ledger_places import place_of
+from tests.contract.ledgers import usd, used
 
 from bedplate.domain.accounts import Account
 from bedplate.domain.budgets import MEASURES, Subject
@@ -76,15 +76,14 @@ def _cpu() -> float:
 async def bench(name: str, calls: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="bedplate-ledger-"))
     try:
-        async with AsyncExitStack() as stack:
-            place = await stack.enter_async_context(place_of(name, folder))
-            ledger = await stack.enter_async_context(LEDGERS.load(name)(LedgerOptions(place)))
-            for limited in ("none", "three"):
-                if limited == "three":
-                    await limits(ledger)
-                for parallel in PARALLEL:
-                    found = await measure(ledger, calls, parallel)
-                    print(json.dumps({"ledger": name, "limits": limited, **found}), flush=True)
+        with place_of(name, folder) as place:
+            async with LEDGERS.load(name)(LedgerOptions(place)) as ledger:
+                for limited in ("none", "three"):
+                    if limited == "three":
+                        await limits(ledger)
+                    for parallel in PARALLEL:
+                        found = await measure(ledger, calls, parallel)
+                        print(json.dumps({"ledger": name, "limits": limited, **found}), flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -97,6 +97,18 @@ def settle(session: Session, id: str, used: Amounts, now: int) -> None:
     session.execute("DELETE FROM ledger_reservation WHERE id = ?", (id,))
 
 
+def overdue(session: Session, now: int) -> bool:
+    """Whether `expire` has anything to do. It only reads: no right to write is needed, and no disk."""
+    there = "SELECT 1 FROM ledger_reservation WHERE"
+    return bool(
+        session.select(
+            f"{there} expired = 0 AND expires <= ?"
+            f" UNION ALL {there} expired = 1 AND expires < ? LIMIT 1",
+            (now, now - DAY),
+        )
+    )
+
+
 def expire(session: Session, now: int) -> int:
     """Count as spent what is held past its time: its process died. How many there were."""
     session.execute(

@@ -16,7 +16,7 @@ from bedplate.ledger.limits import Applied, Limits
 from bedplate.ledger.periods import SECOND, micros
 from bedplate.ledger.protocol import Budgets, LedgerOptions, Reservation
 from bedplate.ledger.refusals import unpriced
-from bedplate.ledger.reservations import Amounts, expire, hold, settle
+from bedplate.ledger.reservations import Amounts, expire, hold, overdue, settle
 from bedplate.ledger.sessions import Sessions
 from bedplate.ledger.usage import SqlUsageLog
 from bedplate.models.protocol import Bound
@@ -80,8 +80,13 @@ class SqlLedger:
     async def expire(self) -> None:
         """Count as spent what the calls of processes that died still hold."""
         self._expire_at = time.monotonic() + EXPIRE_SECONDS
-        now = self._now()
-        count = await self._sessions.write(lambda session: expire(session, now))
+        now, count = self._now(), 0
+        try:
+            if await self._sessions.read(lambda session: overdue(session, now)):
+                count = await self._sessions.write(lambda session: expire(session, now))
+        except BaseException:
+            self._expire_at = 0.0
+            raise
         if count:
             logger.warning("reservations expired and count as spent", extra={"count": count})
 

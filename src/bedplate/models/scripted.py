@@ -12,7 +12,6 @@ import math
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -34,7 +33,6 @@ from bedplate.models.scripted_rules import Call, Line, Rule, Section, answer, ch
 
 PROVIDER = "scripted"
 CHARACTERS_PER_TOKEN = 4
-FREE = Decimal(0)
 REMEMBERED = 256
 
 
@@ -143,9 +141,9 @@ class ScriptedModel:
     def _usage(self, request: ChatRequest, text: str) -> Usage:
         told = self._options.usage
         if told is not None:
-            return Usage(told.input_tokens, told.output_tokens, cost_usd=FREE)
+            return Usage(told.input_tokens, told.output_tokens)
         characters = sum(len(message.content) for message in request.messages)
-        return Usage(_tokens(characters), _tokens(len(text)), estimated=True, cost_usd=FREE)
+        return Usage(_tokens(characters), _tokens(len(text)), estimated=True)
 
 
 def _calls(calls: tuple[Call, ...], request: ChatRequest) -> list[ChatEvent]:
