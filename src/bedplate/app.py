@@ -44,6 +44,7 @@ from bedplate.options import (
     check_readers,
     document_guards,
     parse_limits,
+    pii_guards,
     ranking,
     reading_recipe,
     recipe,
@@ -78,7 +79,7 @@ EMBEDDER_CACHE_FILE = "embeddings.db"
 class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
-    `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
+    `finding` finds all personal data, `pii` what of it must not be in documents. `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
     that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`
     and `uploads` are there where it was opened for work.
     """
@@ -92,6 +93,7 @@ class App:
     reranker: Reranker | None
     parser: Parser
     pii: PiiGuard | None
+    finding: PiiGuard | None
     grounding: GroundingGuard
     ledger: Ledger
     turn: Turn
@@ -179,8 +181,9 @@ class App:
         await self.embedder.embed(["ready"])
         if self.images is not None:
             await self.images.embed_texts(["ready"])
-        if self.pii is not None:
-            self.pii.scrub("ready")
+        for guard in (self.pii, self.finding):
+            if guard is not None:
+                guard.find("Write to ann@example.com.")
         if self.reranker is not None:
             await self.reranker.score("ready", ["ready"], deadline=None)
         await self.grounding.check("Ready?", "Ready.", ())
@@ -223,7 +226,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             for name, own in config.collections.items()
         }
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
-        pii = await enter(open_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load))
+        opened = await enter(
+            open_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load)
+        )
+        finding, pii, around_calls = pii_guards(config, opened)
         guards = [
             await enter(DOCUMENT_GUARDS.load(name)({})) for name in document_guards(config.ingest)
         ]
@@ -238,7 +244,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         breakers = Breakers()
         models = await enter(open_lineup(config.models, embedder=remembering, breakers=breakers))
         ledger = await enter(open_ledger(config))
-        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger)
+        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=around_calls)
         retrieve = Retrieve(
             catalog,
             store,
@@ -300,6 +306,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             reranker=reranker,
             parser=parser,
             pii=pii,
+            finding=finding,
             grounding=grounding,
             ledger=ledger,
             turn=turn,

@@ -225,8 +225,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     for problem in error.errors():
         path = tuple(str(part) for part in problem["loc"])
         if path[:2] == ("guards", "pii"):
-            # Pydantic goes on with the names of the two forms it may have.
-            path = path[:2]
+            # Pydantic goes on with the name of one of the two forms it may have.
+            path = (*path[:2], *path[3:])
         key = ".".join(path)
         source = _source(path, origins)
         if problem["type"] == "extra_forbidden":

@@ -287,8 +287,45 @@ class AskConfig(Section):
     max_output_tokens: int = Field(default=1024, gt=0)
 
 
+PiiMode = Literal["mask", "hash", "pseudonym", "block", "keep"]
+PiiDirection = Literal["ingest", "input", "output"]
+
+
+class PiiPolicyConfig(Section):
+    """What becomes of personal data: `None` leaves a setting to the guard's own."""
+
+    on: tuple[PiiDirection, ...] | None = None
+    mode: PiiMode | None = None
+    modes: Mapping[str, PiiMode] | None = None
+    allow: tuple[str, ...] | None = None
+
+
+class PiiSlot(Slot):
+    """A guard against personal data, and what becomes of what it finds."""
+
+    on: tuple[PiiDirection, ...] = ("ingest",)
+    """Documents that are kept; what models are asked; what they answer."""
+    mode: PiiMode = "mask"
+    modes: Mapping[str, PiiMode] = Field(default_factory=dict[str, PiiMode])
+    """Of single types, by their names."""
+    allow: tuple[str, ...] = ()
+    """Values that are left alone, or "@domain" for all of its e-mail addresses."""
+    hash_key: SecretStr | None = None
+    """What hashes are made with."""
+    tenants: Mapping[str, PiiPolicyConfig] = Field(default_factory=dict[str, PiiPolicyConfig])
+
+    @model_validator(mode="after")
+    def _hashes_have_a_key(self) -> Self:
+        modes = [self.mode, *self.modes.values()]
+        for own in self.tenants.values():
+            modes += [*([own.mode] if own.mode else []), *(own.modes or {}).values()]
+        if "hash" in modes and self.hash_key is None:
+            raise ValueError("mode hash needs hash_key, a secret that hashes are made with")
+        return self
+
+
 class GuardsConfig(Section):
-    pii: Slot | Literal[False] = Slot(use="patterns")
+    pii: PiiSlot | Literal[False] = PiiSlot(use="patterns")
     """`false` keeps personal data as it is."""
     groundedness: Slot = Slot(use="overlap")
 

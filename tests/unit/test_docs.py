@@ -22,7 +22,7 @@ from bedplate.models import COMPOSITES, MODELS
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
-from bedplate.sections import LimitsConfig
+from bedplate.sections import LimitsConfig, PiiSlot
 from bedplate.sources import SOURCES
 from bedplate.stores import STORES
 
@@ -104,8 +104,9 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
         elif isinstance(inner, type) and issubclass(inner, Slot):
             value = field.get_default(call_default_factory=True)
             yield (key, shown(value)) if prefix else (f"{key}.use", shown(value.use))
-        elif Slot in get_args(inner):
+        elif any(isinstance(each, type) and issubclass(each, Slot) for each in get_args(inner)):
             yield key, default(field)
+            yield from settings(PiiSlot, "guards.pii.") if key == "guards.pii" else ()
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from settings(inner, f"{key}.")
         elif part := next((a for a in get_args(inner) if is_section(a)), None):

@@ -158,8 +158,8 @@ class ToolCallDelta:
 class Note:
     """What was decided about a call on its way, and why: one line of its trace.
 
-    `kind` is the stage: "route", "key", "retry", "hedge", "fallback", "cache", "context", "budget";
-    `model` the configured name it is about.
+    `kind` is the stage: "route", "key", "retry", "hedge", "fallback", "cache", "context", "budget",
+    "guard"; `model` the configured name it is about.
     """
 
     kind: str

@@ -219,7 +219,7 @@ def _phone(score: float, least: int, most: int) -> Check:
 
 
 def _key(text: str, start: int, end: int) -> Iterator[Span]:
-    if not text[start - 1 : start].isalnum():
+    if start == 0 or not _touches(text[start - 1]):
         yield start, end, 1.0
 
 
@@ -280,8 +280,9 @@ _PREFIXED_KEYS = (
 )
 _KEY_STARTS = r"A[KS]IA|sk-|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|[srp]k_|hf_|npm_|pypi-|SG\.|bp_|eyJ"
 _KEY_WORDS = r"(?:api[ _\-]?key|access[ _\-]?key|secret|token|bearer|authorization|credential)"
-# ASCII and every script, in a form that keeps RE2's program small: Unicode classes would not.
-_LETTER = r"A-Za-z0-9\x{C0}-\x{1FFF}\x{2070}-\x{2FFF}\x{3040}-\x{FEFF}\x{10000}-\x{10FFFF}"
+# ASCII and every script that writes words, in a form that keeps RE2's program small: Unicode
+# classes would not.
+_LETTER = r"A-Za-z0-9\x{C0}-\x{1FFF}\x{2070}-\x{2E7F}\x{A4D0}-\x{ABFF}\x{FB00}-\x{FEFF}\x{10000}-\x{1FFFF}"
 _VALUE = r"[^\s\"'<>,;\[\]\x{FFFC}]"
 
 PATTERNS = (

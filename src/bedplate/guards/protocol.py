@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from bedplate.domain.answers import Grounding
-from bedplate.domain.chat import Passage
+from bedplate.domain.chat import ChatEvent, ChatRequest, Passage
 from bedplate.domain.guard import Finding, Scrubbed
 
 
@@ -15,6 +15,12 @@ class PiiGuard(Protocol):
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Findings that do not overlap, in order."""
+        ...
+
+    def scan(self, text: str, start: int) -> list[Finding]:
+        """Those of one block (guards/blocks.py), which begins at `start`; what is before tells what
+        it is. `find` is this over all blocks, so that a text that streams is found alike.
+        """
         ...
 
     def scrub(self, text: str) -> Scrubbed:
@@ -27,6 +33,37 @@ class DocumentGuard(Protocol):
 
     def reasons(self, text: str) -> Counter[str]:
         """How often each reason was found; empty where nothing speaks against it."""
+        ...
+
+
+class GuardedCall(Protocol):
+    """One model call from its request to its end."""
+
+    @property
+    def request(self) -> ChatRequest:
+        """What the model may see."""
+        ...
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the answer ends here; None as long as it goes on."""
+        ...
+
+    def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
+        """What may leave now that this has come, in order; with the last event all that was held."""
+        ...
+
+
+class CallGuard(Protocol):
+    """Stands around every model call."""
+
+    async def open(self, model: str, request: ChatRequest) -> GuardedCall:
+        """`model` is the configured name.
+
+        Raises:
+            GuardBlocked: the request holds what must not reach a model.
+            InvalidInput: it asks for something that cannot be guarded.
+        """
         ...
 
 

@@ -1,7 +1,7 @@
 """Findings of a text that may still grow: settled block by block, the same however it comes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,16 +20,36 @@ class Scan(Protocol):
     def __call__(self, text: str, start: int) -> list[Finding]: ...
 
 
-class Spans:
-    """Reads a text in pieces. `settled` counts the characters whose findings are known.
+class Finder(Protocol):
+    """Reads a text in pieces; offsets count from the start of the whole.
 
-    What is not settled is at most a window, or a private key, and the shortest that can be: a word
-    or number that goes on, or one that what follows may belong to. A finding without a type goes on
-    with the one before it, where a value is longer than a window.
+    A finding without a type goes on with the one before it, where a value is longer than is held.
     """
 
-    def __init__(self, scan: Scan, *, before: str = "") -> None:
-        """`before` is what was said ahead of the text, e.g. the name of a field."""
+    @property
+    def settled(self) -> int:
+        """Characters whose findings are known, and have been given."""
+        ...
+
+    def push(self, text: str) -> list[Finding]:
+        """The findings that are settled by now, apart and in order."""
+        ...
+
+    def finish(self) -> list[Finding]:
+        """The rest of them: no more text comes."""
+        ...
+
+
+OpenFinder = Callable[[str], Finder]
+"""A finder for one text; it is given what was said ahead of it, such as the name of a field."""
+
+
+class Spans:
+    """Looks at one block after the other. What is not settled is at most a window, or a private key, and the shortest that can be: a word
+    or number that goes on, or one that what follows may belong to.
+    """
+
+    def __init__(self, scan: Scan, before: str = "") -> None:
         self._scan = scan
         self._before = before[-CONTEXT - 1 :]
         self._text = ""
@@ -41,7 +61,6 @@ class Spans:
         return self._at
 
     def push(self, text: str) -> list[Finding]:
-        """The findings that are settled by now; offsets count from the start of the whole."""
         self._text += text
         return self._advance(final=False)
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bedplate.domain.guard import Finding
 from bedplate.guards.pii import fold
-from bedplate.guards.spans import Scan, Spans
+from bedplate.guards.spans import Finder
 
 Replace = Callable[[str, str], str | None]
 """What stands in place of a finding, by its type and the value; None ends the text there."""
@@ -32,9 +32,8 @@ class Stage(Protocol):
 class StreamGuard:
     """Replaces findings. Held back is the shortest end that could still become part of one."""
 
-    def __init__(self, scan: Scan, replace: Replace, *, before: str = "") -> None:
-        """`before` is what was said ahead of the text, such as the name of a field."""
-        self._spans = Spans(scan, before=fold(before))
+    def __init__(self, finder: Finder, replace: Replace) -> None:
+        self._finder = finder
         self._replace = replace
         self._text = ""
         self._left = 0
@@ -52,12 +51,12 @@ class StreamGuard:
         if self._stopped is not None:
             return ""
         self._text += text
-        return "".join(self._leave(self._spans.push(fold(text))))
+        return "".join(self._leave(self._finder.push(fold(text))))
 
     def finish(self) -> str:
         if self._stopped is not None:
             return ""
-        return "".join(self._leave(self._spans.finish()))
+        return "".join(self._leave(self._finder.finish()))
 
     def _leave(self, findings: Sequence[Finding]) -> Iterator[str]:
         position = 0
@@ -72,36 +71,10 @@ class StreamGuard:
                 self._stopped, self._text = found.type, ""
                 return
             yield put
-        settled = self._spans.settled - self._left
+        settled = self._finder.settled - self._left
         yield self._text[position:settled]
         self._text = self._text[settled:]
         self._left += settled
-
-
-class Chain:
-    """Stages one after the other."""
-
-    def __init__(self, stages: Sequence[Stage]) -> None:
-        self._stages = tuple(stages)
-
-    @property
-    def stopped(self) -> str | None:
-        return next((s.stopped for s in self._stages if s.stopped is not None), None)
-
-    @property
-    def held(self) -> int:
-        return sum(stage.held for stage in self._stages)
-
-    def push(self, text: str) -> str:
-        for stage in self._stages:
-            text = stage.push(text)
-        return text
-
-    def finish(self) -> str:
-        text = ""
-        for stage in self._stages:
-            text = stage.push(text) + stage.finish()
-        return text
 
 
 def guarded(stage: Stage, text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from bedplate.domain.guard import Finding
 from bedplate.guards.pii import fold
-from bedplate.guards.spans import Scan, Spans
+from bedplate.guards.spans import Finder, OpenFinder
 from bedplate.guards.stream import Replace
 
 _NAME = 60
@@ -26,8 +26,8 @@ _NUMBER = "+-.0123456789eE"
 class _Part:
     """A string, or what stands between two, in pieces: signs as they mean and as they are written."""
 
-    def __init__(self, scan: Scan, replace: Replace, *, quoted: bool, before: str) -> None:
-        self._spans = Spans(scan, before=fold(before))
+    def __init__(self, finder: Finder, replace: Replace, *, quoted: bool) -> None:
+        self._finder = finder
         self._replace = replace
         self._quoted = quoted
         self._meant = ""
@@ -44,17 +44,17 @@ class _Part:
         self.last = (self.last + meant)[-_NAME:]
         self._meant += meant
         self._written += written
-        return self._leave(self._spans.push(fold(meant)))
+        return self._leave(self._finder.push(fold(meant)))
 
     def finish(self) -> str:
-        return self._leave(self._spans.finish())
+        return self._leave(self._finder.finish())
 
     def _leave(self, findings: Sequence[Finding]) -> str:
         return "".join(self._pieces(findings))
 
     def _pieces(self, findings: Sequence[Finding]) -> Iterator[str]:
         position = 0
-        settled = self._spans.settled - self._left
+        settled = self._finder.settled - self._left
         for found in findings:
             start, end = found.start - self._left, found.end - self._left
             value = self._meant[start:end]
@@ -91,8 +91,8 @@ class _Part:
 class JsonGuard:
     """Replaces findings in strings, in names of fields, and numbers that are findings by strings."""
 
-    def __init__(self, scan: Scan, replace: Replace) -> None:
-        self._scan = scan
+    def __init__(self, open_finder: OpenFinder, replace: Replace) -> None:
+        self._open_finder = open_finder
         self._replace = replace
         self._pending = ""
         self._string = False
@@ -153,7 +153,7 @@ class JsonGuard:
 
     def _opened(self, *, quoted: bool, name: str = "") -> _Part:
         before = f'{name}": "' if quoted and name else name and f'{name}"'
-        return _Part(self._scan, self._replace, quoted=quoted, before=before)
+        return _Part(self._open_finder(fold(before)), self._replace, quoted=quoted)
 
 
 def _escape(text: str, start: int) -> str | None:

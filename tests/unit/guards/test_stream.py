@@ -1,6 +1,7 @@
 """Whatever the chunks, what leaves is the guard applied to the whole, and JSON stays JSON."""
 
 import json
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from bedplate.guards.blocks import LONGEST_KEY, WINDOW
 from bedplate.guards.pii import TYPES, PatternGuard
 from bedplate.guards.pseudonyms import PSEUDONYM, Pseudonyms
+from bedplate.guards.spans import Spans
 from bedplate.guards.stream import StreamGuard, guarded
 from bedplate.guards.stream_json import JsonGuard
 
 GUARD = PatternGuard(TYPES)
+OPEN = partial(Spans, GUARD.scan)
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQIBADANBg+/\n-----END RSA PRIVATE KEY-----"
 VALUES = [
@@ -42,7 +45,7 @@ def pieces(text, cuts):
 @settings(max_examples=150)
 @given(TEXTS, st.lists(st.integers(0, 10_000), max_size=40))
 def test_what_leaves_is_the_whole_with_its_findings_replaced(text, cuts):
-    stream = StreamGuard(GUARD.scan, mask)
+    stream = StreamGuard(Spans(GUARD.scan), mask)
     out = ""
     whole = GUARD.scrub(text)
     for piece in pieces(text, cuts):
@@ -55,7 +58,7 @@ def test_what_leaves_is_the_whole_with_its_findings_replaced(text, cuts):
 
 @given(TEXTS)
 def test_sign_by_sign_is_no_exception_and_what_is_held_is_bounded(text):
-    stream = StreamGuard(GUARD.scan, mask)
+    stream = StreamGuard(Spans(GUARD.scan), mask)
     out = ""
     for sign in text:
         out += stream.push(sign)
@@ -64,7 +67,7 @@ def test_sign_by_sign_is_no_exception_and_what_is_held_is_bounded(text):
 
 
 def test_words_that_can_be_no_part_of_anything_leave_at_once():
-    stream = StreamGuard(GUARD.scan, mask)
+    stream = StreamGuard(Spans(GUARD.scan), mask)
     assert stream.push("We ship on weekdays ") == "We ship on weekdays "
     assert stream.push("jo@exam") == ""
     assert stream.push("ple.org and") == "[EMAIL] "
@@ -74,7 +77,7 @@ def test_words_that_can_be_no_part_of_anything_leave_at_once():
 
 @pytest.mark.parametrize("unit", ["a", "1", "4111 ", "a@", "-----BEGIN PRIVATE KEY-----a"])
 def test_an_endless_word_or_number_is_let_go_in_steps(unit):
-    stream = StreamGuard(GUARD.scan, mask)
+    stream = StreamGuard(Spans(GUARD.scan), mask)
     text = unit * (20_000 // len(unit))
     most, out = 0, ""
     for start in range(0, len(text), 50):
@@ -86,12 +89,12 @@ def test_an_endless_word_or_number_is_let_go_in_steps(unit):
 
 def test_a_key_longer_than_any_window_leaves_nothing_of_itself():
     token = "eyJhbGciOiJI.eyJzdWIiOiIx." + "aB3xY" * 2_000
-    assert guarded(StreamGuard(GUARD.scan, mask), f"use {token} now") == "use [KEY] now"
+    assert guarded(StreamGuard(Spans(GUARD.scan), mask), f"use {token} now") == "use [KEY] now"
     assert GUARD.scrub(f"use {token} now").text == "use [KEY] now"
 
 
 def test_a_finding_may_end_the_text():
-    stream = StreamGuard(GUARD.scan, lambda type, value: None)
+    stream = StreamGuard(Spans(GUARD.scan), lambda type, value: None)
     assert stream.push("Write to jo@example.org or call") == "Write to "
     assert (stream.stopped, stream.push(" me"), stream.finish()) == ("EMAIL", "", "")
 
@@ -99,7 +102,7 @@ def test_a_finding_may_end_the_text():
 def test_pseudonyms_are_one_a_value_and_come_back_however_they_are_cut():
     names = Pseudonyms()
     text = "Ask JO@example.org, jo@example.org or +44 20 7946 0958."
-    sent = guarded(StreamGuard(GUARD.scan, names.of), text)
+    sent = guarded(StreamGuard(Spans(GUARD.scan), names.of), text)
     assert sent == "Ask [EMAIL_1], [EMAIL_1] or [PHONE_1]."
     reply = r"I wrote to [EMAIL_1] (EMAIL\_1), not [EMAIL_2]; see https://x.example/?q=[EMAIL_1]"
 
@@ -107,7 +110,7 @@ def test_pseudonyms_are_one_a_value_and_come_back_however_they_are_cut():
         return names.value(value) if type == PSEUDONYM else f"[{type}]"
 
     for size in range(1, 12):
-        stream = StreamGuard(names.restoring(GUARD.scan), back)
+        stream = StreamGuard(Spans(names.restoring(GUARD.scan)), back)
         got = "".join(stream.push(reply[n : n + size]) for n in range(0, len(reply), size))
         assert got + stream.finish() == (
             "I wrote to JO@example.org (JO@example.org), not [EMAIL_2]; "
@@ -127,9 +130,9 @@ JSON = st.recursive(
 @given(JSON, st.booleans(), st.lists(st.integers(0, 10_000), max_size=30))
 def test_json_stays_json_whatever_the_chunks(value, ascii_only, cuts):
     text = json.dumps(value, ensure_ascii=ascii_only)
-    whole = guarded(JsonGuard(GUARD.scan, mask), text)
+    whole = guarded(JsonGuard(OPEN, mask), text)
     json.loads(whole)
-    stream = JsonGuard(GUARD.scan, mask)
+    stream = JsonGuard(OPEN, mask)
     out = ""
     for piece in pieces(text, cuts):
         out += stream.push(piece)
@@ -150,12 +153,12 @@ def test_json_stays_json_whatever_the_chunks(value, ascii_only, cuts):
     ],
 )
 def test_values_in_json_are_read_as_what_they_mean(text, expected):
-    assert guarded(JsonGuard(GUARD.scan, mask), text) == expected
+    assert guarded(JsonGuard(OPEN, mask), text) == expected
 
 
 @given(st.text() | TEXTS, st.lists(st.integers(0, 1000), max_size=20))
 def test_what_is_no_json_is_guarded_all_the_same(text, cuts):
-    whole = guarded(JsonGuard(GUARD.scan, mask), text)
-    stream = JsonGuard(GUARD.scan, mask)
+    whole = guarded(JsonGuard(OPEN, mask), text)
+    stream = JsonGuard(OPEN, mask)
     assert "".join(map(stream.push, pieces(text, cuts))) + stream.finish() == whole
     assert "jo@example.org" not in whole
