@@ -182,7 +182,7 @@ class GuardBlocked(Blocked):
 
     code = "guard_blocked"
 
-    def __init__(self, message: str, *, guard: str, found: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, *, guard: str = "", found: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.guard = guard
         self.found = found

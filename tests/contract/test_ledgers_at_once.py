@@ -17,6 +17,7 @@ from tests.contract.ledger_process import CALLS, spend
 from tests.contract.ledgers import (
     ACCOUNT,
     DAY,
+    T1,
     TENANT,
     Clock,
     reserve,
@@ -25,8 +26,10 @@ from tests.contract.ledgers import (
     used,
 )
 
+from bedplate.domain.accounts import Account
+from bedplate.domain.budgets import EACH, MEASURES, Subject
 from bedplate.domain.money import from_micro
-from bedplate.errors import BudgetExceeded
+from bedplate.errors import BudgetExceeded, InvalidInput
 from bedplate.ledger import LEDGERS
 from bedplate.ledger.protocol import Ledger, LedgerOptions, Reservation, utc_now
 
@@ -76,6 +79,34 @@ async def test_a_hundred_calls_at_once_do_not_overspend(name: str, tmp_path: Pat
         assert await sums(ledger) == (cost, 0)
         # Each may cost 0.03 and costs half of that at least: so many fit, and not all.
         assert 33 * 15_000 <= cost <= DOLLAR
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_of_calls_that_go_together_each_has_its_own_verdict(
+    name: str, tmp_path: Path
+) -> None:
+    async with opened(name, tmp_path) as (_, ledger):
+        await ledger.budgets.set(TENANT, {DAY: DOLLAR})
+        await ledger.budgets.set(Subject("key", EACH), {MEASURES["usd_total"]: 100_000})
+        # None can be written whose key is half of a character; it is nobody else's trouble.
+        keys = [f"k{number % 20}" for number in range(60)] + ["\ud800"]
+        verdicts = await asyncio.gather(
+            *(reserve(ledger, "0.05", account=Account(T1, key=key)) for key in keys),
+            return_exceptions=True,
+        )
+        granted = [each for each in verdicts if isinstance(each, Reservation)]
+        assert len(granted) == 20
+        assert sum(isinstance(each, BudgetExceeded) for each in verdicts) == 40
+        assert isinstance(verdicts[-1], InvalidInput)
+        assert await sums(ledger) == (0, DOLLAR)
+        # What two say of one call counts once, and what is given back is there for the next.
+        first, second, *_ = granted
+        await asyncio.gather(
+            *(ledger.settle(first, used("0.01")) for _ in range(3)),
+            *(ledger.release(second) for _ in range(3)),
+            reserve(ledger, "0.09"),
+        )
+        assert await sums(ledger) == (10_000, 990_000)
 
 
 @pytest.mark.parametrize("name", NAMES)

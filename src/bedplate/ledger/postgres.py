@@ -60,8 +60,13 @@ class PostgresSessions:
     async def read(self, work: Callable[[Session], T], /) -> T:
         return await self._database.read(lambda db: work(PostgresSession(db)))
 
-    async def write(self, work: Callable[[Session], T], /) -> T:
-        return await self._database.write(lambda db: work(PostgresSession(db)))
+    async def write(self, work: Callable[[Session], T], /, *, durable: bool = True) -> T:
+        def transaction(db: Connection) -> T:
+            if not durable:
+                execute(db, "SET LOCAL synchronous_commit = off")
+            return work(PostgresSession(db))
+
+        return await self._database.write(transaction)
 
 
 def migrate(dsn: str) -> None:

@@ -27,6 +27,7 @@ async def running(sessions: Sessions, options: LedgerOptions) -> AsyncGenerator[
     try:
         yield ledger
     finally:
+        await ledger.drain()
         writer.cancel()
         await asyncio.wait([writer])
         if not writer.cancelled() and (error := writer.exception()) is not None:

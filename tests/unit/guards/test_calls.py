@@ -41,7 +41,11 @@ def scripted(*replies, **options):
 
 
 def turn(model, policy, guard=GUARD, **tenants):
-    return Turn({"m": Metered(model, None, output_tokens=50)}, seconds=20, guard=PiiCalls(guard, policy, tenants))
+    return Turn(
+        {"m": Metered(model, None, output_tokens=50)},
+        seconds=20,
+        guard=PiiCalls(guard, policy, tenants),
+    )
 
 
 def says(text, **fields):
