@@ -12,7 +12,7 @@ from bedplate.embedders.protocol import ImageEmbedder
 from bedplate.errors import ConfigError
 from bedplate.guards.calls import PiiCalls
 from bedplate.guards.closed import FailsClosed
-from bedplate.guards.policy import Kept, Policy
+from bedplate.guards.policy import Kept, Mode, Policy
 from bedplate.guards.protocol import CallGuard, PiiGuard
 from bedplate.ingest.sync import SyncLimits
 from bedplate.ingest.sync_batch import ReadLimits
@@ -88,8 +88,13 @@ def _redaction(slot: PiiSlot | Literal[False]) -> object:
     """What of the settings shapes the text of a document; an empty one where nothing is replaced."""
     if not slot or "ingest" not in slot.on:
         return ()
-    kept = sorted(type for type, mode in slot.modes.items() if mode == "keep")
+    kept = sorted(type for type, mode in _modes(slot).items() if mode == "keep")
     return (slot.use, slot.options, slot.mode == "keep", kept, slot.allow)
+
+
+def _modes(slot: PiiSlot, own: PiiPolicyConfig | None = None) -> dict[str, Mode]:
+    kept: dict[str, Mode] = dict.fromkeys(slot.keep, "keep")
+    return {**kept, **slot.modes, **((own and own.modes) or {})}
 
 
 def pii_policy(slot: PiiSlot, own: PiiPolicyConfig | None = None) -> Policy:
@@ -98,7 +103,7 @@ def pii_policy(slot: PiiSlot, own: PiiPolicyConfig | None = None) -> Policy:
     return Policy(
         on=frozenset(slot.on if own.on is None else own.on),
         mode=own.mode or slot.mode,
-        modes={**slot.modes, **(own.modes or {})},
+        modes=_modes(slot, own),
         allow=frozenset(v.casefold() for v in (slot.allow if own.allow is None else own.allow)),
         key=slot.hash_key.get_secret_value().encode() if slot.hash_key else b"",
     )

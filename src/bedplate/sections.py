@@ -308,6 +308,9 @@ class PiiSlot(Slot):
     mode: PiiMode = "mask"
     modes: Mapping[str, PiiMode] = Field(default_factory=dict[str, PiiMode])
     """Of single types, by their names."""
+    keep: tuple[str, ...] = ("ADDRESS", "BIRTH_DATE", "VAT", "ZIP")
+    """Types that are found and left alone where `modes` does not name them: of firms and of the dead
+    they are public."""
     allow: tuple[str, ...] = ()
     """Values that are left alone, or "@domain" for all of its e-mail addresses."""
     hash_key: SecretStr | None = None

@@ -1,26 +1,32 @@
 """`patterns`: personal data that has a shape, found by RE2 expressions and proved by checksums.
 
-What has no shape, such as names and street addresses, is not looked for.
+What has no shape, such as names, is not looked for.
 """
 
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import re2
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bedplate.domain.guard import Finding, Scrubbed
 from bedplate.guards.blocks import FILLER
-from bedplate.guards.pii_patterns import PATTERNS
+from bedplate.guards.pii_identity import IDENTITY
+from bedplate.guards.pii_keys import KEYS
+from bedplate.guards.pii_patterns import PATTERNS, Pattern, Span, before
+from bedplate.guards.pii_places import PLACES
 from bedplate.guards.protocol import PiiGuard
 from bedplate.guards.spans import spans_of
 
-PiiType = Literal["KEY", "IBAN", "CARD", "SSN", "EMAIL", "IP", "PHONE"]
+PiiType = Literal[
+    "KEY", "IBAN", "CARD", "PASSPORT", "DRIVER_LICENSE", "SSN", "NATIONAL_ID", "VAT", "EMAIL", "MAC",
+    "IP", "BIRTH_DATE", "PHONE", "ADDRESS", "ZIP",
+]  # fmt: skip
 
 # Most specific first: it names what several patterns found.
-TYPES: tuple[PiiType, ...] = ("KEY", "IBAN", "CARD", "SSN", "EMAIL", "IP", "PHONE")
+TYPES: tuple[PiiType, ...] = get_args(PiiType)
 _RANK = {name: rank for rank, name in enumerate(TYPES)}
 _REPLACED = re.compile(r"\[[A-Z][A-Z_]{1,30}(?:_\d{1,5}|:[0-9a-f]{8})?\]")
 # What no finding consists of is passed over: letters, and signs of punctuation around them.
@@ -51,19 +57,60 @@ def fold(text: str) -> str:
 _re2: Any = re2
 
 
+def _quiet() -> Any:
+    options = _re2.Options()
+    options.max_mem = 32 << 20
+    options.log_errors = False
+    return options
+
+
+class Recogniser(BaseModel):
+    """A type of one's own: `pattern` is RE2 syntax, its group 1 or else the whole of it the value.
+
+    With `words` one of them must stand shortly before the value.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    type: str = Field(pattern=r"^[A-Z][A-Z_]{1,30}$")
+    pattern: str = Field(min_length=1, max_length=1_000)
+    words: tuple[str, ...] = Field(default=(), max_length=100)
+    score: float = Field(default=0.9, gt=0, le=1)
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_re2(cls, pattern: str) -> str:
+        try:
+            compiled = _re2.compile(pattern, _quiet())
+        except _re2.error as error:
+            raise ValueError(f"is no pattern that RE2 takes: {error}") from error
+        if compiled.match("") or compiled.groups > 1:
+            raise ValueError("must not match nothing, and have one group at most")
+        return pattern
+
+    def made(self) -> Pattern:
+        words = [word.casefold() for word in self.words]
+
+        def check(text: str, start: int, end: int) -> Iterator[Span]:
+            said = before(text, start)
+            if not words or any(word in said for word in words):
+                yield start, end, self.score
+
+        return Pattern(self.type, self.pattern, self.pattern, check)
+
+
 class PatternOptions(BaseModel):
-    """`types` are the ones to look for; all by default."""
+    """`types` are the ones to look for; all by default. `custom` are further ones."""
 
     model_config = ConfigDict(extra="forbid")
     types: tuple[PiiType, ...] = Field(default=TYPES, min_length=1)
+    custom: tuple[Recogniser, ...] = Field(default=(), max_length=100)
 
 
 class PatternGuard:
-    def __init__(self, types: Sequence[PiiType]) -> None:
-        self._patterns = [pattern for pattern in PATTERNS if pattern.type in types]
-        options = _re2.Options()
-        options.max_mem = 32 << 20
-        options.log_errors = False
+    def __init__(self, types: Sequence[PiiType], custom: Sequence[Pattern] = ()) -> None:
+        known = (*KEYS, *PATTERNS, *IDENTITY, *PLACES)
+        self._patterns = [*(each for each in known if each.type in types), *custom]
+        options = _quiet()
         self._triggers = _re2.Set.SearchSet(options)
         for pattern in self._patterns:
             self._triggers.Add(pattern.trigger)
@@ -121,7 +168,7 @@ def _merged(candidates: Sequence[Finding]) -> list[Finding]:
             merged.append(each)
             continue
         last = merged[-1]
-        best = min(last, each, key=lambda f: (_RANK[f.type], -f.score))
+        best = min(last, each, key=lambda f: (_RANK.get(f.type, len(_RANK)), -f.score))
         merged[-1] = Finding(best.type, last.start, max(last.end, each.end), best.score)
     return merged
 
@@ -137,4 +184,5 @@ def _filled(text: str, findings: Sequence[Finding]) -> str:
 
 @asynccontextmanager
 async def open_pattern_guard(options: Mapping[str, Any]) -> AsyncGenerator[PiiGuard]:
-    yield PatternGuard(PatternOptions.model_validate(dict(options)).types)
+    chosen = PatternOptions.model_validate(dict(options))
+    yield PatternGuard(chosen.types, [own.made() for own in chosen.custom])
