@@ -13,7 +13,8 @@ _NUMBER_WORDS = (
     r"\bdni\b|\bcpf\b|\bbsn\b|\bsin\b|\bpesel\b|\bpan\b|aadha+r|personnummer|\bidnr\b|\bnir\b|sécu"
 )
 _WORDS = re.compile(_NUMBER_WORDS)
-_VAT_WORDS = re.compile(r"\bvat\b|\bust\b|\bust-?id|\btva\b|\biva\b|\bbtw\b|\bmwst|\bmoms\b|tax\b")
+_VAT_NAMES = r"\bvat\b|\bust\b|\bust-?id|\btva\b|\biva\b|\bbtw\b|\bmwst|\bmoms\b|tax\b"
+_VAT_WORDS = re.compile(_VAT_NAMES)
 
 
 def _digits(text: str) -> list[int]:
@@ -172,6 +173,9 @@ _EUROPE = (
 )
 
 
+_NAMED = f"(?i){_NUMBER_WORDS}"
+
+
 def _national(trigger: str, expression: str, check: Check) -> Pattern:
     return Pattern("NATIONAL_ID", trigger, expression, check)
 
@@ -193,12 +197,12 @@ IDENTITY = (
         r"\b[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]\b",
         _proved(_italy),
     ),
-    _national(r"\d{2} ?\d{3} ?\d{3}", _ELEVEN, _proved(_germany, named=True)),
-    _national(r"\d{11}", r"\b\d{11}\b", _proved(_poland, named=True)),
+    _national(_NAMED, _ELEVEN, _proved(_germany, named=True)),
+    _national(_NAMED, r"\b\d{11}\b", _proved(_poland, named=True)),
     _national(r"\d{3}-\d\d", r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b", _proved(_brazil)),
-    _national(r"\d{4} \d{4} \d{4}", r"\b[2-9]\d{3} \d{4} \d{4}\b", _proved(_verhoeff, named=True)),
-    _national(r"\d{9}", r"\b\d{9}\b", _proved(_netherlands, named=True)),
-    _national(r"\d{3}[ -]\d{3}", r"\b\d{3}[ -]?\d{3}[ -]?\d{3}\b", _proved(_luhn, named=True)),
+    _national(_NAMED, r"\b[2-9]\d{3} \d{4} \d{4}\b", _proved(_verhoeff, named=True)),
+    _national(_NAMED, r"\b\d{9}\b", _proved(_netherlands, named=True)),
+    _national(_NAMED, r"\b\d{3}[ -]?\d{3}[ -]?\d{3}\b", _proved(_luhn, named=True)),
     _national(r"\d{6}[-+]\d{4}", r"\b(?:19|20)?(\d{6}[-+]\d{4})\b", _proved(_sweden, score=0.7)),
     _national(r"756\.", r"\b756\.\d{4}\.\d{4}\.\d{2}\b", _proved(_switzerland)),
     _national(
@@ -214,9 +218,7 @@ IDENTITY = (
         r"\b9\d{2}-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}\b",
         _proved(_always, score=0.8),
     ),
-    _national(
-        "[A-Z]{5}\\d", r"\b[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]\b", _proved(_always, named=True)
-    ),
+    _national(_NAMED, r"\b[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]\b", _proved(_always, named=True)),
     Pattern(
         "PASSPORT",
         "(?i)passport|reisepass|passeport|pasaporte",
@@ -230,5 +232,5 @@ IDENTITY = (
         r"([A-Z]{0,5}\d[A-Z0-9\-]{4,17})",
         _document,
     ),
-    Pattern("VAT", r"[A-Z]{2}U?[A-Z0-9]{2}\d{2}|CHE-", rf"\b(?:{_EUROPE})\b", _vat),
+    Pattern("VAT", f"(?i){_VAT_NAMES}", rf"\b(?:{_EUROPE})\b", _vat),
 )

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 
 from bedplate.guards.pii_patterns import Check, Pattern, Span, apart, before
 
-_BORN = re.compile(
-    r"\bborn\b|birth|\bdob\b|d\.o\.b|geboren|geburt|\bné[e]?\b|naissance|\bnat[oa]\b|nascit|nacid|nacim"
-)
-_ZIP_WORDS = re.compile(
-    r"\bzip\b|post(?:al)? ?code|\bplz\b|postleitzahl|code postal|\bcap\b|postcode"
-)
+_BORN_WORDS = r"\bborn\b|birth|\bdob\b|d\.o\.b|geboren|geburt|\bné[e]?\b|naissance|\bnat[oa]\b|nascit|nacid|nacim"
+_BORN = re.compile(_BORN_WORDS)
+_ZIP_NAMES = r"\bzip\b|post(?:al)? ?code|\bplz\b|postleitzahl|code postal|\bcap\b|postcode"
+_ZIP_WORDS = re.compile(_ZIP_NAMES)
 
 _MONTHS = (
     r"(?:Jan(?:uary|uar|vier)?|Feb(?:ruary|ruar)?|F[ée]v(?:rier)?|Mar(?:ch|s)?|M[äa]rz|Apr(?:il)?|Avril|"
@@ -63,7 +61,7 @@ def _zip(*, named: bool) -> Check:
 
 
 PLACES = (
-    Pattern("BIRTH_DATE", r"\d{2,4}", _DATE, _birth),
+    Pattern("BIRTH_DATE", f"(?i){_BORN_WORDS}", _DATE, _birth),
     Pattern(
         "ADDRESS",
         rf"\b(?:{_WAYS})\b",
@@ -93,7 +91,7 @@ PLACES = (
     ),
     Pattern(
         "ZIP",
-        r"\d",
+        f"(?i){_ZIP_NAMES}",
         r"\b(\d{4,6}(?:-\d{3,4})?|\d{2}-\d{3}|\d{4} [A-Z]{2})\b",
         _zip(named=True),
     ),
