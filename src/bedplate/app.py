@@ -21,8 +21,6 @@ from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.errors import ConfigError, NotFound
-from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
-from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
 from bedplate.ingest.readings import Readings
@@ -44,9 +42,7 @@ from bedplate.options import (
     business_tables,
     check_assistants,
     check_readers,
-    document_guards,
     parse_limits,
-    pii_guards,
     ranking,
     reading_recipe,
     recipe,
@@ -64,6 +60,7 @@ from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
+from bedplate.safeguards import Safeguards, open_safeguards
 from bedplate.slots import open_optional, open_slot
 from bedplate.sources import SOURCES
 from bedplate.sources.protocol import Source
@@ -81,7 +78,7 @@ EMBEDDER_CACHE_FILE = "embeddings.db"
 class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
-    `finding` finds all personal data, `pii` what of it must not be in documents. `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
+    `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
     that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`
     and `uploads` are there where it was opened for work.
     """
@@ -95,9 +92,7 @@ class App:
     images: ImageEmbedder | None
     reranker: Reranker | None
     parser: Parser
-    pii: PiiGuard | None
-    finding: PiiGuard | None
-    grounding: GroundingGuard
+    safeguards: Safeguards
     ledger: Ledger
     turn: Turn
     breakers: Breakers
@@ -184,12 +179,9 @@ class App:
         await self.embedder.embed(["ready"])
         if self.images is not None:
             await self.images.embed_texts(["ready"])
-        for guard in (self.pii, self.finding):
-            if guard is not None:
-                guard.find("Write to ann@example.com.")
+        await self.safeguards.check()
         if self.reranker is not None:
             await self.reranker.score("ready", ["ready"], deadline=None)
-        await self.grounding.check("Ready?", "Ready.", ())
         await self.ledger.budgets.list(DEFAULT_TENANT)
         if self.jobs is not None:
             await self.jobs.list(DEFAULT_TENANT, Page(limit=1))
@@ -229,16 +221,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             for name, own in config.collections.items()
         }
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
-        finding, pii, around_calls = pii_guards(
-            config,
-            await enter(open_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load)),
-        )
-        guards = [
-            await enter(DOCUMENT_GUARDS.load(name)({})) for name in document_guards(config.ingest)
-        ]
-        grounding = await enter(
-            open_slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
-        )
+        safeguards = await enter(open_safeguards(config))
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
         keyring = await enter(open_keyring(await enter(open_keys(config))))
@@ -248,7 +231,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         breakers = Breakers()
         models = await enter(open_lineup(config.models, embedder=remembering, breakers=breakers))
         ledger = await enter(open_ledger(config))
-        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=around_calls)
+        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=safeguards.calls)
         retrieve = Retrieve(
             catalog,
             store,
@@ -277,10 +260,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 parser,
                 chunker,
                 remembering,
-                pii,
+                safeguards.pii,
                 former,
                 None if images is None else Pictures(parser, images),
-                guards,
+                safeguards.documents,
                 chunkers,
             ),
             batch_chunks=config.ingest.batch_chunks,
@@ -295,7 +278,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             catalog,
             store,
             [remembering, *([former] if former else [])],
-            pii,
+            safeguards.pii,
             batch_chunks=config.ingest.batch_chunks,
         )
         # The last part: it uses the others until it is closed.
@@ -310,9 +293,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             images=images,
             reranker=reranker,
             parser=parser,
-            pii=pii,
-            finding=finding,
-            grounding=grounding,
+            safeguards=safeguards,
             ledger=ledger,
             turn=turn,
             breakers=breakers,
@@ -320,9 +301,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ask=Ask(
                 search,
                 turn,
-                grounding,
+                safeguards.grounding,
                 Rewriter(turn, seconds=seconds),
                 knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+                guard=safeguards.passages,
             ),
             ingest=ingest,
             reindex=Reindex(

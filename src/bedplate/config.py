@@ -88,7 +88,11 @@ BUILT_IN: Tree = {
     "store": {"use": "sqlite"},
     "embedder": {"use": "onnx"},
     "chunker": {"use": "structure"},
-    "guards": {"pii": {"use": "patterns"}, "groundedness": {"use": "overlap"}},
+    "guards": {
+        "injection": {"use": "scanner"},
+        "pii": {"use": "patterns"},
+        "groundedness": {"use": "overlap"},
+    },
     "models": {"quote": {"use": "quote"}, "default": {"use": "quote"}},
 }
 

@@ -3,24 +3,19 @@
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Literal
 
 from bedplate import __version__
-from bedplate.config import Config, IngestConfig, SearchConfig
+from bedplate.config import Config, SearchConfig
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import ImageEmbedder
 from bedplate.errors import ConfigError
-from bedplate.guards.calls import PiiCalls
-from bedplate.guards.closed import FailsClosed
-from bedplate.guards.policy import Kept, Mode, Policy
-from bedplate.guards.protocol import CallGuard, PiiGuard
 from bedplate.ingest.sync import SyncLimits
 from bedplate.ingest.sync_batch import ReadLimits
 from bedplate.models import EXTRACTIVE
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.rag.retrieve import Ranking
 from bedplate.rag.rewriter import OFF, RULES
-from bedplate.sections import PiiPolicyConfig, PiiSlot
+from bedplate.safeguards import document_guards, redaction
 
 READERS = ("rapidocr", "faster-whisper", "kreuzberg")
 """Distributions that read what is nothing but text to no parser of our own."""
@@ -68,63 +63,15 @@ def sync_limits(config: Config) -> SyncLimits:
     )
 
 
-def document_guards(settings: IngestConfig) -> tuple[str, ...]:
-    """The guards that say which documents are held in quarantine, by name."""
-    return ("secrets",) if settings.secrets == "quarantine" else ()
-
-
 def recipe(config: Config, collection: str) -> str:
     """The settings that shape what ingest makes of a document of that collection."""
     own = config.collections.get(collection)
     parts = [
         repr(own.chunker if own else config.chunker),
-        repr(_redaction(config.guards.pii)),
-        *document_guards(config.ingest),
+        repr(redaction(config.guards.pii)),
+        *document_guards(config),
     ]
     return "|".join(parts)
-
-
-def _redaction(slot: PiiSlot | Literal[False]) -> object:
-    """What of the settings shapes the text of a document; an empty one where nothing is replaced."""
-    if not slot or "ingest" not in slot.on:
-        return ()
-    kept = sorted(type for type, mode in _modes(slot).items() if mode == "keep")
-    return (slot.use, slot.options, slot.mode == "keep", kept, slot.allow)
-
-
-def _modes(slot: PiiSlot, own: PiiPolicyConfig | None = None) -> dict[str, Mode]:
-    kept: dict[str, Mode] = dict.fromkeys(slot.keep, "keep")
-    return {**kept, **slot.modes, **((own and own.modes) or {})}
-
-
-def pii_policy(slot: PiiSlot, own: PiiPolicyConfig | None = None) -> Policy:
-    """What the guard against personal data is to do, for a tenant with settings of its own or all."""
-    own = own or PiiPolicyConfig()
-    return Policy(
-        on=frozenset(slot.on if own.on is None else own.on),
-        mode=own.mode or slot.mode,
-        modes=_modes(slot, own),
-        allow=frozenset(v.casefold() for v in (slot.allow if own.allow is None else own.allow)),
-        key=slot.hash_key.get_secret_value().encode() if slot.hash_key else b"",
-    )
-
-
-def pii_guards(
-    config: Config, guard: PiiGuard | None
-) -> tuple[PiiGuard | None, PiiGuard | None, CallGuard | None]:
-    """The guard alone, and as documents and model calls meet it; None where it leaves all as it is."""
-    slot = config.guards.pii
-    if not slot or guard is None:
-        return None, None, None
-    guard = FailsClosed(guard, "guards.pii")
-    policy = pii_policy(slot)
-    tenants = {name: pii_policy(slot, own) for name, own in slot.tenants.items()}
-    calls = any(each.on & {"input", "output"} for each in (policy, *tenants.values()))
-    return (
-        guard,
-        Kept(guard, policy) if "ingest" in policy.on else None,
-        PiiCalls(guard, policy, tenants) if calls else None,
-    )
 
 
 def reading_recipe(config: Config, images: ImageEmbedder | None) -> str:

@@ -327,7 +327,24 @@ class PiiSlot(Slot):
         return self
 
 
+InjectionAction = Literal["flag", "sanitise", "block"]
+InjectionKind = Literal["user", "document", "tool"]
+
+
+class InjectionSlot(Slot):
+    """A guard against orders to a model, and what becomes of texts that hold some."""
+
+    on: tuple[InjectionKind, ...] = ()
+    """What users ask; documents that are ingested or retrieved; what tools answer."""
+    action: InjectionAction = "flag"
+    actions: Mapping[InjectionKind, InjectionAction] = Field(
+        default_factory=dict[InjectionKind, InjectionAction]
+    )
+    """Of single kinds."""
+
+
 class GuardsConfig(Section):
+    injection: InjectionSlot = InjectionSlot(use="scanner")
     pii: PiiSlot | Literal[False] = PiiSlot(use="patterns")
     """`false` keeps personal data as it is."""
     groundedness: Slot = Slot(use="overlap")

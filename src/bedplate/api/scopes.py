@@ -10,7 +10,7 @@ ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?")
 ADMIN = re.compile(r"/api/(keys|budgets|usage|models)(/.*)?")
 """Of the tenant's operator: who may call, what it costs, and which servers are behind the models."""
 
-ASK = re.compile(r"/api/ask|/v1/(chat/completions|embeddings)")
+ASK = re.compile(r"/api/(ask|guard)|/v1/(chat/completions|embeddings|moderations)")
 READ = re.compile(r"/api/search")
 """Asked by POST, yet it changes nothing."""
 

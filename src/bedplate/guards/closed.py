@@ -1,11 +1,11 @@
 """A guard that fails lets nothing pass, and says so."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from bedplate.domain.guard import Finding, Scrubbed
+from bedplate.domain.guard import Finding, Injection, Scrubbed, TextKind
 from bedplate.errors import BedplateError, GuardFailed
-from bedplate.guards.protocol import PiiGuard
+from bedplate.guards.protocol import InjectionGuard, PiiGuard
 
 
 class FailsClosed:
@@ -26,6 +26,18 @@ class FailsClosed:
     def scrub(self, text: str) -> Scrubbed:
         with closing(self._name):
             return self._guard.scrub(text)
+
+
+class InjectionFailsClosed:
+    """The same of a guard against injections."""
+
+    def __init__(self, guard: InjectionGuard, name: str) -> None:
+        self._guard = guard
+        self._name = name
+
+    async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+        with closing(self._name):
+            return await self._guard.check(texts, kind)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from bedplate.domain.answers import Grounding
 from bedplate.domain.chat import ChatEvent, ChatRequest, Passage
-from bedplate.domain.guard import Finding, Scrubbed
+from bedplate.domain.guard import Action, Finding, Injection, Scrubbed, TextKind
 
 
 class PiiGuard(Protocol):
@@ -33,6 +33,30 @@ class DocumentGuard(Protocol):
 
     def reasons(self, text: str) -> Counter[str]:
         """How often each reason was found; empty where nothing speaks against it."""
+        ...
+
+
+class PassageGuard(Protocol):
+    """Looks at what was retrieved before a model is shown it."""
+
+    async def cleaned(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Those that may be shown, by their former numbers, without what must not be."""
+        ...
+
+
+class InjectionGuard(Protocol):
+    """Tells orders to a model from what a text may say. Linear in the texts."""
+
+    async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+        """One verdict a text."""
+        ...
+
+
+class InjectionModel(Protocol):
+    """A trained scorer beside the rules."""
+
+    async def score(self, texts: Sequence[str], kind: TextKind) -> Sequence[float]:
+        """How likely each is an injection, 0 to 1; texts of any length."""
         ...
 
 
@@ -78,6 +102,12 @@ class GroundingGuard(Protocol):
 
 class OpenPiiGuard(Protocol):
     def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[PiiGuard]: ...
+
+
+class OpenInjectionGuard(Protocol):
+    def __call__(
+        self, options: Mapping[str, Any], *, actions: Mapping[TextKind, Action]
+    ) -> AbstractAsyncContextManager[InjectionGuard]: ...
 
 
 class OpenDocumentGuard(Protocol):
