@@ -9,6 +9,7 @@ from typing import Any, Literal
 from bedplate.config import Config
 from bedplate.domain.guard import TextKind
 from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, INJECTION_GUARDS, PII_GUARDS
+from bedplate.guards.answer_terms import AnswerTerms
 from bedplate.guards.calls import PiiCalls
 from bedplate.guards.closed import FailsClosed, InjectionFailsClosed
 from bedplate.guards.injection_calls import Chained, InjectionCalls, InjectionPassages
@@ -126,6 +127,11 @@ def _around_calls(
 ) -> CallGuard | None:
     """Orders are looked for before values are replaced; None where models are asked as they are."""
     chain: list[CallGuard] = []
+    answers = config.guards.answers
+    if answers.terms or answers.instruction_words:
+        # The first to see a request is the last to see the answer, with its values put back.
+        block = answers.action == "block"
+        chain.append(AnswerTerms(answers.terms, answers.instruction_words, block=block))
     kinds = frozenset(config.guards.injection.on) & {"user", "tool"}
     if kinds:
         chain.append(InjectionCalls(injection, kinds))

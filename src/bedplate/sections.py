@@ -343,7 +343,25 @@ class InjectionSlot(Slot):
     """Of single kinds."""
 
 
+class AnswersConfig(Section):
+    """What must not stand in any model's answer."""
+
+    terms: tuple[str, ...] = Field(default=(), max_length=10_000)
+    """Words and phrases, whatever their case."""
+    instruction_words: int = Field(default=0, ge=0)
+    """So many words of the instructions in a row are a leak; 0 does not look."""
+    action: Literal["mask", "block"] = "mask"
+
+    @model_validator(mode="after")
+    def _terms_are_terms(self) -> Self:
+        for term in self.terms:
+            if not term.strip() or len(term) > 200:
+                raise ValueError("a term has 1 to 200 characters")
+        return self
+
+
 class GuardsConfig(Section):
+    answers: AnswersConfig = AnswersConfig()
     injection: InjectionSlot = InjectionSlot(use="scanner")
     pii: PiiSlot | Literal[False] = PiiSlot(use="patterns")
     """`false` keeps personal data as it is."""

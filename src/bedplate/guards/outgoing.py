@@ -24,9 +24,17 @@ class Outgoing:
 
     def __init__(self, open_finder: OpenFinder, replace: Replace, *, json: bool = False) -> None:
         """`json`: the answer itself is JSON."""
+
+        def counted(type: str, value: str) -> str | None:
+            put = replace(type, value)
+            self.replaced += put != value
+            return put
+
+        self.replaced = 0
+        """Findings in whose place something else left, or nothing."""
         self._open = open_finder
-        self._replace = replace
-        self._text: Stage = JsonGuard(open_finder, replace) if json else self._plain()
+        self._replace = counted
+        self._text: Stage = JsonGuard(open_finder, counted) if json else self._plain()
         self._thoughts: Stage | None = None
         self._call: tuple[int, Stage] | None = None
         self._stopped: str | None = None
