@@ -103,12 +103,18 @@ class Incoming:
             return message
         return replace(
             message,
-            content=self._text(message.content),
+            content=self._said(message),
             parts=tuple(self._part(part) for part in message.parts),
             tool_calls=tuple(
                 replace(call, arguments=self._json(call.arguments)) for call in message.tool_calls
             ),
         )
+
+    def _said(self, message: Message) -> str:
+        """A tool's answer is mostly JSON, and stays it."""
+        if message.role == "tool" and message.content.lstrip()[:1] in ("{", "["):
+            return self._json(message.content)
+        return self._text(message.content)
 
     def _part(self, part: TextPart | ImagePart) -> TextPart | ImagePart:
         return replace(part, text=self._text(part.text)) if isinstance(part, TextPart) else part

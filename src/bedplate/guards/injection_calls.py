@@ -1,5 +1,6 @@
 """Injections around a model call, in retrieved passages, and in documents on their way in."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,8 @@ from bedplate.domain.guard import Injection, TextKind
 from bedplate.errors import GuardBlocked
 from bedplate.guards.actions import REMOVED, sanitised
 from bedplate.guards.protocol import CallGuard, GuardedCall, InjectionGuard
+
+logger = logging.getLogger(__name__)
 
 GUARD = "injection"
 KINDS: Mapping[str, TextKind] = {"user": "user", "tool": "tool"}
@@ -70,6 +73,9 @@ class InjectionPassages:
         found = await self._guard.check([passage.hit.text for passage in passages], "document")
         kept: list[Passage] = []
         for passage, verdict in zip(passages, found, strict=True):
+            if verdict.flagged:
+                told = {"document": passage.hit.document_id, "why": _why(verdict)}
+                logger.warning("a passage looks like orders to the model", extra=told)
             if verdict.decision == "block":
                 continue
             if verdict.decision == "sanitise":

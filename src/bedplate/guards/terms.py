@@ -29,7 +29,9 @@ class Terms:
     """Whole words and phrases, at least one, whatever their case. Held back is at most the longest of them."""
 
     def __init__(self, terms: Sequence[str]) -> None:
-        plain: list[str] = sorted({lowered(term.strip()) for term in terms if term.strip()}, key=len)
+        plain: list[str] = sorted(
+            {lowered(term.strip()) for term in terms if term.strip()}, key=len
+        )
         self._beginnings = {term[:size] for term in plain for size in range(1, len(term) + 1)}
         self._longest = max(map(len, plain))
         either = "|".join(map(re.escape, reversed(plain)))

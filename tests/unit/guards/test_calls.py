@@ -82,6 +82,7 @@ async def test_everything_that_a_request_says_is_guarded():
             Message("user", "a@b.example", parts=(TextPart("a@b.example"),)),
             Message("assistant", "", tool_calls=(call,)),
             Message("tool", f"paid {CARD}", tool_call_id="c1"),
+            Message("tool", '{"n": 4111111111111111}', tool_call_id="c1"),
         ),
         passages=(Passage(1, hit),),
         asked="Who is a@b.example?",
@@ -89,10 +90,10 @@ async def test_everything_that_a_request_says_is_guarded():
     )
     await told(turn(model, Policy(BOTH, "pseudonym")), request)
     asked = model.requests[0]
-    user, assistant, tool = asked.messages
+    user, assistant, tool, data = asked.messages
     assert (user.content, user.parts) == ("[EMAIL_1]", (TextPart("[EMAIL_1]"),))
     assert json.loads(assistant.tool_calls[0].arguments) == {"to": "[EMAIL_2]", "card": "[CARD_1]"}
-    assert tool.content == "paid [CARD_1]"
+    assert (tool.content, data.content) == ("paid [CARD_1]", '{"n": "[CARD_1]"}')
     assert asked.passages[0].hit.text == "By [EMAIL_2]"
     assert (asked.asked, asked.whole) == ("Who is [EMAIL_1]?", "[EMAIL_2]")
 

@@ -171,7 +171,7 @@ async def test_users_and_tools_are_looked_at_around_a_call_and_the_operator_is_n
     assert (await calls.open("m", framed)).request == framed
 
 
-async def test_a_passage_loses_its_orders_or_is_left_out():
+async def test_a_passage_loses_its_orders_or_is_left_out(caplog: pytest.LogCaptureFixture):
     def passage(number, text):
         hit = Hit(DocumentId("d"), ChunkId(f"d#{number}"), 1.0, text, "T", "s", 0, len(text))
         return Passage(number, hit)
@@ -182,6 +182,8 @@ async def test_a_passage_loses_its_orders_or_is_left_out():
     assert [(p.number, p.hit.text) for p in got] == [(1, "Fine."), (2, f"Light. {REMOVED}")]
     dropping = InjectionPassages(Scanner(ScannerOptions(), {"document": "block"}, POOL))
     assert [p.number for p in await dropping.cleaned(given)] == [1]
+    assert [(r.levelname, r.document) for r in caplog.records] == [("WARNING", "d")] * 4
+    assert ORDER not in caplog.text
 
 
 class Broken:
