@@ -33,6 +33,13 @@ def sanitised(text: str, found: Injection) -> str:
     return "".join((*parts, text[position:]))
 
 
+def blanked(text: str, found: Injection) -> str:
+    """The same with blanks in their place, so that all else stays where it is: it may be cited."""
+    for start, end in (_sentence(text, r.start, r.end) for r in found.reasons if r.end):
+        text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
+    return text
+
+
 def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
     before = [match.end() for match in _SENTENCE_END.finditer(text, max(0, start - 1_000), start)]
     first = before[-1] if before else max(0, start - 1_000)

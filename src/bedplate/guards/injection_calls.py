@@ -17,7 +17,7 @@ from bedplate.domain.chat import (
 )
 from bedplate.domain.guard import Injection, TextKind
 from bedplate.errors import GuardBlocked
-from bedplate.guards.actions import REMOVED, sanitised
+from bedplate.guards.actions import blanked, sanitised
 from bedplate.guards.protocol import CallGuard, GuardedCall, InjectionGuard
 
 logger = logging.getLogger(__name__)
@@ -79,8 +79,8 @@ class InjectionPassages:
             if verdict.decision == "block":
                 continue
             if verdict.decision == "sanitise":
-                text = sanitised(passage.hit.text, verdict)
-                if not text.replace(REMOVED, "").strip():
+                text = blanked(passage.hit.text, verdict)
+                if not text.strip():
                     continue
                 passage = replace(passage, hit=replace(passage.hit, text=text))
             kept.append(passage)

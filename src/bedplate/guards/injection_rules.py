@@ -236,7 +236,7 @@ def _languages() -> Iterator[Rule]:
         "th": (r"(?:ละเว้น|เพิกเฉย|ลืม|ไม่ต้องสนใจ)", r"(?:คำสั่ง|คำแนะนำ|กฎ|ก่อนหน้า)"),
     }  # fmt: skip
     for code, (verb, object_) in pairs.items():
-        wide = r"\p{L}\p{M}\p{N}_"
+        wide = r"^\s\x00-\x2f:;<=>?@\[\]`{|}~\x{3000}-\x{3003}"
         verb, object_ = (part.replace(r"\w", f"[{wide}]") for part in (verb, object_))
         between = r"[^.!?。！？\n]{0,50}?"
         yield Rule(

@@ -179,7 +179,7 @@ async def test_a_passage_loses_its_orders_or_is_left_out(caplog: pytest.LogCaptu
     given = [passage(1, "Fine."), passage(2, f"Light. {ORDER}"), passage(3, ORDER)]
     cleaning = InjectionPassages(Scanner(ScannerOptions(), {"document": "sanitise"}, POOL))
     got = await cleaning.cleaned(given)
-    assert [(p.number, p.hit.text) for p in got] == [(1, "Fine."), (2, f"Light. {REMOVED}")]
+    assert [(p.number, p.hit.text) for p in got] == [(1, "Fine."), (2, "Light. " + " " * len(ORDER))]
     dropping = InjectionPassages(Scanner(ScannerOptions(), {"document": "block"}, POOL))
     assert [p.number for p in await dropping.cleaned(given)] == [1]
     assert [(r.levelname, r.document) for r in caplog.records] == [("WARNING", "d")] * 4
