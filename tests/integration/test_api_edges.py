@@ -251,7 +251,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
     document = (await served.get("/openapi.json")).json
 
     assert set(document["paths"]) == {
-        *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/collections"),
+        *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/guard", "/api/collections"),
         "/api/models/health",
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),
         "/api/collections/{collection}/documents/{document_id}",
@@ -259,7 +259,13 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         "/api/collections/{collection}/rescrub",
         "/api/collections/{collection}/quarantine",
         "/api/collections/{collection}/quarantine/{document_id}/release",
-        *("/v1/models", "/v1/models/{model}", "/v1/embeddings", "/v1/chat/completions"),
+        *(
+            "/v1/models",
+            "/v1/models/{model}",
+            "/v1/embeddings",
+            "/v1/moderations",
+            "/v1/chat/completions",
+        ),
         *("/api/sources", "/api/sources/{source}", "/api/sources/{source}/syncs"),
         *("/api/sources/{source}/syncs/{id}", "/api/sources/{source}/failures"),
         *("/api/sources/{source}/retry", "/api/jobs", "/api/jobs/{id}"),
