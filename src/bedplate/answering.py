@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
-from bedplate.guards.protocol import GroundingGuard
 from bedplate.options import remembers_answers
 from bedplate.rag.answer import Ask
 from bedplate.rag.interpret import Interpret
@@ -15,6 +14,7 @@ from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.responses.background import Background, Limits, open_background
 from bedplate.responses.respond import Respond
+from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
 from bedplate.transcripts import TRANSCRIPTS
 from bedplate.transcripts.protocol import Transcripts
@@ -40,7 +40,7 @@ def question_reader(config: Config, turn: Turn) -> ModelReader | None:
 
 @asynccontextmanager
 async def open_answers(
-    config: Config, catalog: Catalog, search: Interpret, turn: Turn, grounding: GroundingGuard
+    config: Config, catalog: Catalog, search: Interpret, turn: Turn, safeguards: Safeguards
 ) -> AsyncGenerator[Answers]:
     """
     Raises:
@@ -49,9 +49,10 @@ async def open_answers(
     ask = Ask(
         search,
         turn,
-        grounding,
+        safeguards.grounding,
         Rewriter(turn, seconds=config.search.model_seconds),
         knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+        guard=safeguards.passages,
     )
     async with (
         _transcripts(config) as transcripts,

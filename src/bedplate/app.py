@@ -22,8 +22,6 @@ from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.errors import ConfigError, NotFound
 from bedplate.feeds import open_source
-from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
-from bedplate.guards.protocol import GroundingGuard, PiiGuard
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
@@ -49,7 +47,6 @@ from bedplate.options import (
     business_tables,
     check_assistants,
     check_readers,
-    document_guards,
     original_limits,
     original_seals,
     parse_limits,
@@ -69,6 +66,7 @@ from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
 from bedplate.responses.background import Background
 from bedplate.responses.respond import Respond
+from bedplate.safeguards import Safeguards, open_safeguards
 from bedplate.slots import open_optional, open_slot
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
@@ -99,8 +97,7 @@ class App:
     images: ImageEmbedder | None
     reranker: Reranker | None
     parser: Parser
-    pii: PiiGuard | None
-    grounding: GroundingGuard
+    safeguards: Safeguards
     ledger: Ledger
     turn: Turn
     breakers: Breakers
@@ -194,11 +191,9 @@ class App:
         await self.embedder.embed(["ready"])
         if self.images is not None:
             await self.images.embed_texts(["ready"])
-        if self.pii is not None:
-            self.pii.scrub("ready")
+        await self.safeguards.check()
         if self.reranker is not None:
             await self.reranker.score("ready", ["ready"], deadline=None)
-        await self.grounding.check("Ready?", "Ready.", ())
         await self.ledger.budgets.list(DEFAULT_TENANT)
         if self.jobs is not None:
             await self.jobs.list(DEFAULT_TENANT, Page(limit=1))
@@ -238,13 +233,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             for name, own in config.collections.items()
         }
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
-        pii = await enter(open_optional("guards.pii", config.guards.pii or None, PII_GUARDS.load))
-        guards = [
-            await enter(DOCUMENT_GUARDS.load(name)({})) for name in document_guards(config.ingest)
-        ]
-        grounding = await enter(
-            open_slot("guards.groundedness", config.guards.groundedness, GROUNDING_GUARDS.load)
-        )
+        safeguards = await enter(open_safeguards(config))
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
         keyring = await enter(open_keyring(await enter(open_keys(config))))
@@ -256,7 +245,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         models = await enter(
             open_lineup(config.models, embedder=remembering, breakers=breakers, ledger=ledger)
         )
-        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger)
+        turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=safeguards.calls)
         retrieve = Retrieve(
             catalog,
             store,
@@ -280,10 +269,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 parser,
                 chunker,
                 remembering,
-                pii,
+                safeguards.pii,
                 former,
                 None if images is None else Pictures(parser, images),
-                guards,
+                safeguards.documents,
                 chunkers,
                 Originals(catalog, original_limits(config), original_seals(config)),
             ),
@@ -299,10 +288,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             catalog,
             store,
             [remembering, *([former] if former else [])],
-            pii,
+            safeguards.pii,
             batch_chunks=config.ingest.batch_chunks,
         )
-        answers = await enter(open_answers(config, catalog, search, turn, grounding))
+        answers = await enter(open_answers(config, catalog, search, turn, safeguards))
         # The last part: it uses the others until it is closed.
         parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
         yield App(
@@ -315,8 +304,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             images=images,
             reranker=reranker,
             parser=parser,
-            pii=pii,
-            grounding=grounding,
+            safeguards=safeguards,
             ledger=ledger,
             turn=turn,
             breakers=breakers,

@@ -17,6 +17,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from bedplate.errors import ConfigError
+from bedplate.guard_sections import GuardsConfig
 from bedplate.sections import (
     AskConfig,
     AssistantConfig,
@@ -25,7 +26,6 @@ from bedplate.sections import (
     DataConfig,
     EmbedderCacheConfig,
     FilesConfig,
-    GuardsConfig,
     IngestConfig,
     JobsConfig,
     ModelSlot,
@@ -96,7 +96,11 @@ BUILT_IN: Tree = {
     "store": {"use": "sqlite"},
     "embedder": {"use": "onnx"},
     "chunker": {"use": "structure"},
-    "guards": {"pii": {"use": "patterns"}, "groundedness": {"use": "overlap"}},
+    "guards": {
+        "injection": {"use": "scanner"},
+        "pii": {"use": "patterns"},
+        "groundedness": {"use": "overlap"},
+    },
     "models": {"quote": {"use": "quote"}, "default": {"use": "quote"}},
 }
 
@@ -233,8 +237,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     for problem in error.errors():
         path = tuple(str(part) for part in problem["loc"])
         if path[:2] == ("guards", "pii"):
-            # Pydantic goes on with the names of the two forms it may have.
-            path = path[:2]
+            # Pydantic goes on with the name of one of the two forms it may have.
+            path = (*path[:2], *path[3:])
         key = ".".join(path)
         source = _source(path, origins)
         if problem["type"] == "extra_forbidden":

@@ -16,9 +16,11 @@
     ├── Blocked                  allowed by its form, stopped by a budget, a limit or a guard
     │   ├── BudgetExceeded
     │   ├── RateLimited
+    │   ├── GuardBlocked         a guard found what must not go further
     │   └── PriceUnknown         a budget in dollars concerns a call of unknown price
     ├── Unavailable              not ready, shutting down, or too busy
-    │   └── Busy                 a queue is full
+    │   ├── Busy                 a queue is full
+    │   └── GuardFailed          a guard does not work, so that nothing may pass it
     ├── WorkFailed               a step of durable work failed for good
     ├── StorageError             the disk or database refused
     └── UpstreamError            a provider failed
@@ -185,6 +187,17 @@ class PriceUnknown(Blocked):
     code = "price_unknown"
 
 
+class GuardBlocked(Blocked):
+    """`guard` is its name, `found` the types of what it found, never the values."""
+
+    code = "guard_blocked"
+
+    def __init__(self, message: str, *, guard: str = "", found: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.guard = guard
+        self.found = found
+
+
 class Unavailable(BedplateError):
     """`retry_after` is when to try again, in seconds, where that is known."""
 
@@ -201,6 +214,10 @@ class Unavailable(BedplateError):
 
 class Busy(Unavailable):
     code = "busy"
+
+
+class GuardFailed(Unavailable):
+    code = "guard_failed"
 
 
 class WorkFailed(BedplateError):

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from bedplate import __version__
-from bedplate.config import Config, IngestConfig, SearchConfig
+from bedplate.config import Config, SearchConfig
 from bedplate.domain.pushes import PushLimits
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import ImageEmbedder
@@ -17,6 +17,7 @@ from bedplate.models import EXTRACTIVE
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.rag.retrieve import Ranking
 from bedplate.rag.rewriter import OFF, RULES
+from bedplate.safeguards import document_guards, redaction
 from bedplate.sealing import Seals
 
 READERS = ("rapidocr", "faster-whisper", "kreuzberg")
@@ -92,18 +93,13 @@ def original_seals(config: Config) -> Seals | None:
     return Seals(keys, setting="originals.key")
 
 
-def document_guards(settings: IngestConfig) -> tuple[str, ...]:
-    """The guards that say which documents are held in quarantine, by name."""
-    return ("secrets",) if settings.secrets == "quarantine" else ()
-
-
 def recipe(config: Config, collection: str) -> str:
     """The settings that shape what ingest makes of a document of that collection."""
     own = config.collections.get(collection)
     parts = [
         repr(own.chunker if own else config.chunker),
-        repr(config.guards.pii),
-        *document_guards(config.ingest),
+        repr(redaction(config.guards.pii)),
+        *document_guards(config),
     ]
     return "|".join(parts)
 

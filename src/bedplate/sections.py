@@ -341,12 +341,6 @@ class ResponsesConfig(Section):
     """The longest time for one, once it is begun."""
 
 
-class GuardsConfig(Section):
-    pii: Slot | Literal[False] = Slot(use="patterns")
-    """`false` keeps personal data as it is."""
-    groundedness: Slot = Slot(use="overlap")
-
-
 class AssistantConfig(Section):
     """A model bound to collections; clients pick it by its name."""
 

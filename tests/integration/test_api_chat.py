@@ -325,3 +325,24 @@ async def test_other_methods_are_405_and_say_what_is_taken(served: Served):
 
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
     assert reply.error["code"] == "method_not_allowed"
+
+
+async def test_a_stream_holds_the_users_values_and_no_others_and_the_model_neither(
+    tmp_path: Path,
+) -> None:
+    said = "Done: [EMAIL_1], not spam@example.net."
+    model = {"use": "scripted", "chunk_characters": 1, "replies": [said]}
+    guard = {"use": "patterns", "on": ["input", "output"], "mode": "pseudonym"}
+    body = {"model": "default", "messages": [{"role": "user", "content": "I am jo@example.org"}]}
+    async with serving(tmp_path, models__default=model, guards__pii=guard) as served:
+        whole = (await served.post(CHAT, body)).json
+        streamed = await served.post(CHAT, {**body, "stream": True})
+        refused = await served.post(CHAT, {**body, "logprobs": True})
+        assert asked(served.app)[0].messages[0].content == "I am [EMAIL_1]"
+    expected = "Done: jo@example.org, not [EMAIL]."
+    assert whole["choices"][0]["message"]["content"] == expected
+    lines = [line[6:] for line in streamed.body.split(b"\n\n") if line.startswith(b"data: {")]
+    deltas = [json.loads(line)["choices"][0]["delta"].get("content", "") for line in lines]
+    assert "".join(deltas) == expected
+    assert max(map(len, deltas)) < len(expected) / 2
+    assert (refused.status, refused.error["param"]) == (400, "logprobs")

@@ -266,7 +266,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
     document = (await served.get("/openapi.json")).json
 
     assert set(document["paths"]) == {
-        *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/collections"),
+        *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/guard", "/api/collections"),
         "/api/models/health",
         "/api/collections/{collection}/originals/{document_id}",
         *("/api/sources/{source}/documents/{key}", "/api/sources/{source}/complete"),
@@ -277,6 +277,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         "/api/collections/{collection}/quarantine",
         "/api/collections/{collection}/quarantine/{document_id}/release",
         *("/v1/models", "/v1/models/{model}", "/v1/embeddings", "/v1/chat/completions"),
+        "/v1/moderations",
         *("/v1/responses", "/v1/responses/{response_id}", "/v1/conversations"),
         *("/v1/responses/{response_id}/cancel", "/v1/responses/{response_id}/input_items"),
         *("/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/items"),

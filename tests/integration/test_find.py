@@ -95,7 +95,7 @@ async def test_a_search_past_its_deadline_is_given_up(tmp_path: Path) -> None:
 async def test_a_question_is_not_searched_for_beyond_its_deadline(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
         silent = retrieve(app, Counting(app.embedder, silent=True))
-        ask = Ask(silent, app.turn, app.grounding, Rewriter(app.turn, seconds=1))
+        ask = Ask(silent, app.turn, app.safeguards.grounding, Rewriter(app.turn, seconds=1))
         late = asyncio.get_running_loop().time() + 0.05
         with pytest.raises(UpstreamTimeout, match="not searched by the deadline"):
             await ask.answer(app.question("a", "Which boots?", deadline=late))

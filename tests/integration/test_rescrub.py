@@ -108,7 +108,7 @@ def flow(app: App, **changes: object) -> Rescrub:
         "catalog": app.catalog,
         "store": app.store,
         "embedders": [app.embedder],
-        "pii": app.pii,
+        "pii": app.safeguards.pii,
         "batch_chunks": 8,
     }
     return Rescrub(**(parts | changes))  # type: ignore[arg-type]

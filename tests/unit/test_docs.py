@@ -17,12 +17,12 @@ from tests.fixtures.extras import load_or_skip
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, TableConfig
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
-from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
+from bedplate.guards import GROUNDING_GUARDS, INJECTION_GUARDS, PII_GUARDS
 from bedplate.models import COMPOSITES, MODELS
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
-from bedplate.sections import LimitsConfig
+from bedplate.sections import InjectionSlot, LimitsConfig, PiiSlot
 from bedplate.sources import SOURCES
 from bedplate.stores import STORES
 
@@ -44,6 +44,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "composite models": COMPOSITES,
     "sources": SOURCES,
     "guards.pii": PII_GUARDS,
+    "guards.injection": INJECTION_GUARDS,
     "guards.groundedness": GROUNDING_GUARDS,
 }
 ADAPTERS = [(kind, name) for kind, registry in KINDS.items() for name in registry.names()]
@@ -89,10 +90,15 @@ def is_section(annotation: object) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
+GUARDS = {"guards.pii": PiiSlot, "guards.injection": InjectionSlot}
+"""Slots with settings of their own."""
+
+
 def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, field in section.model_fields.items():
         key = prefix + name
         inner = field.annotation
+        yield from settings(GUARDS[key], f"{key}.") if key in GUARDS else ()
         if key in TABLES:
             yield from settings(TABLES[key], f"{key}.<name>.")
         elif key == "stores":
@@ -104,7 +110,7 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
         elif isinstance(inner, type) and issubclass(inner, Slot):
             value = field.get_default(call_default_factory=True)
             yield (key, shown(value)) if prefix else (f"{key}.use", shown(value.use))
-        elif Slot in get_args(inner):
+        elif any(isinstance(each, type) and issubclass(each, Slot) for each in get_args(inner)):
             yield key, default(field)
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from settings(inner, f"{key}.")

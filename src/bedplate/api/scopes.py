@@ -13,7 +13,7 @@ files as they came, before a guard took anything out.
 """
 
 ASK = re.compile(
-    r"/api/ask"
+    r"/api/(ask|guard)"
     r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)"
     r"|/v1/(responses|conversations)(/.*)?",
     re.DOTALL,

@@ -123,6 +123,14 @@ class Accounting:
         if self._first_ms is None:
             self._first_ms = self.took_ms
 
+    def ended_by_guard(self, model: str, found: str) -> Finished:
+        """The end of an answer that a guard stopped; `model` is what answered."""
+        used = self.usage or self._estimate()
+        reason = f"the answer was stopped: {found}"
+        return Finished(
+            "content_filter", used, model, notes=(Note("guard", self._asked.name, reason),)
+        )
+
     async def __aexit__(
         self,
         _kind: type[BaseException] | None,

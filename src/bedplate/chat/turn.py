@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from bedplate.chat.accounting import Accounting, Asked
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
 from bedplate.errors import NotFound, UpstreamError, UpstreamTimeout
+from bedplate.guards.protocol import CallGuard
 from bedplate.ledger.protocol import Ledger
 from bedplate.models.protocol import MeteredModel
 
@@ -18,9 +19,17 @@ logger = logging.getLogger(__name__)
 
 class Turn:
     def __init__(
-        self, models: Mapping[str, MeteredModel], *, seconds: float, ledger: Ledger | None = None
+        self,
+        models: Mapping[str, MeteredModel],
+        *,
+        seconds: float,
+        ledger: Ledger | None = None,
+        guard: CallGuard | None = None,
     ) -> None:
-        """Without a ledger nothing is held to budgets, and no usage is kept."""
+        """Without a ledger nothing is held to budgets, and no usage is kept; without a guard models
+        see requests, and callers answers, as they are.
+        """
+        self._guard = guard
         self._models = models
         self._seconds = seconds
         self._ledger = ledger
@@ -46,9 +55,12 @@ class Turn:
         Raises:
             NotFound: no model has this name.
             UpstreamTimeout: the deadline passed, of the request or of the configuration.
-            Blocked: a budget or a rate does not allow the call; before the model is asked.
+            Blocked: a budget, a rate or a guard does not allow the call; before the model is asked.
+                An answer that a guard stops ends as "content_filter".
         """
         model = self.model(name)
+        guarded = None if self._guard is None else await self._guard.open(name, request)
+        request = request if guarded is None else guarded.request
         latest = asyncio.get_running_loop().time() + self._seconds
         deadline = min(request.deadline or latest, latest)
         call = Accounting(self._ledger, Asked(name, model, replace(request, deadline=deadline)))
@@ -57,7 +69,16 @@ class Turn:
                 async with aclosing(model.stream(call.request)) as events:
                     while (event := await _next(events, deadline, model.name)) is not None:
                         await call.saw(event)
-                        yield event
+                        if guarded is None:
+                            yield event
+                            continue
+                        for each in guarded.take(event):
+                            yield each
+                        if guarded.stopped is not None:
+                            end = call.ended_by_guard(model.name, guarded.stopped)
+                            await call.saw(end)
+                            yield end
+                            return
             finally:
                 _log(name, call)
 

@@ -297,10 +297,10 @@ def judge_recall(check: str, collection: Collection, found: MeasuredRecall) -> F
 
 
 def _pii(app: App) -> Finding:
-    if app.pii is None:
+    if app.safeguards.pii is None:
         remedy = 'Set guards.pii = { use = "patterns" } unless this is meant.'
         return Finding("guard pii", "warn", "Personal data is kept as it is.", remedy)
-    scrubbed = app.pii.scrub("Write to ann@example.com.")
+    scrubbed = app.safeguards.pii.scrub("Write to ann@example.com.")
     if "ann@example.com" in scrubbed.text:
         return Finding(
             "guard pii", "fail", "It let an e-mail address through.", "Reinstall Bedplate."

@@ -173,7 +173,7 @@ class Note:
     """What was decided about a call on its way, and why: one line of its trace.
 
     `kind` is the stage: "route", "cascade", "key", "retry", "hedge", "fallback", "cache", "context",
-    "budget"; `model` the configured name it is about.
+    "budget", "guard"; `model` the configured name it is about.
     """
 
     kind: str

@@ -1,6 +1,7 @@
 """What a guard found."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,40 @@ class Scrubbed:
 
     text: str
     findings: tuple[Finding, ...]
+
+
+TextKind = Literal["user", "document", "tool"]
+"""Who wrote a text: somebody who may ask for things; or nobody who may."""
+
+Action = Literal["flag", "sanitise", "block"]
+"""Let pass and say so; drop the sentences; keep the text out."""
+
+Decision = Literal["allow", "flag", "sanitise", "block"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a text looks like an injection: a rule, or "model", and where in the text it found that.
+
+    `how` is what had to be undone to see it, outermost first, e.g. ("base64",). `start` and `end`
+    are 0 where it is about the text as a whole.
+    """
+
+    rule: str
+    score: float
+    start: int = 0
+    end: int = 0
+    how: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """Whether a text tries to give a model orders it must not take; `score` is 0 to 1."""
+
+    score: float
+    decision: Decision
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def flagged(self) -> bool:
+        return self.decision != "allow"

@@ -5,14 +5,13 @@ each with a score. Checks look at a bounded stretch, so the whole stays linear.
 """
 
 import ipaddress
-import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-FILLER = "\ufffc"
-"""Stands where something was found before; no pattern may match it and no context cross it."""
+import phonenumbers
+
+from bedplate.guards.blocks import ALONE, FILLER
 
 Span = tuple[int, int, float]
 Check = Callable[[str, int, int], Iterator[Span]]
@@ -37,24 +36,28 @@ _NOT_IP_WORDS = re.compile(
 )
 
 
-def _before(text: str, start: int) -> str:
+def before(text: str, start: int) -> str:
     """The words just before `start`, lower case, back to what was found before them."""
     return text[max(0, start - _CONTEXT) : start].rpartition(FILLER)[2].lower()
 
 
-def _apart(text: str, start: int, end: int) -> bool:
+def apart(text: str, start: int, end: int) -> bool:
     """Whether no letter or digit touches the span, nor a sign that makes it part of a number."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if before and (before[-1].isalnum() or before[-1] in "_#$€£¥=&"):
+    if before and (touches(before[-1]) or before[-1] in "_#$€£¥=&"):
         return False
     if len(before) == 2 and before[1] in ".,-/:" and before[0].isdigit():
         return False
-    if after and (after[0].isalnum() or after[0] in "_%€£¥"):
+    if after and (touches(after[0]) or after[0] in "_%€£¥"):
         return False
     return not (len(after) == 2 and after[0] in ".,-/" and after[1].isdigit())
 
 
-def _luhn(digits: str) -> bool:
+def touches(sign: str) -> bool:
+    return sign.isalnum() and not ALONE.match(sign)
+
+
+def luhn(digits: str) -> bool:
     """ISO/IEC 7812-1, annex B."""
     total = 0
     for index, digit in enumerate(reversed(digits)):
@@ -92,11 +95,11 @@ def _card(text: str, start: int, end: int) -> Iterator[Span]:
 
 def _card_score(text: str, start: int, end: int) -> float:
     digits = text[start:end].replace(" ", "").replace("-", "")
-    if not _luhn(digits) or len(set(digits)) == 1 or not _apart(text, start, end):
+    if not luhn(digits) or len(set(digits)) == 1 or not apart(text, start, end):
         return 0.0
     if _ISSUERS.fullmatch(digits):
         return 1.0
-    rare = _RARE_ISSUERS.fullmatch(digits) and _CARD_WORDS.search(_before(text, start))
+    rare = _RARE_ISSUERS.fullmatch(digits) and _CARD_WORDS.search(before(text, start))
     return 0.8 if rare else 0.0
 
 
@@ -134,7 +137,7 @@ def _iban(text: str, start: int, end: int) -> Iterator[Span]:
     end = signs[length - 1] + 1
     number = "".join(text[i] for i in signs[:length]).upper()
     rearranged = "".join(str(int(sign, 36)) for sign in number[4:] + number[:4])
-    if int(rearranged) % 97 == 1 and _apart(text, start, end):
+    if int(rearranged) % 97 == 1 and apart(text, start, end):
         yield start, end, 1.0
 
 
@@ -142,9 +145,9 @@ def _ssn(text: str, start: int, end: int) -> Iterator[Span]:
     """Numbers that the Social Security Administration may issue; bare ones only where named."""
     digits = re.sub("[^0-9]", "", text[start:end])
     issued = digits[:3] not in ("000", "666") and digits[0] != "9"
-    if not issued or digits[3:5] == "00" or digits[5:] == "0000" or not _apart(text, start, end):
+    if not issued or digits[3:5] == "00" or digits[5:] == "0000" or not apart(text, start, end):
         return
-    named = bool(_SSN_WORDS.search(_before(text, start)))
+    named = bool(_SSN_WORDS.search(before(text, start)))
     if named or "-" in text[start:end]:
         yield start, end, 1.0 if named else 0.9
 
@@ -166,9 +169,9 @@ def _ipv4(text: str, start: int, end: int) -> Iterator[Span]:
     octets = text[start:end].split(".")
     if any((len(o) > 1 and o[0] == "0") or int(o) > 255 for o in octets):
         return
-    if not _apart(text, start, end) or octets[0] in ("0", "127", "255"):
+    if not apart(text, start, end) or octets[0] in ("0", "127", "255"):
         return
-    context = _before(text, start)
+    context = before(text, start)
     if _NOT_IP_WORDS.search(context):
         return
     if _IP_WORDS.search(context):
@@ -184,7 +187,7 @@ def _ipv6(text: str, start: int, end: int) -> Iterator[Span]:
     while end > start and text[end - 1] == ":" and text[end - 2] != ":":
         end -= 1
     found = text[start:end]
-    if found.count(":") < 3 or not any(c.isdigit() for c in found) or not _apart(text, start, end):
+    if found.count(":") < 3 or not any(c.isdigit() for c in found) or not apart(text, start, end):
         return
     try:
         ipaddress.IPv6Address(found)
@@ -193,10 +196,27 @@ def _ipv6(text: str, start: int, end: int) -> Iterator[Span]:
     yield start, end, 1.0
 
 
+def _mac(text: str, start: int, end: int) -> Iterator[Span]:
+    signs = set(re.sub("[^0-9a-f]", "", text[start:end].lower()))
+    if apart(text, start, end) and signs not in ({"0"}, {"f"}):
+        yield start, end, 1.0
+
+
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ]\d\d?[-./ ]\d\d?|\d\d?[-./ ]\d\d?[-./ ](?:19|20)\d\d")
 
 
 _IN_URL = re.compile(r"[/=]\S*$")
+
+
+def _numbering(number: str) -> bool | None:
+    """Whether the plan of a number's country knows it; None for one that is only long enough."""
+    try:
+        parsed = phonenumbers.parse(number.replace("(0)", ""))
+    except phonenumbers.NumberParseException:
+        return False
+    if not phonenumbers.is_possible_number(parsed):
+        return False
+    return phonenumbers.is_valid_number(parsed) or None
 
 
 def _phone(score: float, least: int, most: int) -> Check:
@@ -207,58 +227,15 @@ def _phone(score: float, least: int, most: int) -> Check:
         if number.count("(") != number.count(")") or _DATE.match(number):
             return
         # Identifiers in addresses of pages look like numbers to call.
-        if _IN_URL.search(_before(text, start)) or not _apart(text, start, end):
+        if _IN_URL.search(before(text, start)) or not apart(text, start, end):
             return
-        if least <= sum(c.isdigit() for c in number) <= most:
-            yield start, end, score
+        if not least <= sum(c.isdigit() for c in number) <= most:
+            return
+        known = _numbering(number) if number[0] == "+" else None
+        if known is not False:
+            yield start, end, 1.0 if known else score
 
     return check
-
-
-def _key(text: str, start: int, end: int) -> Iterator[Span]:
-    if not text[start - 1 : start].isalnum():
-        yield start, end, 1.0
-
-
-_END_OF_KEY = "PRIVATE KEY-----"
-_LONGEST_KEY = 16_384
-
-
-def _key_block(text: str, start: int, end: int) -> Iterator[Span]:
-    """To the end of the block; a block without one is taken as far as its base64 goes."""
-    stop = text.find(_END_OF_KEY, end, end + _LONGEST_KEY)
-    if stop >= 0:
-        yield start, stop + len(_END_OF_KEY), 1.0
-        return
-    body = re.compile(r"[A-Za-z0-9+/=\s]*").match(text, end, end + _LONGEST_KEY)
-    yield start, body.end() if body else end, 1.0
-
-
-def _bits(text: str) -> float:
-    """Shannon entropy per character."""
-    return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())
-
-
-def _token(text: str, start: int, end: int) -> Iterator[Span]:
-    """A long value beside a word like "token" that looks drawn at random."""
-    end = start + len(text[start:end].rstrip(".,:;!?)"))
-    value = text[start:end]
-    mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-    if len(value) >= 16 and mixed and _bits(value) >= 3.2:
-        yield start, end, 0.8
-
-
-def _password(text: str, start: int, end: int) -> Iterator[Span]:
-    end = start + len(text[start:end].rstrip(".,:;)"))
-    value = text[start:end]
-    odd = any(not c.isalpha() for c in value)
-    placeholder = value[:1] in "<{$%*" or set(value) <= set("*•.x-_")
-    if len(value) >= 6 and odd and not placeholder:
-        yield start, end, 0.7
-
-
-def _as_is(text: str, start: int, end: int) -> Iterator[Span]:
-    yield start, end, 1.0
 
 
 _EXTENSION = r"(?:[ ]?(?:x|ext\.?)[ ]?\d{1,5})?"
@@ -269,40 +246,11 @@ _PHONE_WORDS = (
 )
 _PHONE_ENDINGS = r"(?:office|landline|mobile|cell|fax)\b"
 _SEPARATED = "|".join(rf"(?:{s}\d{{2,5}}){{2,4}}" for s in (" ", "-", r"\."))
-_PREFIXED_KEYS = (
-    r"A[KS]IA[0-9A-Z]{16}|sk-[A-Za-z0-9_\-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,}|"
-    r"glpat-[\w\-]{20,}|xox[abeoprs]-[A-Za-z0-9\-]{10,}|AIza[\w\-]{35}|[srp]k_(?:live|test)_\w{16,}|"
-    r"hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-[\w\-]{50,}|SG\.[\w\-]{16,}\.[\w\-]{16,}|"
-    r"bp_[\w\-]{20,}|eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.[\w\-]{8,}"
-)
-_KEY_STARTS = r"A[KS]IA|sk-|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|[srp]k_|hf_|npm_|pypi-|SG\.|bp_|eyJ"
-_KEY_WORDS = r"(?:api[ _\-]?key|access[ _\-]?key|secret|token|bearer|authorization|credential)"
-# ASCII and every script, in a form that keeps RE2's program small: Unicode classes would not.
-_LETTER = r"A-Za-z0-9\x{C0}-\x{1FFF}\x{2070}-\x{2FFF}\x{3040}-\x{FEFF}\x{10000}-\x{10FFFF}"
-_VALUE = r"[^\s\"'<>,;\[\]\x{FFFC}]"
+# ASCII and every script that writes words, in a form that keeps RE2's program small: Unicode
+# classes would not.
+LETTER = r"A-Za-z0-9\x{C0}-\x{1FFF}\x{2070}-\x{2E7F}\x{A4D0}-\x{ABFF}\x{FB00}-\x{FEFF}\x{10000}-\x{1FFFF}"
 
 PATTERNS = (
-    Pattern("KEY", _KEY_STARTS, rf"(?:{_PREFIXED_KEYS})", _key),
-    Pattern("KEY", "-----BEGIN", r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----", _key_block),
-    Pattern(
-        "KEY",
-        rf"(?i){_KEY_WORDS}",
-        rf"(?i){_KEY_WORDS}[\w\-]{{0,12}}[\"']?(?:\s+is|\s*[:=]+)?\s*(?:bearer\s+|basic\s+)?[\"']?"
-        rf"({_VALUE}{{16,300}})",
-        _token,
-    ),
-    Pattern(
-        "KEY",
-        "(?i)pass(?:word|wd|phrase)|pwd",
-        rf"(?i)(?:pass(?:word|wd|phrase)|\bpwd)[\"']?(?:\s+is\s|\s*[:=])\s*[\"']?({_VALUE}{{6,200}})",
-        _password,
-    ),
-    Pattern(
-        "KEY",
-        "://[^/]*@",
-        r"[a-zA-Z][a-zA-Z0-9+.\-]{1,15}://[^\s/:@\x{FFFC}]{0,100}:([^\s/@\x{FFFC}]{1,200})@",
-        _as_is,
-    ),
     Pattern(
         "IBAN",
         r"(?i)[a-z]{2}\d{2} ?[a-z0-9]{4}",
@@ -314,9 +262,15 @@ PATTERNS = (
     Pattern(
         "EMAIL",
         r"\S@\S",
-        rf"[{_LETTER}._%+'\-]+@(?:[{_LETTER}][{_LETTER}\-]*\.)+"
-        rf"(?:xn--[a-z0-9\-]+|[{_LETTER}][{_LETTER}]+)",
+        rf"[{LETTER}._%+'\-]+@(?:[{LETTER}][{LETTER}\-]*\.)+"
+        rf"(?:xn--[a-z0-9\-]+|[{LETTER}][{LETTER}]+)",
         _email,
+    ),
+    Pattern(
+        "MAC",
+        r"(?i)[0-9a-f]{2}[:\-][0-9a-f]{2}[:\-]|[0-9a-f]{4}\.[0-9a-f]{4}\.",
+        r"(?i)\b(?:(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})\b",
+        _mac,
     ),
     Pattern("IP", r"\d\.\d{1,3}\.\d", r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}", _ipv4),
     Pattern("IP", r"(?i):[0-9a-f]{0,4}:", r"(?i)[0-9a-f:]*:[0-9a-f]{0,4}:[0-9a-f:]*", _ipv6),

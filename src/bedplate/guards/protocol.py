@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from bedplate.domain.answers import Grounding
-from bedplate.domain.chat import Passage
-from bedplate.domain.guard import Finding, Scrubbed
+from bedplate.domain.chat import ChatEvent, ChatRequest, Passage
+from bedplate.domain.guard import Action, Finding, Injection, Scrubbed, TextKind
 
 
 class PiiGuard(Protocol):
@@ -15,6 +15,12 @@ class PiiGuard(Protocol):
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Findings that do not overlap, in order."""
+        ...
+
+    def scan(self, text: str, start: int) -> list[Finding]:
+        """Those of one block (guards/blocks.py), which begins at `start`; what is before tells what
+        it is. `find` is this over all blocks, so that a text that streams is found alike.
+        """
         ...
 
     def scrub(self, text: str) -> Scrubbed:
@@ -30,6 +36,61 @@ class DocumentGuard(Protocol):
         ...
 
 
+class PassageGuard(Protocol):
+    """Looks at what was retrieved before a model is shown it."""
+
+    async def cleaned(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Those that may be shown, by their former numbers, without what must not be."""
+        ...
+
+
+class InjectionGuard(Protocol):
+    """Tells orders to a model from what a text may say. Linear in the texts."""
+
+    async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+        """One verdict a text."""
+        ...
+
+
+class InjectionModel(Protocol):
+    """A trained scorer beside the rules."""
+
+    async def score(self, texts: Sequence[str], kind: TextKind) -> Sequence[float]:
+        """How likely each is an injection, 0 to 1; texts of any length."""
+        ...
+
+
+class GuardedCall(Protocol):
+    """One model call from its request to its end."""
+
+    @property
+    def request(self) -> ChatRequest:
+        """What the model may see."""
+        ...
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the answer ends here; None as long as it goes on."""
+        ...
+
+    def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
+        """What may leave now that this has come, in order; with the last event all that was held."""
+        ...
+
+
+class CallGuard(Protocol):
+    """Stands around every model call."""
+
+    async def open(self, model: str, request: ChatRequest) -> GuardedCall:
+        """`model` is the configured name.
+
+        Raises:
+            GuardBlocked: the request holds what must not reach a model.
+            InvalidInput: it asks for something that cannot be guarded.
+        """
+        ...
+
+
 class GroundingGuard(Protocol):
     """Checks an answer against the passages it cites.
 
@@ -41,6 +102,12 @@ class GroundingGuard(Protocol):
 
 class OpenPiiGuard(Protocol):
     def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[PiiGuard]: ...
+
+
+class OpenInjectionGuard(Protocol):
+    def __call__(
+        self, options: Mapping[str, Any], *, actions: Mapping[TextKind, Action]
+    ) -> AbstractAsyncContextManager[InjectionGuard]: ...
 
 
 class OpenDocumentGuard(Protocol):

@@ -22,7 +22,7 @@ from bedplate.domain.bills import Bill
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, TextDelta, Usage
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
-from bedplate.guards.protocol import GroundingGuard
+from bedplate.guards.protocol import GroundingGuard, PassageGuard
 from bedplate.rag.citations import resolve
 from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import Found, find
@@ -76,8 +76,13 @@ class Ask:
         grounding: GroundingGuard,
         rewriter: Rewriter,
         knowledge: Knowledge | None = None,
+        *,
+        guard: PassageGuard | None = None,
     ) -> None:
-        """`knowledge` stamps requests, where answers are remembered."""
+        """`knowledge` stamps requests, where answers are remembered; `guard` looks at passages before
+        a model is shown them.
+        """
+        self._guard = guard
         self._knowledge = knowledge
         self._rewriter = rewriter
         self._search = search
@@ -112,6 +117,8 @@ class Ask:
             if request.tell_retrieved:
                 yield Retrieved(rewritten.text, tuple(found.hits))
             passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
+            if self._guard is not None:
+                passages = await self._guard.cleaned(passages)
             if not passages:
                 yield AnswerDelta(REFUSAL)
                 nothing = _nothing_found(request.model, bill.usage, started, trace_id)

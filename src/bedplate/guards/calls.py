@@ -1,0 +1,206 @@
+"""Personal data around a model call: replaced on the way in, put back or replaced on the way out."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    ImagePart,
+    Message,
+    Note,
+    Passage,
+    TextPart,
+)
+from bedplate.domain.guard import Finding
+from bedplate.errors import GuardBlocked, InvalidInput
+from bedplate.guards.outgoing import Outgoing
+from bedplate.guards.policy import Policy, replaced
+from bedplate.guards.protocol import GuardedCall, PiiGuard
+from bedplate.guards.pseudonyms import PSEUDONYM, Pseudonyms
+from bedplate.guards.spans import OpenFinder, Spans
+from bedplate.guards.stream import guarded
+from bedplate.guards.stream_json import JsonGuard
+
+GUARD = "pii"
+
+AT_ONCE = 20_000
+"""Characters of a request from which on the event loop is not kept waiting for it."""
+
+
+class PiiCalls:
+    """One policy for everybody, and tenants' own."""
+
+    def __init__(self, guard: PiiGuard, policy: Policy, tenants: Mapping[str, Policy]) -> None:
+        self._guard = guard
+        self._policy = policy
+        self._tenants = tenants
+
+    async def open(self, model: str, request: ChatRequest) -> GuardedCall:
+        policy = self._tenants.get(request.account.tenant, self._policy)
+        if "output" in policy.on and request.logprobs is not None:
+            raise InvalidInput(
+                "logprobs would show what guards.pii takes out of the answer: leave it out, or take "
+                '"output" from guards.pii.on.',
+                param="logprobs",
+            )
+        incoming = Incoming(self._guard, policy)
+        sent = request
+        if "input" in policy.on:
+            if _length(request) > AT_ONCE:
+                sent = await asyncio.to_thread(incoming.cleaned, request)
+            else:
+                sent = incoming.cleaned(request)
+        return PiiCall(model, sent, self._guard, policy, incoming)
+
+
+class Incoming:
+    """What a request says, without what the policy keeps from models.
+
+    Instructions are the operator's own words and are left as they are.
+    """
+
+    def __init__(self, guard: PiiGuard, policy: Policy) -> None:
+        self._guard = guard
+        self._policy = policy
+        self.names = Pseudonyms()
+        self.counts: Counter[str] = Counter()
+
+    def cleaned(self, request: ChatRequest) -> ChatRequest:
+        """Raises GuardBlocked for what the policy blocks."""
+        return replace(
+            request,
+            messages=tuple(self._message(message) for message in request.messages),
+            passages=tuple(self._passage(passage) for passage in request.passages),
+            asked=self._text(request.asked),
+            whole=self._text(request.whole),
+        )
+
+    def _text(self, text: str) -> str:
+        return replaced(text, self._guard.find(text), self._mark) if text else text
+
+    def _mark(self, type: str, value: str) -> str:
+        mode = self._policy.of(type, value)
+        if mode == "keep":
+            return value
+        if mode == "block":
+            raise GuardBlocked(
+                f"The request holds personal data that must not reach a model ({type}): take it out.",
+                guard=GUARD,
+                found=(type,),
+            )
+        self.counts[type] += 1
+        if mode == "pseudonym":
+            return self.names.of(type, value)
+        return self._policy.hash(type, value) if mode == "hash" else f"[{type}]"
+
+    def _message(self, message: Message) -> Message:
+        if message.role in ("system", "developer"):
+            return message
+        return replace(
+            message,
+            content=self._said(message),
+            parts=tuple(self._part(part) for part in message.parts),
+            tool_calls=tuple(
+                replace(call, arguments=self._json(call.arguments)) for call in message.tool_calls
+            ),
+        )
+
+    def _said(self, message: Message) -> str:
+        """A tool's answer is mostly JSON, and stays it."""
+        if message.role == "tool" and message.content.lstrip()[:1] in ("{", "["):
+            return self._json(message.content)
+        return self._text(message.content)
+
+    def _part(self, part: TextPart | ImagePart) -> TextPart | ImagePart:
+        return replace(part, text=self._text(part.text)) if isinstance(part, TextPart) else part
+
+    def _json(self, text: str) -> str:
+        return guarded(JsonGuard(partial(Spans, self._guard.scan), self._mark), text)
+
+    def _passage(self, passage: Passage) -> Passage:
+        hit = passage.hit
+        cleaned = replace(
+            hit,
+            text=self._text(hit.text),
+            title=self._text(hit.title),
+            heading=hit.heading and self._text(hit.heading),
+        )
+        return replace(passage, hit=cleaned)
+
+
+class PiiCall:
+    def __init__(
+        self, model: str, request: ChatRequest, guard: PiiGuard, policy: Policy, incoming: Incoming
+    ) -> None:
+        self._model = model
+        self._request = request
+        self._policy = policy
+        self._incoming = incoming
+        self._counts: Counter[str] = Counter()
+        names = incoming.names
+        self._guards = "output" in policy.on
+        scan = guard.scan if self._guards else _nothing
+        self._open: OpenFinder = partial(Spans, names.restoring(scan))
+        self._out = (
+            Outgoing(self._open, self._mark, json=request.output is not None)
+            if self._guards or len(names)
+            else None
+        )
+
+    @property
+    def request(self) -> ChatRequest:
+        return self._request
+
+    @property
+    def stopped(self) -> str | None:
+        return None if self._out is None else self._out.stopped
+
+    def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
+        events = [event] if self._out is None else self._out.take(event)
+        return [
+            replace(each, notes=(*each.notes, *self._notes()))
+            if isinstance(each, Finished)
+            else each
+            for each in events
+        ]
+
+    def _mark(self, type: str, value: str) -> str | None:
+        names = self._incoming.names
+        if type == PSEUDONYM:
+            return names.value(value)
+        if names.holds(type, value):
+            # The user's own, which the user may see.
+            return value
+        mode = self._policy.of(type, value)
+        if mode == "keep":
+            return value
+        if mode == "block":
+            return None
+        self._counts[type] += 1
+        return self._policy.hash(type, value) if mode == "hash" else f"[{type}]"
+
+    def _notes(self) -> list[Note]:
+        told = (("input", self._incoming.counts), ("output", self._counts))
+        return [
+            Note("guard", self._model, f"{GUARD} on {where}: {_told(counts)}")
+            for where, counts in told
+            if counts
+        ]
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{type} {count}" for type, count in sorted(counts.items()))
+
+
+def _nothing(text: str, start: int) -> list[Finding]:
+    return []
+
+
+def _length(request: ChatRequest) -> int:
+    said = sum(len(message.content) for message in request.messages)
+    return said + sum(len(passage.hit.text) for passage in request.passages)

@@ -1,0 +1,250 @@
+"""What orders to a model look like, by what they want; each with how much it says for an injection.
+
+A rule sees text with its disguises undone. `user`, `document` and `tool` are its weights where a
+person may ask for things, and where a text has no business to: 0 where it does not count.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bedplate.domain.guard import TextKind
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    expression: str
+    user: float
+    document: float
+
+    def weight(self, kind: TextKind) -> float:
+        return self.user if kind == "user" else self.document
+
+
+_OLD = (
+    r"(?:all |any |every |each |the |your |my |these |those |of |these )*"
+    r"(?:previous|prior|preceding|above|earlier|foregoing|initial|original|existing|current|other|system|safety|"
+    r"given|past|last|before|internal|default|your|my|all)"
+)
+_ORDERS = (
+    r"(?:instruct\w*|prompts?|rules?|guidelines?|directions?|directives?|commands?|orders|context|constraints?|"
+    r"restrictions?|policies|policy|programming|training|messages?|tasks?|assignments?|requests?|statements?|text|"
+    r"information|content|conversations?|configurations?|protocols?|safeguards?|filters?|limitations?)"
+)
+_DROP = (
+    r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|ing)|bypass(?:ing)?|neglect|overlook|"
+    r"dismiss|discard|drop|skip|set aside|pay no attention to|do not (?:follow|obey|listen to)|don'?t (?:follow|obey|listen to)|"
+    r"stop (?:following|obeying)|leave behind|erase|delete|violate)"
+)
+_TELL = (
+    r"(?:reveal|show|print|repeat|output|tell|display|give|leak|share|write|summari[sz]e|translate|copy|recite|"
+    r"spell|say|return|provide|list|expose|disclose|dump|quote|echo|describe|encode|send|reproduce|what(?:'s| is| are| was| were) (?:in |inside )?(?:the|your|its|that|this|written)\b)"
+)
+_OWN = (
+    r"(?:system[ -]?(?:prompt|message|instructions?)|(?:initial|original|hidden|secret|pre|full|entire|exact|internal|base|developer)[ -]?"
+    r"(?:prompts?|instructions?|directives?|rules)|(?:your|its|the assistant'?s) (?:\w+ ){0,3}(?:instructions|prompts?|rules|"
+    r"guidelines|directives|programming|configuration|context window)|(?:prompt|instructions?|text|words|message|sentences?|lines?|"
+    r"everything|anything|conversation|document) (?:\w+ ){0,2}(?:above|before this|preceding|that came before|you were given|you received))"
+)
+_KEPT = (
+    r"(?:secret(?: (?:key|word|code|phrase|message|number))?|pass ?(?:word|code|phrase|key)|api[ _-]?keys?|access (?:key|code|token)|"
+    r"credentials?|private key|canary|confidential (?:information|data|details))"
+)
+_AI = r"(?:AI|A\.I\.|LLM|language model|assistant|chat ?bot|agent|bot|model|GPT|ChatGPT|Claude|Gemini|Copilot|Llama)"
+
+RULES: tuple[Rule, ...] = (
+    Rule("override", rf"(?i)\b{_DROP}\b.{{0,12}}?\b{_OLD} (?:\w+ ){{0,3}}?{_ORDERS}\b", 0.9, 0.95),
+    Rule(
+        "override",
+        rf"(?i)\b{_DROP}\b (?:\w+ ){{0,2}}(?:everything|anything|all(?: of)?(?: that| this)?|what(?:ever)?)\b.{{0,40}}\b"
+        r"(?:above|before|previously|earlier|told|said|instructed|learned|know|were|so far|prior|now)\b",
+        0.85,
+        0.95,
+    ),
+    Rule(
+        "override",
+        rf"(?i)\b{_DROP}\b (?:\w+ ){{0,3}}(?:instructions|guidelines|system prompt|programming|directives|safety (?:rules|protocols|measures)|"
+        r"restrictions|content polic(?:y|ies))\b",
+        0.8,
+        0.95,
+    ),
+    Rule(
+        "new orders",
+        r"(?i)\b(?:new|updated|revised|real|actual|additional|special|important) (?:system )?(?:instructions?|orders|task|rules|directives?|objective|prompt)\s*(?:[:\-]|are\b|is\b|follow)",
+        0.55,
+        0.8,
+    ),
+    Rule(
+        "new orders",
+        r"(?i)\b(?:from now on|starting now|going forward|for the rest of (?:this|the|our) (?:conversation|chat|session)),?\s+(?:you|your|please|respond|answer|act|always|only|speak)\b",
+        0.6,
+        0.85,
+    ),
+    Rule(
+        "new orders",
+        r"(?i)\b(?:your|the) (?:new|only|real|true|main|next) (?:role|task|job|goal|purpose|mission|objective|instruction) (?:is|will be|now)\b",
+        0.55,
+        0.8,
+    ),
+    Rule(
+        "new role",
+        r"(?i)\b(?:you are|you'?re|you will be|act as|acting as|behave as|pretend (?:to be|you are|that you are)|role-?play as|simulate|become|imagine you are|impersonat\w+|take on the role of)\b"
+        r".{0,80}?\b(?:unrestricted|unfiltered|uncensored|jailbroken|unbound|amoral|unethical|immoral|evil|no longer|without (?:any )?(?:restrictions?|filters?|limits?|rules|ethic\w*|moral\w*|censorship)|"
+        r"no (?:restrictions?|filters?|limits?|limitations?|rules|ethic\w*|moral\w*|guidelines)|not bound|free (?:from|of)|developer mode|\bDAN\b|anything now|opposite mode)",
+        0.9,
+        0.95,
+    ),
+    Rule(
+        "jailbreak",
+        r"(?i)\bdo anything now\b|\bDAN (?:mode|\d|prompt)|(?-i:\bDAN\b).{0,40}\b(?:AI|GPT|respon|mode|answer)|\bjail ?break(?:ed|ing)?\b.{0,60}\b(?:mode|prompt|AI|GPT|model|you)\b|"
+        r"\b(?:developer|god|sudo|debug|admin(?:istrator)?|root|unrestricted|maintenance|chaos|evil) mode\b.{0,30}\b(?:enabled?|activated?|on|output|unlocked|engaged|now)|"
+        r"\b(?:enable|activate|enter|switch (?:in)?to|engage|unlock) (?:\w+ ){0,2}(?:developer|god|sudo|debug|admin|root|unrestricted|jailbreak|DAN|chaos|evil) mode\b",
+        0.9,
+        0.95,
+    ),
+    Rule(
+        "no limits",
+        r"(?i)\b(?:without|no|free (?:from|of)|ignor\w+|bypass\w*|regardless of|not (?:bound|limited|restricted|constrained) by|never (?:mention|worry about|refer to)|unbound by|disregard\w*)\s+(?:\w+ ){0,4}"
+        r"(?:ethical|moral|legal|content|safety|openai'?s?|usage|any|typical|standard|normal|usual) (?:\w+ (?:and|or|/) )?(?:or \w+ )?(?:\w+ )?(?:guidelines?|restrictions?|filters?|limits?|limitations?|polic(?:y|ies)|rules|constraints?|principles|boundaries|considerations|confines|norms|censorship)\b",
+        0.75,
+        0.85,
+    ),
+    Rule(
+        "no limits",
+        r"(?i)\b(?:never|can ?not|can'?t|won'?t|must not|do not|don'?t|will not|should never)\s+(?:ever )?(?:refuse|decline|reject|say (?:you|that you|no|i) ?(?:can'?t|cannot|are unable)?|break character|apologi[sz]e|censor|warn|add (?:any )?(?:warnings?|disclaimers?))\b",
+        0.55,
+        0.7,
+    ),
+    Rule(
+        "no limits",
+        r"(?i)\b(?:uncensored|unfiltered|unmoderated|unethical|amoral)\b.{0,60}\b(?:answer|respon\w+|AI|bot|output|character|assistant|chatbot|model)\b|"
+        r"\b(?:stay|remain|keep|stays) in (?:character|your role)\b.{0,120}\b(?:DAN|rules?|no matter|at all times|always|AI)\b",
+        0.7,
+        0.8,
+    ),
+    Rule("extraction", rf"(?i)\b{_TELL}\b.{{0,60}}?\b{_OWN}", 0.75, 0.85),
+    Rule(
+        "extraction",
+        r"(?i)\b(?:repeat|print|output|copy|write|recite|reproduce|echo)\b.{0,30}\b(?:everything|all|text|words?|verbatim|word for word|contents?)\b.{0,40}\b(?:above|before|started|beginning|begin with|starting with|you are)\b",
+        0.75,
+        0.8,
+    ),
+    Rule(
+        "extraction",
+        rf"(?i)\b(?:reveal|leak|disclose|expose|print|tell me|give me|show me|what(?:'s| is)|say|spell|output|share|send|encode|guess)\b.{{0,30}}\b(?:the|your|its|any) (?:\w+ )?{_KEPT}\b",
+        0.6,
+        0.8,
+    ),
+    Rule(
+        "fake turn",
+        r"(?im)<\|(?:im_start|im_end|system|user|assistant|endoftext|end_of_turn|eot_id|start_header_id)\|>|\[/?INST\]|<</?SYS>>|</?(?:system|assistant|instructions?|system_prompt|user_input)>|"
+        r"^\s*(?:#{2,4}|\*\*|\[)?\s*(?:system|assistant|admin|developer)\s*(?:message|prompt|override|note|update)?\s*(?:\]|\*\*)?\s*:\s*\S",
+        0.6,
+        0.8,
+    ),
+    Rule(
+        "fake end",
+        r"(?i)(?:-{3,}|={3,}|#{3,}|\*{3,}|\[)\s*(?:end|stop|begin|start|new)\b.{0,20}\b(?:of )?(?:the )?(?:system|prompt|instructions?|document|context|input|session|conversation|text|user|data)\b|"
+        r"\bend of (?:the )?(?:system )?(?:prompt|instructions|user input|context)\b",
+        0.55,
+        0.75,
+    ),
+    Rule(
+        "to the assistant",
+        rf"(?i)\b(?:attention|note|notice|message|instructions?|reminder|warning|dear|hey|hello|important)\b[ :,\-]{{1,3}}(?:to |for |all )?(?:the |any |all |an )?{_AI}s?\b|"
+        rf"\b(?:if|when|as|since) (?:you(?:'re| are)|you) (?:an? |the )?(?:\w+ ){{0,2}}(?-i:{_AI})\b|"
+        rf"(?m:^)\s*(?-i:{_AI})[,:] (?:please|you|ignore|now|do|send|include|add|stop)\b",
+        0.0,
+        0.75,
+    ),
+    Rule(
+        "behind the user's back",
+        r"(?i)\b(?:do not|don'?t|never|without) (?:tell|telling|inform|informing|notify|notifying|mention|mentioning|alert|alerting|warn|warning|let|letting|reveal|revealing|disclose|disclosing)\b.{0,40}\b(?:the )?(?:users?|human|anyone|person)\b|"
+        r"\b(?:do not|don'?t|never) (?:mention|reveal|disclose|refer to) (?:this|these|that you|the fact|anything about)\b",
+        0.45,
+        0.75,
+    ),
+    Rule(
+        "steered answer",
+        r"(?i)\b(?:in|at the (?:end|start|beginning) of|to) (?:your|every|each|all|the) (?:response|answer|reply|output|summary|email|message)s?,? .{0,20}\b(?:include|add|insert|append|mention|recommend|say|state|write|promote|output)\b|"
+        r"\b(?:include|add|insert|append|mention|promote|embed|output)\b.{0,120}\b(?:in|to|at the (?:end|start|beginning) of|into) (?:your|every|each|all|the) (?:response|answer|reply|output|summary)s?\b|"
+        r"\b(?:respond|reply|answer|say|output|print)\b.{0,12}\b(?:only|just|exactly|nothing but|simply)\b.{0,30}[\"'“:]",
+        0.3,
+        0.6,
+    ),
+    Rule(
+        "carries data away",
+        r"(?i)\b(?:send|forward|e-?mail|post|upload|exfiltrate|transmit|leak|submit|append|copy)\b.{0,80}\b(?:conversation|chat|history|data|passwords?|credentials?|keys?|secrets?|contents?|files?|contacts?|information|messages?|emails?|details|prompt)\b.{0,60}(?:https?://|\S@\S|\bto (?:the following|this) (?:address|url|server|email|endpoint|link))|"
+        r"!\[[^\]\n]{0,80}\]\(\s*https?://[^)\s]{1,300}(?:\?|=)[^)\s]{0,200}(?:\{|\[|%7B|<|data|secret|prompt|history|token)",
+        0.5,
+        0.85,
+    ),
+    Rule(
+        "carries data away",
+        r"(?i)\b(?:visit|open|click|go to|fetch|navigate to|download (?:and (?:run|execute))?)\b.{0,40}\bhttps?://\S{3,}.{0,40}\b(?:and (?:follow|execute|run|do|obey|enter)|instructions?)\b|\bcurl\b[^\n]{0,200}\|\s*(?:ba)?sh\b",
+        0.4,
+        0.8,
+    ),
+    Rule(
+        "uses tools",
+        r"(?i)\b(?:call|use|invoke|run|execute|trigger)\b (?:the |your |a )?[`'\"]?\w{2,40}[`'\"]? (?:tool|function|plugin|api)\b.{0,60}\b(?:to|with|and|immediately|now)\b|"
+        r"\b(?:execute|run|perform|carry out|follow|obey|complete) (?:the |these |this |all )?(?:following|below|next) (?:\w+ )?(?:instructions?|commands?|code|orders?|task|steps? (?:first|immediately))\b",
+        0.2,
+        0.6,
+    ),
+    Rule(
+        "authority",
+        r"(?i)\b(?:i am|i'?m|this is|we are|as) (?:your |the |an? )?(?:(?:lead |chief |senior )?(?:developer|creator|administrator|admin|programmer|openai|anthropic|system administrator|root user)|authori[sz]ed (?:user|personnel|tester))\b.{0,100}\b(?:you|your|override|access|reveal|mode|allow|permission|authori[sz]|instruct)\b",
+        0.5,
+        0.65,
+    ),
+    Rule(
+        "addresses the guard",
+        r"(?i)\bthis (?:text|message|prompt|document|input|content) (?:is|has been|was) (?:\w+ )?(?:safe|benign|approved|verified|not an? (?:prompt )?(?:injection|attack)|whitelisted|trusted)\b|"
+        r"\b(?:classif\w+|mark|label|score|treat|rate) (?:this|it|the following|the text) as (?:safe|benign|harmless|trusted|allowed|not)\b",
+        0.5,
+        0.8,
+    ),
+)
+
+
+def _languages() -> Iterator[Rule]:
+    """Leaving old orders behind, in the words of further languages: verb and object near each other."""
+    pairs = {
+        "de": (r"(?:ignorier\w*|vergiss|vergesst|vergessen sie|missacht\w*|überspring\w*|umgeh\w*)", r"(?:anweisung\w*|instruktion\w*|anordnung\w*|befehl\w*|regeln|vorgaben|vorherig\w*|bisherig\w*|obig\w*|aufgaben?|alles)"),
+        "fr": (r"(?:ignore[zr]?|oublie[zr]?|néglige[zr]?|ne tene?z? pas compte|contourne[zr]?)", r"(?:instructions?|consignes?|règles|directives|précédent\w*|ordres|tout ce)"),
+        "es": (r"(?:ignor[ae]\w*|olvid[ae]\w*|omit[ae]\w*|desobedece|pas[ae] por alto|haz caso omiso)", r"(?:instrucci\w+|reglas|órdenes|ordenes|indicaci\w+|anterior\w*|directrices|todo lo)"),
+        "it": (r"(?:ignor[ai]\w*|dimentic\w+|trascur\w+|tralasci\w+)", r"(?:istruzion\w+|regole|ordini|precedent\w+|direttive|tutto (?:ciò|quello))"),
+        "pt": (r"(?:ignor[ea]\w*|esque[çc]a\w*|desconsider\w+|desrespeit\w+)", r"(?:instruç\w+|instruco\w+|regras|ordens|anterior\w*|diretrizes|tudo o que)"),
+        "nl": (r"(?:negeer|vergeet|sla over)", r"(?:instructies|regels|opdrachten|vorige|eerdere|bovenstaande|richtlijnen)"),
+        "pl": (r"(?:zignoruj\w*|ignoruj\w*|zapomnij\w*|pomiń)", r"(?:instrukcj\w+|polece\w+|zasad\w*|poprzedni\w*|wytyczn\w+|wszystk\w+)"),
+        "ru": (r"(?:игнориру\w+|проигнориру\w+|забудь\w*|отбрось\w*|не обращай\w* внимани\w)", r"(?:инструкци\w+|указани\w+|правил\w*|команд\w*|предыдущ\w+|приказ\w*|вс[её])"),
+        "uk": (r"(?:ігнору\w+|проігнору\w+|забудь\w*)", r"(?:інструкці\w+|вказівк\w+|правил\w*|команд\w*|попередн\w+)"),
+        "tr": (r"(?:yok say\w*|görmezden gel\w*|unut\w*|dikkate alma\w*|göz ardı et\w*)", r"(?:talimat\w*|komut\w*|kural\w*|önceki|yukarıdaki|yönerge\w*)"),
+        "vi": (r"(?:bỏ qua|quên|phớt lờ)", r"(?:hướng dẫn|chỉ dẫn|quy tắc|mệnh lệnh|lệnh|chỉ thị)"),
+        "id": (r"(?:abaikan|lupakan|hiraukan)", r"(?:instruksi|perintah|aturan|sebelumnya|petunjuk|arahan)"),
+        "tl": (r"(?:huwag pansinin|kalimutan|balewalain|huwag sundin)", r"(?:tagubilin|utos|panuntunan|nakaraang?|instruksyon|nauna)"),
+        "sv": (r"(?:ignorera|glöm|bortse från)", r"(?:instruktioner\w*|regler\w*|tidigare|föregående|order)"),
+        "zh": (r"(?:忽略|无视|無視|忽视|忽視|忘记|忘記|忘掉|不要理会|不要遵守|绕过)", r"(?:指令|指示|规则|規則|提示|之前|以上|前面|先前|说明|命令|限制)"),
+        "ja": (r"(?:無視|忘れ|従わな)", r"(?:指示|命令|ルール|プロンプト|これまで|以前|上記|制約|設定)"),
+        "ko": (r"(?:무시|잊어|잊고|따르지)", r"(?:지시|명령|규칙|이전|프롬프트|지침|위의)"),
+        "ar": (r"(?:تجاهل\w*|انس\w*|تخط\w*|اهمل)", r"(?:التعليمات|الأوامر|القواعد|السابقة|التوجيهات|الإرشادات|ما سبق)"),
+        "hi": (r"(?:अनदेखा|नज़रअंदाज़|नजरअंदाज|भूल|अनदेखी|उपेक्षा|इग्नोर)", r"(?:निर्देश|नियम|आदेश|पिछले|पूर्व)"),
+        "fa": (r"(?:نادیده|فراموش)", r"(?:دستور\w*|قوانین|قبلی)"),
+        "el": (r"(?:αγνόησ\w+|ξέχασ\w+|ξεχάσ\w+)", r"(?:οδηγί\w+|κανόν\w+|εντολ\w+|προηγούμεν\w+)"),
+        "he": (r"(?:התעלם|תתעלם|שכח)", r"(?:הוראות|ההוראות|כללים|הקודמות)"),
+        "th": (r"(?:ละเว้น|เพิกเฉย|ลืม|ไม่ต้องสนใจ)", r"(?:คำสั่ง|คำแนะนำ|กฎ|ก่อนหน้า)"),
+    }  # fmt: skip
+    for code, (verb, object_) in pairs.items():
+        wide = r"^\s\x00-\x2f:;<=>?@\[\]`{|}~\x{3000}-\x{3003}"
+        verb, object_ = (part.replace(r"\w", f"[{wide}]") for part in (verb, object_))
+        between = r"[^.!?。！？\n]{0,50}?"
+        yield Rule(
+            f"override ({code})",
+            rf"(?i)(?:{verb}{between}{object_}|{object_}{between}{verb})",
+            0.85,
+            0.9,
+        )
+
+
+LANGUAGES: tuple[Rule, ...] = tuple(_languages())

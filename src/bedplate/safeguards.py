@@ -1,0 +1,161 @@
+"""Every guard that the configuration sets, opened, each in the form that its flow meets it in."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bedplate.config import Config
+from bedplate.domain.guard import TextKind
+from bedplate.guard_sections import InjectionSlot, PiiPolicyConfig, PiiSlot
+from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, INJECTION_GUARDS, PII_GUARDS
+from bedplate.guards.answer_terms import AnswerTerms
+from bedplate.guards.calls import PiiCalls
+from bedplate.guards.closed import FailsClosed, InjectionFailsClosed
+from bedplate.guards.injection_calls import Chained, InjectionCalls, InjectionPassages
+from bedplate.guards.policy import Kept, Mode, Policy
+from bedplate.guards.protocol import (
+    CallGuard,
+    DocumentGuard,
+    GroundingGuard,
+    InjectionGuard,
+    PassageGuard,
+    PiiGuard,
+)
+from bedplate.guards.report import Report, reports
+from bedplate.slots import open_optional, open_slot
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguards:
+    """`finding` finds all personal data, `pii` what of it must not be in documents; None of either
+    where it is switched off. `calls` stands around models, `passages` before what they are shown,
+    `documents` before the index.
+    """
+
+    finding: PiiGuard | None
+    pii: PiiGuard | None
+    injection: InjectionGuard
+    grounding: GroundingGuard
+    calls: CallGuard | None
+    passages: PassageGuard | None
+    documents: tuple[DocumentGuard, ...]
+    policy: Policy = field(default_factory=Policy)
+
+    async def reports(self, texts: Sequence[str], kind: TextKind) -> list[Report]:
+        """What the guards find in texts of one kind, whatever they are set to do about it."""
+        verdicts = await self.injection.check(texts, kind)
+        return await asyncio.to_thread(reports, texts, verdicts, self.finding, self.policy)
+
+    async def check(self) -> None:
+        """Exercise each once; GuardFailed for one that does not work."""
+        if self.finding is not None:
+            self.finding.find("Write to ann@example.com.")
+        await self.injection.check(["Ready?"], "user")
+        await self.grounding.check("Ready?", "Ready.", ())
+
+
+@asynccontextmanager
+async def open_safeguards(config: Config) -> AsyncGenerator[Safeguards]:
+    """Raises ConfigError for an adapter that does not exist, or options it does not take."""
+    guards = config.guards
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        opened = await enter(open_optional("guards.pii", guards.pii or None, PII_GUARDS.load))
+        finding = opened and FailsClosed(opened, "guards.pii")
+        scanner = await enter(
+            open_slot(
+                "guards.injection",
+                guards.injection,
+                INJECTION_GUARDS.load,
+                actions=actions(guards.injection),
+            )
+        )
+        injection = InjectionFailsClosed(scanner, "guards.injection")
+        yield Safeguards(
+            finding=finding,
+            pii=_for_documents(guards.pii, finding) if guards.pii and finding else None,
+            injection=injection,
+            grounding=await enter(
+                open_slot("guards.groundedness", guards.groundedness, GROUNDING_GUARDS.load)
+            ),
+            calls=_around_calls(config, finding, injection),
+            passages=InjectionPassages(injection) if "document" in guards.injection.on else None,
+            policy=pii_policy(guards.pii) if guards.pii else Policy(),
+            documents=tuple(
+                [
+                    await enter(DOCUMENT_GUARDS.load(name)(options))
+                    for name, options in document_guards(config).items()
+                ]
+            ),
+        )
+
+
+def document_guards(config: Config) -> dict[str, Mapping[str, Any]]:
+    """The guards that say which documents are held in quarantine, by name, with their options."""
+    chosen: dict[str, Mapping[str, Any]] = {}
+    if config.ingest.secrets == "quarantine":
+        chosen["secrets"] = {}
+    injection = config.guards.injection
+    if "document" in injection.on and actions(injection)["document"] == "block":
+        chosen["injection"] = injection.options
+    return chosen
+
+
+def actions(slot: InjectionSlot) -> Mapping[TextKind, Any]:
+    """What becomes of an injection, by the kind of text."""
+    kinds: tuple[TextKind, ...] = ("user", "document", "tool")
+    return {kind: slot.actions.get(kind, slot.action) for kind in kinds}
+
+
+def redaction(slot: PiiSlot | Literal[False]) -> object:
+    """What of the settings shapes the text of a document; an empty one where nothing is replaced."""
+    if not slot or "ingest" not in slot.on:
+        return ()
+    kept = sorted(type for type, mode in _modes(slot).items() if mode == "keep")
+    return (slot.use, slot.options, slot.mode == "keep", kept, slot.allow)
+
+
+def _for_documents(slot: PiiSlot, finding: PiiGuard) -> PiiGuard | None:
+    policy = pii_policy(slot)
+    return Kept(finding, policy) if "ingest" in policy.on else None
+
+
+def _around_calls(
+    config: Config, finding: PiiGuard | None, injection: InjectionGuard
+) -> CallGuard | None:
+    """Orders are looked for before values are replaced; None where models are asked as they are."""
+    chain: list[CallGuard] = []
+    answers = config.guards.answers
+    if answers.terms or answers.instruction_words:
+        # The first to see a request is the last to see the answer, with its values put back.
+        block = answers.action == "block"
+        chain.append(AnswerTerms(answers.terms, answers.instruction_words, block=block))
+    kinds = frozenset(config.guards.injection.on) & {"user", "tool"}
+    if kinds:
+        chain.append(InjectionCalls(injection, kinds))
+    slot = config.guards.pii
+    if slot and finding is not None:
+        policy = pii_policy(slot)
+        tenants = {name: pii_policy(slot, own) for name, own in slot.tenants.items()}
+        if any(each.on & {"input", "output"} for each in (policy, *tenants.values())):
+            chain.append(PiiCalls(finding, policy, tenants))
+    return Chained(chain) if chain else None
+
+
+def pii_policy(slot: PiiSlot, own: PiiPolicyConfig | None = None) -> Policy:
+    """What the guard against personal data is to do, for a tenant with settings of its own or all."""
+    own = own or PiiPolicyConfig()
+    return Policy(
+        on=frozenset(slot.on if own.on is None else own.on),
+        mode=own.mode or slot.mode,
+        modes=_modes(slot, own),
+        allow=frozenset(v.casefold() for v in (slot.allow if own.allow is None else own.allow)),
+        key=slot.hash_key.get_secret_value().encode() if slot.hash_key else b"",
+    )
+
+
+def _modes(slot: PiiSlot, own: PiiPolicyConfig | None = None) -> dict[str, Mode]:
+    kept: dict[str, Mode] = dict.fromkeys(slot.keep, "keep")
+    return {**kept, **slot.modes, **((own and own.modes) or {})}

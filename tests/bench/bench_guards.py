@@ -1,0 +1,193 @@
+"""Guards: spans of personal data by type, injections by source, leaks of streams, and what it costs.
+
+One thread. Thresholds are the defaults; nothing was fitted to these rows.
+"""
+
+import json
+import random
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+from tests.bench.evaluation import NoData, folder, rows
+
+from bedplate.domain.guard import Finding, TextKind
+from bedplate.guards.injection import Scanner, ScannerOptions
+from bedplate.guards.pii import TYPES, PatternGuard
+from bedplate.guards.spans import Spans
+from bedplate.guards.stream import StreamGuard
+
+OURS = {
+    "CREDIT_CARD": "CARD", "PHONE_NUMBER": "PHONE", "US_SSN": "SSN", "IBAN_CODE": "IBAN",
+    "EMAIL_ADDRESS": "EMAIL", "IP_ADDRESS": "IP", "US_DRIVER_LICENSE": "DRIVER_LICENSE",
+    "STREET_ADDRESS": "ADDRESS", "ZIP_CODE": "ZIP",
+}  # fmt: skip
+"""Types of the sets that patterns look for; names, places and firms have no shape."""
+
+SPLITS = 100_000
+SAMPLES = 1_000
+"""Of the bootstrap."""
+
+GUARD = PatternGuard(TYPES)
+LEVEL = 0.5
+
+
+def interval(flags: Sequence[bool]) -> str:
+    """The share, and 95 % of bootstrap samples of it."""
+    draw = random.Random(7)
+    count = len(flags)
+    shares = sorted(sum(draw.choices(flags, k=count)) / count for _ in range(SAMPLES))
+    return f"{sum(flags) / count:.3f} ({shares[25]:.3f} to {shares[974]:.3f}), n = {count}"
+
+
+def overlaps(found: Finding, span: dict[str, int]) -> bool:
+    shared = min(found.end, span["end"]) - max(found.start, span["start"])
+    return 2 * shared >= max(found.end - found.start, span["end"] - span["start"])
+
+
+def pii(name: str) -> None:
+    """Same type, and half of the longer span shared. ADDRESS of the large set spans several lines."""
+    hits, missed, wrong = Counter[str](), Counter[str](), Counter[str]()
+    characters, started = 0, time.process_time()
+    for row in rows(folder("pii") / f"{name}.jsonl"):
+        characters += len(row["text"])
+        found = list(GUARD.find(row["text"]))
+        for span in row["spans"]:
+            wanted = OURS.get(span["type"])
+            if wanted is None:
+                continue
+            hit = next((f for f in found if f.type == wanted and overlaps(f, span)), None)
+            if hit is None:
+                missed[wanted] += 1
+            else:
+                found.remove(hit)
+                hits[wanted] += 1
+        wrong.update(f.type for f in found)
+    took = time.process_time() - started
+    print(f"{name}: {took * 1e6 / characters:.2f} CPU-ms/kB")
+    for type in sorted({*hits, *missed}):
+        precision = hits[type] / max(1, hits[type] + wrong[type])
+        recall = hits[type] / max(1, hits[type] + missed[type])
+        f2 = 5 * precision * recall / max(1e-9, 4 * precision + recall)
+        print(
+            f"  {type:15} P {precision:.3f} R {recall:.3f} F2 {f2:.3f} n = {hits[type] + missed[type]}"
+        )
+    print(
+        f"  found where the set has no such type: {dict(wrong - Counter(dict.fromkeys([*hits, *missed], 10**9)))}"
+    )
+
+
+def auroc(positives: Sequence[float], negatives: Sequence[float]) -> float:
+    order = sorted([(s, 1) for s in positives] + [(s, 0) for s in negatives])
+    ranks: dict[float, float] = {}
+    for score in {s for s, _ in order}:
+        places = [n for n, (s, _) in enumerate(order, 1) if s == score]
+        ranks[score] = statistics.mean(places)
+    total = sum(ranks[s] for s in positives)
+    count = len(positives)
+    return (total - count * (count + 1) / 2) / (count * len(negatives))
+
+
+def injections() -> None:
+    scanner = Scanner(ScannerOptions(), {}, ThreadPoolExecutor(1))
+
+    def scores(label: str, texts: Iterable[str], kind: TextKind) -> list[float]:
+        given = list(texts)
+        started = time.process_time()
+        made = [scanner.reasons(text, kind)[0] for text in given]
+        took = (time.process_time() - started) * 1e6 / max(1, sum(map(len, given)))
+        flagged = [score >= LEVEL for score in made]
+        print(f"{label:38} flagged {interval(flagged)}; {took:.1f} CPU-ms/kB", flush=True)
+        return made
+
+    def read(name: str) -> list[dict[str, object]]:
+        return list(rows(folder("injection") / f"{name}.jsonl"))
+
+    deepset = read("deepset_train")
+    attacks = scores("deepset, attacks", (r["text"] for r in deepset if r["label"]), "user")
+    benign = scores("deepset, benign", (r["text"] for r in deepset if not r["label"]), "user")
+    print(f"  AUROC {auroc(attacks, benign):.3f}")
+    for name in ("notinject", "wildguard_benign", "xstest"):
+        scores(f"{name}, benign", (r["text"] for r in read(name)), "user")
+    for name in ("jailbreaks", "sysprompt_extraction", "cyberseceval_injection"):
+        scores(f"{name}, attacks", (r["text"] for r in read(name)), "user")
+    name = "cyberseceval_injection_multilingual"
+    scores("the same in 17 languages, attacks", (r["text"] for r in read(name)), "user")
+    for language in ("en", "de", "es", "zh", "ar"):
+        questions = (r["question"] for r in rows(folder("qa_xquad") / f"xquad_{language}.jsonl"))
+        scores(f"questions in {language}, benign", questions, "user")
+    documents = read("bipia_documents_train")
+    for label, word in ((1, "injected"), (0, "clean")):
+        texts = (r["document"] for r in documents if r["label"] == label)
+        scores(f"BIPIA documents, {word}", texts, "document")
+
+
+def streams() -> None:
+    """Texts with planted values cut at random: whatever leaves must be the whole's own beginning."""
+    draw = random.Random(7)
+    texts = [row["text"] for row in rows(folder("pii") / "presidio_generated_large.jsonl")]
+    texts += [row["text"] for row in rows(folder("pii") / "presidio_synth_v2.jsonl")]
+    wholes = [GUARD.scrub(text).text for text in texts]
+    leaks, delays, held = 0, list[float](), list[int]()
+    for number in range(SPLITS):
+        index = number % len(texts)
+        text, whole = texts[index], wholes[index]
+        cuts = sorted(
+            {0, len(text), *(draw.randrange(len(text) + 1) for _ in range(draw.randrange(12)))}
+        )
+        stream = StreamGuard(Spans(GUARD.scan), lambda type, _: f"[{type}]")
+        left = ""
+        for start, end in pairwise(cuts):
+            began = time.perf_counter()
+            left += stream.push(text[start:end])
+            if number % 20 == 0:
+                delays.append(time.perf_counter() - began)
+                held.append(stream.held)
+            leaks += not whole.startswith(left)
+        leaks += left + stream.finish() != whole
+    delays.sort()
+    held.sort()
+    print(f"{SPLITS:,} random splits: {leaks} leaks or differences")
+    print(
+        f"a push: p50 {delays[len(delays) // 2] * 1e6:.0f} us, p99 {delays[len(delays) * 99 // 100] * 1e6:.0f} us; "
+        f"held back p50 {held[len(held) // 2]}, p99 {held[len(held) * 99 // 100]} characters"
+    )
+
+
+def tokens() -> None:
+    """An answer of 300 tokens, four characters each, behind a request of 1,000."""
+    corpus = " ".join(r["text"] for r in rows(folder("pii") / "presidio_synth_v2.jsonl"))
+    request, answer = corpus[:4_000], corpus[10_000:11_200]
+    scanner = Scanner(ScannerOptions(), {}, ThreadPoolExecutor(1))
+    totals = list[float]()
+    for _ in range(20):
+        started = time.process_time()
+        scanner.reasons(request, "user")
+        GUARD.find(request)
+        stream = StreamGuard(Spans(GUARD.scan), lambda type, _: f"[{type}]")
+        for start in range(0, len(answer), 4):
+            stream.push(answer[start : start + 4])
+        stream.finish()
+        totals.append((time.process_time() - started) * 1_000)
+    totals.sort()
+    print(f"1,000 tokens in, 300 out: {totals[10]:.0f} CPU-ms, most {totals[-1]:.0f}")
+
+
+def main() -> None:
+    try:
+        for name in ("presidio_synth_v2", "presidio_generated_large"):
+            pii(name)
+        injections()
+        tokens()
+        streams()
+    except NoData as missing:
+        print(json.dumps({"skipped": str(missing)}))
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
