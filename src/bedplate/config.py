@@ -204,12 +204,9 @@ def _resolve_secrets(value: Any, key: str, env: Mapping[str, str], folder: Path)
     # Other lists are left alone: the check of sources that came over HTTP does not look into them.
     if isinstance(value, list) and key.endswith(".api_keys"):
         listed = enumerate(cast(list[Any], value))
-        found: list[Any] = [
-            _resolve_secrets(inner, f"{key}.{at}", env, folder) for at, inner in listed
-        ]
-        return found
+        return [_resolve_secrets(inner, f"{key}.{at}", env, folder) for at, inner in listed]
     if not isinstance(value, dict):
-        return value
+        return cast(Any, value)
     table = cast(Tree, value)
     match table:
         case {"env": str(name)} if len(table) == 1:

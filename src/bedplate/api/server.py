@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from types import FrameType
@@ -31,6 +31,7 @@ from bedplate.api import (
     health,
     jobs,
     keys,
+    messages,
     model_health,
     models,
     originals,
@@ -47,6 +48,7 @@ from bedplate.api import (
 )
 from bedplate.api.access import Gate
 from bedplate.api.bodies import Bodies
+from bedplate.api.completions import Completions
 from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import Crowd, check_exposure, is_loopback
 from bedplate.api.media_types import is_json, sent_as
@@ -73,7 +75,13 @@ SHOWN_PROBLEMS = 5
 def build_server(app: App) -> ASGIApp:
     """The whole HTTP surface over an open App."""
     settings = app.config.server
-    routes = _Dispatch(chat.Chat(app), _build_api(app))
+    completions = Completions(app)
+    hot = {
+        chat.PATH: chat.Chat(completions),
+        messages.PATH: messages.Messages(completions),
+        messages.COUNT_PATH: messages.count_tokens,
+    }
+    routes = _Dispatch(hot, _build_api(app))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
     crowd = Crowd(bodies, settings.max_requests)
     return Trail(Gate(crowd, app.keyring, local=is_loopback(settings.host)))
@@ -164,19 +172,20 @@ async def _serve(config: Config, announce: Announce) -> None:
 
 
 class _Dispatch:
-    """Sends the hot route past FastAPI."""
+    """Sends the hot routes past FastAPI."""
 
-    def __init__(self, chat_route: ASGIApp, rest: ASGIApp) -> None:
-        self._chat = chat_route
+    def __init__(self, hot: Mapping[str, ASGIApp], rest: ASGIApp) -> None:
+        self._hot = hot
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != chat.PATH:
+        route = self._hot.get(scope["path"])
+        if route is None:
             await self._rest(scope, receive, send)
         elif scope["method"] == "POST":
-            await self._chat(scope, receive, send)
+            await route(scope, receive, send)
         else:
-            await _wrong_method(scope["method"], chat.PATH, "POST")(scope, receive, send)
+            await _wrong_method(scope["method"], scope["path"], "POST")(scope, receive, send)
 
 
 def _build_api(app: App) -> FastAPI:

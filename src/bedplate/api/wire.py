@@ -272,5 +272,5 @@ def wire_vector(row: NDArray[np.float32], encoding_format: EncodingFormat) -> li
     return cast(list[float], row.tolist())
 
 
-def encode(payload: Struct) -> bytes:
+def encode(payload: Struct | Mapping[str, Any]) -> bytes:
     return msgspec.json.encode(payload)
