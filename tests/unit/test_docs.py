@@ -17,12 +17,13 @@ from tests.fixtures.extras import load_or_skip
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, TableConfig
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
+from bedplate.guard_sections import InjectionSlot, PiiSlot
 from bedplate.guards import GROUNDING_GUARDS, INJECTION_GUARDS, PII_GUARDS
 from bedplate.models import COMPOSITES, MODELS
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
-from bedplate.sections import InjectionSlot, LimitsConfig, PiiSlot
+from bedplate.sections import LimitsConfig
 from bedplate.sources import SOURCES
 from bedplate.stores import STORES
 

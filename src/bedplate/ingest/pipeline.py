@@ -315,8 +315,7 @@ class Ingest:
                 if known.get(document.id) == document.sha256:
                     run.report.unchanged += 1
                     continue
-                if document.id in known:
-                    run.known.add(document.id)
+                run.known.update(known.keys() & {document.id})
                 try:
                     prepared = await self._made(scope, document, blob, source.name, run)
                 except InvalidInput as error:
