@@ -38,6 +38,7 @@ from bedplate.ledger.protocol import Ledger
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
+from bedplate.models.managed_servers import ManagedServers
 from bedplate.options import (
     business_tables,
     check_assistants,
@@ -79,8 +80,8 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`
-    and `uploads` are there where it was opened for work.
+    that were made with it. `breakers` are those of the models' endpoints, `servers` the models that
+    run here. `jobs`, `syncs`, `schedules` and `uploads` are there where it was opened for work.
     """
 
     config: Config
@@ -96,6 +97,7 @@ class App:
     ledger: Ledger
     turn: Turn
     breakers: Breakers
+    servers: ManagedServers
     search: Interpret
     ask: Ask
     ingest: Ingest
@@ -236,7 +238,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
         breakers = Breakers()
-        models = await enter(open_lineup(config.models, embedder=remembering, breakers=breakers))
+        servers = ManagedServers(config.managed)
+        models = await enter(
+            open_lineup(config.models, embedder=remembering, breakers=breakers, servers=servers)
+        )
         ledger = await enter(open_ledger(config))
         turn = Turn(models, seconds=config.ask.seconds, ledger=ledger)
         retrieve = Retrieve(
@@ -304,6 +309,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ledger=ledger,
             turn=turn,
             breakers=breakers,
+            servers=servers,
             search=search,
             ask=Ask(
                 search,

@@ -9,24 +9,31 @@ from typing import cast
 from bedplate.config import ModelSlot, Slot
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, UnknownAdapter
-from bedplate.models import COMPOSITES, MODELS, REFERENCES
+from bedplate.models import COMPOSITES, MODELS, REFERENCES, SERVED
 from bedplate.models.breaker import Breakers
 from bedplate.models.key_pool import KeyPool
 from bedplate.models.layers import around_answers, around_calls, check_composite
+from bedplate.models.managed_servers import ManagedServers
 from bedplate.models.metered import Metered, Price, Pricing
 from bedplate.models.presets import presets
 from bedplate.models.prices import PerSecond, price_of
 from bedplate.models.protocol import MeteredModel, OpenModel
+from bedplate.sections import ManagedConfig
 from bedplate.slots import open_slot
 
 
 @asynccontextmanager
 async def open_lineup(
-    slots: Mapping[str, ModelSlot], *, embedder: Embedder, breakers: Breakers | None = None
+    slots: Mapping[str, ModelSlot],
+    *,
+    embedder: Embedder,
+    breakers: Breakers | None = None,
+    servers: ManagedServers | None = None,
 ) -> AsyncGenerator[Mapping[str, MeteredModel]]:
     """The models by name, each wrapped by what its settings ask for (models/layers.py).
 
-    `breakers` is filled with the circuit breakers of their endpoints.
+    `breakers` is filled with the circuit breakers of their endpoints, `servers` with those that run
+    here.
 
     Raises:
         ConfigError: an adapter that does not exist, options it does not take, a model that refers
@@ -34,10 +41,13 @@ async def open_lineup(
     """
     opened: dict[str, MeteredModel] = {}
     breakers = breakers or Breakers()
+    servers = servers or ManagedServers(ManagedConfig())
     async with AsyncExitStack() as stack:
         for name in in_order(slots):
             slot = slots[name]
-            bare = await stack.enter_async_context(_model(name, slot, opened, embedder, breakers))
+            bare = await stack.enter_async_context(
+                _model(name, slot, opened, embedder, breakers, servers)
+            )
             opened[name] = around_answers(name, slot, bare, opened, embedder)
         yield {name: opened[name] for name in slots}
 
@@ -84,6 +94,7 @@ async def _model(
     opened: Mapping[str, MeteredModel],
     embedder: Embedder,
     breakers: Breakers,
+    servers: ManagedServers,
 ) -> AsyncGenerator[MeteredModel]:
     key = f"models.{name}"
     if slot.use in REFERENCES:
@@ -96,7 +107,11 @@ async def _model(
         return
     async with AsyncExitStack() as stack:
         models = [
-            await stack.enter_async_context(open_slot(key, each, _load, embedder=embedder))
+            await stack.enter_async_context(
+                open_slot(key, each, SERVED.load, name=name, servers=servers, embedder=embedder)
+                if slot.use in SERVED.names()
+                else open_slot(key, each, _load, embedder=embedder)
+            )
             for each in _by_key(name, slot)
         ]
         model = KeyPool(name, models) if slot.api_keys else models[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bedplate.models.protocol import OpenComposite, OpenModel
+from bedplate.models.protocol import OpenComposite, OpenManaged, OpenModel
 from bedplate.registry import Registry
 
 MODELS = Registry[OpenModel](
@@ -24,6 +24,11 @@ COMPOSITES = Registry[OpenComposite](
     "models", {"fallback": "bedplate.models.fallback:open_fallback"}
 )
 """Models made of other configured models."""
+
+SERVED = Registry[OpenManaged](
+    "served_models", {"managed": "bedplate.models.managed:open_managed_model"}
+)
+"""Models whose server Bedplate runs itself."""
 
 REFERENCES: Mapping[str, tuple[str, ...]] = {"fallback": ("models",)}
 """Of each of those, the options that name the others: one name, or a list of names."""
