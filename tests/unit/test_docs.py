@@ -18,7 +18,7 @@ from bedplate.chunkers import CHUNKERS
 from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, TableConfig
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import GROUNDING_GUARDS, PII_GUARDS
-from bedplate.models import COMPOSITES, MODELS
+from bedplate.models import COMPOSITES, MODELS, SERVED
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
@@ -42,6 +42,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "rerankers": RERANKERS,
     "models": MODELS,
     "composite models": COMPOSITES,
+    "served models": SERVED,
     "sources": SOURCES,
     "guards.pii": PII_GUARDS,
     "guards.groundedness": GROUNDING_GUARDS,

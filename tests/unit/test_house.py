@@ -13,7 +13,7 @@ from bedplate.durable import PLACES
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, PII_GUARDS
 from bedplate.ledger import LEDGERS
-from bedplate.models import MODELS
+from bedplate.models import MODELS, SERVED
 from bedplate.rerankers import RERANKERS
 from bedplate.sources import SOURCES
 from bedplate.state import CATALOGS
@@ -24,7 +24,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin", "impl", "common",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
-REGISTRIES = [CHUNKERS, DOCUMENT_GUARDS, EMBEDDERS, IMAGE_EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, LEDGERS, MODELS, RERANKERS, CATALOGS,
+REGISTRIES = [CHUNKERS, DOCUMENT_GUARDS, EMBEDDERS, IMAGE_EMBEDDERS, GROUNDING_GUARDS, PII_GUARDS, LEDGERS, MODELS, SERVED, RERANKERS, CATALOGS,
               STORES, PLACES, SOURCES]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class House:
 @asynccontextmanager
 async def house(
     folder: Path, limit: int = 1000, free: Callable[[Device], Awaitable[int | None]] | None = None
-) -> AsyncIterator[House]:
+) -> AsyncGenerator[House]:
     async def plenty(device: Device) -> int | None:
         return 10**12
 
