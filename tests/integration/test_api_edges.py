@@ -252,7 +252,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
 
     assert set(document["paths"]) == {
         *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/collections"),
-        "/api/models/health",
+        *("/api/models/health", "/api/models/managed"),
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),
         "/api/collections/{collection}/documents/{document_id}",
         "/api/collections/{collection}/quality",

@@ -114,7 +114,7 @@ def _check(key: str, options: ManagedOptions) -> int:
     chosen = template(options)
     if not options.command:
         _check_program(key, options, chosen)
-    path = Path(options.model).expanduser()
+    path = Path(options.model)
     files = _model_bytes(f"{key}.model", path, options, chosen)
     if isinstance(options.speculation, Draft):
         draft = options.speculation.draft

@@ -119,6 +119,7 @@ class Life:
         """One process, until it has crashed."""
         try:
             async with self._started() as (process, model):
+                self._room.settle(self._resident)
                 self.ready.set_result(model)
                 self._log.note("ready")
                 logger.info("managed model ready", extra=self._facts("ready"))
@@ -136,10 +137,8 @@ class Life:
         try:
             place = Place(free_port(), secrets.token_urlsafe(24))
             chosen = template(self._options)
-            self._log.hide = (
-                place.api_key,
-                *(value.get_secret_value() for value in self._options.environment.values()),
-            )
+            own = [value.get_secret_value() for value in self._options.environment.values()]
+            self._log.hide = (place.api_key, *filter(None, own))
             environment = dict(self._recipe.environment)
             if chosen.key_variable:
                 environment[chosen.key_variable] = place.api_key

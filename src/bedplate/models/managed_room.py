@@ -41,6 +41,7 @@ class Room:
         self._limits = limits
         self._free = free
         self._residents: dict[str, Resident] = {}
+        self._loading: set[str] = set()
         self._one = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -71,6 +72,7 @@ class Room:
                             "End what else uses it, or set a smaller model or context_size."
                         )
                 self._residents[resident.name] = resident
+                self._loading.add(resident.name)
         except TimeoutError as error:
             raise Busy(
                 f"The model {resident.name!r} found no room in {seconds:g} s (room_seconds): {lack}"
@@ -78,8 +80,13 @@ class Room:
                 retry_after=seconds,
             ) from error
 
+    def settle(self, resident: Resident) -> None:
+        """It has taken its memory; until then it is counted as what it will take."""
+        self._loading.discard(resident.name)
+
     def leave(self, resident: Resident) -> None:
         self._residents.pop(resident.name, None)
+        self._loading.discard(resident.name)
         self._changed.set()
 
     def look_again(self) -> None:
@@ -90,15 +97,19 @@ class Room:
         """Why it does not fit now; empty where it does."""
         wanted = resident.bytes
         limit = self._limits.get(resident.device)
+        others = [o for o in self._residents.values() if o.device == resident.device]
         if limit is not None:
-            held = sum(o.bytes for o in self._residents.values() if o.device == resident.device)
+            held = sum(other.bytes for other in others)
             if held + wanted > limit:
                 return (
                     f"it takes {_shown(wanted)}, others {_shown(held)}, "
                     f"and all may take {_shown(limit)}"
                 )
         free = await self._free(resident.device)
-        if free is not None and wanted > free:
+        if free is None:
+            return ""
+        free -= sum(other.bytes for other in others if other.name in self._loading)
+        if wanted > free:
             return f"it takes {_shown(wanted)} of {resident.device}, and {_shown(free)} are free"
         return ""
 

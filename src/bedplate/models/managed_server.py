@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from bedplate.errors import Unavailable, UpstreamTimeout
+from bedplate.errors import Unavailable, UpstreamError, UpstreamTimeout
 from bedplate.models.managed_life import Crashes, Life, Recipe
 from bedplate.models.managed_log import ServerLog
 from bedplate.models.managed_memory import Device
@@ -126,6 +126,9 @@ class ManagedServer:
                     return await asyncio.shield(life.ready)
         except TimeoutError as error:
             raise late from error
+        except UpstreamError as error:
+            # Each request has an error of its own: usage is written into it on its way.
+            raise UpstreamError(error.message, provider=error.provider) from error
 
     def _start(self) -> Life:
         if self._closed:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from tests.fixtures.managed_server import server_command, starts, write_model
+from tests.fixtures.serving import until
 
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Message, TextDelta
 from bedplate.embedders.hashing import open_hashing_embedder
@@ -22,8 +23,6 @@ from bedplate.models.managed_memory import Device
 from bedplate.models.managed_servers import ManagedServers
 from bedplate.models.protocol import ChatModel
 from bedplate.sections import ManagedConfig
-
-PATIENCE = 20.0
 
 
 def ask(text: str = "hello there", **fields: Any) -> ChatRequest:
@@ -38,12 +37,6 @@ async def answer(model: ChatModel, text: str = "hello there", **fields: Any) -> 
     events = await collect(model, ask(text, **fields))
     assert isinstance(events[-1], Finished)
     return "".join(event.text for event in events if isinstance(event, TextDelta)).strip()
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not true():  # noqa: ASYNC110 - a process tells nobody
-            await asyncio.sleep(0.01)
 
 
 def alive(pid: int) -> bool:
@@ -303,6 +296,32 @@ async def test_a_model_leaves_where_the_machine_itself_is_short_of_memory(tmp_pa
         assert await answer(second, "me") == "me"
 
         assert home.state("first") == "stopped"
+
+
+async def test_memory_that_a_starting_model_will_take_is_not_given_twice(tmp_path: Path):
+    async def for_one(device: Device) -> int | None:
+        return 150
+
+    async with house(tmp_path, free=for_one) as home:
+        slow = await home.model("slow", {"slow": 1.0})
+        other = await home.model("other", room_seconds=0.2)
+        async with asyncio.TaskGroup() as group:
+            held = group.create_task(answer(slow, "first"))
+            await until(lambda: bool(home.starts("slow")))
+            with pytest.raises(Busy, match="found no room"):
+                await collect(other, ask())
+
+        assert held.result() == "first"
+
+
+async def test_requests_that_fail_together_have_errors_of_their_own(tmp_path: Path):
+    async with house(tmp_path) as home:
+        model = await home.model(told={"broken": 100}, restarts=0)
+        first, second = await asyncio.gather(refused(model), refused(model))
+
+        assert isinstance(first, UpstreamError)
+        assert first is not second
+        assert len(home.starts()) == 1
 
 
 async def test_the_log_keeps_the_last_lines_without_the_key_or_terminal_codes(tmp_path: Path):
