@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config, Slot, resolve_secrets
-from bedplate.domain.accounts import Account
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
@@ -34,6 +35,7 @@ from bedplate.ingest.sync import SyncSource
 from bedplate.ingest.sync_work import SyncJobs
 from bedplate.ingest.uploads import Uploads
 from bedplate.jobs import open_jobs
+from bedplate.keys import open_keys
 from bedplate.ledger.protocol import Ledger
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
@@ -85,6 +87,7 @@ class App:
     """
 
     config: Config
+    keyring: Keyring
     catalog: Catalog
     store: Store
     embedder: Embedder
@@ -122,13 +125,13 @@ class App:
         filter: str | Mapping[str, object] | None = None,
         join: Mapping[str, object] | None = None,
         deadline: float | None = None,
-        tenant: TenantId = DEFAULT_TENANT,
+        account: Account = LOCAL,
     ) -> AskRequest:
         """A question to one collection with the configuration's settings, for `ask`."""
         settings = self.config.ask
         return AskRequest(
             question=question,
-            scopes=(Scope(tenant, collection),),
+            scopes=(Scope(account.tenant, collection),),
             model=model or settings.model,
             filter=filter,
             join=join,
@@ -136,7 +139,7 @@ class App:
             max_output_tokens=settings.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
-            account=Account(tenant),
+            account=account,
         )
 
     def assistant_question(
@@ -146,7 +149,7 @@ class App:
         history: tuple[Message, ...] = (),
         *,
         deadline: float | None = None,
-        tenant: TenantId = DEFAULT_TENANT,
+        account: Account = LOCAL,
     ) -> AskRequest:
         """A question to a configured assistant, for `ask`; NotFound with the nearest name."""
         assistants = self.config.assistants
@@ -157,7 +160,7 @@ class App:
         assistant = assistants[name]
         return AskRequest(
             question=question,
-            scopes=tuple(Scope(tenant, collection) for collection in assistant.collections),
+            scopes=tuple(Scope(account.tenant, collection) for collection in assistant.collections),
             model=assistant.model,
             passages=assistant.passages or self.config.ask.passages,
             instructions=assistant.instructions,
@@ -166,7 +169,7 @@ class App:
             max_output_tokens=self.config.ask.max_output_tokens,
             deadline=deadline,
             self_query=self.config.search.self_query,
-            account=Account(tenant, assistant=name),
+            account=replace(account, assistant=name),
         )
 
     async def check(self) -> None:
@@ -234,6 +237,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
+        keyring = await enter(open_keyring(await enter(open_keys(config))))
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
@@ -297,6 +301,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         parts = await enter(open_jobs(config, ingest, sync, rescrub)) if work else None
         yield App(
             config=config,
+            keyring=keyring,
             catalog=catalog,
             store=store,
             embedder=embedder,

@@ -1,13 +1,8 @@
-"""Ledgers as the contract opens them: each place is new, or emptied after the test before."""
+"""What the contract of ledgers says of calls, limits and sums in few words."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-
-import psycopg
-from tests.fixtures.postgres import catalog_database
 
 from bedplate.domain.accounts import Account
 from bedplate.domain.budgets import MEASURES, Limit, Standing, Subject
@@ -16,14 +11,12 @@ from bedplate.domain.ids import TenantId
 from bedplate.domain.money import to_micro
 from bedplate.ledger.protocol import Ledger, Reservation
 from bedplate.models.protocol import Bound
-from bedplate.state import CATALOGS
 
 T1, T2 = TenantId("t1"), TenantId("t2")
 ACCOUNT = Account(T1)
 TENANT = Subject("tenant", T1, T1)
 DAY = MEASURES["usd_day"]
 NOON = datetime(2026, 3, 30, 12, tzinfo=UTC)
-TABLES = ("limit", "counter", "reservation", "call")
 
 
 class Clock:
@@ -37,30 +30,6 @@ class Clock:
 
     def turn(self, **by: float) -> None:
         self.now += timedelta(**by)
-
-
-@asynccontextmanager
-async def place_of(name: str, folder: Path) -> AsyncIterator[Path | str]:
-    """Where an empty ledger of that adapter may live."""
-    if name != "postgres":
-        yield folder / "ledger.db"
-        return
-    with catalog_database() as address:
-        async with CATALOGS.load("postgres")(address):
-            pass
-        try:
-            yield address
-        finally:
-            empty(address)
-
-
-def empty(address: str) -> None:
-    with psycopg.connect(address, autocommit=True) as db:
-        found = db.execute("SELECT to_regclass('bedplate.ledger_call')").fetchone()
-        if found and found[0]:
-            for table in TABLES:
-                db.execute(f"DELETE FROM bedplate.ledger_{table}".encode())
-            db.execute(b"UPDATE bedplate.ledger_generation SET number = number + 1")
 
 
 def usd(amount: str, tokens: int = 10) -> Callable[[], Bound]:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import apsw
@@ -95,6 +95,25 @@ async def test_replacing_leaves_nothing_of_the_former_version(catalog: Catalog) 
     assert collection.fields == {"price": frozenset({"number"})}
     hits = await catalog.documents.hits(SCOPE, {ChunkId("a#1"): 2.0, ChunkId("a#0"): 1.0})
     assert [(hit.text, hit.score) for hit in hits] == [("three", 1.0)]
+
+
+async def test_a_document_that_the_store_was_not_sent_has_no_fingerprint(catalog: Catalog) -> None:
+    await create(catalog)
+    at = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
+    written = [replace(entry(name, "one"), updated_at=at) for name in "ab"]
+    await catalog.documents.replace(SCOPE, written, unsent=True)
+    ids = [each.document.id for each in written]
+
+    assert await catalog.documents.fingerprints(SCOPE, ids) == {"a": "", "b": ""}
+    assert await catalog.amendments.unsent(SCOPE, 9) == ("a", "b")
+
+    earlier = at - timedelta(seconds=1)
+    left = await catalog.amendments.sent(SCOPE, {ids[0]: at, ids[1]: earlier})
+
+    assert left == ("b",)
+    first = written[0].document.sha256
+    assert first
+    assert await catalog.documents.fingerprints(SCOPE, ids) == {"a": first, "b": ""}
 
 
 async def test_hits_carry_position_and_metadata_in_the_order_asked(catalog: Catalog) -> None:

@@ -1,6 +1,6 @@
 """The contract of every ledger (ledger/protocol.py)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import psycopg
 import pytest
+from tests.contract.ledger_places import place_of
 from tests.contract.ledgers import (
     ACCOUNT,
     DAY,
@@ -17,7 +18,6 @@ from tests.contract.ledgers import (
     TENANT,
     Clock,
     limit,
-    place_of,
     reserve,
     standing,
     sums,
@@ -50,10 +50,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-async def options(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
-) -> AsyncIterator[tuple[str, Path | str]]:
-    async with place_of(request.param, tmp_path) as there:
+def options(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Path | str]]:
+    with place_of(request.param, tmp_path) as there:
         yield request.param, there
 
 
@@ -475,3 +473,29 @@ async def test_tables_of_a_newer_version_are_refused(options: tuple[str, Path | 
 def run(address: Path | str, sql: str) -> None:
     with psycopg.connect(str(address), autocommit=True) as db:
         db.execute(sql.encode())
+
+
+async def test_who_may_only_read_can_start_and_is_let_through_no_limit(
+    caplog: pytest.LogCaptureFixture, clock: Clock
+) -> None:
+    with place_of("postgres", Path()) as there:
+        assert isinstance(there, str)
+        reader = f"reader_{there.rpartition('/')[2]}"
+        async with LEDGERS.load("postgres")(LedgerOptions(there, clock=clock)) as owner:
+            await owner.budgets.set(TENANT, {DAY: DOLLAR})
+            await reserve(owner, "0.1")
+            run(there, f"CREATE ROLE {reader} LOGIN; GRANT USAGE ON SCHEMA bedplate TO {reader}")
+            run(there, f"GRANT SELECT ON ALL TABLES IN SCHEMA bedplate TO {reader}")
+            # What the owner holds is overdue; only who may write can count it.
+            clock.turn(seconds=121)
+            place = there.replace("postgres@", f"{reader}@")
+            try:
+                async with LEDGERS.load("postgres")(LedgerOptions(place, clock=clock)) as other:
+                    assert await sums(other) == (0, 100_000)
+                    with pytest.raises(StorageError, match="permission denied"):
+                        await reserve(other, "0.1")
+                    assert await other.reserve(Account(T2), "m", usd("1"), seconds=1) is None
+            finally:
+                run(there, f"DROP OWNED BY {reader}; DROP ROLE {reader}")
+            assert await sums(owner) == (0, 100_000)
+    assert any("permission denied" in getattr(each, "error", "") for each in caplog.records)

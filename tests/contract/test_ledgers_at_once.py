@@ -4,8 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,21 +12,24 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contract.ledger_places import empty, place_of
 from tests.contract.ledger_process import CALLS, spend
 from tests.contract.ledgers import (
     ACCOUNT,
     DAY,
+    T1,
     TENANT,
     Clock,
-    place_of,
     reserve,
     sums,
     usd,
     used,
 )
 
+from bedplate.domain.accounts import Account
+from bedplate.domain.budgets import EACH, MEASURES, Subject
 from bedplate.domain.money import from_micro
-from bedplate.errors import BudgetExceeded
+from bedplate.errors import BudgetExceeded, InvalidInput
 from bedplate.ledger import LEDGERS
 from bedplate.ledger.protocol import Ledger, LedgerOptions, Reservation, utc_now
 
@@ -36,7 +38,7 @@ NAMES = ["sqlite", "postgres"]
 
 
 @contextmanager
-def other_process(what: str, name: str, place: Path | str) -> Iterator["subprocess.Popen[str]"]:
+def other_process(what: str, name: str, place: Path | str) -> Generator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.contract.ledger_process", what, name, str(place)],
         stdin=subprocess.PIPE,
@@ -62,12 +64,16 @@ def tell(process: "subprocess.Popen[str]") -> None:
     process.stdin.flush()
 
 
+@asynccontextmanager
+async def opened(name: str, folder: Path) -> AsyncGenerator[tuple[Path | str, Ledger]]:
+    with place_of(name, folder) as place:
+        async with LEDGERS.load(name)(LedgerOptions(place)) as ledger:
+            yield place, ledger
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_hundred_calls_at_once_do_not_overspend(name: str, tmp_path: Path) -> None:
-    async with (
-        place_of(name, tmp_path) as place,
-        LEDGERS.load(name)(LedgerOptions(place)) as ledger,
-    ):
+    async with opened(name, tmp_path) as (_, ledger):
         await ledger.budgets.set(TENANT, {DAY: DOLLAR})
         cost = await spend(ledger, seed=1)
         assert await sums(ledger) == (cost, 0)
@@ -76,11 +82,36 @@ async def test_a_hundred_calls_at_once_do_not_overspend(name: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", NAMES)
+async def test_of_calls_that_go_together_each_has_its_own_verdict(
+    name: str, tmp_path: Path
+) -> None:
+    async with opened(name, tmp_path) as (_, ledger):
+        await ledger.budgets.set(TENANT, {DAY: DOLLAR})
+        await ledger.budgets.set(Subject("key", EACH), {MEASURES["usd_total"]: 100_000})
+        # None can be written whose key is half of a character; it is nobody else's trouble.
+        keys = [f"k{number % 20}" for number in range(60)] + ["\ud800"]
+        verdicts = await asyncio.gather(
+            *(reserve(ledger, "0.05", account=Account(T1, key=key)) for key in keys),
+            return_exceptions=True,
+        )
+        granted = [each for each in verdicts if isinstance(each, Reservation)]
+        assert len(granted) == 20
+        assert sum(isinstance(each, BudgetExceeded) for each in verdicts) == 40
+        assert isinstance(verdicts[-1], InvalidInput)
+        assert await sums(ledger) == (0, DOLLAR)
+        # What two say of one call counts once, and what is given back is there for the next.
+        first, second, *_ = granted
+        await asyncio.gather(
+            *(ledger.settle(first, used("0.01")) for _ in range(3)),
+            *(ledger.release(second) for _ in range(3)),
+            reserve(ledger, "0.09"),
+        )
+        assert await sums(ledger) == (10_000, 990_000)
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_two_processes_do_not_overspend_together(name: str, tmp_path: Path) -> None:
-    async with (
-        place_of(name, tmp_path) as place,
-        LEDGERS.load(name)(LedgerOptions(place)) as ledger,
-    ):
+    async with opened(name, tmp_path) as (place, ledger):
         await ledger.budgets.set(TENANT, {DAY: 2 * DOLLAR})
         with other_process("spend", name, place) as process:
             tell(process)
@@ -94,7 +125,7 @@ async def test_two_processes_do_not_overspend_together(name: str, tmp_path: Path
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_what_a_killed_process_held_counts_as_spent(name: str, tmp_path: Path) -> None:
-    async with place_of(name, tmp_path) as place:
+    with place_of(name, tmp_path) as place:
         async with LEDGERS.load(name)(LedgerOptions(place)) as ledger:
             await ledger.budgets.set(TENANT, {DAY: DOLLAR})
         with other_process("hold", name, place) as process:
@@ -115,10 +146,7 @@ async def test_what_a_killed_process_held_counts_as_spent(name: str, tmp_path: P
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_caller_who_is_cancelled_holds_nothing(name: str, tmp_path: Path) -> None:
-    async with (
-        place_of(name, tmp_path) as place,
-        LEDGERS.load(name)(LedgerOptions(place)) as ledger,
-    ):
+    async with opened(name, tmp_path) as (_, ledger):
         await ledger.budgets.set(TENANT, {DAY: DOLLAR})
         await sums(ledger)
         cancelled = 0
@@ -197,19 +225,28 @@ class History:
                 pass
 
 
-@asynccontextmanager
-async def fresh(name: str):
-    with tempfile.TemporaryDirectory() as folder:
-        async with place_of(name, Path(folder)) as place:
-            yield place
+@pytest.fixture(scope="module", params=NAMES)
+def emptied(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], History]]:
+    """Makes histories that begin in one place, with nothing in it."""
+    name: str = request.param
+    folder = tmp_path_factory.mktemp("ledger")
+    with place_of(name, folder) as place:
+
+        def begin() -> History:
+            if isinstance(place, str):
+                empty(place)
+            for file in folder.iterdir():
+                file.unlink()
+            return History(name, place)
+
+        yield begin
 
 
-@pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(steps=STEPS)
-def test_whatever_happens_the_sums_stay_within_the_budget(name: str, steps: list[Step]) -> None:
-    async def go() -> None:
-        async with fresh(name) as place:
-            await History(name, place).run(steps)
-
-    asyncio.run(go())
+def test_whatever_happens_the_sums_stay_within_the_budget(
+    emptied: Callable[[], History], steps: list[Step]
+) -> None:
+    asyncio.run(emptied().run(steps))

@@ -7,6 +7,8 @@ import pytest
 from tests.fixtures.command_line import HASHING, bedplate
 from tests.fixtures.terminal import bedplate_on_terminal
 
+FILES = 400
+QUESTIONS = 700
 SMALL = {**HASHING, "BEDPLATE_INGEST__BATCH_CHUNKS": "4"}
 
 
@@ -15,10 +17,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Much to read, and questions about it."""
     made = tmp_path_factory.mktemp("progress")
     (made / "docs").mkdir()
-    for number in range(900):
-        words = " ".join(f"word{number}-{place}" for place in range(400))
+    for number in range(FILES):
+        words = " ".join(f"word{number}-{place}" for place in range(100))
         (made / "docs" / f"{number:03}.txt").write_text(words)
-    lines = [json.dumps({"id": number, "text": f"word{number}"}) for number in range(1_500)]
+    lines = [json.dumps({"id": number, "text": f"word{number}"}) for number in range(QUESTIONS)]
     (made / "queries.jsonl").write_text("\n".join(lines))
     bedplate("ingest", "docs", "-c", "ready", cwd=made)
     return made
@@ -27,9 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_bar_shows_counts_and_a_rate_and_leaves_stdout_alone(folder: Path) -> None:
     ran = bedplate_on_terminal("ingest", "docs", "-c", "bar", "--json", cwd=folder, env=SMALL)
     assert ran.code == 0
-    assert json.loads(ran.out)["documents"]["added"] == 900
+    assert json.loads(ran.out)["documents"]["added"] == FILES
     bars = [frame for frame in ran.frames if frame.startswith("ingest ")]
-    assert any("/900 files" in frame for frame in bars)
+    assert any(f"/{FILES} files" in frame for frame in bars)
     assert any("passages/s" in frame for frame in bars)
     assert all(len(frame) <= 100 for frame in ran.frames)
 
@@ -37,7 +39,7 @@ def test_a_bar_shows_counts_and_a_rate_and_leaves_stdout_alone(folder: Path) -> 
 def test_answers_of_a_batch_reach_the_pipe_while_a_bar_is_on_the_terminal(folder: Path) -> None:
     ran = bedplate_on_terminal("search", "-c", "ready", "--queries", "queries.jsonl", cwd=folder)
     assert ran.code == 0
-    assert [json.loads(line)["id"] for line in ran.out.splitlines()] == [*range(1_500)]
+    assert [json.loads(line)["id"] for line in ran.out.splitlines()] == [*range(QUESTIONS)]
     assert any("lines/s" in frame for frame in ran.frames)
 
 
@@ -45,23 +47,23 @@ def test_answers_that_somebody_watches_are_not_mixed_with_a_bar(folder: Path) ->
     ran = bedplate_on_terminal(
         "search", "-c", "ready", "--queries", "queries.jsonl", cwd=folder, columns=4000, both=True
     )
-    assert [json.loads(frame)["id"] for frame in ran.frames] == [*range(1_500)]
+    assert [json.loads(frame)["id"] for frame in ran.frames] == [*range(QUESTIONS)]
 
 
 @pytest.mark.parametrize("form", [[], ["--progress", "bar"], ["--progress", "off"]])
 def test_piped_nothing_but_the_result_is_written(folder: Path, form: list[str]) -> None:
     ran = bedplate("ingest", "docs", "-c", "ready", "--json", *form, cwd=folder)
-    assert ran.json["documents"]["unchanged"] == 900
+    assert ran.json["documents"]["unchanged"] == FILES
     assert ran.err == ""
 
 
 def test_progress_as_json_is_asked_for_and_goes_to_stderr(folder: Path) -> None:
     ran = bedplate("--progress", "json", "ingest", "docs", "-c", "lines", "--json", cwd=folder)
-    assert ran.json["documents"]["added"] == 900
+    assert ran.json["documents"]["added"] == FILES
     lines = [json.loads(line) for line in ran.err.splitlines()]
     assert {line["progress"] for line in lines} == {"ingest"}
     last = lines[-1]
-    assert (last["done"], last["total"], last["documents"]) == (900, 900, 900)
+    assert (last["done"], last["total"], last["documents"]) == (FILES, FILES, FILES)
     assert (
         last["bytes"]
         == last["total_bytes"]
@@ -83,9 +85,9 @@ def test_other_work_tells_how_far_it_is_in_the_same_way(folder: Path) -> None:
         last = json.loads(ran.err.splitlines()[-1])
         said[last["progress"]] = last["done"], last["total"], last["unit"]
     assert said == {
-        "copy": (900, 900, "documents"),
-        "reindex": (900, 900, "documents"),
-        "answer": (1_500, None, "lines"),
+        "copy": (FILES, FILES, "documents"),
+        "reindex": (FILES, FILES, "documents"),
+        "answer": (QUESTIONS, None, "lines"),
     }
 
 
@@ -95,7 +97,7 @@ def test_a_sync_tells_its_phases(folder: Path) -> None:
     assert ran.code == 0, ran
     lines = [json.loads(line) for line in ran.err.splitlines()]
     ends = {line["phase"]: (line["done"], line["total"]) for line in lines}
-    assert ends == {"list": (900, None), "ingest": (900, 900)}
+    assert ends == {"list": (FILES, None), "ingest": (FILES, FILES)}
     assert {line["source"] for line in lines} == {"papers"}
 
 

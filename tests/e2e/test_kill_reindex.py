@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -47,10 +48,15 @@ use = "lancedb"
 SENT = "SELECT count(*) FROM placement WHERE store = ?"
 
 
+@pytest.fixture(scope="module")
+def in_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled(tmp_path_factory.mktemp("filled"))
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def folder(request: pytest.FixtureRequest, tmp_path: Path, in_files: Path) -> Iterator[Path]:
     if request.param == "sqlite":
-        yield filled(tmp_path)
+        yield shutil.copytree(in_files, tmp_path, dirs_exist_ok=True)
         return
     with catalog_database() as address:
         (tmp_path / ADDRESS).write_text(address)
@@ -128,7 +134,7 @@ def first_hit(folder: Path, number: int) -> str:
     return bedplate(folder, "search", f"code{number}x")["hits"][0]["document_id"]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("folder", "seed"), [("sqlite", 0), ("postgres", 1)], indirect=["folder"])
 def test_a_reindex_that_is_killed_is_taken_up(folder: Path, seed: int) -> None:
     enough = random.Random(seed).randrange(1, DOCUMENTS // 2)
     configure(folder, 128)

@@ -17,8 +17,8 @@ from tests.fixtures.process import ServerProcess, start_process
 from bedplate.app import CATALOG_FILE
 from bedplate.ingest.schedule import TICK_SECONDS
 
-FILES = 400
-SECONDS = 60
+FILES = 200
+SECONDS = 120
 TOML = """
 [embedder]
 use = "hashing"
@@ -91,9 +91,9 @@ def test_a_server_that_was_killed_or_stopped_finishes_its_sync_when_it_is_starte
         server = serve(stack, folder, "first.log")
         add(server, folder)
         accepted = call(server, "/api/sources/shop/syncs", {})
-        for kept, log in ((1, "second.log"), (100, "third.log"), (250, "fourth.log")):
+        for kept, log in ((1, "second.log"), (60, "third.log"), (150, "fourth.log")):
             wait_for(lambda least=kept: count(folder, "document") >= least)
-            if kept == 250:
+            if kept == 150:
                 server.terminate()
                 assert server.wait() == 0
             server.kill()

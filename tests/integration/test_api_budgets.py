@@ -72,6 +72,19 @@ async def test_a_spent_budget_is_openai_s_quota_error(served: Served) -> None:
             await client.chat.completions.create(**body(), stream=True)
 
 
+async def test_a_model_that_costs_nothing_by_itself_has_the_price_that_it_is_given(
+    tmp_path: Path,
+) -> None:
+    priced = {**PRICED, "price": {"input": 1, "output": 1_000}}
+    async with serving(tmp_path, models__default=priced) as served:
+        reply = (await served.post(CHAT, body())).json["usage"]
+        assert reply["cost_usd"] == pytest.approx(
+            (reply["prompt_tokens"] + 1_000 * reply["completion_tokens"]) / 1_000_000
+        )
+        await patch(served, "model/default", {"usd_total": 0.1})
+        assert (await served.post(CHAT, body())).status == 429
+
+
 async def test_too_many_requests_are_told_when_to_come_back(served: Served) -> None:
     await patch(served, "tenant/default", {"requests_minute": 1})
     assert (await served.post(CHAT, body())).status == 200

@@ -296,7 +296,7 @@ async def test_what_is_refused_outright_is_an_error_with_or_without_a_stream(ser
 
 
 async def test_a_client_that_leaves_a_stream_ends_it_and_what_was_kept_stays(tmp_path: Path):
-    count = 12_000
+    count = 4_000
     rows = b"\n".join(b'{"id": "%05d", "text": "text %d"}' % (n, n) for n in range(count))
     path = f"{DOCUMENTS}?name=rows.jsonl"
     async with serving(tmp_path, ingest__batch_chunks=20) as served:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -385,16 +385,17 @@ async def test_a_long_document_is_embedded_in_parts(desk: Desk) -> None:
 
 
 class Away:
-    """A store whose server cannot be reached for writing."""
+    """A store of its own files or server, each write of which ends with `error`."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, error: Exception) -> None:
+        self._store, self._error = store, error
+        self.abilities = replace(store.abilities, follows=False)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
     async def upsert(self, scope: Scope, entries: Sequence[Entry]) -> None:
-        raise Unavailable("The store at http://127.0.0.1:1 is not there.")
+        raise self._error
 
 
 class Slow:
@@ -448,8 +449,13 @@ async def test_a_store_that_fails_after_the_catalog_names_the_remedy_and_is_made
                 parts, batch_chunks=4, max_file_bytes=10**6, token_chunks=0, recipe=lambda _: ""
             )
 
+        refused = Unavailable("The store at http://127.0.0.1:1 is not there.")
         with pytest.raises(Unavailable, match=r"is not there\..*run `bedplate reindex -c c`"):
-            await through(Away(app.store)).run(app.scope("c"), [upload])
+            await through(Away(app.store, refused)).run(app.scope("c"), [upload])
+        # As when the process is killed: nobody is left to note that the write failed.
+        killed = RuntimeError("killed")
+        with pytest.raises(RuntimeError, match="killed"):
+            await through(Away(app.store, killed)).run(app.scope("c"), [upload])
         report = await through(app.store).run(app.scope("c"), [upload])
         assert (report.updated, report.unchanged) == (1, 0)
         report = await through(app.store).run(app.scope("c"), [upload])

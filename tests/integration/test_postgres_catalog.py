@@ -155,8 +155,14 @@ async def test_a_user_without_rights_is_told_what_to_ask_for(address: str) -> No
             with pytest.raises(ConfigError, match="CREATE EXTENSION vector"):
                 async with opened(there.replace("postgres@", "plain@")):
                     pass
+            with psycopg.connect(there, autocommit=True) as connection:
+                connection.execute("CREATE EXTENSION vector")
+                connection.execute("CREATE SCHEMA bedplate AUTHORIZATION plain")
+            async with opened(there.replace("postgres@", "plain@")) as catalog:
+                assert await catalog.collections.list(SCOPE.tenant) == ()
         finally:
             with psycopg.connect(there, autocommit=True) as connection:
+                connection.execute("DROP OWNED BY plain")
                 connection.execute("DROP ROLE plain")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from bedplate.api.current import CurrentApp, Deadline, Tenant
+from bedplate.api.current import CurrentAccount, CurrentApp, Deadline
 from bedplate.api.schemas import Answer, Question
 from bedplate.api.sse import MEDIA_TYPE, encode_event
 from bedplate.api.streams import open_stream
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/api", tags=["ask"])
 
 @router.post("/ask", response_model=Answer, responses=EVENTS)
 async def ask(
-    body: Question, app: CurrentApp, tenant: Tenant, deadline: Deadline
+    body: Question, app: CurrentApp, account: CurrentAccount, deadline: Deadline
 ) -> Answer | Response:
     """The answer with its citations and how well the passages carry it.
 
@@ -39,7 +39,7 @@ async def ask(
         filter=body.filter,
         join=body.join,
         deadline=deadline,
-        tenant=tenant,
+        account=account,
     )
     if body.stream:
         return await open_stream(_events(app, request))

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from bedplate.api.access import account_of
 from bedplate.api.bodies import deadline_of
 from bedplate.api.chat_reply import ChoiceEvent, Reply
 from bedplate.api.chat_requests import ChatCall, read_chat
@@ -19,6 +20,7 @@ from bedplate.api.choices import side_by_side
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import Extension, encode
 from bedplate.app import App
+from bedplate.domain.accounts import Account
 from bedplate.domain.answers import Answer, AnswerDelta
 from bedplate.domain.chat import ChatRequest, Finished, TextDelta
 from bedplate.errors import InvalidInput, NotFound
@@ -50,7 +52,7 @@ class Chat:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = read_chat((await receive())["body"])
         _refuse_answerless(call.request.extra)
-        events = self._events(call, deadline_of(scope))
+        events = self._events(call, account_of(scope), deadline_of(scope))
         reply = Reply(call)
         response = (
             await open_stream(reply.stream(events))
@@ -59,17 +61,19 @@ class Chat:
         )
         await response(scope, receive, send)
 
-    def _events(self, call: ChatCall, deadline: float) -> AsyncGenerator[ChoiceEvent]:
+    def _events(
+        self, call: ChatCall, account: Account, deadline: float
+    ) -> AsyncGenerator[ChoiceEvent]:
         config = self._app.config
         if call.model in config.assistants:
-            return self._grounded(self._question(call, deadline))
+            return self._grounded(self._question(call, account, deadline))
         if call.model not in config.models:
             names = ", ".join([*config.models, *config.assistants])
             raise NotFound(
                 f"There is no model or assistant {call.model!r}; there are: {names}.",
                 param="model",
             )
-        request = replace(call.request, deadline=deadline)
+        request = replace(call.request, deadline=deadline, account=account)
         return side_by_side(
             [self._plain(call.model, request, index) for index in range(call.choices)]
         )
@@ -91,7 +95,7 @@ class Chat:
                         end = Finished(event.finish_reason, event.usage, event.model)
                         yield ChoiceEvent(0, end, _extension(event))
 
-    def _question(self, call: ChatCall, deadline: float) -> AskRequest:
+    def _question(self, call: ChatCall, account: Account, deadline: float) -> AskRequest:
         """The last user message is the question, what was said before it the history."""
         _refuse_unhonoured(call)
         messages = call.request.messages
@@ -106,7 +110,11 @@ class Chat:
                 "An assistant reads no tool messages and no images yet.", param="messages"
             )
         question = self._app.assistant_question(
-            call.model, spoken[-1].content, tuple(spoken[:-1]), deadline=deadline
+            call.model,
+            spoken[-1].content,
+            tuple(spoken[:-1]),
+            deadline=deadline,
+            account=account,
         )
         chosen = call.request
         return replace(

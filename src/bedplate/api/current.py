@@ -4,9 +4,11 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from bedplate.api.access import account_of, tenant_of
 from bedplate.api.bodies import deadline_of
 from bedplate.app import App
-from bedplate.domain.ids import DEFAULT_TENANT, TenantId
+from bedplate.domain.accounts import Account
+from bedplate.domain.ids import TenantId
 from bedplate.durable.protocol import Durable
 from bedplate.errors import Unavailable
 from bedplate.ingest.sync_work import SyncJobs
@@ -19,9 +21,12 @@ async def _app(request: Request) -> App:
     return cast(App, request.app.state.bedplate)
 
 
-async def _tenant() -> TenantId:
-    """Everyone on this machine is the default tenant until there are access keys."""
-    return DEFAULT_TENANT
+async def _account(request: Request) -> Account:
+    return account_of(request.scope)
+
+
+async def _tenant(request: Request) -> TenantId:
+    return tenant_of(request.scope)
 
 
 async def _deadline(request: Request) -> float:
@@ -47,6 +52,9 @@ def uploads_of(app: App) -> Uploads:
 
 
 CurrentApp = Annotated[App, Depends(_app)]
+CurrentAccount = Annotated[Account, Depends(_account)]
+"""Whose request it is, and who pays for the models that it asks."""
+
 Tenant = Annotated[TenantId, Depends(_tenant)]
 CurrentJobs = Annotated[Durable, Depends(_jobs)]
 CurrentSyncs = Annotated[SyncJobs, Depends(_syncs)]

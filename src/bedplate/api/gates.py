@@ -1,9 +1,10 @@
 """Who may come in, and how many at once.
 
-There are no access keys yet, so only this machine may call: the server listens on loopback alone,
+While there are no access keys, only this machine may call: the server listens on loopback alone,
 and these checks keep web pages out that a browser on this machine has open. A page that points its
 own host name at 127.0.0.1 (DNS rebinding) gives itself away by the Host header; a page that sends
 a form or a script's POST across sites does so by the Origin header. No CORS header is ever sent.
+Once there is a key no page can call, as it has none: no browser sends one by itself.
 """
 
 import ipaddress
@@ -60,13 +61,13 @@ class Crowd:
             self._working -= 1
 
 
-def check_exposure(host: str) -> None:
-    """ConfigError for any bind address that others could reach."""
-    if not is_loopback(host):
+def check_exposure(host: str, *, has_keys: bool) -> None:
+    """ConfigError for a bind address that others could reach while there are no access keys."""
+    if not has_keys and not is_loopback(host):
         raise ConfigError(
-            f"server.host is {host!r}: only 127.0.0.1, ::1 and localhost can be served. There are "
-            "no access keys yet, so anyone who reached another address could read and change "
-            "everything. To serve other machines, put a proxy that authenticates in front."
+            f"server.host is {host!r}, which other machines may reach, and there are no access "
+            "keys, so anyone could read and change everything. Make one with `bedplate keys create "
+            "NAME`, or serve 127.0.0.1."
         )
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from bedplate.api.current import CurrentApp, Deadline, Tenant
+from bedplate.api.current import CurrentAccount, CurrentApp, Deadline
 from bedplate.api.schemas import Search, SearchResult
 from bedplate.domain.retrieval import Sort
 from bedplate.rag.retrieve import SearchRequest
@@ -11,7 +11,9 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 
 @router.post("/search")
-async def search(body: Search, app: CurrentApp, tenant: Tenant, deadline: Deadline) -> SearchResult:
+async def search(
+    body: Search, app: CurrentApp, account: CurrentAccount, deadline: Deadline
+) -> SearchResult:
     """By a query, by a filter, or both; `sort` orders everything that passes the filter.
 
     Conditions that the query speaks of become a filter; `self_query` in the answer shows it, and
@@ -30,8 +32,9 @@ async def search(body: Search, app: CurrentApp, tenant: Tenant, deadline: Deadli
         diversity=body.diversity,
         deadline=deadline,
         images=True,
+        account=account,
     )
-    found = await app.search.search(app.scope(body.collection, tenant), request)
+    found = await app.search.search(app.scope(body.collection, account.tenant), request)
     return SearchResult.model_validate(found)
 
 

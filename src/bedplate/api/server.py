@@ -26,6 +26,7 @@ from bedplate.api import (
     embeddings,
     health,
     jobs,
+    keys,
     model_health,
     models,
     quality,
@@ -34,14 +35,16 @@ from bedplate.api import (
     sources,
     usage,
 )
+from bedplate.api.access import Gate
 from bedplate.api.bodies import Bodies
 from bedplate.api.errors import answer, refuse, unexpected
-from bedplate.api.gates import Crowd, Loopback, check_exposure, is_loopback
+from bedplate.api.gates import Crowd, check_exposure, is_loopback
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.trail import Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config, ServerConfig
 from bedplate.errors import BedplateError, ConfigError
+from bedplate.keys import were_made
 from bedplate.telemetry.trace import trace_id
 
 logger = logging.getLogger(__name__)
@@ -58,7 +61,8 @@ def build_server(app: App) -> ASGIApp:
     settings = app.config.server
     routes = _Dispatch(chat.Chat(app), _build_api(app))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
-    return Trail(Loopback(Crowd(bodies, settings.max_requests)))
+    crowd = Crowd(bodies, settings.max_requests)
+    return Trail(Gate(crowd, app.keyring, local=is_loopback(settings.host)))
 
 
 @asynccontextmanager
@@ -68,9 +72,10 @@ async def running(app: App) -> AsyncGenerator[str]:
     At the end no new connection is taken; requests get a few seconds to finish.
 
     Raises:
-        ConfigError: an address that is not loopback, or a port that cannot be had.
+        ConfigError: an address that others can reach while there are no access keys, or a port
+            that cannot be had.
     """
-    with _bind(app.config.server) as listener:
+    with _bind(app.config.server, has_keys=not app.keyring.is_open) as listener:
         server = uvicorn.Server(
             uvicorn.Config(
                 build_server(app),
@@ -127,7 +132,8 @@ def serve(config: Config, *, announce: Callable[[str], None] = lambda _: None) -
         ConfigError: see `open_app` and `running`.
         StorageError: see `open_app`.
     """
-    check_exposure(config.server.host)
+    # Before anything is made on disk; `running` knows for sure.
+    check_exposure(config.server.host, has_keys=were_made(config))
     loop_factory = uvicorn.Config(_nothing, log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(_serve(config, announce))
@@ -190,6 +196,7 @@ def _build_api(app: App) -> FastAPI:
         jobs,
         budgets,
         usage,
+        keys,
         health,
     ):
         api.include_router(part.router)
@@ -238,8 +245,8 @@ def _wrong_method(method: str, path: str, allowed: str) -> Response:
     )
 
 
-def _bind(settings: ServerConfig) -> socket.socket:
-    check_exposure(settings.host)
+def _bind(settings: ServerConfig, *, has_keys: bool) -> socket.socket:
+    check_exposure(settings.host, has_keys=has_keys)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     where = f"{settings.host}:{settings.port}"
     try:
@@ -251,7 +258,10 @@ def _bind(settings: ServerConfig) -> socket.socket:
             f"The server cannot listen on {where}: {error.strerror}. Stop what holds the port, or "
             "set server.port."
         ) from error
-    if not is_loopback(listener.getsockname()[0]):
+    # Connections inherit it. asyncio's own loop forgets it, and each answer would wait 40 ms for
+    # the client's acknowledgement of its head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if is_loopback(settings.host) and not is_loopback(listener.getsockname()[0]):
         listener.close()
         raise ConfigError(f"server.host {settings.host!r} does not lead to this machine alone.")
     return listener

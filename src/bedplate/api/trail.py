@@ -7,8 +7,8 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bedplate.api.access import known_account
 from bedplate.api.errors import answer, unexpected
-from bedplate.domain.ids import DEFAULT_TENANT
 from bedplate.errors import BedplateError, Unavailable
 from bedplate.telemetry.trace import trace
 
@@ -27,12 +27,15 @@ class Trail:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        # Here, as what it holds must outlive the copy that a HEAD is asked by.
+        scope.setdefault("state", {})
         with trace(Headers(scope=scope).get("traceparent")) as trace_id:
             sent = _Sent(send, trace_id)
             started = time.perf_counter()
             try:
                 await self._answer(scope, receive, sent, trace_id)
             finally:
+                account = known_account(scope)
                 logger.info(
                     "request",
                     extra={
@@ -40,7 +43,8 @@ class Trail:
                         "path": scope["path"],
                         "status": sent.outcome,
                         "took_ms": round((time.perf_counter() - started) * 1000, 1),
-                        "tenant": DEFAULT_TENANT,
+                        "tenant": account and account.tenant,
+                        "key": account and account.key,
                     },
                 )
 

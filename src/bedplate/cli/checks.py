@@ -9,12 +9,13 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
 import psutil
 
-from bedplate.api.gates import check_exposure
+from bedplate.api.gates import check_exposure, is_loopback
 from bedplate.app import CATALOG_FILE, App, open_app
 from bedplate.cli.findings import MASK, Finding, is_secret
 from bedplate.cli.probes import PROBED, probe_model
@@ -24,9 +25,10 @@ from bedplate.domain.chat import ChatRequest, Message, Passage, TextDelta
 from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Hit
 from bedplate.durable.places import FILE as DURABLE_FILE
-from bedplate.errors import BedplateError, ConfigError
+from bedplate.errors import BedplateError
 from bedplate.guards import GROUNDING_GUARDS
 from bedplate.ingest.recall import TOP, MeasuredRecall, measure_recall
+from bedplate.keys import open_keys, were_made
 from bedplate.sqlite.database import open_database, select_one
 from bedplate.state import CATALOGS
 from bedplate.stores import IN_CATALOG
@@ -75,7 +77,7 @@ async def check_everything(loaded: Loaded) -> AsyncIterator[Finding]:
     for name, slot in config.models.items():
         if slot.use in PROBED:
             yield await probe_model(name, slot.use, slot.options)
-    yield _exposure(config)
+    yield await _exposure(config)
     for finding in _limits(config):
         yield finding
 
@@ -336,14 +338,24 @@ async def _groundedness(slot: Slot) -> Finding:
     return Finding(check, "ok", f"{slot.use} runs: {found.verdict} ({found.score:.2f})")
 
 
-def _exposure(config: Config) -> Finding:
+async def _exposure(config: Config) -> Finding:
     host, port = config.server.host, config.server.port
+    if is_loopback(host):
+        return Finding("exposure", "ok", f"{host}:{port} is reached from this machine alone.")
     try:
-        check_exposure(host)
-    except ConfigError as error:
-        remedy = 'Set server.host = "127.0.0.1"; `bedplate serve` refuses other addresses.'
+        check_exposure(host, has_keys=await _has_keys(config))
+    except BedplateError as error:
+        remedy = "Run `bedplate keys create NAME`; until then `bedplate serve` does not start."
         return Finding("exposure", "fail", error.message, remedy)
-    return Finding("exposure", "ok", f"{host}:{port} is reached from this machine alone.")
+    return Finding("exposure", "ok", f"{host}:{port} is reached by those who have an access key.")
+
+
+async def _has_keys(config: Config) -> bool:
+    if not were_made(config):
+        return False
+    async with open_keys(config) as keys:
+        version, _ = await keys.look(None, datetime.now(UTC)) or (0, {})
+    return version > 0
 
 
 def _limits(config: Config) -> Iterator[Finding]:

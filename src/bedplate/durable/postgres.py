@@ -82,12 +82,13 @@ class PostgresNodes:
     def _join(self) -> None:
         with connected(self._dsn) as db, db.transaction():
             execute(db, f"SELECT pg_advisory_xact_lock({MAKING})")
-            execute(db, f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
-            execute(
-                db,
-                f"CREATE TABLE IF NOT EXISTS {self._table}"
-                " (id text PRIMARY KEY, beat bigint NOT NULL)",
-            )
+            # IF NOT EXISTS would ask for the right to make them even where they are there.
+            if not select(db, "SELECT 1 FROM pg_namespace WHERE nspname = %s", (self._schema,)):
+                execute(db, f"CREATE SCHEMA {self._schema}")
+            if select(db, "SELECT to_regclass(%s)", (self._table,)) == [(None,)]:
+                execute(
+                    db, f"CREATE TABLE {self._table} (id text PRIMARY KEY, beat bigint NOT NULL)"
+                )
         self._beat(0)
 
     def _beat(self, left: int) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
@@ -29,6 +29,7 @@ from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.run import Run
 from bedplate.ingest.sent import as_sent
 from bedplate.ingest.whole import whole
+from bedplate.ingest.written import write
 from bedplate.parsers.protocol import Parser
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores.protocol import Store
@@ -336,7 +337,7 @@ class Ingest:
         async def work(collection: Collection) -> list[Entry]:
             entries = await self._embed(collection, batch, run)
             # A client that leaves must not do so between the two.
-            await whole(self._write(collection, entries, scope))
+            await whole(write(self._catalog, self._store, collection, entries))
             return entries
 
         entries = await self._written(scope, work)
@@ -348,20 +349,6 @@ class Ingest:
             run.report.chunks += len(entry.chunks)
         await run.copies.count(scope, entries)
         await self._gate.let_in(scope, entries)
-
-    async def _write(self, collection: Collection, entries: list[Entry], scope: Scope) -> None:
-        await self._catalog.documents.replace(collection.index, entries)
-        try:
-            await self._store.upsert(collection.index, entries)
-        except (StorageError, Unavailable) as error:
-            # Without a fingerprint they count as changed, so that the next run sends them again.
-            unsent = [replace(each, document=replace(each.document, sha256="")) for each in entries]
-            await self._catalog.documents.replace(collection.index, unsent)
-            raise type(error)(
-                f"{error.message} The documents of this batch are in the catalog and not, or "
-                f"not whole, in the index: ingest them again, or run `bedplate reindex -c "
-                f"{scope.collection}`."
-            ) from error
 
     async def _embed(
         self, collection: Collection, batch: Sequence[Prepared], run: Run

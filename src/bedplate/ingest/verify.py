@@ -148,7 +148,7 @@ async def _changing(
 ) -> set[DocumentId]:
     """Documents of the page that were written since, and others that were not sent yet."""
     now = await catalog.documents.fingerprints(scope, [document.id for document in page])
-    changed = {document.id for document in page if now.get(document.id) != document.sha256}
+    changed = {each.id for each in page if now.get(each.id, "gone") not in ("", each.sha256)}
     if label:
         behind = await catalog.placements.difference(scope, label, PAGE)
         changed |= {*behind.missing, *behind.surplus}

@@ -5,13 +5,13 @@ full after a minute without calls; only the moment is kept up to which it is use
 scheduling" form of the generic cell rate algorithm, ITU-T I.371).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bedplate.domain.budgets import EVERYONE, Kind
 from bedplate.ledger.limits import Applied
 from bedplate.ledger.periods import MINUTE, begins, ends
-from bedplate.ledger.sessions import Session, places
+from bedplate.ledger.sessions import Session, places, rows_of
 
 COLUMNS: dict[Kind, str] = {
     "tenant": "tenant_id",
@@ -30,6 +30,12 @@ class Counter:
     mark: int
     spent: int
     reserved: int
+    changed: bool = False
+    """Since it was read; not by a period that begins, which anybody sees by the clock."""
+
+    @property
+    def row(self) -> tuple[int, int, int, int]:
+        return self.id, self.mark, self.spent, self.reserved
 
     def roll(self, session: Session, applied: Applied, now: int) -> None:
         """Begin the period that `now` is in. What is held stays held: its calls go on.
@@ -46,14 +52,17 @@ class Counter:
 
     def hold(self, amount: int) -> None:
         self.reserved += amount
+        self.changed = True
 
     def settle(self, held: int, used: int) -> None:
         self.reserved = max(0, self.reserved - held)
         self.spent += used
+        self.changed = True
 
     def correct(self, counted: int, used: int) -> None:
         """Put what was used in place of what was counted before."""
         self.spent = max(0, self.spent - counted) + used
+        self.changed = True
 
     def available(self, limit: int, now: int) -> int:
         """Of a rate: how much may be used at once."""
@@ -65,10 +74,12 @@ class Counter:
 
     def use(self, amount: int, limit: int, now: int) -> None:
         self.mark = self._used_until(now) + amount * MINUTE // limit
+        self.changed = True
 
     def give_back(self, amount: int, limit: int) -> None:
         """Negative for what was used beyond what `use` was told."""
         self.mark -= amount * MINUTE // limit
+        self.changed = True
 
     def _used_until(self, now: int) -> int:
         # Further ahead than a minute it was put by a clock that has been set back since: once more
@@ -76,20 +87,52 @@ class Counter:
         return now if self.mark > now + MINUTE else max(self.mark, now)
 
 
-def load(session: Session, applied: Sequence[Applied], now: int) -> dict[str, Counter]:
-    """The counters of these limits by key, locked; missing ones are made."""
-    wanted = {each.key: each for each in applied}
-    found = _by_key(session, sorted(wanted))
-    missing = sorted(wanted.keys() - found.keys())
-    for key in missing:
-        each = wanted[key]
+def load(
+    session: Session,
+    applied: Mapping[str, Applied],
+    ids: Collection[int],
+    known: set[str],
+    now: int,
+) -> list[Counter]:
+    """The counters of limits by key, missing ones made, and those with an id that are still there.
+
+    All are locked. Keys that are not `known` are made before anything is locked: two transactions
+    that each make what the other has locked would wait for each other.
+    """
+    unknown = sorted(applied.keys() - known)
+    if unknown:
+        there = session.select(
+            f"SELECT key FROM ledger_counter WHERE key IN ({places(len(unknown))})",  # noqa: S608
+            unknown,
+        )
+        _make(session, applied, set(unknown) - {key for (key,) in there}, now)
+    found = _load(session, applied, ids)
+    # One that was known may have been forgotten since, by its budget's removal.
+    if missing := applied.keys() - {counter.key for counter in found}:
+        _make(session, applied, missing, now)
+        found = _load(session, applied, ids)
+    known.update(applied)
+    return found
+
+
+def _load(session: Session, keys: Collection[str], ids: Collection[int]) -> list[Counter]:
+    parts: list[str] = []
+    if keys:
+        parts.append(f"key IN ({places(len(keys))})")
+    if ids:
+        parts.append(f"id IN ({places(len(ids))})")
+    return _select(session, " OR ".join(parts), [*keys, *ids]) if parts else []
+
+
+def _make(session: Session, applied: Mapping[str, Applied], keys: Iterable[str], now: int) -> None:
+    for key in sorted(keys):
+        each = applied[key]
         mark = begins(each.limit.measure.period, now)
         session.execute(
             "INSERT INTO ledger_counter (tenant_id, kind, key, mark, spent, touched)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
             (each.tenant, each.limit.subject.kind, key, mark, logged(session, each, mark), now),
         )
-    return _by_key(session, sorted(wanted)) if missing else found
 
 
 def load_by_id(session: Session, ids: Iterable[int]) -> dict[int, Counter]:
@@ -100,10 +143,14 @@ def load_by_id(session: Session, ids: Iterable[int]) -> dict[int, Counter]:
     return {row.id: row for row in _select(session, f"id IN ({places(len(wanted))})", wanted)}
 
 
-def store(session: Session, counters: Iterable[Counter], now: int) -> None:
-    session.execute_many(
-        "UPDATE ledger_counter SET mark = ?, spent = ?, reserved = ?, touched = ? WHERE id = ?",
-        [(each.mark, each.spent, each.reserved, now, each.id) for each in counters],
+def store(session: Session, counters: Collection[Counter], now: int) -> None:
+    if not counters:
+        return
+    # One statement, so one way to the server. Both databases name the columns of VALUES like this.
+    session.execute(
+        "UPDATE ledger_counter SET mark = v.column2, spent = v.column3, reserved = v.column4,"  # noqa: S608
+        f" touched = ? FROM (VALUES {rows_of(4, len(counters))}) AS v WHERE id = v.column1",
+        [now, *(value for each in counters for value in each.row)],
     )
 
 
@@ -121,11 +168,6 @@ def logged(session: Session, applied: Applied, begin: int) -> int:
         values,
     )
     return int(rows[0][0])
-
-
-def _by_key(session: Session, keys: Sequence[str]) -> dict[str, Counter]:
-    found = _select(session, f"key IN ({places(len(keys))})", keys)
-    return {counter.key: counter for counter in found}
 
 
 def _select(session: Session, where: str, values: Sequence[object]) -> list[Counter]:

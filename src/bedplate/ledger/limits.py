@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bedplate.domain.accounts import Account
 from bedplate.domain.budgets import EACH, EVERYONE, MEASURES, SHARED, Kind, Limit, Measure, Subject
@@ -31,15 +32,16 @@ class Applied:
     @property
     def key(self) -> str:
         """Names its counter."""
-        subject, measure = self.limit.subject, self.limit.measure
-        return json.dumps(
-            [self.tenant, subject.kind, self.name, measure.unit, measure.period],
-            ensure_ascii=False,
-        )
+        return _key(self.tenant, self.limit.subject.kind, self.name, self.limit.measure)
 
     @property
     def subject(self) -> Subject:
         return Subject(self.limit.subject.kind, self.name, self.tenant)
+
+
+@lru_cache(maxsize=4_096)
+def _key(tenant: TenantId, kind: Kind, name: str, measure: Measure) -> str:
+    return json.dumps([tenant, kind, name, measure.unit, measure.period], ensure_ascii=False)
 
 
 class LimitTable:

@@ -5,6 +5,9 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import psycopg
+
+from bedplate.errors import ConfigError
 from bedplate.ledger.protocol import Ledger, LedgerOptions
 from bedplate.ledger.running import running
 from bedplate.ledger.scripts import scripts_after
@@ -19,6 +22,7 @@ from bedplate.postgres.database import (
     connected,
     execute,
     open_database,
+    place_of,
     select,
     select_one,
 )
@@ -56,12 +60,22 @@ class PostgresSessions:
     async def read(self, work: Callable[[Session], T], /) -> T:
         return await self._database.read(lambda db: work(PostgresSession(db)))
 
-    async def write(self, work: Callable[[Session], T], /) -> T:
-        return await self._database.write(lambda db: work(PostgresSession(db)))
+    async def write(self, work: Callable[[Session], T], /, *, durable: bool = True) -> T:
+        def transaction(db: Connection) -> T:
+            if not durable:
+                execute(db, "SET LOCAL synchronous_commit = off")
+            return work(PostgresSession(db))
+
+        return await self._database.write(transaction)
 
 
 def migrate(dsn: str) -> None:
-    """Apply what is missing, in order, all or nothing; StorageError for tables of a newer version."""
+    """Apply what is missing, in order, all or nothing. Where nothing is, no right to make it is needed.
+
+    Raises:
+        ConfigError: this user may not make what is missing.
+        StorageError: the tables are of a newer version.
+    """
     check_tables(dsn)
     with connected(dsn) as db:
         execute(db, f"SET search_path = {SCHEMA}")
@@ -70,11 +84,17 @@ def migrate(dsn: str) -> None:
             return
         # Before the transaction begins: what others made meanwhile is seen from its start on.
         execute(db, f"SELECT pg_advisory_lock({MIGRATING})")
-        with db.transaction():
-            execute(db, f"CREATE TABLE IF NOT EXISTS {VERSION} (version integer NOT NULL)")
-            for number, script in scripts_after(_version(db), "migrations_postgres"):
-                execute(db, script.read_text(encoding="utf-8"))
-                execute(db, f"INSERT INTO {VERSION} VALUES (%s)", (number,))  # noqa: S608 - constants
+        try:
+            with db.transaction():
+                execute(db, f"CREATE TABLE IF NOT EXISTS {VERSION} (version integer NOT NULL)")
+                for number, script in scripts_after(_version(db), "migrations_postgres"):
+                    execute(db, script.read_text(encoding="utf-8"))
+                    execute(db, f"INSERT INTO {VERSION} VALUES (%s)", (number,))  # noqa: S608 - constants
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ConfigError(
+                f"{place_of(dsn)} does not let this user make the tables of the ledger: start "
+                f"Bedplate once as the owner of the schema {SCHEMA}."
+            ) from error
 
 
 def _version(db: Connection) -> int:

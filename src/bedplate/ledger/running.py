@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from bedplate.errors import BedplateError
+from bedplate.errors import BedplateError, StorageError
 from bedplate.ledger.protocol import LedgerOptions
 from bedplate.ledger.sessions import Sessions
 from bedplate.ledger.sql import SqlLedger
@@ -17,12 +17,17 @@ logger = logging.getLogger(__name__)
 async def running(sessions: Sessions, options: LedgerOptions) -> AsyncGenerator[SqlLedger]:
     """Reconcile what a process that died left, write usage while the block runs, and the rest at its end."""
     ledger = SqlLedger(sessions, options)
-    await ledger.expire()
+    try:
+        await ledger.expire()
+    except StorageError as error:
+        # One who may only read can start. No call that a limit concerns is let through before.
+        logger.warning("reservations that expired are not counted", extra={"error": error.message})
     # A TaskGroup would wrap what the block raises.
     writer = asyncio.get_running_loop().create_task(ledger.usage.run())
     try:
         yield ledger
     finally:
+        await ledger.drain()
         writer.cancel()
         await asyncio.wait([writer])
         if not writer.cancelled() and (error := writer.exception()) is not None:

@@ -30,11 +30,20 @@ class Session(Protocol):
 
 
 class Sessions(Protocol):
-    """A database: `write` is one transaction."""
+    """A database: `write` is one transaction.
+
+    One that is not `durable` is seen by all who come later, as any other, but may be lost with the
+    machine.
+    """
 
     async def read(self, work: Callable[[Session], T], /) -> T: ...
 
-    async def write(self, work: Callable[[Session], T], /) -> T: ...
+    async def write(self, work: Callable[[Session], T], /, *, durable: bool = True) -> T: ...
+
+
+def rows_of(columns: int, count: int) -> str:
+    """Parameters of so many rows."""
+    return ", ".join([f"({places(columns)})"] * count)
 
 
 def places(count: int) -> str:

@@ -3,21 +3,23 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from bedplate.domain.accounts import Account
 from bedplate.domain.budgets import Unit
 from bedplate.domain.chat import Usage
 from bedplate.domain.ids import new_id
 from bedplate.domain.money import to_micro
+from bedplate.ledger.batches import Batches
 from bedplate.ledger.budgets import SqlBudgets
 from bedplate.ledger.limits import Applied, Limits
+from bedplate.ledger.lines import Amounts
 from bedplate.ledger.periods import SECOND, micros
 from bedplate.ledger.protocol import Budgets, LedgerOptions, Reservation
 from bedplate.ledger.refusals import unpriced
-from bedplate.ledger.reservations import Amounts, expire, hold, settle
+from bedplate.ledger.reservations import expire, overdue
 from bedplate.ledger.sessions import Sessions
+from bedplate.ledger.steps import Hold, Settle
 from bedplate.ledger.usage import SqlUsageLog
 from bedplate.models.protocol import Bound
 
@@ -30,10 +32,15 @@ EXPIRE_SECONDS = 10.0
 """How often a process looks for reservations that nobody will settle."""
 
 
+NOTHING: Amounts = {"tokens": 0, "usd": 0, "requests": 1}
+"""What a call used that is given back: its request was made."""
+
+
 class SqlLedger:
     def __init__(self, sessions: Sessions, options: LedgerOptions) -> None:
         self._sessions = sessions
         self._options = options
+        self._batches = Batches(sessions)
         self._limits = Limits(options.declared, sessions)
         self._expire_at = 0.0
         self._warned: set[str] = set()
@@ -57,10 +64,7 @@ class SqlLedger:
         wanted = [(each, amounts[each.limit.measure.unit]) for each in concerning]
         now = self._now()
         expires = now + int((max(0.0, seconds) + GRACE_SECONDS) * SECOND)
-        work = self._sessions.write(
-            lambda session: hold(session, reservation.id, account, wanted, now, expires)
-        )
-        await self._held_or_released(work, reservation)
+        await self._hold(Hold(reservation.id, account, wanted, now, expires))
         return reservation
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
@@ -72,36 +76,45 @@ class SqlLedger:
                 "a call used more than its bound",
                 extra={"used": usage.total_tokens, "bound": reservation.bound.tokens},
             )
-        await self._settle(reservation, used)
+        await self._settle(reservation.id, used)
 
     async def release(self, reservation: Reservation) -> None:
-        await self._settle(reservation, {"tokens": 0, "usd": 0, "requests": 1})
+        await self._settle(reservation.id, NOTHING)
+
+    async def drain(self) -> None:
+        """Until what is under way is done."""
+        await self._batches.drain()
 
     async def expire(self) -> None:
         """Count as spent what the calls of processes that died still hold."""
         self._expire_at = time.monotonic() + EXPIRE_SECONDS
-        now = self._now()
-        count = await self._sessions.write(lambda session: expire(session, now))
+        now, count = self._now(), 0
+        try:
+            if await self._sessions.read(lambda session: overdue(session, now)):
+                count = await self._sessions.write(lambda session: expire(session, now))
+        except BaseException:
+            self._expire_at = 0.0
+            raise
         if count:
             logger.warning("reservations expired and count as spent", extra={"count": count})
 
-    async def _settle(self, reservation: Reservation, used: Amounts) -> None:
-        now = self._now()
-        await self._sessions.write(lambda session: settle(session, reservation.id, used, now))
-
-    async def _held_or_released(
-        self, work: Coroutine[Any, Any, None], reservation: Reservation
-    ) -> None:
-        """Where the caller is cancelled, the database may have held all the same: it gives back."""
-        # Waited for in every case, so shutdown knows of it.
-        task = asyncio.get_running_loop().create_task(work)
+    async def _hold(self, step: Hold) -> None:
+        """Where the caller is cancelled, it may be held all the same: then it is given back."""
+        verdict = self._batches.submit(step)
         try:
-            await asyncio.shield(task)
+            await asyncio.shield(verdict)
         except asyncio.CancelledError:
-            await asyncio.wait([task])
-            if not task.cancelled() and task.exception() is None:
-                await self.release(reservation)
+            await asyncio.wait([verdict])
+            if verdict.result() is None:
+                await self._settle(step.id, NOTHING)
             raise
+        if error := verdict.result():
+            raise error
+
+    async def _settle(self, id: str, used: Amounts) -> None:
+        verdict = self._batches.submit(Settle(id, used, self._now()))
+        if error := await asyncio.shield(verdict):
+            raise error
 
     def _without_price(self, concerning: list[Applied], model: str) -> list[Applied]:
         in_usd = [each for each in concerning if each.limit.measure.unit == "usd"]

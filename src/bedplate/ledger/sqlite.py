@@ -41,8 +41,8 @@ class SqliteSessions:
     async def read(self, work: Callable[[Session], T], /) -> T:
         return await self._database.read(lambda db: work(SqliteSession(db)))
 
-    async def write(self, work: Callable[[Session], T], /) -> T:
-        return await self._database.write(lambda db: work(SqliteSession(db)))
+    async def write(self, work: Callable[[Session], T], /, *, durable: bool = True) -> T:
+        return await self._database.write(lambda db: work(SqliteSession(db)), durable=durable)
 
 
 def migrate(db: apsw.Connection) -> None:

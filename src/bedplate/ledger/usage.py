@@ -21,6 +21,9 @@ BATCH = 256
 WAIT_SECONDS = 0.5
 """So long calls are gathered before they are written."""
 
+MOST_WAIT_SECONDS = 60.0
+"""Between two tries, where writing fails again and again."""
+
 FORGET_SECONDS = 3_600.0
 FORGOTTEN = 1_000
 """At once: a long delete would hold up whoever reserves."""
@@ -60,7 +63,7 @@ class SqlUsageLog:
     async def run(self) -> None:
         """Write and forget until cancelled."""
         loop = asyncio.get_running_loop()
-        forget_at = loop.time()
+        forget_at, pause = loop.time(), WAIT_SECONDS
         while True:
             try:
                 if loop.time() >= forget_at:
@@ -71,11 +74,13 @@ class SqlUsageLog:
                     await self._some.wait()
                 await asyncio.sleep(WAIT_SECONDS)
                 await self.flush()
+                pause = WAIT_SECONDS
             except TimeoutError:
                 continue
             except BedplateError as error:
                 logger.warning("usage not written yet", extra={"error": error.message})
-                await asyncio.sleep(WAIT_SECONDS)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, MOST_WAIT_SECONDS)
 
     async def flush(self) -> None:
         async with self._writing:

@@ -12,7 +12,6 @@ import math
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -29,11 +28,11 @@ from bedplate.domain.chat import (
 )
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
+from bedplate.models.openai_fields import check_fields
 from bedplate.models.scripted_rules import Call, Line, Rule, Section, answer, check
 
 PROVIDER = "scripted"
 CHARACTERS_PER_TOKEN = 4
-FREE = Decimal(0)
 REMEMBERED = 256
 
 
@@ -82,6 +81,7 @@ class ScriptedModel:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         """See ChatModel. InvalidInput when neither a rule nor a reply is there for the question."""
         self.requests.append(request)
+        check_fields(request.extra)
         line = self._line(request)
         check(line, request)
         text, reason = _cut(line.text, request.max_output_tokens)
@@ -141,9 +141,9 @@ class ScriptedModel:
     def _usage(self, request: ChatRequest, text: str) -> Usage:
         told = self._options.usage
         if told is not None:
-            return Usage(told.input_tokens, told.output_tokens, cost_usd=FREE)
+            return Usage(told.input_tokens, told.output_tokens)
         characters = sum(len(message.content) for message in request.messages)
-        return Usage(_tokens(characters), _tokens(len(text)), estimated=True, cost_usd=FREE)
+        return Usage(_tokens(characters), _tokens(len(text)), estimated=True)
 
 
 def _calls(calls: tuple[Call, ...], request: ChatRequest) -> list[ChatEvent]:

@@ -50,10 +50,14 @@ class Database:
             self._readers, self._run, work, attach
         )
 
-    async def write(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run `work` inside one transaction: committed durably on return, or undone on error."""
+    async def write(self, work: Callable[[apsw.Connection], T], *, durable: bool = True) -> T:
+        """Run `work` inside one transaction: committed durably on return, or undone on error.
+
+        Where it need not be `durable`, it may be lost with the machine, though never without all
+        that was written after it.
+        """
         return await asyncio.get_running_loop().run_in_executor(
-            self._writer, self._run_transaction, work
+            self._writer, self._run_transaction, work, durable
         )
 
     def close(self) -> None:
@@ -72,10 +76,11 @@ class Database:
         with _translated(self.path, *attach):
             return work(connection)
 
-    def _run_transaction(self, work: Callable[[apsw.Connection], T]) -> T:
+    def _run_transaction(self, work: Callable[[apsw.Connection], T], durable: bool) -> T:  # noqa: FBT001
         with _translated(self.path):
             self._check_in_place()
             connection = self._connection()
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(connection)

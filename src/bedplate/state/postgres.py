@@ -61,6 +61,7 @@ from bedplate.state.reading_rows import ReadingRows
 from bedplate.state.source_items import SqlSourceDocuments, SqlSourceItems
 from bedplate.state.source_state import SqlSourceLeases, SqlSources
 from bedplate.state.sources import SourceDocuments, SourceItems, SourceLeases, Sources
+from bedplate.state.unsent_rows import note_unsent
 
 DOCUMENT = """
 SELECT document_id, title, source, media_type, sha256, origin, chunks, pages, metadata, updated_at
@@ -175,7 +176,9 @@ class PostgresDocuments:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def replace(self, scope: Scope, entries: Sequence[Entry]) -> None:
+    async def replace(
+        self, scope: Scope, entries: Sequence[Entry], *, unsent: bool = False
+    ) -> None:
         def work(db: Connection) -> None:
             place = writable_place(db, scope)
             _, gone = remove(db, place, [entry.document.id for entry in entries])
@@ -183,6 +186,9 @@ class PostgresDocuments:
             keep(PostgresSession(db), place.tenant, place.collection, entries)
             keep_quality(PostgresSession(db), place.tenant, place.collection, entries)
             count_terms(db, place, [terms for entry in entries for terms in entry.terms], gone)
+            if unsent:
+                ids = [entry.document.id for entry in entries]
+                note_unsent(PostgresSession(db), place.collection, ids)
 
         await self._database.write(work)
 
@@ -200,8 +206,9 @@ class PostgresDocuments:
         def work(db: Connection) -> dict[DocumentId, str]:
             rows = select(
                 db,
-                "SELECT document_id, sha256 FROM document WHERE collection_id = %s"
-                " AND document_id = ANY(%s::text[])",
+                "SELECT document_id, CASE WHEN u.document IS NULL THEN sha256 ELSE '' END"
+                " FROM document d LEFT JOIN unsent u ON u.document = d.id"
+                " WHERE d.collection_id = %s AND document_id = ANY(%s::text[])",
                 (find_collection(db, scope), list(ids)),
             )
             return {DocumentId(document_id): str(sha256) for document_id, sha256 in rows}

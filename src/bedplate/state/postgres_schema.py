@@ -43,7 +43,12 @@ def migrate(dsn: str) -> None:
                 version = _checked_version(db, newest)
                 execute(db, "CREATE EXTENSION IF NOT EXISTS vector")
                 _check_pgvector(db, place)
-                execute(db, f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                # IF NOT EXISTS would ask for the right to make one even where it is there.
+                if (
+                    select_one(db, "SELECT 1 FROM pg_namespace WHERE nspname = %s", (SCHEMA,))
+                    is None
+                ):
+                    execute(db, f"CREATE SCHEMA {SCHEMA}")
                 _enter_schema(db)
                 execute(db, "CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)")
                 for number, script in scripts:

@@ -129,8 +129,13 @@ class Documents(Protocol):
     its name to another since.
     """
 
-    async def replace(self, scope: Scope, entries: Sequence[Entry]) -> None:
-        """Put these documents in place of what had their ids. On return they are durable."""
+    async def replace(
+        self, scope: Scope, entries: Sequence[Entry], *, unsent: bool = False
+    ) -> None:
+        """Put these documents in place of what had their ids. On return they are durable.
+
+        `unsent` notes that the store has yet to be sent them; see `Amendments`.
+        """
         ...
 
     async def remove(self, scope: Scope, ids: Sequence[DocumentId]) -> int:
@@ -138,7 +143,7 @@ class Documents(Protocol):
         ...
 
     async def fingerprints(self, scope: Scope, ids: Sequence[DocumentId]) -> dict[DocumentId, str]:
-        """The sha256 of those of the named documents that are there."""
+        """The sha256 of those of the named documents that are there; empty where one is unsent."""
         ...
 
     async def get(self, scope: Scope, document_id: DocumentId) -> StoredDocument: ...

@@ -49,9 +49,10 @@ from bedplate.state.sqlite_placements import SqlitePlacements
 from bedplate.state.sqlite_profiles import SqliteProfiles
 from bedplate.state.sqlite_rows import now, put, remove
 from bedplate.state.sqlite_schema import migrate
-from bedplate.state.sqlite_session import SqliteSessions
+from bedplate.state.sqlite_session import SqliteSession, SqliteSessions
 from bedplate.state.sqlite_tables import SqliteTables
 from bedplate.state.sqlite_versions import SqliteVersions
+from bedplate.state.unsent_rows import note_unsent
 
 DOCUMENT = """
 SELECT document_id, title, source, media_type, sha256, origin, chunks, pages, metadata, updated_at
@@ -150,10 +151,14 @@ class SqliteDocuments:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def replace(self, scope: Scope, entries: Sequence[Entry]) -> None:
+    async def replace(
+        self, scope: Scope, entries: Sequence[Entry], *, unsent: bool = False
+    ) -> None:
         def work(db: apsw.Connection) -> None:
             collection = writable_collection(db, scope)
             put(db, scope.tenant, collection, entries)
+            if unsent:
+                note_unsent(SqliteSession(db), collection, [each.document.id for each in entries])
 
         await self._database.write(work)
 
@@ -171,7 +176,8 @@ class SqliteDocuments:
         def work(db: apsw.Connection) -> dict[DocumentId, str]:
             rows = select(
                 db,
-                "SELECT document_id, sha256 FROM document WHERE collection_id = ?"
+                "SELECT document_id, iif(u.document IS NULL, sha256, '') FROM document d"
+                " LEFT JOIN unsent u ON u.document = d.id WHERE d.collection_id = ?"
                 " AND document_id IN (SELECT value FROM json_each(?))",
                 (find_collection(db, scope), json.dumps(ids)),
             )

@@ -174,7 +174,9 @@ class View:
         # Twice as many, so that those which tie with the last are known.
         wanted = 2 * limit
         reach = wanted * len(self.alive) // max(live, 1)
-        if self.vectors.indexed and live > break_even(wanted, reach, exact_rows):
+        if self.vectors.indexed and live > break_even(
+            wanted, reach, self.vectors.indexed, exact_rows
+        ):
             rows, scores = self.vectors.sampled(vector, passes, wanted, reach)
             if len(rows) >= min(limit, live):
                 return self._best(rows, scores, limit), "ann"
@@ -197,13 +199,13 @@ class View:
         return np.concatenate([above, level])
 
 
-def break_even(wanted: int, reach: int, exact_rows: int) -> float:
-    """How many rows are compared in the time that the graph takes to give the `reach` nearest.
+def break_even(wanted: int, reach: int, size: int, exact_rows: int) -> float:
+    """How many rows are compared in the time a graph of `size` takes to give the `reach` nearest.
 
     `exact_rows` bounds it for a search without a filter, where `reach` is `wanted`.
     """
-    plain = effort_of(wanted)
-    return min(exact_rows, GRAPH_COST * plain) * effort_of(reach) / plain
+    plain = effort_of(wanted, size)
+    return min(exact_rows, GRAPH_COST * plain) * effort_of(reach, size) / plain
 
 
 def _places(sorted_ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

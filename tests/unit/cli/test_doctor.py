@@ -164,6 +164,10 @@ def test_an_address_that_others_can_reach_fails(call: Call, tmp_path: Path) -> N
     ran = call("doctor", "--json")
     assert ran.code == 2
     assert findings(ran)["exposure"]["status"] == "fail"
+    assert "keys create" in findings(ran)["exposure"]["remedy"]
+    assert call("keys", "create", "app").code == 0
+    exposure = findings(call("doctor", "--json"))["exposure"]
+    assert (exposure["status"], "access key" in exposure["detail"]) == ("ok", True)
 
 
 def test_a_damaged_catalog_fails_with_what_to_do(call: Call, tmp_path: Path) -> None:

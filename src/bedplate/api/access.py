@@ -1,0 +1,100 @@
+"""Who calls, and whether they may: by access key, before anything is read of the request.
+
+While no key was ever made, and only where the server listens on loopback alone, this machine's own
+calls are let in as the default tenant's.
+"""
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bedplate.access.keyring import Keyring
+from bedplate.access.protocol import AccessKey
+from bedplate.access.secret import read_secret
+from bedplate.api.errors import PERMISSION, refuse
+from bedplate.api.gates import Loopback
+from bedplate.api.scopes import scope_of
+from bedplate.domain.accounts import LOCAL, Account
+from bedplate.domain.ids import TenantId
+
+ACCOUNT = "account"
+"""In the request's `state`, which outlives copies of the scope."""
+
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Answered to anyone; they say nothing of what is stored."""
+
+
+class Gate:
+    """401 for a request without a valid key, 403 for a key without the route's scope.
+
+    `local` says that the server listens on loopback alone.
+    """
+
+    def __init__(self, app: ASGIApp, keyring: Keyring, *, local: bool) -> None:
+        self._app = app
+        self._loopback = Loopback(app)
+        self._keyring = keyring
+        self._local = local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+        elif self._local and self._keyring.is_open:
+            _set_account(scope, LOCAL)
+            await self._loopback(scope, receive, send)
+        elif (key := self._find(Headers(scope=scope))) is None:
+            await _unknown()(scope, receive, send)
+        elif (needed := scope_of(scope["method"], scope["path"])) and not key.allows(needed):
+            await _not_allowed(scope, needed)(scope, receive, send)
+        else:
+            _set_account(scope, Account(tenant=key.tenant, key=key.id))
+            await self._app(scope, receive, send)
+
+    def _find(self, headers: Headers) -> AccessKey | None:
+        given = headers.getlist("authorization"), headers.getlist("x-api-key")
+        if any(len(values) > 1 for values in given):
+            return None
+        first, second = (values[0] if values else None for values in given)
+        secret = read_secret(first, second)
+        return self._keyring.find(secret) if secret else None
+
+
+def account_of(scope: Scope) -> Account:
+    """Whose request it is, as the gate found; a request that passed no gate has no account."""
+    if (account := known_account(scope)) is None:
+        raise TypeError("the request passed no gate")
+    return account
+
+
+def known_account(scope: Scope) -> Account | None:
+    """None where the gate refused the request, or asked for no key."""
+    account = scope.get("state", {}).get(ACCOUNT)
+    return account if isinstance(account, Account) else None
+
+
+def tenant_of(scope: Scope) -> TenantId:
+    return account_of(scope).tenant
+
+
+def _set_account(scope: Scope, account: Account) -> None:
+    scope.setdefault("state", {})[ACCOUNT] = account
+
+
+def _unknown() -> Response:
+    return refuse(
+        401,
+        "A valid access key is needed: send `Authorization: Bearer bp_...`. This one is missing, "
+        "malformed, unknown, expired or revoked.",
+        code="invalid_api_key",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def _not_allowed(scope: Scope, needed: str) -> Response:
+    return refuse(
+        403,
+        f"{scope['method']} {scope['path']} needs a key with the scope {needed!r}.",
+        code="insufficient_scope",
+        type=PERMISSION,
+        headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'},
+    )
