@@ -43,6 +43,7 @@ from bedplate.library.library import Library
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
+from bedplate.models.managed_servers import ManagedServers
 from bedplate.options import (
     business_tables,
     check_assistants,
@@ -84,8 +85,9 @@ class App:
     """What the edges call. Parts are here for reading; flows are how anything is done.
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
-    that were made with it. `breakers` are those of the models' endpoints. `jobs`, `syncs`, `schedules`,
-    `uploads`, `library` and `push_syncs` are there where it was opened for work.
+    that were made with it. `breakers` are those of the models' endpoints, `servers` the models that
+    run here. `jobs`, `syncs`, `schedules`, `uploads`, `library` and `push_syncs` are there where it
+    was opened for work.
     """
 
     config: Config
@@ -101,6 +103,7 @@ class App:
     ledger: Ledger
     turn: Turn
     breakers: Breakers
+    servers: ManagedServers
     search: Interpret
     ask: Ask
     respond: Respond
@@ -241,9 +244,16 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
         breakers = Breakers()
+        servers = ManagedServers(config.managed)
         ledger = await enter(open_ledger(config))
         models = await enter(
-            open_lineup(config.models, embedder=remembering, breakers=breakers, ledger=ledger)
+            open_lineup(
+                config.models,
+                embedder=remembering,
+                breakers=breakers,
+                servers=servers,
+                ledger=ledger,
+            )
         )
         turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=safeguards.calls)
         retrieve = Retrieve(
@@ -308,6 +318,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ledger=ledger,
             turn=turn,
             breakers=breakers,
+            servers=servers,
             search=search,
             ask=answers.ask,
             respond=answers.respond,

@@ -9,8 +9,9 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -28,6 +29,7 @@ from bedplate.sections import (
     FilesConfig,
     IngestConfig,
     JobsConfig,
+    ManagedConfig,
     ModelSlot,
     OriginalsConfig,
     PushConfig,
@@ -79,6 +81,7 @@ class Config(Section):
     responses: ResponsesConfig = ResponsesConfig()
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
+    managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
     tables: Mapping[TableName, TableConfig] = Field(default_factory=dict[str, TableConfig])
@@ -192,6 +195,15 @@ def _read_toml(path: Path) -> Tree:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def passed_on(names: Iterable[str]) -> Mapping[str, str]:
+    """The variables of the environment that a child may see; "CUDA_*" names several."""
+    return {
+        variable: value
+        for variable, value in os.environ.items()
+        if any(fnmatchcase(variable, name) for name in names)
+    }
 
 
 def _from_environment(env: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:

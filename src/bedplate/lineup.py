@@ -11,14 +11,16 @@ from bedplate.config import ModelSlot, Slot
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, UnknownAdapter
 from bedplate.ledger.protocol import Ledger
-from bedplate.models import COMPOSITES, MODELS, REFERENCES
+from bedplate.models import COMPOSITES, MODELS, REFERENCES, SERVED
 from bedplate.models.breaker import Breakers
 from bedplate.models.key_pool import KeyPool
 from bedplate.models.layers import around_answers, around_calls, check_composite
+from bedplate.models.managed_servers import ManagedServers
 from bedplate.models.metered import Metered, Price, Pricing
 from bedplate.models.presets import presets
 from bedplate.models.prices import PerSecond, price_of
 from bedplate.models.protocol import MeteredModel, OpenModel
+from bedplate.sections import ManagedConfig
 from bedplate.slots import open_slot
 
 
@@ -28,12 +30,13 @@ async def open_lineup(
     *,
     embedder: Embedder,
     breakers: Breakers | None = None,
+    servers: ManagedServers | None = None,
     ledger: Ledger | None = None,
 ) -> AsyncGenerator[Mapping[str, MeteredModel]]:
     """The models by name, each wrapped by what its settings ask for (models/layers.py).
 
-    `breakers` is filled with the circuit breakers of their endpoints. With a ledger, a model that
-    others refer to is held to its own limits there as well.
+    `breakers` is filled with the circuit breakers of their endpoints, `servers` with those that run
+    here. With a ledger, a model that others refer to is held to its own limits there as well.
 
     Raises:
         ConfigError: an adapter that does not exist, options it does not take, a model that refers
@@ -41,6 +44,7 @@ async def open_lineup(
     """
     opened: dict[str, MeteredModel] = {}
     breakers = breakers or Breakers()
+    servers = servers or ManagedServers(ManagedConfig())
     async with AsyncExitStack() as stack:
         for name in in_order(slots):
             slot = slots[name]
@@ -48,7 +52,9 @@ async def open_lineup(
                 other: opened[other] if ledger is None else Budgeted(other, opened[other], ledger)
                 for other in references(name, slot)
             }
-            bare = await stack.enter_async_context(_model(name, slot, others, embedder, breakers))
+            bare = await stack.enter_async_context(
+                _model(name, slot, others, embedder, breakers, servers)
+            )
             opened[name] = around_answers(name, slot, bare, others, embedder)
         yield {name: opened[name] for name in slots}
 
@@ -95,6 +101,7 @@ async def _model(
     others: Mapping[str, MeteredModel],
     embedder: Embedder,
     breakers: Breakers,
+    servers: ManagedServers,
 ) -> AsyncGenerator[MeteredModel]:
     key = f"models.{name}"
     if slot.use in REFERENCES:
@@ -106,7 +113,11 @@ async def _model(
         return
     async with AsyncExitStack() as stack:
         models = [
-            await stack.enter_async_context(open_slot(key, each, _load, embedder=embedder))
+            await stack.enter_async_context(
+                open_slot(key, each, SERVED.load, name=name, servers=servers, embedder=embedder)
+                if slot.use in SERVED.names()
+                else open_slot(key, each, _load, embedder=embedder)
+            )
             for each in _by_key(name, slot)
         ]
         model = KeyPool(name, models) if slot.api_keys else models[0]

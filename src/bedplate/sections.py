@@ -145,6 +145,15 @@ class ModelSlot(Slot):
     """How long an answer is taken to get at most, where the request does not say."""
 
 
+class ManagedConfig(Section):
+    """Memory for all models together whose servers Bedplate runs."""
+
+    memory_bytes: int | None = Field(default=None, gt=0)
+    """Of RAM; four fifths of the machine's where it is not set."""
+    gpu_memory_bytes: int | None = Field(default=None, gt=0)
+    """Of GPU memory; what is free of it where it is not set."""
+
+
 class LimitsConfig(Section):
     """What one may use: US dollars and tokens a day, a month or in all, and rates a minute."""
 

@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from tests.contract.wrapped_models import Opener, wrapped
 from tests.fixtures import anthropic_wire
 from tests.fixtures.anthropic_wire import serve_anthropic_wire
 from tests.fixtures.extras import load_or_skip
+from tests.fixtures.managed_server import server_command, write_model
 from tests.fixtures.openai_wire import (
     Wire,
     envelope,
@@ -43,9 +46,12 @@ from bedplate.domain.chat import (
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
+from bedplate.embedders import EMBEDDERS
 from bedplate.errors import InvalidInput, UpstreamError, UpstreamRateLimited, UpstreamTimeout
-from bedplate.models import COMPOSITES, MODELS
+from bedplate.models import COMPOSITES, MODELS, SERVED
+from bedplate.models.managed_servers import ManagedServers
 from bedplate.models.protocol import ChatModel
+from bedplate.sections import ManagedConfig
 
 REFUNDS = "How many days do customers have to ask for a refund?"
 SHIPPING = "Which carrier delivers orders to Norway?"
@@ -131,6 +137,36 @@ async def anyllm() -> AsyncGenerator[Adapter]:
         yield Adapter("anyllm", model, disconnected, lambda: wire.script(never_ends("more ")))
 
 
+@asynccontextmanager
+async def managed() -> AsyncGenerator[Adapter]:
+    """A process of its own: a question that ends in "forever" is never answered to its end."""
+    with TemporaryDirectory() as folder:
+        async with open_managed(Path(folder)) as (model, servers):
+
+            async def not_asked() -> None:
+                async with asyncio.timeout(5):
+                    while servers.status(0)[0].requests:  # noqa: ASYNC110 - it tells nobody
+                        await asyncio.sleep(0.01)
+
+            yield Adapter("managed", model, not_asked)
+
+
+@asynccontextmanager
+async def open_managed(folder: Path) -> AsyncGenerator[tuple[ChatModel, ManagedServers]]:
+    servers = ManagedServers(ManagedConfig())
+    options = {
+        "model": str(write_model(folder)),
+        "command": server_command(),
+        "memory_bytes": 1,
+        "gpu": False,
+    }
+    async with (
+        EMBEDDERS.load("hashing")({}) as embedder,
+        SERVED.load("managed")(options, name="m", servers=servers, embedder=embedder) as model,
+    ):
+        yield model, servers
+
+
 def inside(name: str, opener: Opener) -> Callable[[], AbstractAsyncContextManager[Adapter]]:
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Adapter]:
@@ -148,6 +184,7 @@ ADAPTERS = {
     "openai": openai,
     "anthropic": anthropic,
     "anyllm": anyllm,
+    "managed": managed,
     "scripted": scripted,
     **WRAPPED,
 }
@@ -171,7 +208,7 @@ async def collect(model: ChatModel, request: ChatRequest) -> list[ChatEvent]:
 
 
 def test_every_model_in_the_table_is_in_this_suite():
-    assert ADAPTERS.keys() - WRAPPED.keys() == set(MODELS.names())
+    assert ADAPTERS.keys() - WRAPPED.keys() == {*MODELS.names(), *SERVED.names()}
     assert set(SPEAKERS) | {"quote"} == set(MODELS.names())
     assert set(COMPOSITES.names()) <= WRAPPED.keys()
 
@@ -358,7 +395,7 @@ async def test_a_failing_upstream_surfaces_as_its_kind_of_upstream_error(
     assert caught.value.message
 
 
-@pytest.mark.parametrize("name", ["anthropic", "anyllm", "openai", "scripted"])
+@pytest.mark.parametrize("name", ["anthropic", "anyllm", "managed", "openai", "scripted"])
 async def test_tools_are_not_handed_through_unread(name: str):
     request = ask(REFUNDS, extra={"tools": [{"type": "function"}]})
 

@@ -19,7 +19,7 @@ from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, T
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guard_sections import InjectionSlot, PiiSlot
 from bedplate.guards import GROUNDING_GUARDS, INJECTION_GUARDS, PII_GUARDS
-from bedplate.models import COMPOSITES, MODELS
+from bedplate.models import COMPOSITES, MODELS, SERVED
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
@@ -43,6 +43,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "rerankers": RERANKERS,
     "models": MODELS,
     "composite models": COMPOSITES,
+    "served models": SERVED,
     "sources": SOURCES,
     "guards.pii": PII_GUARDS,
     "guards.injection": INJECTION_GUARDS,

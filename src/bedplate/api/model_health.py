@@ -1,8 +1,9 @@
-"""/api/models/health: how the endpoints of models fare."""
+"""/api/models/health and /api/models/managed: how models' endpoints and own servers fare."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from bedplate.api.current import CurrentApp
@@ -41,5 +42,46 @@ async def model_health(app: CurrentApp) -> ModelHealth:
                 retry_after=health.retry_after,
             )
             for health in app.breakers.health
+        ]
+    )
+
+
+class ManagedState(BaseModel):
+    """`requests` are under way or wait for the start, `starts` are since Bedplate's own, `crashes` of
+    the window that counts. `log` is what the server wrote last.
+    """
+
+    model: str
+    state: Literal["stopped", "starting", "ready", "stopping"]
+    device: Literal["ram", "gpu"]
+    memory_bytes: int
+    requests: int
+    starts: int
+    crashes: int
+    log: Sequence[str]
+
+
+class ManagedModels(BaseModel):
+    models: list[ManagedState]
+
+
+@router.get("/managed")
+async def managed_models(
+    app: CurrentApp, lines: Annotated[int, Query(ge=0, le=1000)] = 20
+) -> ManagedModels:
+    """The models whose servers Bedplate runs, with `lines` of each server's log."""
+    return ManagedModels(
+        models=[
+            ManagedState(
+                model=status.name,
+                state=status.state,
+                device=status.device,
+                memory_bytes=status.memory_bytes,
+                requests=status.requests,
+                starts=status.starts,
+                crashes=status.crashes,
+                log=status.log,
+            )
+            for status in app.servers.status(lines)
         ]
     )

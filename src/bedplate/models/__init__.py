@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bedplate.models.protocol import OpenComposite, OpenModel
+from bedplate.models.protocol import OpenComposite, OpenManaged, OpenModel
 from bedplate.registry import Registry
 
 MODELS = Registry[OpenModel](
@@ -36,3 +36,8 @@ REFERENCES: Mapping[str, tuple[str, ...]] = {
     "cascade": ("small", "large", "judge"),
 }
 """Of each of those, the options that name the others: one name, or a list of names."""
+
+SERVED = Registry[OpenManaged](
+    "served_models", {"managed": "bedplate.models.managed:open_managed_model"}
+)
+"""Models whose server Bedplate runs itself."""

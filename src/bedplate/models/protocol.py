@@ -59,3 +59,13 @@ class OpenComposite(Protocol):
     def __call__(
         self, options: Mapping[str, Any], *, models: Mapping[str, MeteredModel], embedder: Embedder
     ) -> AbstractAsyncContextManager[MeteredModel]: ...
+
+
+class OpenManaged(Protocol):
+    """Opens a model whose server runs here: `servers` are all of those, which share memory, and
+    `name` is what this one is configured as.
+    """
+
+    def __call__(
+        self, options: Mapping[str, Any], *, name: str, servers: Any, embedder: Embedder
+    ) -> AbstractAsyncContextManager[ChatModel]: ...
