@@ -7,8 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
-LEFT_OUT = {"sentence-transformers"}
-"""Extras of several gigabytes, with torch: their tests run where somebody has installed them."""
+LEFT_OUT = {"local", "sentence-transformers"}
+"""What must be compiled, and what brings several gigabytes: tests of these extras run where somebody
+has installed them."""
 
 
 def extras() -> list[str]:
