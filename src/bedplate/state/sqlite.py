@@ -184,8 +184,9 @@ class SqliteDocuments:
         def work(db: apsw.Connection) -> dict[DocumentId, str]:
             rows = select(
                 db,
-                "SELECT document_id, iif(u.document IS NULL, sha256, '') FROM document d"
-                " LEFT JOIN unsent u ON u.document = d.id WHERE d.collection_id = ?"
+                "SELECT document_id, CASE WHEN u.document IS NULL THEN sha256 ELSE '' END"
+                " FROM document d LEFT JOIN unsent u ON u.document = d.id"
+                " WHERE d.collection_id = ?"
                 " AND document_id IN (SELECT value FROM json_each(?))",
                 (find_collection(db, scope), json.dumps(ids)),
             )
