@@ -80,6 +80,14 @@ def test_files_are_uploaded_into_a_vector_store_and_searched(client: OpenAI, fol
     assert "Bergen" in found.data[0].content[0].text
     assert found.data[0].attributes is not None
     assert found.data[0].attributes["year"] == 2025
+    answer = client.responses.create(
+        model="quote", input="Where does rain fall?", include=["file_search_call.results"],
+        tools=[{"type": "file_search", "vector_store_ids": [store.id]}],
+    )  # fmt: skip
+    call = answer.output[0]
+    assert call.type == "file_search_call"
+    assert call.results is not None
+    assert "Rain falls in Bergen." in (call.results[0].text or "")
     content = client.vector_stores.files.content(rain.id, vector_store_id=store.id)
     assert "Rain falls in Bergen." in (content.data[0].text or "")
 

@@ -188,16 +188,23 @@ class Calls:
         search = call.tools.search
         if search is None:
             return None
-        scopes = tuple(Scope(caller.account.tenant, store) for store in search.stores)
-        for scope in scopes:
-            try:
-                await self._app.catalog.collections.get(scope)
-            except NotFound as error:
-                raise NotFound(error.message, param="tools") from error
+        tenant = caller.account.tenant
+        try:
+            scopes = tuple([await self._scope(tenant, store) for store in search.stores])
+        except NotFound as error:
+            raise NotFound(error.message, param="tools") from error
         limit = search.limit or DEFAULT_RESULTS
         return FileSearch(
             scopes, search.filter, limit, search.threshold, self._app.config.search.self_query
         )
+
+    async def _scope(self, tenant: TenantId, store: str) -> Scope:
+        """Of a vector store, by its id or the name of its collection."""
+        if self._app.library is not None:
+            return await self._app.library.stores.scope(tenant, store)
+        scope = Scope(tenant, store)
+        await self._app.catalog.collections.get(scope)
+        return scope
 
 
 async def resolved(
