@@ -11,10 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes --only-binary :all:
 WORKERS ?= 2
 
-.PHONY: help demo test check fix bench docs lock clean
+.PHONY: help demo test test-all check fix bench docs lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 .venv/pip:
 	@test -n "$(PYTHON)" || { echo "Bedplate needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/one." >&2; exit 1; }
@@ -34,8 +34,11 @@ help:  ## list the targets
 demo: .venv/core  ## ingest the sample, start the server, ask it, say what to try next
 	@$(BIN)/bedplate demo
 
-test: .venv/dev  ## every test
+test: .venv/dev  ## the tests, but for those that take minutes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
+
+test-all: .venv/dev  ## every test, and more examples of each property
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q -m "slow or not slow" --hypothesis-profile=thorough
 
 check: .venv/dev  ## format, lint, types, layers, dependencies, dead code, spelling
 	$(BIN)/ruff format --check .

@@ -7,6 +7,8 @@ import pytest
 from tests.fixtures.command_line import HASHING, bedplate
 from tests.fixtures.terminal import bedplate_on_terminal
 
+pytestmark = pytest.mark.slow
+
 FILES = 400
 QUESTIONS = 700
 SMALL = {**HASHING, "BEDPLATE_INGEST__BATCH_CHUNKS": "4"}

@@ -15,6 +15,8 @@ import pytest
 from tests.fixtures.durable_process import Plan, running
 from tests.fixtures.postgres import empty_database
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60
 Line = tuple[str, str, str, int]
 

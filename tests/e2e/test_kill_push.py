@@ -10,9 +10,12 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
 from tests.fixtures.process import ServerProcess
 
 from bedplate.app import CATALOG_FILE
+
+pytestmark = pytest.mark.slow
 
 SECONDS = 60
 DOCUMENTS = 60

@@ -19,6 +19,8 @@ from tests.fixtures.process import BEDPLATE
 from bedplate.app import CATALOG_FILE
 from bedplate.ingest.fill import BATCH_CHUNKS
 
+pytestmark = pytest.mark.slow
+
 DOCUMENTS = 1_500
 SECONDS = 60
 TOML = """

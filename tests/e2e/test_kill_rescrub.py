@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from tests.fixtures.process import BEDPLATE
 
 from bedplate.app import CATALOG_FILE, open_app
@@ -16,6 +17,8 @@ from bedplate.domain.documents import Blob
 from bedplate.ingest.incoming import Upload
 from bedplate.ingest.verify import verify
 from bedplate.rag.retrieve import SearchRequest
+
+pytestmark = pytest.mark.slow
 
 DOCUMENTS = 120
 SECONDS = 60

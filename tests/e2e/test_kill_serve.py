@@ -17,6 +17,8 @@ from tests.fixtures.process import ServerProcess, start_process
 from bedplate.app import CATALOG_FILE
 from bedplate.ingest.schedule import TICK_SECONDS
 
+pytestmark = pytest.mark.slow
+
 FILES = 200
 SECONDS = 120
 TOML = """

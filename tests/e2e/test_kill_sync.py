@@ -16,6 +16,8 @@ from tests.fixtures.process import BEDPLATE
 
 from bedplate.app import CATALOG_FILE
 
+pytestmark = pytest.mark.slow
+
 FILES = 300
 SECONDS = 60
 TOML = """

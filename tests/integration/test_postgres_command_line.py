@@ -9,6 +9,8 @@ import pytest
 from tests.fixtures.command_line import HASHING, Ran, bedplate
 from tests.fixtures.postgres import empty_database, free_port
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def address() -> Iterator[str]:
