@@ -364,6 +364,8 @@ async def test_terms_of_an_older_catalog_are_counted_when_it_is_opened(tmp_path:
         await catalog.documents.replace(SCOPE, [entry("a", "rain rain", "rain coat")])
     older = apsw.Connection(str(path))
     older.execute(
+        "DROP TABLE push; DROP TABLE push_content; DROP TABLE push_source;"
+        "DROP TABLE original; DROP TABLE original_use;"
         "DROP TABLE unsent; DROP TABLE redaction; DROP TABLE quality;"
         "DROP TABLE reading; DROP TABLE quarantine; DROP TABLE band; DROP TABLE profile; DROP TABLE source; DROP TABLE source_item; DROP TABLE source_document; DROP TABLE source_sync;"
         "DROP TABLE image; DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import pytest
 from tests.fixtures.process import ServerProcess
 
 from bedplate.app import CATALOG_FILE
 from bedplate.jobs import UPLOADS_FOLDER
+
+pytestmark = pytest.mark.slow
 
 SECONDS = 60
 ROWS = 600

@@ -38,6 +38,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "collections": default.collections,
         "stores": default.stores,
         "former_embedder": default.former_embedder,
+        "managed": default.managed,
     }
     assert found.model_copy(update=examples) == default
     assert found.data.database is not None
