@@ -9,7 +9,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Wheels only: no compiler is ever called.
 INSTALL := $(PIP) install --require-hashes --only-binary :all:
-WORKERS ?= 2
+# One more than the cores of a small machine: a part of the tests waits for other processes.
+WORKERS ?= 3
 
 .PHONY: help demo test test-all check fix bench docs lock clean
 
