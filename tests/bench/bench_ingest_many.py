@@ -2,7 +2,8 @@
 
 10,000 generated files of some ten passages each are synced by `bedplate sources sync`, with the
 `hashing` embedder: the encoder's own memory and time would hide what the pipeline adds. The memory of
-the process is read at each line of its progress; the slope is fitted from a fifth of the passages on.
+the process is read at each line of its progress; the slope is fitted from a fifth of the passages to
+the last batch, after which the index is built.
 """
 
 import argparse
@@ -78,14 +79,16 @@ def sync(home: Path, environment: dict[str, str]) -> dict[str, Any]:
     }  # fmt: skip
     chunks = max(each[0] for each in seen)
     if chunks:
-        late = np.array([each for each in seen if each[0] >= chunks / 5], dtype=np.float64)
+        late = np.array([each for each in seen if chunks / 5 <= each[0] < chunks], dtype=np.float64)
+        peak = max(each[1] for each in seen)
         slope, _ = np.polyfit(late[:, 0], late[:, 1], 1)
-        marks = [next(each for each in seen if each[0] >= chunks * tenth / 10) for tenth in (2, 5, 8, 10)]  # fmt: skip
+        marks = [next(each for each in seen if each[0] >= chunks * tenth / 10) for tenth in (2, 5, 8)]  # fmt: skip
         found |= {
             "chunks": chunks,
+            "rss_mb_with_index": round(peak / 2**20),
             "slope_bytes_per_chunk": round(float(slope)),
-            "rss_mb_at_20_50_80_100": [round(each[1] / 2**20) for each in marks],
-            "parsers_mb_at_20_50_80_100": [round(each[2] / 2**20) for each in marks],
+            "rss_mb_at_20_50_80": [round(each[1] / 2**20) for each in marks],
+            "parsers_mb_at_20_50_80": [round(each[2] / 2**20) for each in marks],
         }
     return found
 
