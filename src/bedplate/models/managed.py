@@ -18,7 +18,7 @@ from bedplate.config import passed_on
 from bedplate.domain.chat import ChatEvent, ChatRequest
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, MissingExtra
-from bedplate.models.managed_files import folder_bytes, gguf_bytes
+from bedplate.models.managed_files import folder_bytes, gguf_bytes, located
 from bedplate.models.managed_life import Recipe
 from bedplate.models.managed_memory import MEBIBYTE
 from bedplate.models.managed_options import Draft, ManagedOptions
@@ -78,6 +78,8 @@ async def open_managed_model(
     key = f"models.{name}"
     if sys.platform == "win32":
         raise ConfigError(f"{key}: managed models need Linux or macOS.")
+    place = await asyncio.to_thread(located, f"{key}.model", chosen.model)
+    chosen = chosen.model_copy(update={"model": place})
     size = await asyncio.to_thread(_check, key, chosen)
     device = "gpu" if _on_gpu(chosen) else "ram"
     limit = servers.room.limit(device)

@@ -28,7 +28,7 @@ class ManagedOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     model: str = Field(min_length=1)
-    """A GGUF file; for vLLM and SGLang a folder, or a name on a hub, which needs memory_bytes."""
+    """A GGUF file, or `package:NAME` for the one in a Python package; for vLLM and SGLang a folder, or a name on a hub, which needs memory_bytes."""
     server: ServerName | None = None
     """By default llama-server, unless there is a command."""
     program: str | None = Field(default=None, min_length=1)
