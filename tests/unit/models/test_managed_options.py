@@ -122,7 +122,7 @@ async def test_vllm_takes_a_folder_with_weights_or_a_name_of_known_size(tmp_path
         ({"memory_bytes": 101}, r"may take 100.*Raise managed\.memory_bytes"),
         ({"memory_bytes": 101, "gpu": True}, r"Raise managed\.gpu_memory_bytes"),
         ({"speculation": {"draft": "/no/draft.gguf"}}, r"speculation\.draft: there is no file"),
-        ({"speculation": "auto"}, r"models\.m\.speculation"),
+        ({"speculation": "always"}, r"models\.m\.speculation"),
         ({"idle_seconds": 0}, r"models\.m\.idle_seconds"),
         ({"memory_bytes": -1}, r"models\.m\.memory_bytes"),
         ({"port": 80}, r"models\.m\.port"),
