@@ -42,7 +42,7 @@ class Template:
 
     `wire` are options of the `openai` adapter that fit the server. `plain` are fields of a request
     for which nothing is guessed ahead, where the server has such; `one_at_a_time`: requests wait for
-    each other anyway.
+    each other anyway; `keeps_logits`: to guess by lookup it holds every token's of the context.
     """
 
     command: Callable[[ManagedOptions, str, Place], list[str]]
@@ -55,6 +55,7 @@ class Template:
     wire: Mapping[str, Any] = field(default_factory=dict[str, Any])
     plain: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_at_a_time: bool = False
+    keeps_logits: bool = False
 
 
 def template(options: ManagedOptions) -> Template:
@@ -101,15 +102,15 @@ def _llama_cpp_python(options: ManagedOptions, name: str, place: Place) -> list[
         *("--n_gpu_layers", "-1" if options.gpu else "0"),
         # By default a new request cuts off the answer that is being made.
         *("--interrupt_requests", "false"),
-        # It keeps the start that a prompt shares with the one before it by itself; its --cache
-        # would copy the whole state for each prompt. All tokens' logits cost a third of prefill.
-        *("--logits_all", "false"),
     ]
     match options.speculation:
         case "off" | "auto":
-            return command
+            # It keeps the start that a prompt shares with the one before it by itself; its --cache
+            # would copy the whole state for each prompt. All tokens' logits cost a third of prefill.
+            return [*command, "--logits_all", "false"]
         case "ngram":
-            lookup = ("--draft_model", "prompt-lookup-decoding")
+            # Without room for the logits of all it fails at prompts longer than its batch of 512.
+            lookup = ("--logits_all", "true", "--draft_model", "prompt-lookup-decoding")
             return [*command, *lookup, "--draft_model_num_pred_tokens", str(GUESSES)]
         case Draft():
             raise ConfigError(
@@ -195,6 +196,7 @@ TEMPLATES: Mapping[ServerName, Template] = {
             "first_token_seconds": SLOW_FIRST_TOKEN,
         },
         one_at_a_time=True,
+        keeps_logits=True,
     ),
     "vllm": Template(_vllm, "VLLM_API_KEY", gguf=False, gpu=True, program="vllm"),
     "sglang": Template(_sglang, None, gguf=False, gpu=True, module="sglang"),
