@@ -23,6 +23,9 @@ SLOW_FIRST_TOKEN = 300.0
 GUESSES = 5
 """Tokens guessed ahead, where the server must be told; few, for a wrong guess costs its check."""
 
+LOOKUP = 4
+"""The longest end of the text so far that is looked up in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -41,7 +44,7 @@ class Template:
     """`key_variable` is the one that the server reads its key from; without one it is in `command`.
 
     `wire` are options of the `openai` adapter that fit the server. `plain` are fields of a request
-    for which nothing is guessed ahead, where the server has such; `one_at_a_time`: requests wait for
+    for which nothing is guessed ahead, where some versions of the server have such; `one_at_a_time`: requests wait for
     each other anyway; `keeps_logits`: to guess by lookup it holds every token's of the context.
     """
 
@@ -89,9 +92,13 @@ def _llama_server(options: ManagedOptions, name: str, place: Place) -> list[str]
         case "off" | "auto":
             return command
         case "ngram":
-            return [*command, "--spec-type", "ngram-simple", "--draft-max", str(GUESSES)]
+            # Its own lookup is of 12 tokens, which hardly ever come again.
+            lookup = ("--spec-ngram-simple-size-n", str(LOOKUP))
+            guesses = ("--spec-ngram-simple-size-m", str(GUESSES))
+            return [*command, "--spec-type", "ngram-simple", *lookup, *guesses]
         case Draft(draft=path):
-            return [*command, "--model-draft", str(path), "--draft-max", str(GUESSES)]
+            guesses = ("--spec-draft-n-max", str(GUESSES))
+            return [*command, "--spec-type", "draft-simple", "--model-draft", str(path), *guesses]
 
 
 def _llama_cpp_python(options: ManagedOptions, name: str, place: Place) -> list[str]:
@@ -129,7 +136,7 @@ def _vllm(options: ManagedOptions, name: str, place: Place) -> list[str]:
         case "off" | "auto":
             return command
         case "ngram":
-            settings: dict[str, Any] = {"method": "ngram", "prompt_lookup_max": 4}
+            settings: dict[str, Any] = {"method": "ngram", "prompt_lookup_max": LOOKUP}
         case Draft(draft=path):
             settings = {"method": "draft_model", "model": str(path)}
     settings["num_speculative_tokens"] = GUESSES

@@ -229,7 +229,10 @@ def pairs(command: list[str]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("server", "expected"),
     [
-        ("llama-server", {"--spec-type": "ngram-simple"}),
+        (
+            "llama-server",
+            {"--spec-type": "ngram-simple", "--spec-ngram-simple-size-m": "5"},
+        ),
         ("llama-cpp-python", {"--draft_model": "prompt-lookup-decoding"}),
         ("sglang", {"--speculative-algorithm": "NGRAM"}),
     ],
@@ -242,7 +245,10 @@ def test_lookup_in_the_text_is_turned_on_in_each_servers_way(server: str, expect
 @pytest.mark.parametrize(
     ("server", "expected"),
     [
-        ("llama-server", {"--model-draft": "d.gguf"}),
+        (
+            "llama-server",
+            {"--spec-type": "draft-simple", "--model-draft": "d.gguf", "--spec-draft-n-max": "5"},
+        ),
         ("sglang", {"--speculative-draft-model-path": "d.gguf"}),
     ],
 )
