@@ -20,6 +20,7 @@ from bedplate.api.costs import cost_headers
 from bedplate.api.errors import answer, envelope
 from bedplate.api.messages_reply import Reply
 from bedplate.api.messages_requests import read_counted, read_messages
+from bedplate.api.routed import Routing
 from bedplate.api.sse import encode_event
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import encode
@@ -62,8 +63,9 @@ class Messages:
         reply = Reply(call.model)
         if call.stream:
             return await open_stream(reply.stream(events), _event)
-        whole = await reply.collect(events)
-        headers = cost_headers(whole["usage"]["cost_usd"])
+        routing = Routing()
+        whole = await reply.collect(routing.seen(events))
+        headers = {**cost_headers(whole["usage"]["cost_usd"]), **routing.headers}
         return Response(encode(whole), media_type="application/json", headers=headers)
 
 
