@@ -42,6 +42,7 @@ from bedplate.api import (
     responses,
     search,
     sources,
+    traces,
     usage,
     vector_store_files,
     vector_stores,
@@ -53,7 +54,7 @@ from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import Crowd, check_exposure, is_loopback
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.readiness import Readiness
-from bedplate.api.trail import Trail
+from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config, ServerConfig
 from bedplate.errors import BedplateError, ConfigError
@@ -84,7 +85,8 @@ def build_server(app: App) -> ASGIApp:
     routes = _Dispatch(hot, _build_api(app))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
     crowd = Crowd(bodies, settings.max_requests)
-    return Trail(Gate(crowd, app.keyring, local=is_loopback(settings.host)))
+    gate = Gate(crowd, app.keyring, local=is_loopback(settings.host))
+    return Trail(gate, app.tracing.recorder)
 
 
 @asynccontextmanager
@@ -183,6 +185,7 @@ class _Dispatch:
         if route is None:
             await self._rest(scope, receive, send)
         elif scope["method"] == "POST":
+            scope["state"][ROUTED] = scope["path"]
             await route(scope, receive, send)
         else:
             await _wrong_method(scope["method"], scope["path"], "POST")(scope, receive, send)
@@ -231,6 +234,7 @@ def _build_api(app: App) -> FastAPI:
         jobs,
         budgets,
         usage,
+        traces,
         keys,
         health,
     ):

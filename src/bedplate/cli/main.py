@@ -27,6 +27,7 @@ from bedplate.cli import (
     serve,
     snapshots,
     sources,
+    traces,
     usage,
 )
 from bedplate.cli.exits import Exit
@@ -97,6 +98,7 @@ def build() -> typer.Typer:
         budgets,
         calibrate,
         usage,
+        traces,
         doctor,
     ):
         module.register(app)

@@ -29,6 +29,7 @@ from bedplate.ingest.readings import Readings
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.run import Cut, Run
 from bedplate.ingest.sent import as_sent
+from bedplate.ingest.traced import traced
 from bedplate.ingest.whole import whole
 from bedplate.ingest.written import write
 from bedplate.parsers.protocol import Parser
@@ -81,9 +82,7 @@ class Ingest:
     ) -> None:
         """Wire the flow.
 
-        Token vectors are kept in collections of up to `token_chunks` chunks.
-
-        With `skip_copies` a new document is left out when another one has the same text.
+        Token vectors are kept in collections of up to `token_chunks` chunks. With `skip_copies` a new document is left out when another one has the same text.
 
         `recipe` names the settings that shape the result in a collection: documents made by another one count as
         changed.
@@ -105,6 +104,7 @@ class Ingest:
         # Without the embedder: a collection has one, and reindexing must not make all look changed.
         self._recipe = recipe
 
+    @traced
     async def run(
         self,
         scope: Scope,
