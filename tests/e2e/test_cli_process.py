@@ -1,6 +1,7 @@
 """The command line as a process: what leaves it, and how it ends."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,19 @@ DOCUMENT = "# Refunds\n\nRefunds for 日本語 – naïve – are paid within 60
 HEAVY = ("numpy", "onnxruntime", "faiss", "apsw", "fastapi")
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    (tmp_path / "refunds.md").write_text(DOCUMENT, encoding="utf-8")
-    ran = bedplate("ingest", "refunds.md", "-c", "shop", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ingested")
+    (folder / "refunds.md").write_text(DOCUMENT, encoding="utf-8")
+    ran = bedplate("ingest", "refunds.md", "-c", "shop", cwd=folder)
     assert ran.code == 0, ran.err
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def shop(ingested: Path, tmp_path: Path) -> Path:
+    """A folder of the test's own, with one collection in it."""
+    return shutil.copytree(ingested, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["init"], ["search", "--help"]])

@@ -49,6 +49,14 @@ def test_the_model_answers_and_its_processes_end_with_a_bedplate_that_is_killed(
         (state,) = json.load(response)["models"]
     assert (state["model"], state["state"], state["requests"]) == ("default", "ready", 0)
     assert len(state["log"]) == 2
+    assert state["speculation"] == {
+        "setting": "off",
+        "mode": "off",
+        "loaded": False,
+        "prompts": 0,
+        "trying": False,
+        "finding": None,
+    }
     (start,) = starts(model)
     processes = [psutil.Process(pid) for pid in start.values()]
     assert len(processes) == 2

@@ -1,6 +1,8 @@
 """/api/models/health and /api/models/managed: how models' endpoints and own servers fare."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -46,6 +48,39 @@ async def model_health(app: CurrentApp) -> ModelHealth:
     )
 
 
+class TriedState(BaseModel):
+    """`gain` is the share of the plain seconds that the mode saves; `same` counts equal answers."""
+
+    mode: str
+    seconds: float
+    gain: float
+    same: int
+
+
+class FindingState(BaseModel):
+    """`spread` is by what share the two plain runs differ; `kept` what is used from then on."""
+
+    at: datetime
+    prompts: int
+    plain_seconds: float
+    spread: float
+    tried: list[TriedState]
+    kept: str
+
+
+class SpeculationState(BaseModel):
+    """`mode` is that of the server's next start; `loaded`: off for now, since many ask at once;
+    `prompts` are kept for a trial, which is under way while `trying`.
+    """
+
+    setting: str
+    mode: str
+    loaded: bool
+    prompts: int
+    trying: bool
+    finding: FindingState | None
+
+
 class ManagedState(BaseModel):
     """`requests` are under way or wait for the start, `starts` are since Bedplate's own, `crashes` of
     the window that counts. `log` is what the server wrote last.
@@ -58,6 +93,7 @@ class ManagedState(BaseModel):
     requests: int
     starts: int
     crashes: int
+    speculation: SpeculationState
     log: Sequence[str]
 
 
@@ -80,6 +116,7 @@ async def managed_models(
                 requests=status.requests,
                 starts=status.starts,
                 crashes=status.crashes,
+                speculation=SpeculationState.model_validate(asdict(status.speculation)),
                 log=status.log,
             )
             for status in app.servers.status(lines)

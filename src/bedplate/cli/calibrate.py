@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bedplate.cli import calibrate_cache
 from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.screen import console, plain, table, write_json
 
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode=None,
     )
     app.add_typer(group, name="calibrate")
+    calibrate_cache.register(group)
 
     @command(group, "route", without=frozenset({"data", "progress"}))
     def route(

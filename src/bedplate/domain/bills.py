@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from bedplate.domain.chat import Usage
+from bedplate.domain.chat import Usage, added
 
 
 @dataclass(slots=True)
@@ -13,14 +13,4 @@ class Bill:
     usage: Usage = field(default=Usage(cost_usd=Decimal(0)))
 
     def add(self, call: Usage) -> None:
-        before = self.usage
-        known = before.cost_usd is not None and call.cost_usd is not None
-        self.usage = Usage(
-            before.input_tokens + call.input_tokens,
-            before.output_tokens + call.output_tokens,
-            before.estimated or call.estimated,
-            (before.cost_usd or Decimal(0)) + (call.cost_usd or Decimal(0)) if known else None,
-            before.cached_tokens + call.cached_tokens,
-            before.cache_write_tokens + call.cache_write_tokens,
-            before.reasoning_tokens + call.reasoning_tokens,
-        )
+        self.usage = added(self.usage, call)

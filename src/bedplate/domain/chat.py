@@ -118,7 +118,7 @@ class Usage:
 
 
 def added(one: Usage, other: Usage) -> Usage:
-    """Both together; what they cost is known only where each is."""
+    """Both together; what they cost is known only where each is, and `Usage()` is nothing yet."""
     known = (one.cost_usd is not None or one == Usage()) and other.cost_usd is not None
     return Usage(
         one.input_tokens + other.input_tokens,

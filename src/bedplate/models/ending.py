@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 
-from bedplate.domain.chat import Finished, Note, Usage
+from bedplate.domain.chat import Finished, Note, Usage, added
 from bedplate.errors import BedplateError, UpstreamError
 
 MOST_CHARACTERS = 300
@@ -15,19 +15,6 @@ def ended(end: Finished, notes: Iterable[Note], failed: Iterable[Usage] = ()) ->
     """`end` with what happened before it, and what the attempts that failed used up."""
     usage = reduce(added, failed, end.usage)
     return replace(end, usage=usage, notes=(*notes, *end.notes))
-
-
-def added(one: Usage, other: Usage) -> Usage:
-    """Both together; the cost is unknown where one of them is."""
-    return Usage(
-        input_tokens=one.input_tokens + other.input_tokens,
-        output_tokens=one.output_tokens + other.output_tokens,
-        estimated=one.estimated or other.estimated,
-        cost_usd=both(one.cost_usd, other.cost_usd),
-        cached_tokens=one.cached_tokens + other.cached_tokens,
-        cache_write_tokens=one.cache_write_tokens + other.cache_write_tokens,
-        reasoning_tokens=one.reasoning_tokens + other.reasoning_tokens,
-    )
 
 
 def both(one: Decimal | None, other: Decimal | None) -> Decimal | None:

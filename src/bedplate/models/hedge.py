@@ -7,9 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Note, Usage
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Note, Usage, added
 from bedplate.errors import BedplateError
-from bedplate.models.ending import added, both, ended, used
+from bedplate.models.ending import both, ended, used
 from bedplate.models.protocol import Bound, MeteredModel
 
 

@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from bedplate.config import passed_on
-from bedplate.domain.chat import ChatEvent, ChatRequest
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, MissingExtra
-from bedplate.models.managed_files import folder_bytes, gguf_bytes
+from bedplate.models.managed_files import folder_bytes, gguf_bytes, located
 from bedplate.models.managed_life import Recipe
 from bedplate.models.managed_memory import MEBIBYTE
 from bedplate.models.managed_options import Draft, ManagedOptions
 from bedplate.models.managed_server import ManagedServer
 from bedplate.models.managed_servers import ManagedServers
+from bedplate.models.managed_speculation import Speculation, candidates
 from bedplate.models.managed_templates import Place, Template, command_line, template
 from bedplate.models.openai import open_openai_model
 from bedplate.models.protocol import ChatModel
@@ -57,9 +58,11 @@ class ManagedModel:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         async with (
             self._server.lease(request.deadline) as model,
-            aclosing(model.stream(request)) as events,
+            aclosing(model.stream(self._server.sent(request))) as events,
         ):
             async for event in events:
+                if isinstance(event, Finished):
+                    self._server.speculation.answered(request, event.usage)
                 yield event
 
 
@@ -78,6 +81,9 @@ async def open_managed_model(
     key = f"models.{name}"
     if sys.platform == "win32":
         raise ConfigError(f"{key}: managed models need Linux or macOS.")
+    speculation = Speculation(name, chosen, servers.findings)
+    place = await asyncio.to_thread(located, f"{key}.model", chosen.model)
+    chosen = chosen.model_copy(update={"model": place})
     size = await asyncio.to_thread(_check, key, chosen)
     device = "gpu" if _on_gpu(chosen) else "ram"
     limit = servers.room.limit(device)
@@ -88,7 +94,9 @@ async def open_managed_model(
             f"{key}.memory_bytes if it takes less."
         )
     served_name = _served_name(chosen)
-    command_line(chosen, served_name, Place(1, "key"))
+    for mode in candidates(chosen) or (chosen.speculation,):
+        mode_options = chosen.model_copy(update={"speculation": mode})
+        command_line(mode_options, served_name, Place(1, "key"))
 
     def speak(place: Place) -> AbstractAsyncContextManager[ChatModel]:
         wire = _wire(chosen, template(chosen))
@@ -104,7 +112,7 @@ async def open_managed_model(
 
     own = {variable: value.get_secret_value() for variable, value in chosen.environment.items()}
     recipe = Recipe(served_name, chosen, {**passed_on(ENVIRONMENT), **own}, speak)
-    server = ManagedServer(name, device, size, recipe, servers.room)
+    server = ManagedServer(name, device, size, recipe, servers.room, speculation)
     async with servers.keeping(server):
         yield ManagedModel(served_name, server)
 

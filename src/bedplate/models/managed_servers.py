@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import psutil
 
+from bedplate.models.managed_finding import Findings
 from bedplate.models.managed_memory import Device, free_bytes
 from bedplate.models.managed_room import Free, Room
 from bedplate.models.managed_server import ManagedServer, ServerStatus
@@ -15,13 +16,19 @@ SHARE_OF_RAM = 0.8
 
 
 class ManagedServers:
-    def __init__(self, settings: ManagedConfig, free: Free = free_bytes) -> None:
-        """`free` tells the free memory of a device."""
+    def __init__(
+        self,
+        settings: ManagedConfig,
+        free: Free = free_bytes,
+        findings: Findings | None = None,
+    ) -> None:
+        """`free` tells the free memory of a device, `findings` what trials of speculation found."""
         ram = settings.memory_bytes or int(psutil.virtual_memory().total * SHARE_OF_RAM)
         limits: dict[Device, int] = {"ram": ram}
         if settings.gpu_memory_bytes is not None:
             limits["gpu"] = settings.gpu_memory_bytes
         self.room = Room(limits, free)
+        self.findings = findings or Findings()
         self._servers: dict[str, ManagedServer] = {}
 
     def status(self, lines: int) -> Sequence[ServerStatus]:

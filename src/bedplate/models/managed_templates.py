@@ -17,6 +17,9 @@ HOST = "127.0.0.1"
 OWN_KEY = "BEDPLATE_SERVER_KEY"
 """The variable in which an own command finds its key."""
 
+SLOW_FIRST_TOKEN = 300.0
+"""Seconds: a CPU reads some tens of tokens a second, and sources come to thousands."""
+
 GUESSES = 5
 """Tokens guessed ahead, where the server must be told; few, for a wrong guess costs its check."""
 
@@ -37,7 +40,9 @@ class Place:
 class Template:
     """`key_variable` is the one that the server reads its key from; without one it is in `command`.
 
-    `wire` are options of the `openai` adapter that fit the server.
+    `wire` are options of the `openai` adapter that fit the server. `plain` are fields of a request
+    for which nothing is guessed ahead, where the server has such; `one_at_a_time`: requests wait for
+    each other anyway.
     """
 
     command: Callable[[ManagedOptions, str, Place], list[str]]
@@ -48,6 +53,8 @@ class Template:
     module: str | None = None
     program: str = sys.executable
     wire: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    plain: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    one_at_a_time: bool = False
 
 
 def template(options: ManagedOptions) -> Template:
@@ -57,7 +64,7 @@ def template(options: ManagedOptions) -> Template:
 
 
 def command_line(options: ManagedOptions, name: str, place: Place) -> list[str]:
-    """`name` is what requests call the model.
+    """`name` is what requests call the model; `speculation = "auto"` is as `off` here.
 
     Raises:
         ConfigError: speculation of a kind that the server has not.
@@ -78,7 +85,7 @@ def _llama_server(options: ManagedOptions, name: str, place: Place) -> list[str]
         "--jinja",
     ]
     match options.speculation:
-        case "off":
+        case "off" | "auto":
             return command
         case "ngram":
             return [*command, "--spec-type", "ngram-simple", "--draft-max", str(GUESSES)]
@@ -99,7 +106,7 @@ def _llama_cpp_python(options: ManagedOptions, name: str, place: Place) -> list[
         *("--logits_all", "false"),
     ]
     match options.speculation:
-        case "off":
+        case "off" | "auto":
             return command
         case "ngram":
             lookup = ("--draft_model", "prompt-lookup-decoding")
@@ -118,7 +125,7 @@ def _vllm(options: ManagedOptions, name: str, place: Place) -> list[str]:
         *("--max-model-len", str(options.context_size), "--enable-prefix-caching"),
     ]
     match options.speculation:
-        case "off":
+        case "off" | "auto":
             return command
         case "ngram":
             settings: dict[str, Any] = {"method": "ngram", "prompt_lookup_max": 4}
@@ -137,7 +144,7 @@ def _sglang(options: ManagedOptions, name: str, place: Place) -> list[str]:
         *("--context-length", str(options.context_size)),
     ]
     match options.speculation:
-        case "off":
+        case "off" | "auto":
             return command
         case "ngram":
             tokens = ("--speculative-num-draft-tokens", str(GUESSES))
@@ -175,14 +182,19 @@ TEMPLATES: Mapping[ServerName, Template] = {
         _llama_server,
         "LLAMA_API_KEY",
         program="llama-server",
-        wire={"extra_body": {"cache_prompt": True}},
+        wire={"extra_body": {"cache_prompt": True}, "first_token_seconds": SLOW_FIRST_TOKEN},
+        plain={"speculative.n_max": 0},
     ),
     "llama-cpp-python": Template(
         _llama_cpp_python,
         "API_KEY",
         health="/v1/models",
         module="llama_cpp",
-        wire={"unsupported": ("logprobs", "top_logprobs")},
+        wire={
+            "unsupported": ("logprobs", "top_logprobs"),
+            "first_token_seconds": SLOW_FIRST_TOKEN,
+        },
+        one_at_a_time=True,
     ),
     "vllm": Template(_vllm, "VLLM_API_KEY", gguf=False, gpu=True, program="vllm"),
     "sglang": Template(_sglang, None, gguf=False, gpu=True, module="sglang"),

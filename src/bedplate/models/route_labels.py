@@ -1,16 +1,14 @@
 """A user's prompts with how well both models did on them, as lines of JSON."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from bedplate.errors import InvalidInput
+from bedplate.models.labelled_lines import labelled_lines
 
-MOST_BYTES = 256 * 1024 * 1024
-MOST_ROWS = 100_000
 FORM = '{"prompt": "...", "small": 0.4, "large": 1}'
 
 
@@ -29,31 +27,11 @@ def read_labels(path: Path) -> Labels:
     Without `large` the large model is taken to have done well. {"prompt", "tier": "large"} says that
     only the large model does well, "small" that both do. InvalidInput names the first bad line.
     """
-    try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= MOST_BYTES else b""
-    except OSError as error:
-        raise InvalidInput(f"{str(path)!r} cannot be read: {error.strerror}.") from error
-    if size > MOST_BYTES:
-        raise InvalidInput(f"{str(path)!r} has {size:,} bytes; at most {MOST_BYTES:,} are read.")
-    rows: list[tuple[str, float, float]] = []
-    # Not splitlines(): a prompt may hold other line ends than "\n".
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if line.strip():
-            rows.append(_row(number, line))
-        if len(rows) > MOST_ROWS:
-            raise InvalidInput(f"{str(path)!r} has more than {MOST_ROWS:,} lines.")
+    rows = [_row(number, fields) for number, fields in labelled_lines(path, FORM)]
     return Labels([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows])
 
 
-def _row(number: int, line: bytes) -> tuple[str, float, float]:
-    try:
-        value: object = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"Line {number} is not valid JSON in UTF-8, like {FORM}.") from error
-    if not isinstance(value, dict):
-        raise InvalidInput(f"Line {number} is not an object like {FORM}.")
-    fields = cast(dict[str, Any], value)
+def _row(number: int, fields: dict[str, Any]) -> tuple[str, float, float]:
     prompt, tier = fields.get("prompt"), fields.get("tier")
     if not isinstance(prompt, str):
         raise InvalidInput(f'Line {number}: "prompt" must be text.', param="prompt")

@@ -6,6 +6,8 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import pymysql
+from pymysql.constants import FIELD_TYPE
+from pymysql.converters import conversions
 from pymysql.cursors import SSCursor
 
 from bedplate.errors import ConfigError, Unavailable
@@ -15,10 +17,24 @@ CONNECT_SECONDS = 10
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 ACCESS_DENIED = frozenset({1044, 1045, 1698})
 TOOK_TOO_LONG = frozenset({1969, 3024})
+# What may be otherwise in a while: too many connections, an unknown database, a server that shuts down,
+# a broken line, a lock, a limit of the user's, a query or connection that was ended.
+AWAY = frozenset({1040, 1049, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 1927, 4031})  # fmt: skip
+
+
+def _bits(found: bytes) -> int:
+    # Flags and numbers, not content.
+    return int.from_bytes(found, "big")
+
+
+CONVERSIONS: dict[Any, Any] = {**conversions, FIELD_TYPE.BIT: _bits}
 
 
 class MysqlConnection:
-    """Every statement runs in a transaction that can only read."""
+    """Every statement runs in a transaction that can only read.
+
+    MariaDB lets DDL through; no SELECT, which is all that is sent, can hold any.
+    """
 
     def __init__(self, connection: Any, place: str) -> None:
         self._connection = connection
@@ -61,10 +77,13 @@ def _translated(place: str) -> Generator[None]:
         number = error.args[0] if error.args else None
         said = str(error.args[1] if len(error.args) > 1 else error)
         if number in ACCESS_DENIED:
-            raise ConfigError(f"{place} does not let us in: correct user and password.") from error
+            raise ConfigError(
+                f"{place} does not let us in: correct user, password or rights."
+            ) from error
         if number in TOOK_TOO_LONG:
             raise Unavailable(f"{place} took longer than statement_seconds.") from error
-        if isinstance(error, pymysql.OperationalError | pymysql.InterfaceError):
+        # The library takes most of what a server refuses for operational, a missing column too.
+        if not isinstance(number, int) or number < 1000 or 2000 <= number < 3000 or number in AWAY:
             raise Unavailable(f"{place} cannot be reached or broke off: {said}.") from error
         raise ConfigError(f"{place} refused the request: {said}.") from error
 
@@ -90,6 +109,7 @@ def connect_mysql(address: str, seconds: float) -> Generator[Connection]:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=int(seconds) + CONNECT_SECONDS,
             autocommit=False,
+            conv=CONVERSIONS,
         )
     try:
         with _translated(place), connection.cursor() as cursor:

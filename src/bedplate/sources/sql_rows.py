@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import cast
 
@@ -13,7 +13,8 @@ from bedplate.sources.names import key_of, path_of
 from bedplate.sources.sql_connection import Row
 
 _WHOLE = re.compile(r"-?[0-9]+")
-Bound = str | int
+_BYTES = re.compile(r"0x((?:[0-9a-f]{2})*)")
+Bound = str | int | bytes
 
 
 def to_text(value: object) -> str | None:
@@ -27,6 +28,8 @@ def to_text(value: object) -> str | None:
             return "true" if value else "false"
         case datetime() | date() | time():
             return value.isoformat()
+        case timedelta():
+            return _clock(value)
         case dict() | list():
             return json.dumps(value, ensure_ascii=False, default=str)
         case _:
@@ -52,16 +55,19 @@ def to_metadata(value: object) -> MetadataValue:
 def write_key(values: Sequence[object]) -> str | None:
     """The key of an item, from which `read_key` makes the same values again; None with a NULL.
 
-    Whole numbers stay whole numbers; all else is bound as text, which databases compare by the
-    column's type.
+    Whole numbers stay whole numbers and bytes bytes, written 0x0aff; all else is bound as text,
+    which databases compare by the column's type.
     """
     parts: list[str] = []
     for value in values:
+        if isinstance(value, bytes | bytearray):
+            parts.append(f"0x{value.hex()}")
+            continue
         text = to_text(value)
         if text is None:
             return None
         number = isinstance(value, int) and not isinstance(value, bool)
-        looks = _WHOLE.fullmatch(text) or text[:1] == "'"
+        looks = _WHOLE.fullmatch(text) or _BYTES.fullmatch(text) or text[:1] == "'"
         parts.append(key_of(f"'{text}" if looks and not number else text))
     if len(parts) == 1:
         return parts[0]
@@ -71,7 +77,7 @@ def write_key(values: Sequence[object]) -> str | None:
 def read_key(key: str, columns: int) -> list[Bound]:
     """The values of a key of so many columns, ready to be bound."""
     texts = [path_of(part) for part in (key.split("/") if columns > 1 else [key])]
-    return [int(text) if _WHOLE.fullmatch(text) else text.removeprefix("'") for text in texts]
+    return [_bound(text) for text in texts]
 
 
 def version_of(values: Row) -> str:
@@ -87,3 +93,19 @@ def write_cursor(value: object) -> str | None:
 
 def read_cursor(cursor: str) -> Bound:
     return read_key(cursor, 1)[0]
+
+
+def _bound(text: str) -> Bound:
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if (binary := _BYTES.fullmatch(text)) is not None:
+        return bytes.fromhex(binary[1])
+    return text.removeprefix("'")
+
+
+def _clock(value: timedelta) -> str:
+    """As databases write a time of day, or a span: hours, which may be over 23."""
+    sign = "-" if value < timedelta() else ""
+    whole, fraction = divmod(abs(value), timedelta(seconds=1))
+    part = f".{fraction.microseconds:06}" if fraction else ""
+    return f"{sign}{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{part}"

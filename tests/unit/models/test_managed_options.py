@@ -14,7 +14,7 @@ from tests.fixtures.managed_server import GGUF, write_model
 from bedplate.embedders.hashing import open_hashing_embedder
 from bedplate.errors import ConfigError
 from bedplate.lineup import open_lineup
-from bedplate.models.managed_files import gguf_bytes
+from bedplate.models.managed_files import gguf_bytes, located
 from bedplate.models.managed_log import LONGEST_LINE, ServerLog
 from bedplate.models.managed_memory import MEBIBYTE, free_gpu, free_ram
 from bedplate.models.managed_options import ManagedOptions
@@ -42,6 +42,27 @@ async def opened(tmp_path: Path, limit: int | None = None, **options: Any) -> in
 async def test_a_models_need_is_estimated_from_its_files_or_told(tmp_path: Path):
     assert await opened(tmp_path) == len(GGUF) * 5 // 4 + 512 * MEBIBYTE
     assert await opened(tmp_path, memory_bytes=7) == 7
+
+
+async def test_the_one_model_file_of_a_package_is_found_and_the_package_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    package = tmp_path / "holds_a_model"
+    (package / "data").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise AssertionError")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match="'holds_a_model' holds 0 GGUF files"):
+        located("models.m.model", "package:holds_a_model")
+    for part in (1, 2):
+        (package / "data" / f"m-0000{part}-of-00002.gguf").write_bytes(GGUF)
+
+    found = located("models.m.model", "package:holds_a_model")
+
+    assert Path(found) == package / "data" / "m-00001-of-00002.gguf"
+    assert await opened(tmp_path, model="package:holds_a_model") > 2 * len(GGUF)
+    for name in ("not_there", "../up", "os.path"):
+        with pytest.raises(ConfigError, match="there is no Python package"):
+            located("models.m.model", f"package:{name}")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +122,7 @@ async def test_vllm_takes_a_folder_with_weights_or_a_name_of_known_size(tmp_path
         ({"memory_bytes": 101}, r"may take 100.*Raise managed\.memory_bytes"),
         ({"memory_bytes": 101, "gpu": True}, r"Raise managed\.gpu_memory_bytes"),
         ({"speculation": {"draft": "/no/draft.gguf"}}, r"speculation\.draft: there is no file"),
-        ({"speculation": "auto"}, r"models\.m\.speculation"),
+        ({"speculation": "always"}, r"models\.m\.speculation"),
         ({"idle_seconds": 0}, r"models\.m\.idle_seconds"),
         ({"memory_bytes": -1}, r"models\.m\.memory_bytes"),
         ({"port": 80}, r"models\.m\.port"),

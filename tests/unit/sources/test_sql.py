@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,15 @@ from bedplate.sources.sql_reader import RowReader
 from bedplate.sources.sql_rows import read_key, to_metadata, write_key
 from bedplate.sources.sql_sqlite import connect_sqlite
 
-_values = st.integers(-(10**20), 10**20) | st.text(
-    st.characters(exclude_categories=["Cs"]) | st.sampled_from("%/'1-2F"), max_size=8
+_values = (
+    st.integers(-(10**20), 10**20)
+    | st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("%/'1-2Fx0a"), max_size=8)
+    | st.binary(max_size=4)
 )
 
 
 @given(st.lists(_values, min_size=1, max_size=3))
-def test_a_key_is_printable_and_leads_back_to_its_values(values: list[str | int]) -> None:
+def test_a_key_is_printable_and_leads_back_to_its_values(values: list[str | int | bytes]) -> None:
     key = write_key(values)
     assert key is not None
     assert key.isprintable()
@@ -46,6 +48,8 @@ def test_keys_of_common_kinds_read_as_they_are() -> None:
     assert write_key([42]) == "42"
     assert write_key(["A-17"]) == "A-17"
     assert write_key(["42"]) == "'42"
+    assert write_key([b"\x0a\xff"]) == "0x0aff"
+    assert write_key(["0x0aff"]) == "'0x0aff"
     assert write_key(["a/b", 1]) == "a%2Fb/1"
     assert write_key(["a", None]) is None
 
@@ -244,6 +248,8 @@ def test_values_keep_their_kind_as_metadata() -> None:
     assert to_metadata(Decimal("12.00")) == 12
     assert to_metadata(date(2026, 1, 2)) == "2026-01-02"
     assert to_metadata(datetime(2026, 1, 2, 3, tzinfo=UTC)) == "2026-01-02T03:00:00+00:00"
+    assert to_metadata(timedelta(hours=25, seconds=1, microseconds=5)) == "25:00:01.000005"
+    assert to_metadata(timedelta(minutes=-90)) == "-01:30:00"
     assert to_metadata(["a", "b"]) == ["a", "b"]
     assert to_metadata({"a": 1}) == '{"a": 1}'
     assert to_metadata(b"x") is None
