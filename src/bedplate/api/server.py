@@ -43,6 +43,7 @@ from bedplate.api import (
     responses,
     search,
     sources,
+    traces,
     usage,
     vector_store_files,
     vector_stores,
@@ -56,7 +57,7 @@ from bedplate.api.gates import check_exposure, is_loopback
 from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.readiness import Readiness
-from bedplate.api.trail import Trail
+from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config
 from bedplate.errors import BedplateError
@@ -93,7 +94,8 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         settings.max_requests, room=settings.max_waiting, wait_seconds=settings.wait_seconds
     )
     admission = Admission(bodies, lines)
-    return Trail(Gate(admission, app.keyring, local=is_loopback(settings.host))), admission
+    gate = Gate(admission, app.keyring, local=is_loopback(settings.host))
+    return Trail(gate, app.tracing.recorder), admission
 
 
 @asynccontextmanager
@@ -201,6 +203,7 @@ class _Dispatch:
         if route is None:
             await self._rest(scope, receive, send)
         elif scope["method"] == "POST":
+            scope["state"][ROUTED] = scope["path"]
             await route(scope, receive, send)
         else:
             await _wrong_method(scope["method"], scope["path"], "POST")(scope, receive, send)
@@ -249,6 +252,7 @@ def _build_api(app: App) -> FastAPI:
         jobs,
         budgets,
         usage,
+        traces,
         keys,
         health,
     ):
