@@ -27,6 +27,7 @@ from bedplate.ingest.prepared import Batch, Prepared
 from bedplate.ingest.readings import Readings
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.run import Cut, Run
+from bedplate.ingest.traced import traced
 from bedplate.ingest.whole import whole
 from bedplate.ingest.written import write
 from bedplate.parsers.protocol import Parser
@@ -79,9 +80,7 @@ class Ingest:
     ) -> None:
         """Wire the flow.
 
-        Token vectors are kept in collections of up to `token_chunks` chunks.
-
-        With `skip_copies` a new document is left out when another one has the same text.
+        Token vectors are kept in collections of up to `token_chunks` chunks. With `skip_copies` a new document is left out when another one has the same text.
 
         `recipe` names the settings that shape the result in a collection: documents made by another one count as
         changed.
@@ -111,6 +110,7 @@ class Ingest:
             self.remove,
         )
 
+    @traced
     async def run(
         self,
         scope: Scope,
