@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from collections import deque
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
@@ -184,7 +184,7 @@ class Floor(_Parsed):
     async def _connect(self, request: bytes) -> None:
         loop = asyncio.get_running_loop()
         _, made = await loop.create_connection(lambda: _Behind(self._pool), self._host, self._port)
-        cast(_Behind, made).ask(request, self.transport)
+        made.ask(request, self.transport)
 
 
 async def _serve(part: str, upstream: str) -> None:

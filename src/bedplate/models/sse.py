@@ -39,8 +39,8 @@ class SseParser:
 
     def feed(self, packet: bytes) -> list[SseEvent]:
         """The events that `packet` completes; EventTooLong once one goes over the limit."""
-        if (events := self._plain(packet)) is not None:
-            return events
+        if (whole := self._plain(packet)) is not None:
+            return whole
         # A carriage return ends its line at once; waiting for a possible line feed behind it
         # would hold the event back until the next packet.
         if self._after_return and packet:
