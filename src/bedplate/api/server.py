@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bedplate import __version__
 from bedplate.api import (
     ask,
+    batches,
     budgets,
     chat,
     collections,
@@ -46,12 +47,13 @@ from bedplate.api import (
     vector_store_files,
     vector_stores,
 )
-from bedplate.api.access import Gate
+from bedplate.api.access import Gate, KeyGate
 from bedplate.api.bodies import Bodies
 from bedplate.api.completions import Completions
 from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import Crowd, check_exposure, is_loopback
 from bedplate.api.media_types import is_json, sent_as
+from bedplate.api.own_requests import OwnRequests
 from bedplate.api.readiness import Readiness
 from bedplate.api.trail import Trail
 from bedplate.app import App, open_app
@@ -84,7 +86,10 @@ def build_server(app: App) -> ASGIApp:
     routes = _Dispatch(hot, _build_api(app))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
     crowd = Crowd(bodies, settings.max_requests)
-    return Trail(Gate(crowd, app.keyring, local=is_loopback(settings.host)))
+    local = is_loopback(settings.host)
+    if app.library is not None:
+        app.library.calls.open(OwnRequests(Trail(KeyGate(crowd, app.keyring, local=local))))
+    return Trail(Gate(crowd, app.keyring, local=local))
 
 
 @asynccontextmanager
@@ -213,6 +218,7 @@ def _build_api(app: App) -> FastAPI:
         embeddings,
         rerank,
         files,
+        batches,
         vector_stores,
         file_batches,
         vector_store_files,
