@@ -8,6 +8,7 @@ from bedplate.chunkers import CHUNKERS
 from bedplate.chunkers.protocol import Chunker
 from bedplate.config import Config
 from bedplate.durable.protocol import Durable, Work
+from bedplate.durable.traced import TracedWork
 from bedplate.ingest.pipeline import Ingest
 from bedplate.ingest.push_syncs import PushSyncs
 from bedplate.ingest.rescrub import Rescrub
@@ -28,6 +29,7 @@ from bedplate.library.vector_stores import VectorStores
 from bedplate.objects import OBJECTS
 from bedplate.objects.protocol import Chunking, Objects, Room
 from bedplate.state.protocol import Catalog
+from bedplate.telemetry.trace import recorder_in_use
 
 UPLOADS_FOLDER = "uploads"
 OBJECTS_FILE = "objects.db"
@@ -58,7 +60,7 @@ class JobParts:
 async def open_jobs(
     config: Config, catalog: Catalog, ingest: Ingest, sync: SyncSource, rescrub: Rescrub
 ) -> AsyncGenerator[JobParts]:
-    """Take part in durable work, for as long as the block runs.
+    """Take part in durable work, for as long as the block runs; it is recorded as the block is.
 
     Raises:
         StorageError, ConfigError: its place cannot be used.
@@ -90,7 +92,9 @@ async def open_jobs(
             AttachWork(objects, catalog, ingest, files, _open_chunker, seconds=seconds),
             batch_work,
         ]
-        async with _open_durable(config, works) as jobs:
+        recorder = recorder_in_use()
+        traced = [TracedWork(work, recorder) for work in works]
+        async with _open_durable(config, traced) as jobs:
             stores = VectorStores(objects, catalog, ingest)
             attaching = Attaching(objects, stores, catalog, ingest, jobs, seconds=seconds)
             batches = Batches(

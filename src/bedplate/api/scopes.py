@@ -7,9 +7,11 @@ from bedplate.access.protocol import Scope
 ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?", re.DOTALL)
 """Says what this server is, to any key: official clients look at the models first."""
 
-ADMIN = re.compile(r"/api/(keys|budgets|usage|models|collections/[^/]+/originals)(/.*)?", re.DOTALL)
-"""Of the tenant's operator: who may call, what it costs, which servers are behind the models, and
-files as they came, before a guard took anything out.
+ADMIN = re.compile(
+    r"/api/(keys|budgets|usage|models|traces|collections/[^/]+/originals)(/.*)?", re.DOTALL
+)
+"""Of the tenant's operator: who may call, what it costs, what everybody asked, which servers are
+behind the models, and files as they came, before a guard took anything out.
 """
 
 ASK = re.compile(
@@ -25,6 +27,9 @@ may ask may also read its responses again.
 READ = re.compile(r"/api/search|/v1/vector_stores/[^/]+/search")
 """Asked by POST, yet it changes nothing."""
 
+OWN_CHECKS = "/mcp"
+"""Looks at the key for each tool, as a key may be allowed some of them."""
+
 
 def scope_of(method: str, path: str) -> Scope | None:
     """None is any key. Whatever is not known to only read needs `write`."""
@@ -32,6 +37,8 @@ def scope_of(method: str, path: str) -> Scope | None:
         return "admin"
     if ASK.fullmatch(path):
         return "ask"
+    if path == OWN_CHECKS and method == "POST":
+        return None
     reads = method in {"GET", "HEAD"}
     if reads and ANY.fullmatch(path):
         return None
