@@ -275,11 +275,11 @@ async def test_lines_of_a_batch_are_kept_once_and_end_in_two_files(objects: Obje
         BatchLine(0, failed=False, content=large, usage=usage),
         BatchLine(1, failed=True, content=b"one\n"),
     ]
-    await objects.batches.keep(T1, "batch_1", lines)
-    await objects.batches.keep(T1, "batch_1", [BatchLine(2, failed=True, content=b"again\n")])
-    assert await objects.batches.done(T1, "batch_1") == {0, 1, 2}
+    await objects.batch_lines.keep(T1, "batch_1", lines)
+    await objects.batch_lines.keep(T1, "batch_1", [BatchLine(2, failed=True, content=b"again\n")])
+    assert await objects.batch_lines.done(T1, "batch_1") == {0, 1, 2}
     sums = BatchSums(2, 1, BatchUsage(20, 8, 4, 2))
-    assert await objects.batches.sums(T1, "batch_1") == sums
+    assert await objects.batch_lines.sums(T1, "batch_1") == sums
 
     ended = batch("batch_1", status="completed")
     files = file("file-1", "batch_output"), file("file-2", "batch_output")
@@ -290,7 +290,7 @@ async def test_lines_of_a_batch_are_kept_once_and_end_in_two_files(objects: Obje
     assert await objects.batches.get(T1, "batch_1") == replace(
         ended, output_file="file-1", error_file="file-2"
     )
-    assert await objects.batches.sums(T1, "batch_1") == sums
+    assert await objects.batch_lines.sums(T1, "batch_1") == sums
     assert await objects.due.batches(NOW + 1) == ()
 
     others = file("file-3"), file("file-4")

@@ -27,6 +27,9 @@ may ask may also read its responses again.
 READ = re.compile(r"/api/search|/v1/vector_stores/[^/]+/search")
 """Asked by POST, yet it changes nothing."""
 
+OWN_CHECKS = "/mcp"
+"""Looks at the key for each tool, as a key may be allowed some of them."""
+
 
 def scope_of(method: str, path: str) -> Scope | None:
     """None is any key. Whatever is not known to only read needs `write`."""
@@ -34,6 +37,8 @@ def scope_of(method: str, path: str) -> Scope | None:
         return "admin"
     if ASK.fullmatch(path):
         return "ask"
+    if path == OWN_CHECKS and method == "POST":
+        return None
     reads = method in {"GET", "HEAD"}
     if reads and ANY.fullmatch(path):
         return None

@@ -34,6 +34,7 @@ from bedplate.api import (
     health,
     jobs,
     keys,
+    mcp,
     messages,
     model_health,
     models,
@@ -90,6 +91,7 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         chat.PATH: chat.Chat(completions),
         messages.PATH: messages.Messages(completions),
         messages.COUNT_PATH: messages.count_tokens,
+        mcp.PATH: mcp.Mcp(app),
     }
     routes = _Dispatch(hot, _build_api(app))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)

@@ -109,7 +109,7 @@ class BatchWork:
         batch = await self._objects.batches.get(tenant, id)
         if batch.status != "in_progress" or now() >= batch.expires_at:
             return
-        done = await self._objects.batches.done(tenant, id)
+        done = await self._objects.batch_lines.done(tenant, id)
         # One iterator for all: each request is taken by one of them.
         waiting = iter([each for each in requests if each.number not in done])
         stopped = asyncio.Event()
@@ -130,7 +130,7 @@ class BatchWork:
     ) -> None:
         for request in waiting:
             line = await self._calls.ask(tenant, batch.key, batch.endpoint, request)
-            await self._objects.batches.keep(tenant, batch.id, [line])
+            await self._objects.batch_lines.keep(tenant, batch.id, [line])
             if stopped.is_set():
                 return
 
@@ -154,7 +154,7 @@ class BatchWork:
 
     async def _end(self, tenant: TenantId, id: str, requests: Sequence[Request]) -> JSON:
         while not (batch := await self._objects.batches.get(tenant, id)).ended:
-            done = await self._objects.batches.done(tenant, id)
+            done = await self._objects.batch_lines.done(tenant, id)
             left = [request for request in requests if request.number not in done]
             status: BatchStatus = "expired" if left else "completed"
             if batch.status == "cancelling":
@@ -168,7 +168,7 @@ class BatchWork:
             why = CANCELLED if status == "cancelled" else EXPIRED
             for start in range(0, len(left), KEPT_AT_ONCE):
                 lines = [undone(each, *why) for each in left[start : start + KEPT_AT_ONCE]]
-                await self._objects.batches.keep(tenant, id, lines)
+                await self._objects.batch_lines.keep(tenant, id, lines)
             await self._finish(tenant, stamped(batch, status), batch.status)
         return {"status": batch.status}
 

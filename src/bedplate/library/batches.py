@@ -133,4 +133,4 @@ class Batches:
         )
 
     async def _view(self, tenant: TenantId, batch: Batch) -> BatchView:
-        return BatchView(batch, await self._objects.batches.sums(tenant, batch.id))
+        return BatchView(batch, await self._objects.batch_lines.sums(tenant, batch.id))

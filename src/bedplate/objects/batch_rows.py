@@ -78,6 +78,33 @@ class SqlBatches:
     async def change(self, tenant: TenantId, batch: Batch, was: BatchStatus) -> bool:
         return await self._sessions.write(lambda session: _change(session, tenant, batch, was))
 
+    async def finish(
+        self, tenant: TenantId, batch: Batch, output: File, errors: File, was: BatchStatus
+    ) -> bool:
+        def work(session: Session) -> bool:
+            # Before anything is written: a batch that somebody else ended gets no second files.
+            if not _change(session, tenant, batch, was):
+                return False
+            kept = replace(
+                batch,
+                output_file=_write(session, tenant, batch.id, output, failed=False),
+                error_file=_write(session, tenant, batch.id, errors, failed=True),
+            )
+            _change(session, tenant, kept, batch.status)
+            # The numbers stay, which `sums` are made of.
+            session.execute(
+                "UPDATE object_batch_line SET content = ? WHERE tenant_id = ? AND batch_id = ?",
+                (b"", tenant, batch.id),
+            )
+            return True
+
+        return await self._sessions.write(work)
+
+
+class SqlBatchLines:
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
     async def keep(self, tenant: TenantId, id: str, lines: Sequence[BatchLine]) -> None:
         await self._sessions.write(
             lambda session: session.execute_many(
@@ -100,28 +127,6 @@ class SqlBatches:
         rows = await self._sessions.read(lambda session: session.select(SUMS, (tenant, id)))
         completed, failed, *tokens = map(int, rows[0])
         return BatchSums(completed, failed, BatchUsage(*tokens))
-
-    async def finish(
-        self, tenant: TenantId, batch: Batch, output: File, errors: File, was: BatchStatus
-    ) -> bool:
-        def work(session: Session) -> bool:
-            # Before anything is written: a batch that somebody else ended gets no second files.
-            if not _change(session, tenant, batch, was):
-                return False
-            kept = replace(
-                batch,
-                output_file=_write(session, tenant, batch.id, output, failed=False),
-                error_file=_write(session, tenant, batch.id, errors, failed=True),
-            )
-            _change(session, tenant, kept, batch.status)
-            # The numbers stay, which `sums` are made of.
-            session.execute(
-                "UPDATE object_batch_line SET content = ? WHERE tenant_id = ? AND batch_id = ?",
-                (b"", tenant, batch.id),
-            )
-            return True
-
-        return await self._sessions.write(work)
 
 
 def ended() -> str:

@@ -233,6 +233,20 @@ class Batches(Protocol):
         """Put it in place; False, and nothing, where its status is not as it `was` any more."""
         ...
 
+    async def finish(
+        self, tenant: TenantId, batch: Batch, output: File, errors: File, was: BatchStatus
+    ) -> bool:
+        """`change`, with what is kept of lines put into the two files, in the lines' order.
+
+        All of it or nothing. A file that would be empty is not made; the others count against no
+        limit, as what is in them is paid for. The batch is told their ids, the files their sizes.
+        """
+        ...
+
+
+class BatchLines(Protocol):
+    """What became of the lines of batches."""
+
     async def keep(self, tenant: TenantId, id: str, lines: Sequence[BatchLine]) -> None:
         """What became of lines, durably; a line that is there stays as it was first."""
         ...
@@ -243,16 +257,6 @@ class Batches(Protocol):
 
     async def sums(self, tenant: TenantId, id: str) -> BatchSums:
         """Of the lines that are kept, those of a batch that ended included."""
-        ...
-
-    async def finish(
-        self, tenant: TenantId, batch: Batch, output: File, errors: File, was: BatchStatus
-    ) -> bool:
-        """`change`, with what is kept of lines put into the two files, in the lines' order.
-
-        All of it or nothing. A file that would be empty is not made; the others count against no
-        limit, as what is in them is paid for. The batch is told their ids, the files their sizes.
-        """
         ...
 
 
@@ -293,6 +297,9 @@ class Objects(Protocol):
 
     @property
     def batches(self) -> Batches: ...
+
+    @property
+    def batch_lines(self) -> BatchLines: ...
 
     @property
     def due(self) -> Due: ...

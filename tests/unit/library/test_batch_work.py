@@ -118,7 +118,7 @@ async def test_each_request_is_asked_once_with_the_key_that_the_batch_was_made_w
     )
     output = await bench.rows(batch.output_file)
     assert [row["custom_id"] for row in output] == [f"r{number}" for number in range(20)]
-    assert (await bench.objects.batches.sums(TENANT, "batch_1")).usage.input == 60
+    assert (await bench.objects.batch_lines.sums(TENANT, "batch_1")).usage.input == 60
     # Run again, as after a crash that came before its end was written down.
     assert await bench.run() == batch
     assert len(bench.server.asked) == 20
@@ -155,7 +155,7 @@ async def test_a_work_that_was_cut_off_asks_what_is_not_kept_yet(bench: Bench) -
     bench.server.script = {"3": failing}
 
     async def kept() -> int:
-        return len(await bench.objects.batches.done(TENANT, "batch_1"))
+        return len(await bench.objects.batch_lines.done(TENANT, "batch_1"))
 
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(bench.run())
