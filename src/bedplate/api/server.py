@@ -32,6 +32,7 @@ from bedplate.api import (
     jobs,
     keys,
     messages,
+    metrics,
     model_health,
     models,
     originals,
@@ -235,6 +236,7 @@ def _build_api(app: App) -> FastAPI:
         budgets,
         usage,
         traces,
+        metrics,
         keys,
         health,
     ):
