@@ -75,6 +75,7 @@ from bedplate.state.protocol import Catalog
 from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
+from bedplate.tracing import Tracing, open_tracing
 from bedplate.transcripts.protocol import Transcripts
 
 CATALOG_FILE = "catalog.db"
@@ -123,6 +124,7 @@ class App:
     pushes: PushDocuments
     originals: Originals
     push_syncs: PushSyncs | None
+    tracing: Tracing
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
         return Scope(tenant, collection)
@@ -238,6 +240,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         }
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
         safeguards = await enter(open_safeguards(config))
+        tracing = await enter(open_tracing(config, safeguards))
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
         keyring = await enter(open_keyring(await enter(open_keys(config))))
@@ -347,6 +350,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             originals=ingest.originals,
             push_syncs=parts and parts.push_syncs,
+            tracing=tracing,
         )
 
 

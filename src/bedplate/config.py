@@ -43,6 +43,7 @@ from bedplate.sections import (
     TableConfig,
     UploadsConfig,
 )
+from bedplate.trace_sections import TracingConfig
 from bedplate.trees import Tree, choices_first, merge, nest, read_value
 
 PREFIX = "BEDPLATE_"
@@ -81,6 +82,7 @@ class Config(Section):
     responses: ResponsesConfig = ResponsesConfig()
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
+    tracing: TracingConfig = TracingConfig()
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])

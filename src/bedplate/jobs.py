@@ -8,6 +8,7 @@ from bedplate.chunkers import CHUNKERS
 from bedplate.chunkers.protocol import Chunker
 from bedplate.config import Config
 from bedplate.durable.protocol import Durable, Work
+from bedplate.durable.traced import TracedWork
 from bedplate.ingest.pipeline import Ingest
 from bedplate.ingest.push_syncs import PushSyncs
 from bedplate.ingest.rescrub import Rescrub
@@ -25,6 +26,7 @@ from bedplate.library.vector_stores import VectorStores
 from bedplate.objects import OBJECTS
 from bedplate.objects.protocol import Chunking, Objects, Room
 from bedplate.state.protocol import Catalog
+from bedplate.telemetry.trace import recorder_in_use
 
 UPLOADS_FOLDER = "uploads"
 OBJECTS_FILE = "objects.db"
@@ -55,7 +57,7 @@ class JobParts:
 async def open_jobs(
     config: Config, catalog: Catalog, ingest: Ingest, sync: SyncSource, rescrub: Rescrub
 ) -> AsyncGenerator[JobParts]:
-    """Take part in durable work, for as long as the block runs.
+    """Take part in durable work, for as long as the block runs; it is recorded as the block is.
 
     Raises:
         StorageError, ConfigError: its place cannot be used.
@@ -78,7 +80,9 @@ async def open_jobs(
             RescrubWork(rescrub, seconds=seconds),
             AttachWork(objects, catalog, ingest, files, _open_chunker, seconds=seconds),
         ]
-        async with _open_durable(config, works) as jobs:
+        recorder = recorder_in_use()
+        traced = [TracedWork(work, recorder) for work in works]
+        async with _open_durable(config, traced) as jobs:
             stores = VectorStores(objects, catalog, ingest)
             attaching = Attaching(objects, stores, catalog, ingest, jobs, seconds=seconds)
             upkeep = Upkeep(objects, stores, attaching, jobs, seconds=seconds)

@@ -18,8 +18,14 @@ class ServerConfig(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8420, ge=0, le=65535)
     max_body_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
+    workers: int = Field(default=1, gt=0, le=64)
+    """Processes that answer; limits on requests and calls are shared out among them."""
     max_requests: int = Field(default=256, gt=0)
-    """How many requests are worked on at once; further ones are answered 503."""
+    """How many requests are worked on at once; further ones wait, in a line for each tenant."""
+    max_waiting: int = Field(default=256, ge=0)
+    wait_seconds: float = Field(default=10.0, ge=0)
+    drain_seconds: float = Field(default=30.0, ge=0)
+    """How long requests may go on after the signal to stop; then each is told so, and cut off."""
     request_seconds: float = Field(default=300.0, gt=0)
 
 

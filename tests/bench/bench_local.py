@@ -170,7 +170,7 @@ async def prefixes(options: dict[str, Any], times: int) -> dict[str, Any]:
 async def speculation(options: dict[str, Any], times: int) -> dict[str, Any]:
     texts, given = Prompts(), prompts(times)
     asked = {
-        "quoting": [list(texts.messages(QUOTE, passages)) for passages, _ in given],
+        "quoting": [list(texts.messages(QUOTE, passages[:2])) for passages, _ in given],
         "free": [[Message("user", free)] for free in FREE[:times]],
     }
     told: dict[str, Any] = {}
@@ -223,8 +223,11 @@ def median(values: Sequence[float]) -> float:
     return round(statistics.median(values), 2)
 
 
-async def measure(options: dict[str, Any], times: int) -> None:
-    for name, part in (("start", start_and_stop), ("prefix", prefixes), ("guess", speculation)):
+async def measure(options: dict[str, Any], times: int, only: str | None) -> None:
+    parts = {"start": start_and_stop, "prefix": prefixes, "guess": speculation}
+    for name, part in parts.items():
+        if only and name != only:
+            continue
         print(json.dumps({name: await part(options, times)}), flush=True)
 
 
@@ -234,11 +237,12 @@ def main() -> None:
     parser.add_argument("--server", default="llama-cpp-python")
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--args", nargs="*", default=["--n_threads", "1", "--n_threads_batch", "1"])
+    parser.add_argument("--only", choices=("start", "prefix", "guess"))
     given = parser.parse_args()
     options = {"model": given.model, "server": given.server, "context_size": 4096}
     options |= {"args": given.args, "openai": {"first_token_seconds": 600.0}}
     try:
-        asyncio.run(measure(options, given.times))
+        asyncio.run(measure(options, given.times, given.only))
     except NoData as missing:
         print(f"skipped: {missing}")
 

@@ -27,6 +27,8 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         tmp_path,
         models__default={**SCRIPTED, "price": CENT},
         models__dear={**SCRIPTED, "price": {"input": 20_000, "output": 0}, "output_tokens": 9},
+        models__sorted={"use": "router", "small": "default", "large": "dear", "share": 1},
+        models__outer={"use": "router", "small": "default", "large": "sorted", "share": 1},
         models__front={"use": "fallback", "models": ["dear", "default"]},
         models__rewriting=rewriting,
         search__rewrite="rewriting",
@@ -41,6 +43,14 @@ def said(*texts: str, **more: Any) -> dict[str, Any]:
     roles = ("user", "assistant") * len(texts)
     messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
     return {"messages": messages, **more}
+
+
+async def test_where_routers_sent_a_request_is_in_a_header(served: Served) -> None:
+    reply = await served.post(CHAT, said("Hi", model="outer"))
+    assert reply.headers["x-bedplate-routed"] == "sorted > dear"
+    reply = await served.post("/v1/messages", said("Hi", model="sorted", max_tokens=9))
+    assert reply.headers["x-bedplate-routed"] == "dear"
+    assert "x-bedplate-routed" not in (await served.post(CHAT, said("Hi", model="default"))).headers
 
 
 async def test_what_a_request_cost_is_in_a_header_and_in_a_stream_s_last_usage(

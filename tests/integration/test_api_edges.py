@@ -166,7 +166,9 @@ async def test_a_chunked_body_over_the_limit_is_413(served: Served):
 
 async def test_no_more_requests_than_allowed_are_worked_on(tmp_path: Path):
     slow = {"use": "scripted", "replies": ["x"], "delay_seconds": 30}
-    async with serving(tmp_path, models__slow=slow, server__max_requests=1) as served:
+    async with serving(
+        tmp_path, models__slow=slow, server__max_requests=1, server__max_waiting=0
+    ) as served:
         body = {"model": "slow", "messages": [{"role": "user", "content": "x"}]}
         host, port = served.url.removeprefix("http://").split(":")
         payload = json.dumps(body).encode()
@@ -184,7 +186,7 @@ async def test_no_more_requests_than_allowed_are_worked_on(tmp_path: Path):
 
     assert (busy.status, busy.error["code"], busy.headers["retry-after"]) == (
         503,
-        "unavailable",
+        "busy",
         "1",
     )
     assert probe.status == 200

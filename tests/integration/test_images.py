@@ -16,7 +16,7 @@ from bedplate.domain.documents import Blob, MetadataValue
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.errors import ConfigError, TooLarge
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.ingest.report import Report
 from bedplate.rag.find import find
 from bedplate.rag.images import RANK_CONSTANT, joined

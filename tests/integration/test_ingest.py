@@ -17,7 +17,7 @@ from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
 from bedplate.embedders.protocol import Embedder, Matrix
-from bedplate.errors import Conflict, InvalidInput, NotFound, Unavailable
+from bedplate.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from bedplate.ingest.files import FileSource, find_files, source_name
 from bedplate.ingest.incoming import Upload
 from bedplate.ingest.pipeline import Ingest, Parts
@@ -332,6 +332,14 @@ def test_too_many_files_or_none_are_refused(tmp_path: Path) -> None:
         find_files([str(tmp_path)], max_files=1)
     with pytest.raises(InvalidInput, match="no file, folder or match for 'nothing/"):
         find_files(["nothing/*.md"], max_files=1)
+
+
+def test_a_file_of_two_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "big.txt"
+    with file.open("wb") as opened:
+        opened.truncate(2 * 1024**3)
+    with pytest.raises(TooLarge, match=r"2,147,483,648 bytes; ingest\.max_file_bytes is 1,000"):
+        FileSource(file, "big.txt").read(1_000)
 
 
 def test_links_in_a_circle_and_names_too_long_are_no_surprise(tmp_path: Path) -> None:

@@ -112,12 +112,13 @@ async def test_a_real_model_is_stopped_when_idle_and_started_by_the_next_request
 
 
 async def test_tokens_guessed_ahead_change_no_word_of_the_answer() -> None:
-    quoting = asked("Repeat the facts word for word.")
+    """Also of a prompt that is longer than a batch of the server's."""
+    quoting = (Message("user", f"{FACTS * 26}\n\nRepeat the facts word for word."),)
     free = (Message("user", "Write one sentence about the sea."),)
     async with house() as plain, house(speculation="ngram") as guessing:
         for prompt in (quoting, free):
             one, other = await asyncio.gather(
-                plain.say(*prompt, tokens=40), guessing.say(*prompt, tokens=40)
+                plain.say(*prompt, tokens=24), guessing.say(*prompt, tokens=24)
             )
             assert "".join(one) == "".join(other)
 

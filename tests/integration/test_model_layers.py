@@ -22,7 +22,7 @@ from bedplate.config import ModelSlot, load_config
 from bedplate.domain.chat import TextDelta
 from bedplate.embedders import EMBEDDERS
 from bedplate.errors import ConfigError, ContextOverflow, UpstreamError, UpstreamRateLimited
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
 from bedplate.models.protocol import MeteredModel

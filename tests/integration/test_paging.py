@@ -14,7 +14,7 @@ from bedplate.config import load_config
 from bedplate.domain.documents import Blob
 from bedplate.domain.retrieval import Mode, Sort
 from bedplate.errors import InvalidInput
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.rag.find import find
 from bedplate.rag.retrieve import SearchRequest
 

@@ -12,7 +12,7 @@ from bedplate.domain.documents import Blob
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import UpstreamError
 from bedplate.ingest.embedding import embed_texts
-from bedplate.ingest.pipeline import Upload
+from bedplate.ingest.incoming import Upload
 from bedplate.rag.retrieve import Ranking, Retrieve, SearchRequest
 
 Spoil = Callable[[Matrix], Matrix]

@@ -13,6 +13,8 @@ GRID = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
 USUAL = 0.3
 """For types of which fewer than `LEAST` were seen."""
 LEAST = 25
+SAME = 0.0025
+"""A difference of F2 that is none."""
 
 
 def levels(model: Path, rows: Sequence[Row]) -> dict[str, float]:
@@ -29,7 +31,13 @@ def levels(model: Path, rows: Sequence[Row]) -> dict[str, float]:
                 found[name].append((5 * hit / max(1, 5 * hit + 4 * missed + wrong), least))
     for name, figures in found.items():
         print(name, [(f"{f2:.3f}", least) for f2, least in figures])
-    return {name: max(figures)[1] if figures else USUAL for name, figures in found.items()}
+    return {name: _chosen(figures) if figures else USUAL for name, figures in found.items()}
+
+
+def _chosen(figures: Sequence[tuple[float, float]]) -> float:
+    """The highest of those that are as good as the best."""
+    best = max(f2 for f2, _ in figures)
+    return max(least for f2, least in figures if f2 >= best - SAME)
 
 
 def _count(row: Row, head: TagHead, counts: dict[str, list[int]]) -> None:

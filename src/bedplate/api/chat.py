@@ -16,6 +16,7 @@ from bedplate.api.chat_reply import Reply
 from bedplate.api.chat_requests import read_chat
 from bedplate.api.completions import Completions
 from bedplate.api.costs import cost_headers
+from bedplate.api.routed import Routing
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import encode
 from bedplate.errors import InvalidInput
@@ -38,8 +39,9 @@ class Chat:
         if call.stream:
             response = await open_stream(reply.stream(events))
         else:
-            whole = await reply.collect(events)
-            headers = cost_headers(whole.usage.cost_usd)
+            routing = Routing()
+            whole = await reply.collect(routing.seen(events))
+            headers = {**cost_headers(whole.usage.cost_usd), **routing.headers}
             response = Response(encode(whole), media_type="application/json", headers=headers)
         await response(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""Who may come in, and how many at once.
+"""Who may come in by the address it calls from and to.
 
 While there are no access keys, only this machine may call: the server listens on loopback alone,
 and these checks keep web pages out that a browser on this machine has open. A page that points its
@@ -14,11 +14,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bedplate.api.errors import PERMISSION, refuse
-from bedplate.errors import ConfigError, Unavailable
+from bedplate.errors import ConfigError
 
 READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
-PROBES = frozenset({"/healthz", "/readyz"})
-"""Answered under any load: an overloaded process is alive."""
 
 
 class Loopback:
@@ -34,30 +32,6 @@ class Loopback:
             return
         code, message = problem
         await refuse(403, message, code=code, type=PERMISSION)(scope, receive, send)
-
-
-class Crowd:
-    """Refuses, instead of queueing, what comes while `most` requests are in work."""
-
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app = app
-        self._most = most
-        self._working = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in PROBES:
-            await self._app(scope, receive, send)
-            return
-        if self._working >= self._most:
-            raise Unavailable(
-                f"{self._working} requests are being worked on, as many as "
-                "server.max_requests allows: try again."
-            )
-        self._working += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._working -= 1
 
 
 def check_exposure(host: str, *, has_keys: bool) -> None:

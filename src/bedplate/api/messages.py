@@ -5,8 +5,7 @@ are.
 "Messages", "Count tokens" and "Errors".
 """
 
-import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -21,14 +20,13 @@ from bedplate.api.costs import cost_headers
 from bedplate.api.errors import answer, envelope
 from bedplate.api.messages_reply import Reply
 from bedplate.api.messages_requests import read_counted, read_messages
+from bedplate.api.routed import Routing
 from bedplate.api.sse import encode_event
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import encode
 from bedplate.errors import BedplateError
 from bedplate.models.tokens import request_tokens
 from bedplate.telemetry.trace import trace_id
-
-logger = logging.getLogger(__name__)
 
 PATH = "/v1/messages"
 COUNT_PATH = f"{PATH}/count_tokens"
@@ -64,9 +62,10 @@ class Messages:
         events = self._completions.events(call, account_of(scope), deadline_of(scope))
         reply = Reply(call.model)
         if call.stream:
-            return await open_stream(_told(reply.stream(events)))
-        whole = await reply.collect(events)
-        headers = cost_headers(whole["usage"]["cost_usd"])
+            return await open_stream(reply.stream(events), _event)
+        routing = Routing()
+        whole = await reply.collect(routing.seen(events))
+        headers = {**cost_headers(whole["usage"]["cost_usd"]), **routing.headers}
         return Response(encode(whole), media_type="application/json", headers=headers)
 
 
@@ -80,20 +79,8 @@ async def count_tokens(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-async def _told(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """The events; what goes wrong after the first is told as an event of Anthropic's."""
-    begun = False
-    try:
-        async for event in events:
-            yield event
-            begun = True
-    except BedplateError as error:
-        if not begun:
-            raise
-        logger.warning("stream failed", extra={"code": error.code, "error": error.message})
-        yield encode_event(_envelope(error, answer(error).status_code), "error")
-    finally:
-        await events.aclose()
+def _event(error: BedplateError) -> bytes:
+    return encode_event(_envelope(error, answer(error).status_code), "error")
 
 
 def _refused(error: BedplateError) -> Response:

@@ -7,9 +7,11 @@ from bedplate.access.protocol import Scope
 ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?", re.DOTALL)
 """Says what this server is, to any key: official clients look at the models first."""
 
-ADMIN = re.compile(r"/api/(keys|budgets|usage|models|collections/[^/]+/originals)(/.*)?", re.DOTALL)
-"""Of the tenant's operator: who may call, what it costs, which servers are behind the models, and
-files as they came, before a guard took anything out.
+ADMIN = re.compile(
+    r"/api/(keys|budgets|usage|models|traces|collections/[^/]+/originals)(/.*)?", re.DOTALL
+)
+"""Of the tenant's operator: who may call, what it costs, what everybody asked, which servers are
+behind the models, and files as they came, before a guard took anything out.
 """
 
 ASK = re.compile(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 import time
@@ -42,21 +43,24 @@ from bedplate.api import (
     responses,
     search,
     sources,
+    traces,
     usage,
     vector_store_files,
     vector_stores,
 )
 from bedplate.api.access import Gate
+from bedplate.api.admission import Admission, Lines
 from bedplate.api.bodies import Bodies
 from bedplate.api.completions import Completions
 from bedplate.api.errors import answer, refuse, unexpected
-from bedplate.api.gates import Crowd, check_exposure, is_loopback
+from bedplate.api.gates import check_exposure, is_loopback
+from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.readiness import Readiness
-from bedplate.api.trail import Trail
+from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
-from bedplate.config import Config, ServerConfig
-from bedplate.errors import BedplateError, ConfigError
+from bedplate.config import Config
+from bedplate.errors import BedplateError
 from bedplate.keys import were_made
 from bedplate.telemetry.trace import trace_id
 
@@ -65,15 +69,18 @@ logger = logging.getLogger(__name__)
 Announce = Callable[[str, bool], None]
 """Given the URL, and whether the server is open as there are no access keys."""
 
-GRACE_SECONDS = 5
-"""How long requests may go on after the signal to stop; then they are cancelled."""
+CUT_SECONDS = 2
+"""How long requests that are cut off have to say so, before their connections are closed."""
 
-BACKLOG = 2048
 SHOWN_PROBLEMS = 5
 
 
 def build_server(app: App) -> ASGIApp:
     """The whole HTTP surface over an open App."""
+    return _build(app)[0]
+
+
+def _build(app: App) -> tuple[ASGIApp, Admission]:
     settings = app.config.server
     completions = Completions(app)
     hot = {
@@ -83,24 +90,30 @@ def build_server(app: App) -> ASGIApp:
     }
     routes = _Dispatch(hot, _build_api(app))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
-    crowd = Crowd(bodies, settings.max_requests)
-    return Trail(Gate(crowd, app.keyring, local=is_loopback(settings.host)))
+    lines = Lines(
+        settings.max_requests, room=settings.max_waiting, wait_seconds=settings.wait_seconds
+    )
+    admission = Admission(bodies, lines)
+    gate = Gate(admission, app.keyring, local=is_loopback(settings.host))
+    return Trail(gate, app.tracing.recorder), admission
 
 
 @asynccontextmanager
-async def running(app: App) -> AsyncGenerator[str]:
+async def running(app: App, inherited: socket.socket | None = None) -> AsyncGenerator[str]:
     """Serve `app` for as long as the block runs; the URL to reach it by.
 
-    At the end no new connection is taken; requests get a few seconds to finish.
+    At the end no new connection is taken; requests get `server.drain_seconds` to finish, and what
+    is not finished then is told so and cut off. `inherited` is a socket that listens already.
 
     Raises:
-        ConfigError: an address that others can reach while there are no access keys, or a port
-            that cannot be had.
+        ConfigError: see `listen`.
     """
-    with _bind(app.config.server, has_keys=not app.keyring.is_open) as listener:
+    settings = app.config.server
+    with inherited or listen(settings, has_keys=not app.keyring.is_open) as listener:
+        surface, admission = _build(app)
         server = uvicorn.Server(
             uvicorn.Config(
-                build_server(app),
+                surface,
                 http="httptools",
                 ws="none",
                 lifespan="off",
@@ -109,7 +122,7 @@ async def running(app: App) -> AsyncGenerator[str]:
                 server_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
-                timeout_graceful_shutdown=GRACE_SECONDS,
+                timeout_graceful_shutdown=math.ceil(settings.drain_seconds) + CUT_SECONDS,
             )
         )
         server.config.load()
@@ -119,11 +132,14 @@ async def running(app: App) -> AsyncGenerator[str]:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(server.main_loop())
                 try:
-                    yield _url(listener)
+                    yield url_of(listener)
                 finally:
                     server.should_exit = True
         finally:
+            loop = asyncio.get_running_loop()
+            cutting = loop.call_later(settings.drain_seconds, admission.cut_off)
             await server.shutdown(sockets=[listener])
+            cutting.cancel()
 
 
 @asynccontextmanager
@@ -157,9 +173,13 @@ def serve(config: Config, *, announce: Announce = lambda _url, _is_open: None) -
     """
     # Before anything is made on disk; `running` knows for sure.
     check_exposure(config.server.host, has_keys=were_made(config))
-    loop_factory = uvicorn.Config(_nothing, log_config=None).get_loop_factory()
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(config, announce))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The fastest event loop that is installed; None for asyncio's own."""
+    return uvicorn.Config(_nothing, log_config=None).get_loop_factory()
 
 
 async def _serve(config: Config, announce: Announce) -> None:
@@ -168,7 +188,7 @@ async def _serve(config: Config, announce: Announce) -> None:
         with _signals() as stopped:
             announce(url, app.keyring.is_open)
             await stopped.wait()
-        logger.info("stopping", extra={"grace_seconds": GRACE_SECONDS})
+        logger.info("stopping", extra={"drain_seconds": config.server.drain_seconds})
 
 
 class _Dispatch:
@@ -183,6 +203,7 @@ class _Dispatch:
         if route is None:
             await self._rest(scope, receive, send)
         elif scope["method"] == "POST":
+            scope["state"][ROUTED] = scope["path"]
             await route(scope, receive, send)
         else:
             await _wrong_method(scope["method"], scope["path"], "POST")(scope, receive, send)
@@ -231,6 +252,7 @@ def _build_api(app: App) -> FastAPI:
         jobs,
         budgets,
         usage,
+        traces,
         keys,
         health,
     ):
@@ -278,33 +300,6 @@ def _wrong_method(method: str, path: str, allowed: str) -> Response:
         code="method_not_allowed",
         headers={"Allow": allowed},
     )
-
-
-def _bind(settings: ServerConfig, *, has_keys: bool) -> socket.socket:
-    check_exposure(settings.host, has_keys=has_keys)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    where = f"{settings.host}:{settings.port}"
-    try:
-        listener = socket.create_server(
-            (settings.host, settings.port), family=family, backlog=BACKLOG
-        )
-    except OSError as error:
-        raise ConfigError(
-            f"The server cannot listen on {where}: {error.strerror}. Stop what holds the port, or "
-            "set server.port."
-        ) from error
-    # Connections inherit it. asyncio's own loop forgets it, and each answer would wait 40 ms for
-    # the client's acknowledgement of its head.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if is_loopback(settings.host) and not is_loopback(listener.getsockname()[0]):
-        listener.close()
-        raise ConfigError(f"server.host {settings.host!r} does not lead to this machine alone.")
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager

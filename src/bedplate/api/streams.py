@@ -1,7 +1,8 @@
 """Server-sent events as an answer: an HTTP error before the first event, an event after it."""
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from starlette.responses import Response
@@ -9,9 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from bedplate.api.errors import envelope
 from bedplate.api.sse import MEDIA_TYPE, encode_event
-from bedplate.errors import BedplateError
+from bedplate.errors import BedplateError, Unavailable
 
 logger = logging.getLogger(__name__)
+
+STOPS = "The server stops: what came so far is not all. Ask again."
 
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -20,16 +23,29 @@ HEADERS = {
 }
 
 
+def _event(error: BedplateError) -> bytes:
+    return encode_event(envelope(error))
+
+
 class EventStream(Response):
-    """Sends encoded events as they come. The generator is closed however sending ends."""
+    """Sends encoded events as they come. The generator is closed however sending ends.
+
+    `tell` gives the event by which a client learns that the stream failed.
+    """
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes]) -> None:
+    def __init__(
+        self,
+        first: bytes,
+        rest: AsyncGenerator[bytes],
+        tell: Callable[[BedplateError], bytes] = _event,
+    ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._first = first
         self._rest = rest
+        self._tell = tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._rest) as rest:
@@ -50,12 +66,18 @@ class EventStream(Response):
                 await _send_part(send, event)
         except BedplateError as error:
             logger.warning("stream failed", extra={"code": error.code, "error": error.message})
-            await _send_part(send, encode_event(envelope(error)))
+            await _send_part(send, self._tell(error))
+        except asyncio.CancelledError:
+            # Only a server that stops cancels this task.
+            await _send_part(send, self._tell(Unavailable(STOPS)))
+            raise
 
 
-async def open_stream(events: AsyncGenerator[bytes]) -> EventStream:
+async def open_stream(
+    events: AsyncGenerator[bytes], tell: Callable[[BedplateError], bytes] = _event
+) -> EventStream:
     """Wait for the first event, so that what goes wrong before it is raised from here."""
-    return EventStream(await anext(events), events)
+    return EventStream(await anext(events), events, tell)
 
 
 async def _send_part(send: Send, event: bytes) -> None:

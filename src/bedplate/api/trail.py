@@ -10,9 +10,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bedplate.api.access import known_account
 from bedplate.api.errors import answer, unexpected
 from bedplate.errors import BedplateError, Unavailable
-from bedplate.telemetry.trace import trace
+from bedplate.telemetry.conventions import ANONYMOUS, METHOD, PATH, ROUTE, STATUS
+from bedplate.telemetry.trace import Recorder, Span, begun
 
 logger = logging.getLogger(__name__)
+
+ROUTED = "route"
+"""In the request's `state`: the route of what FastAPI did not see."""
 
 CLIENT_GONE = 499
 """Logged when the client left before the answer was complete; nobody is sent it."""
@@ -21,21 +25,26 @@ CLIENT_GONE = 499
 class Trail:
     """Every answer carries `x-request-id`: the trace id, the client's own where it sent one."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, recorder: Recorder | None = None) -> None:
+        """`recorder` is told of every request."""
         self._app = app
+        self._recorder = recorder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         # Here, as what it holds must outlive the copy that a HEAD is asked by.
         scope.setdefault("state", {})
-        with trace(Headers(scope=scope).get("traceparent")) as trace_id:
+        parent = Headers(scope=scope).get("traceparent")
+        with begun("request", "server", parent, self._recorder) as request:
+            trace_id = request.trace.id
             sent = _Sent(send, trace_id)
             started = time.perf_counter()
             try:
                 await self._answer(scope, receive, sent, trace_id)
             finally:
                 account = known_account(scope)
+                _describe(request, scope, sent.outcome)
                 logger.info(
                     "request",
                     extra={
@@ -67,6 +76,21 @@ class Trail:
             logger.exception("unexpected error")
             if sent.status is None:
                 await unexpected(trace_id)(scope, receive, sent)
+
+
+def _describe(request: Span, scope: Scope, status: int) -> None:
+    route = getattr(scope.get("route"), "path", None) or scope["state"].get(ROUTED)
+    method = scope["method"]
+    # Without ids, so that there are few names.
+    request.name = f"{method} {route}" if route else method
+    found = request.attributes
+    found[METHOD], found[PATH], found[STATUS] = method, scope["path"], status
+    if route:
+        found[ROUTE] = route
+    if (account := known_account(scope)) is None:
+        found[ANONYMOUS] = True
+    else:
+        request.bill(account)
 
 
 class _Sent:

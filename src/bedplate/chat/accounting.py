@@ -18,6 +18,7 @@ from bedplate.domain.chat import (
     TextDelta,
     ToolCallDelta,
     Usage,
+    routed,
 )
 from bedplate.errors import BedplateError, UpstreamError, UpstreamTimeout
 from bedplate.ledger.protocol import Call, Ledger, Reservation
@@ -82,9 +83,7 @@ class Accounting:
     @property
     def routed(self) -> str | None:
         """The models that routers and cascades chose on the way, in order; None where none did."""
-        notes = self._end.notes if self._end else ()
-        chosen = [note.model for note in notes if note.kind in ("route", "cascade")]
-        return " > ".join(chosen) or None
+        return routed(self.notes) or None
 
     @property
     def first_ms(self) -> float | None:

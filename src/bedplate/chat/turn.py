@@ -9,10 +9,19 @@ from difflib import get_close_matches
 
 from bedplate.chat.accounting import Accounting, Asked
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
-from bedplate.errors import NotFound, UpstreamError, UpstreamTimeout
+from bedplate.errors import GuardBlocked, NotFound, UpstreamError, UpstreamTimeout
 from bedplate.guards.protocol import CallGuard, GuardedCall
 from bedplate.ledger.protocol import Ledger
 from bedplate.models.protocol import MeteredModel
+from bedplate.telemetry.conventions import (
+    FINISH_REASONS,
+    GUARD,
+    NOTES,
+    REASON,
+    REQUEST_MODEL,
+    VERDICT,
+)
+from bedplate.telemetry.trace import Span, span
 
 logger = logging.getLogger(__name__)
 
@@ -59,28 +68,32 @@ class Turn:
                 An answer that a guard stops ends as "content_filter".
         """
         model = self.model(name)
-        guarded = None if self._guard is None else await self._guard.open(name, request)
-        request = request if guarded is None else guarded.request
-        latest = asyncio.get_running_loop().time() + self._seconds
-        deadline = min(request.deadline or latest, latest)
-        call = Accounting(self._ledger, Asked(name, model, replace(request, deadline=deadline)))
-        async with call:
-            try:
-                async with aclosing(model.stream(call.request)) as events:
-                    while (event := await _next(events, deadline, model.name)) is not None:
-                        await call.saw(event)
-                        if guarded is None:
-                            yield event
-                            continue
-                        for each in await _taken(guarded, event):
-                            yield each
-                        if guarded.stopped is not None:
-                            end = call.ended_by_guard(model.name, guarded.stopped)
-                            await call.saw(end)
-                            yield end
-                            return
-            finally:
-                _log(name, call)
+        with span("turn") as step:
+            step.attributes[REQUEST_MODEL] = name
+            step.bill(request.account)
+            guarded = None if self._guard is None else await _open(self._guard, name, request)
+            request = request if guarded is None else guarded.request
+            latest = asyncio.get_running_loop().time() + self._seconds
+            deadline = min(request.deadline or latest, latest)
+            call = Accounting(self._ledger, Asked(name, model, replace(request, deadline=deadline)))
+            async with call:
+                try:
+                    async with aclosing(model.stream(call.request)) as events:
+                        while (event := await _next(events, deadline, model.name)) is not None:
+                            await call.saw(event)
+                            if guarded is None:
+                                yield event
+                                continue
+                            for each in await _taken(guarded, event):
+                                yield each
+                            if guarded.stopped is not None:
+                                end = call.ended_by_guard(model.name, guarded.stopped)
+                                await call.saw(end)
+                                yield end
+                                return
+                finally:
+                    _trace(step, call)
+                    _log(name, call)
 
     async def text(self, name: str, request: ChatRequest, *, most: int) -> str:
         """A whole reply of at most `most` characters; the call ends where it gets longer.
@@ -103,6 +116,26 @@ class Turn:
                         f"The reply of {name!r} has more than {most:,} characters.", provider=name
                     )
         return text
+
+
+async def _open(guard: CallGuard, name: str, request: ChatRequest) -> GuardedCall:
+    with span("guard request") as step:
+        step.attributes[GUARD] = "calls"
+        try:
+            opened = await guard.open(name, request)
+        except GuardBlocked as error:
+            step.attributes[GUARD] = error.guard
+            step.attributes[VERDICT] = "block"
+            step.set(REASON, list(error.found))
+            raise
+        step.attributes[VERDICT] = "change" if opened.request is not request else "allow"
+        return opened
+
+
+def _trace(step: Span, call: Accounting) -> None:
+    step.attributes[FINISH_REASONS] = [call.finish]
+    if call.notes:
+        step.set(NOTES, call.notes)
 
 
 def _log(name: str, call: Accounting) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bedplate.cli import calibrate_cache
+from bedplate.cli import calibrate_cache, calibrate_compare
 from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.screen import console, plain, table, write_json
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     )
     app.add_typer(group, name="calibrate")
     calibrate_cache.register(group)
+    calibrate_compare.register(group)
 
     @command(group, "route", without=frozenset({"data", "progress"}))
     def route(

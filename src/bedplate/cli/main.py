@@ -28,6 +28,7 @@ from bedplate.cli import (
     serve,
     snapshots,
     sources,
+    traces,
     usage,
 )
 from bedplate.cli.exits import Exit
@@ -99,6 +100,7 @@ def build() -> typer.Typer:
         models,
         calibrate,
         usage,
+        traces,
         doctor,
     ):
         module.register(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,14 +28,16 @@ def register(app: typer.Typer) -> None:
         port: Annotated[
             int | None, typer.Option("--port", help="The port; 0 lets the system choose.")
         ] = None,
+        workers: Annotated[
+            int | None,
+            typer.Option("--workers", help="How many processes answer; 1 unless set."),
+        ] = None,
     ) -> None:
         """Serve the API until interrupted.
 
         With --json the first line of stdout is {"url"}, written once requests are taken.
         """
-        from bedplate.api.server import serve as serve_until_stopped
-
-        config = invocation.load(server_host=host, server_port=port).config
+        config = invocation.load(server_host=host, server_port=port, server_workers=workers).config
         invocation.set_up("info")
 
         def announce(url: str, is_open: bool) -> None:
@@ -46,7 +49,16 @@ def register(app: typer.Typer) -> None:
                 )
                 sys.stdout.flush()
 
-        serve_until_stopped(config, announce=announce)
+        if config.server.workers == 1:
+            from bedplate.api.server import serve as serve_until_stopped
+
+            serve_until_stopped(config, announce=announce)
+        else:
+            from bedplate.api.worker import work
+            from bedplate.api.workers import serve_by_workers
+
+            each = partial(work, partial(invocation.set_up, "info"))
+            serve_by_workers(config, each, announce=announce)
 
 
 def hint(config: Config, url: str, *, is_open: bool) -> str:

@@ -1,6 +1,6 @@
 """A conversation with a model, as requests and streamed events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
@@ -179,6 +179,11 @@ class Note:
     kind: str
     model: str
     reason: str
+
+
+def routed(notes: Iterable[Note]) -> str:
+    """The models that routers and cascades chose, in order; empty where none did."""
+    return " > ".join(note.model for note in notes if note.kind in ("route", "cascade"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import numpy as np
 
 from bedplate.domain.documents import Chunk, Document
 from bedplate.embedders.protocol import Embedder, Matrix, TokenMatrix, checked, gives_tokens
+from bedplate.ingest.prepared import Prepared
+from bedplate.state.protocol import Entry
 
 TITLE_WEIGHT = 3
 
@@ -41,3 +43,21 @@ async def embed_texts(
             rows = await embedder.embed(part)
         vectors.append(checked(embedder, rows, len(part)))
     return np.concatenate(vectors), kept
+
+
+async def embed_batch(
+    embedder: Embedder, batch: Sequence[Prepared], *, texts_at_once: int, tokens: bool
+) -> list[Entry]:
+    """The documents with the vectors of their chunks, ready to be kept."""
+    texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
+    rows, kept = await embed_texts(embedder, texts, batch=texts_at_once, tokens=tokens)
+    entries: list[Entry] = []
+    start = 0
+    for item in batch:
+        end = start + len(item.chunks)
+        entries.append(
+            Entry(item.document, item.chunks, rows[start:end], item.terms, tuple(kept[start:end]),
+                  image=item.image, profile=item.profile, quality=item.quality)
+        )  # fmt: skip
+        start = end
+    return entries

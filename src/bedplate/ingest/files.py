@@ -24,11 +24,16 @@ class FileSource:
             if not self.path.is_file():
                 raise Unreadable(f"{self.name!r} is not a regular file.", reason="not_a_file")
             size = self.path.stat().st_size
-            if size > max_bytes:
-                raise TooLarge(
-                    f"{self.name!r} has {size:,} bytes; ingest.max_file_bytes is {max_bytes:,}."
-                )
-            return Blob(self.path.read_bytes(), self.name)
+            if size <= max_bytes:
+                with self.path.open("rb") as file:
+                    content = file.read(max_bytes + 1)
+                # It may have grown since.
+                size = max(size, len(content))
+                if size <= max_bytes:
+                    return Blob(content, self.name)
+            raise TooLarge(
+                f"{self.name!r} has {size:,} bytes; ingest.max_file_bytes is {max_bytes:,}."
+            )
         except OSError as error:
             raise Unreadable(
                 f"{self.name!r} cannot be read: {error.strerror}.", reason="unreadable_file"

@@ -2,33 +2,32 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
-from bedplate.domain.documents import Blob, Document, Failure
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
-from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
+from bedplate.errors import Conflict, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import DocumentGuard, PiiGuard
 from bedplate.ingest.copies import Copies
-from bedplate.ingest.embedding import embed_texts, embedded_text
+from bedplate.ingest.embedding import embed_batch
 from bedplate.ingest.gate import Gate
-from bedplate.ingest.incoming import Ledger, Source, Upload, total_size
-from bedplate.ingest.names import check_name, problem_of, unfinished
+from bedplate.ingest.incoming import Ledger, Source, total_size
+from bedplate.ingest.intake import Intake
+from bedplate.ingest.names import check_name, unfinished
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.origins import is_below
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.prepare import Preparation
 from bedplate.ingest.prepared import Batch, Prepared
-from bedplate.ingest.quality import Remarks
 from bedplate.ingest.readings import Readings
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.run import Cut, Run
-from bedplate.ingest.sent import as_sent
+from bedplate.ingest.traced import traced
 from bedplate.ingest.whole import whole
 from bedplate.ingest.written import write
 from bedplate.parsers.protocol import Parser
@@ -81,30 +80,37 @@ class Ingest:
     ) -> None:
         """Wire the flow.
 
-        Token vectors are kept in collections of up to `token_chunks` chunks.
-
-        With `skip_copies` a new document is left out when another one has the same text.
+        Token vectors are kept in collections of up to `token_chunks` chunks. With `skip_copies` a new document is left out when another one has the same text.
 
         `recipe` names the settings that shape the result in a collection: documents made by another one count as
         changed.
         """
         self._catalog = parts.catalog
         self._store = parts.store
-        self._parser = parts.pictures or parts.parser
-        self._pictures = parts.pictures
         self._embedder = parts.embedder
         self._former = parts.former
-        self._readings = readings or Readings(parts.catalog, recipe="")
         self._skip_copies = skip_copies
         self.originals = parts.originals or Originals(parts.catalog)
         self._gate = Gate(parts.catalog.quarantine, parts.guards)
-        self._make = Preparation(parts.chunker, parts.chunkers, parts.pii)
         self._batch_chunks = batch_chunks
-        self._max_file_bytes = max_file_bytes
         self._token_chunks = token_chunks
         # Without the embedder: a collection has one, and reindexing must not make all look changed.
         self._recipe = recipe
+        self._intake = Intake(
+            parts.catalog,
+            parts.pictures or parts.parser,
+            parts.pictures,
+            readings or Readings(parts.catalog, recipe=""),
+            self.originals,
+            self._gate,
+            Preparation(parts.chunker, parts.chunkers, parts.pii),
+            batch_chunks,
+            max_file_bytes,
+            self.recipe_of,
+            self.remove,
+        )
 
+    @traced
     async def run(
         self,
         scope: Scope,
@@ -145,7 +151,7 @@ class Ingest:
             progress(Progress.of(run.report, done, len(sources), source, size, total))
 
         async def prepare() -> None:
-            async for batch in self._batches(scope, sources, run):
+            async for batch in self._intake.batches(scope, sources, run):
                 if batch.items:
                     run.waiting += 1
                     await batches.put(batch)
@@ -243,108 +249,6 @@ class Ingest:
         former = self._former
         return former if former and former.fingerprint == collection.embedder else self._embedder
 
-    async def _batches(
-        self, scope: Scope, sources: Sequence[Source], run: Run
-    ) -> AsyncIterator[Batch]:
-        """Full batches as they fill up, and an empty one where a source left nothing to keep."""
-        items: list[Prepared] = []
-        size = 0
-        for number, source in enumerate(sources):
-            before = run.bytes
-            async for prepared in self._prepare(scope, source, run):
-                items.append(prepared)
-                # A document without chunks weighs something too.
-                size += max(1, len(prepared.chunks))
-                if size >= self._batch_chunks:
-                    yield Batch(items, number, run.bytes)
-                    items, size = [], 0
-            run.bytes = before + (source.size or 0)
-            if not items:
-                yield Batch([], number + 1, run.bytes)
-        if items:
-            yield Batch(items, len(sources), run.bytes)
-
-    async def _read(
-        self, scope: Scope, source: Source, run: Run
-    ) -> tuple[Blob, list[Document]] | None:
-        """What a source gave and holds; None once it is reported as failed, or as unchanged."""
-        recipe = self.recipe_of(scope.collection) + (f"|{run.cut.name}" if run.cut else "")
-        try:
-            blob = await asyncio.to_thread(source.read, self._max_file_bytes)
-            read = await self._readings.parse(
-                scope, source, blob, run, parser=self._parser, recipe=recipe
-            )
-        except InvalidInput as error:
-            run.refuse(source.name, source.name, error)
-            return None
-        if read is None:
-            return None
-        parsed, digest = read
-        one = isinstance(source, Upload) and source.id and not source.many
-        if one and len(parsed.documents) > 1:
-            message = f"{source.name!r} holds many documents: send it without an id for all."
-            run.fail(source.name, Failure(source.name, "many_documents", message))
-            return None
-        run.remarks = Remarks.of(parsed)
-        for failure in parsed.failures:
-            run.fail(source.name, failure)
-        run.report.warnings.extend(f"{source.name}: {warning}" for warning in parsed.warnings)
-        documents = [as_sent(each, blob, source, recipe) for each in parsed.documents]
-        if digest is not None:
-            await self._readings.keep(scope, blob, digest, parsed, documents)
-        return blob, documents
-
-    async def _prepare(self, scope: Scope, source: Source, run: Run) -> AsyncIterator[Prepared]:
-        read = await self._read(scope, source, run)
-        if read is None:
-            return
-        blob, documents = read
-        share = (source.size or 0) / max(1, len(documents))
-        before = run.bytes
-        for start in range(0, len(documents), self._batch_chunks):
-            part = documents[start : start + self._batch_chunks]
-            ids = [document.id for document in part]
-            known = await self._catalog.documents.fingerprints(scope, ids)
-            taken = await run.own(source.name, ids)
-            for number, document in enumerate(part, start + 1):
-                run.bytes = before + int(share * number)
-                if (problem := problem_of(document, run.seen, taken)) is not None:
-                    run.fail(source.name, problem)
-                    continue
-                run.seen.add(document.id)
-                if known.get(document.id) == document.sha256:
-                    run.report.unchanged += 1
-                    continue
-                run.known.update(known.keys() & {document.id})
-                try:
-                    prepared = await self._made(scope, document, blob, source.name, run)
-                except InvalidInput as error:
-                    run.refuse(source.name, document.source, error)
-                    continue
-                if prepared is not None:
-                    # A file of many would hold what was deleted, as long as one of them is left.
-                    if len(documents) == 1:
-                        await self.originals.put(scope, prepared.document, blob, run)
-                    yield prepared
-
-    async def _made(
-        self, scope: Scope, document: Document, blob: Blob, source: str, run: Run
-    ) -> Prepared | None:
-        """Ready to be embedded; None for one that is held, or left out as a copy."""
-        image = await self._pictures.vector(blob) if self._pictures else None
-        new = document.id not in run.known
-        if (held := await self._gate.check(scope, document)) is not None:
-            run.fail(source, held)
-            if not new:
-                # What stands in the index of it may hold the same.
-                run.report.deleted += await self.remove(scope, [document.id])
-            return None
-        prepared = await self._make.cut(
-            scope.collection, document, image, run.remarks, run.report.redactions,
-            run.cut and run.cut.chunker,
-        )  # fmt: skip
-        return None if await run.copies.skips(scope, prepared, new=new) else prepared
-
     async def _keep(self, scope: Scope, batch: Sequence[Prepared], run: Run) -> None:
         async def work(collection: Collection) -> list[Entry]:
             entries = await self._embed(collection, batch, run)
@@ -370,21 +274,9 @@ class Ingest:
         if embedder.fingerprint != collection.embedder:
             # Reindexed with another embedder since this run began.
             await self.create(collection.scope)
-        texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
-        rows, tokens = await embed_texts(
-            embedder, texts, batch=self._batch_chunks, tokens=run.tokens
+        return await embed_batch(
+            embedder, batch, texts_at_once=self._batch_chunks, tokens=run.tokens
         )
-        entries: list[Entry] = []
-        start = 0
-        for item in batch:
-            end = start + len(item.chunks)
-            entries.append(
-                Entry(item.document, item.chunks, rows[start:end], item.terms,
-                      tuple(tokens[start:end]), image=item.image, profile=item.profile,
-                      quality=item.quality)
-            )  # fmt: skip
-            start = end
-        return entries
 
     async def _settle(self, scope: Scope, run: Run) -> None:
         if run.ledger is None and (warning := await self.settle(scope)):

@@ -19,6 +19,7 @@ from bedplate.domain.chat import ChatEvent, ChatRequest, Finished
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, MissingExtra
 from bedplate.models.managed_files import folder_bytes, gguf_bytes, located
+from bedplate.models.managed_gguf import vocabulary
 from bedplate.models.managed_life import Recipe
 from bedplate.models.managed_memory import MEBIBYTE
 from bedplate.models.managed_options import Draft, ManagedOptions
@@ -32,6 +33,9 @@ from bedplate.models.protocol import ChatModel
 # For what the context and the work on it take beside the weights, where nobody says better.
 SHARE_BESIDE = 0.25
 BYTES_BESIDE = 512 * MEBIBYTE
+
+USUAL_VOCABULARY = 128_000
+"""Tokens, of a file that does not say."""
 
 ENVIRONMENT = (
     *("PATH", "HOME", "USER", "LANG", "LC_*", "TZ", "TMPDIR", "XDG_CACHE_HOME", "VIRTUAL_ENV"),
@@ -130,7 +134,14 @@ def _check(key: str, options: ManagedOptions) -> int:
         files += read(f"{key}.speculation.draft", draft)
     if options.memory_bytes is not None:
         return options.memory_bytes
-    return int(files * (1 + SHARE_BESIDE)) + BYTES_BESIDE
+    return int(files * (1 + SHARE_BESIDE)) + BYTES_BESIDE + _logits_bytes(path, options, chosen)
+
+
+def _logits_bytes(path: Path, options: ManagedOptions, chosen: Template) -> int:
+    """Of all the context's tokens, where they are kept; float32."""
+    if not chosen.keeps_logits or options.speculation == "off":
+        return 0
+    return (vocabulary(path) or USUAL_VOCABULARY) * options.context_size * 4
 
 
 def _model_bytes(key: str, path: Path, options: ManagedOptions, chosen: Template) -> int:

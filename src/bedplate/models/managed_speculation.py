@@ -158,8 +158,7 @@ class Speculation:
 
     @property
     def _plain_under_load(self) -> bool:
-        chosen = template(self._options)
-        if chosen.plain or chosen.one_at_a_time or len(self._at_once) < LOOKED_BACK:
+        if template(self._options).one_at_a_time or len(self._at_once) < LOOKED_BACK:
             return False
         return sum(self._at_once) / LOOKED_BACK > self._options.speculation_requests
 

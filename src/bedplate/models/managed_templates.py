@@ -23,6 +23,9 @@ SLOW_FIRST_TOKEN = 300.0
 GUESSES = 5
 """Tokens guessed ahead, where the server must be told; few, for a wrong guess costs its check."""
 
+LOOKUP = 4
+"""The longest end of the text so far that is looked up in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -41,8 +44,8 @@ class Template:
     """`key_variable` is the one that the server reads its key from; without one it is in `command`.
 
     `wire` are options of the `openai` adapter that fit the server. `plain` are fields of a request
-    for which nothing is guessed ahead, where the server has such; `one_at_a_time`: requests wait for
-    each other anyway.
+    for which nothing is guessed ahead, where some versions of the server have such; `one_at_a_time`: requests wait for
+    each other anyway; `keeps_logits`: to guess by lookup it holds every token's of the context.
     """
 
     command: Callable[[ManagedOptions, str, Place], list[str]]
@@ -55,6 +58,7 @@ class Template:
     wire: Mapping[str, Any] = field(default_factory=dict[str, Any])
     plain: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_at_a_time: bool = False
+    keeps_logits: bool = False
 
 
 def template(options: ManagedOptions) -> Template:
@@ -88,9 +92,13 @@ def _llama_server(options: ManagedOptions, name: str, place: Place) -> list[str]
         case "off" | "auto":
             return command
         case "ngram":
-            return [*command, "--spec-type", "ngram-simple", "--draft-max", str(GUESSES)]
+            # Its own lookup is of 12 tokens, which hardly ever come again.
+            lookup = ("--spec-ngram-simple-size-n", str(LOOKUP))
+            guesses = ("--spec-ngram-simple-size-m", str(GUESSES))
+            return [*command, "--spec-type", "ngram-simple", *lookup, *guesses]
         case Draft(draft=path):
-            return [*command, "--model-draft", str(path), "--draft-max", str(GUESSES)]
+            guesses = ("--spec-draft-n-max", str(GUESSES))
+            return [*command, "--spec-type", "draft-simple", "--model-draft", str(path), *guesses]
 
 
 def _llama_cpp_python(options: ManagedOptions, name: str, place: Place) -> list[str]:
@@ -101,15 +109,15 @@ def _llama_cpp_python(options: ManagedOptions, name: str, place: Place) -> list[
         *("--n_gpu_layers", "-1" if options.gpu else "0"),
         # By default a new request cuts off the answer that is being made.
         *("--interrupt_requests", "false"),
-        # It keeps the start that a prompt shares with the one before it by itself; its --cache
-        # would copy the whole state for each prompt. All tokens' logits cost a third of prefill.
-        *("--logits_all", "false"),
     ]
     match options.speculation:
         case "off" | "auto":
-            return command
+            # It keeps the start that a prompt shares with the one before it by itself; its --cache
+            # would copy the whole state for each prompt. All tokens' logits cost a third of prefill.
+            return [*command, "--logits_all", "false"]
         case "ngram":
-            lookup = ("--draft_model", "prompt-lookup-decoding")
+            # Without room for the logits of all it fails at prompts longer than its batch of 512.
+            lookup = ("--logits_all", "true", "--draft_model", "prompt-lookup-decoding")
             return [*command, *lookup, "--draft_model_num_pred_tokens", str(GUESSES)]
         case Draft():
             raise ConfigError(
@@ -128,7 +136,7 @@ def _vllm(options: ManagedOptions, name: str, place: Place) -> list[str]:
         case "off" | "auto":
             return command
         case "ngram":
-            settings: dict[str, Any] = {"method": "ngram", "prompt_lookup_max": 4}
+            settings: dict[str, Any] = {"method": "ngram", "prompt_lookup_max": LOOKUP}
         case Draft(draft=path):
             settings = {"method": "draft_model", "model": str(path)}
     settings["num_speculative_tokens"] = GUESSES
@@ -195,6 +203,7 @@ TEMPLATES: Mapping[ServerName, Template] = {
             "first_token_seconds": SLOW_FIRST_TOKEN,
         },
         one_at_a_time=True,
+        keeps_logits=True,
     ),
     "vllm": Template(_vllm, "VLLM_API_KEY", gguf=False, gpu=True, program="vllm"),
     "sglang": Template(_sglang, None, gguf=False, gpu=True, module="sglang"),

@@ -10,7 +10,10 @@ from typing import Protocol
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Usage
 from bedplate.errors import UpstreamError
 from bedplate.models.protocol import Bound, ChatModel
+from bedplate.models.seen import Seen
 from bedplate.models.tokens import request_tokens
+from bedplate.telemetry.conventions import INPUT_MESSAGES, OPERATION, PROVIDER, REQUEST_MODEL
+from bedplate.telemetry.trace import span
 
 MILLION = 1_000_000
 
@@ -68,6 +71,9 @@ class Metered:
         self.inner = model
         self._price = price
         self._output_tokens = output_tokens
+        provider, _, name = model.name.partition(":")
+        self._span_name = f"chat {name or provider}"
+        self._about = {OPERATION: "chat", PROVIDER: provider, REQUEST_MODEL: name or provider}
 
     @property
     def name(self) -> str:
@@ -86,17 +92,27 @@ class Metered:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         """The model's events; a cost that it reports itself stands."""
         clock = asyncio.get_running_loop().time
-        started = clock()
-        try:
-            async with aclosing(self.inner.stream(request)) as events:
-                async for event in events:
-                    if isinstance(event, Finished):
-                        yield replace(event, usage=self._priced(event.usage, clock() - started))
-                    else:
+        with span(self._span_name, "client") as step:
+            step.attributes.update(self._about)
+            step.content(INPUT_MESSAGES, request.messages)
+            seen = Seen(step)
+            started = clock()
+            try:
+                async with aclosing(self.inner.stream(request)) as events:
+                    async for event in events:
+                        if isinstance(event, Finished):
+                            event = replace(
+                                event, usage=self._priced(event.usage, clock() - started)
+                            )
+                            seen.end(event, request)
+                        elif not seen.begun or seen.keeps:
+                            seen.saw(event)
                         yield event
-        except UpstreamError as error:
-            error.usage = error.usage and self._priced(error.usage, clock() - started)
-            raise
+            except UpstreamError as error:
+                error.usage = error.usage and self._priced(error.usage, clock() - started)
+                if error.usage is not None:
+                    seen.used(error.usage)
+                raise
 
     def _priced(self, usage: Usage, seconds: float) -> Usage:
         if usage.cost_usd is not None or self._price is None:

@@ -27,7 +27,12 @@ def read_labels(path: Path) -> Labels:
     Without `large` the large model is taken to have done well. {"prompt", "tier": "large"} says that
     only the large model does well, "small" that both do. InvalidInput names the first bad line.
     """
-    rows = [_row(number, fields) for number, fields in labelled_lines(path, FORM)]
+    rows = [
+        _row(number, fields)
+        for number, fields in labelled_lines(path, FORM)
+        # What `bedplate calibrate compare` writes in place of a prompt that it could not grade.
+        if "prompt" in fields or "error" not in fields
+    ]
     return Labels([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows])
 
 

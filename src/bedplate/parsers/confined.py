@@ -47,39 +47,94 @@ _CHANGES_FILES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """Numbers of system calls: refused always, refused without processes, and looked into."""
+    """Numbers of system calls: refused always, refused without processes, and looked into.
+
+    `tgkill` may reach this process alone, `prlimit` only who calls it.
+    """
 
     architecture: int
     refused: tuple[int, ...]
     processes: tuple[int, ...]
     clone: int
     open: tuple[tuple[int, int], ...]
+    tgkill: int
+    prlimit: int
 
 
-# In order: socket; ptrace, process_vm_readv and _writev, kill, tkill, pidfd_send_signal;
+# In order: socket; ptrace, process_vm_readv and _writev, kill, tkill, pidfd_send_signal,
+# rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_getfd;
 # unlink(at), rmdir, rename(at, at2), truncate, mkdir(at), link(at), symlink(at), chmod and chown in
 # all forms, mknod(at), set- and removexattr; then creat, where it is.
 _CALLS = {
     "x86_64": _Calls(
         architecture=0xC000003E,
         refused=(
-            *(41, 101, 310, 311, 62, 200, 424, 87, 263, 84, 82, 264, 316, 76, 83, 258, 86, 265),
+            *(
+                41,
+                101,
+                310,
+                311,
+                62,
+                200,
+                424,
+                129,
+                297,
+                438,
+                87,
+                263,
+                84,
+                82,
+                264,
+                316,
+                76,
+                83,
+                258,
+                86,
+                265,
+            ),
             *(88, 266, 90, 91, 268, 452, 92, 93, 94, 260, 133, 259, 188, 189, 190, 197, 198, 199),
             85,
         ),
         processes=(57, 58, 59, 322),
         clone=56,
         open=((2, 1), (257, 2)),
+        tgkill=234,
+        prlimit=302,
     ),
     "aarch64": _Calls(
         architecture=0xC00000B7,
         refused=(
-            *(198, 117, 270, 271, 129, 130, 424, 35, 38, 276, 45, 34, 37, 36, 52, 53, 452, 54, 55),
+            *(
+                198,
+                117,
+                270,
+                271,
+                129,
+                130,
+                424,
+                138,
+                240,
+                438,
+                35,
+                38,
+                276,
+                45,
+                34,
+                37,
+                36,
+                52,
+                53,
+                452,
+                54,
+                55,
+            ),
             *(33, 5, 6, 7, 14, 15, 16),
         ),
         processes=(221, 281),
         clone=220,
         open=((56, 2),),
+        tgkill=131,
+        prlimit=261,
     ),
 }
 # openat2 and clone3 take their flags from memory, where no filter can look, and libraries then
@@ -107,7 +162,8 @@ def confine(*, processes: int) -> frozenset[str]:
             bound = processes + _THREADS
             resource.setrlimit(resource.RLIMIT_NPROC, (bound, bound))
     calls = _CALLS.get(platform.machine())
-    if calls and _filter_calls(libc, b"".join(_program(calls, processes=processes))):
+    program = _program(calls, processes=processes, pid=os.getpid()) if calls else iter(())
+    if calls and _filter_calls(libc, b"".join(program)):
         standing.add("filter")
     return frozenset(standing)
 
@@ -146,7 +202,7 @@ def _filter_calls(libc: ctypes.CDLL, program: bytes) -> bool:
     return libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, head, 0, 0) == 0
 
 
-def _program(calls: _Calls, *, processes: int) -> Iterator[bytes]:
+def _program(calls: _Calls, *, processes: int, pid: int) -> Iterator[bytes]:
     """Instructions for the kernel: what is refused says EACCES, what cannot be judged ENOSYS."""
     refuse = _packed(_RETURN, _ERROR | errno.EACCES)
     unknown = _packed(_RETURN, _ERROR | errno.ENOSYS)
@@ -163,6 +219,13 @@ def _program(calls: _Calls, *, processes: int) -> Iterator[bytes]:
     for number in (*calls.refused, *(() if processes else calls.processes)):
         yield _packed(_EQUAL, number, no=1)
         yield refuse
+    # Processes that it starts have other numbers.
+    for number, only in ((calls.prlimit, 0), *(() if processes else ((calls.tgkill, pid),))):
+        yield _packed(_EQUAL, number, no=4)
+        yield _packed(_LOAD, _ARGUMENTS)
+        yield _packed(_EQUAL, only, yes=1)
+        yield refuse
+        yield load_number
     for number, place in calls.open:
         yield _packed(_EQUAL, number, no=4)
         yield _packed(_LOAD, _ARGUMENTS + 8 * place)

@@ -21,13 +21,14 @@ from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers.charts import CHART, add_chart
 from bedplate.parsers.decode import clean
 from bedplate.parsers.docx_maths import EQUATION, latex
+from bedplate.parsers.docx_notes import REFERENCES, Notes
 from bedplate.parsers.docx_numbers import BULLET, DEEPEST, Numbers
 from bedplate.parsers.outline import Outline
 from bedplate.parsers.package import Package
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.tables import Cell, has_header, spread, table_text
 
-VERSION = "docx/3"
+VERSION = "docx/4"
 
 Element = Any
 
@@ -39,7 +40,7 @@ _BROKEN = (OpcError, SyntaxError, KeyError, ValueError, TypeError, AttributeErro
 
 _P, _TBL, _TR, _TC = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
 _T, _TAB, _BR, _CR, _DASH = qn("w:t"), qn("w:tab"), qn("w:br"), qn("w:cr"), qn("w:noBreakHyphen")
-_ANCHORED = {qn("w:txbxContent"), CHART}
+_ANCHORED = {qn("w:txbxContent"), CHART, *REFERENCES}
 # The date in the template that python-docx writes new files from: it says nothing of the file.
 _TEMPLATE_DATE = datetime(2013, 12, 23, 23, 15, tzinfo=UTC)
 _SKIPPED = {
@@ -149,8 +150,10 @@ class _Reader:
         self._root = next(package.related("", "officeDocument"), "")
         numbering = next(package.related(self._root, "numbering"), None)
         self._numbers = Numbers(package.xml(numbering) if numbering else None)
+        self._notes = Notes(package, self._root)
         self._items: list[str] = []
-        self.warnings: list[str] = []
+        self._due: list[Element] = []
+        self.warnings: list[str] = self._notes.warnings
 
     def read(self, story: Element) -> None:
         for element in _story_units(story):
@@ -177,7 +180,12 @@ class _Reader:
         elif text.strip():
             self._flush()
             self._outline.add(text)
+        self._due += [shown for shown in anchored if shown.tag in REFERENCES]
+        if not self._items:
+            self._flush()
         for shown in anchored:
+            if shown.tag in REFERENCES:
+                continue
             if shown.tag == CHART:
                 self._flush()
                 self._chart(shown)
@@ -216,10 +224,19 @@ class _Reader:
                 self.read(cell)
         else:
             self._outline.add(table_text(rows, header=has_header(rows)), "table")
+            self._due += table.iter(*REFERENCES)
+            self._flush()
 
     def _flush(self) -> None:
+        """Add the items of a list that has ended, and the notes that have come up."""
         items, self._items = self._items, []
         self._outline.add("\n".join(items), "list")
+        due, self._due = self._due, []
+        for reference in due:
+            if (note := self._notes.find(reference)) is not None:
+                name, story = note
+                text = _cell_text(story).strip()
+                self._outline.add(f"{name}: {text}" if text else "")
 
 
 def _story_units(story: Element) -> Iterator[Element]:

@@ -33,7 +33,9 @@ from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
 from bedplate.rag.retrieve import SearchRequest
 from bedplate.rag.rewriter import OFF, RULES, Rewriter
-from bedplate.telemetry.trace import trace
+from bedplate.rag.told import asking, tell_grounded, told
+from bedplate.telemetry.conventions import GUARD, REASON, VERDICT
+from bedplate.telemetry.trace import span
 
 REFUSAL_START = "i don't know"
 MAX_QUESTION_CHARACTERS = 20_000
@@ -103,7 +105,8 @@ class Ask:
         self._check(request)
         bill = Bill()
         request = replace(request, account=replace(request.account, bill=bill))
-        with trace() as trace_id:
+        with asking(request.question, request.model, request.account) as step:
+            trace_id = step.trace.id
             rewritten = await self._rewriter.rewrite(
                 request.question,
                 request.history,
@@ -118,11 +121,11 @@ class Ask:
                 yield Retrieved(rewritten.text, tuple(found.hits))
             passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
             if self._guard is not None:
-                passages = await self._guard.cleaned(passages)
+                passages = await self._cleaned(self._guard, passages)
             if not passages:
                 yield AnswerDelta(REFUSAL)
                 nothing = _nothing_found(request.model, bill.usage, started, trace_id)
-                yield replace(nothing, rewritten=searched, self_query=found.self_query)
+                yield told(step, replace(nothing, rewritten=searched, self_query=found.self_query))
                 return
             text, first_ms, end = "", 0.0, None
             markers = MarkerFilter([passage.number for passage in passages])
@@ -141,7 +144,7 @@ class Ask:
                         text += ready
                         yield AnswerDelta(ready)
             citations, refused, grounded = await self._review(request, text, passages)
-            yield Answer(
+            answer = Answer(
                 text=text,
                 citations=citations,
                 grounded=grounded,
@@ -154,6 +157,18 @@ class Ask:
                 rewritten=searched,
                 self_query=found.self_query,
             )
+            yield told(step, answer)
+
+    async def _cleaned(self, guard: PassageGuard, passages: Sequence[Passage]) -> list[Passage]:
+        with span("guard passages") as step:
+            step.set(GUARD, "passages")
+            kept = await guard.cleaned(passages)
+            gone = [p.hit.chunk_id for p in passages if all(p.number != k.number for k in kept)]
+            changed = any(all(each is not p for p in passages) for each in kept)
+            step.set(VERDICT, "block" if gone else "sanitise" if changed else "allow")
+            if gone:
+                step.set(REASON, gone)
+            return kept
 
     async def answer(self, request: AskRequest) -> Answer:
         """The stream, collected."""
@@ -215,7 +230,9 @@ class Ask:
                 citations = await asyncio.to_thread(resolve, text, passages)
                 if is_refusal(text, citations):
                     return citations, True, Grounding(1.0, "unchecked")
-                grounded = await self._grounding.check(request.question, text, passages)
+                with span("check grounding") as step:
+                    grounded = await self._grounding.check(request.question, text, passages)
+                    tell_grounded(step, grounded)
                 return citations, False, grounded
         except TimeoutError as error:
             raise UpstreamTimeout(

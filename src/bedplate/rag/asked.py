@@ -5,6 +5,8 @@ import asyncio
 import numpy as np
 
 from bedplate.embedders.protocol import Embedder, LateVectors, checked, gives_tokens
+from bedplate.telemetry.conventions import OPERATION, REQUEST_MODEL
+from bedplate.telemetry.trace import span
 
 
 class Asked:
@@ -21,7 +23,13 @@ class Asked:
             key = embedder.fingerprint
             if (key, tokens) not in self._made:
                 richer = None if tokens else self._made.get((key, True))
-                late = await self._embed(embedder, tokens=tokens) if richer is None else richer
+                if richer is None:
+                    with span("embeddings") as step:
+                        step.set(OPERATION, "embeddings")
+                        step.set(REQUEST_MODEL, embedder.fingerprint)
+                        late = await self._embed(embedder, tokens=tokens)
+                else:
+                    late = richer
                 self._made[key, tokens] = late if tokens else _without_tokens(late)
             return self._made[key, tokens]
 

@@ -19,6 +19,7 @@ from bedplate.errors import (
     UpstreamError,
 )
 from bedplate.rag.asked import Asked
+from bedplate.rag.found import tell_found
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.quoted import reason
 from bedplate.rag.retrieve import Retrieve, SearchRequest
@@ -27,6 +28,8 @@ from bedplate.rag.self_query_model import ModelReader
 from bedplate.rag.self_query_vocabulary import Vocabulary
 from bedplate.rag.unstated import LOOKED_AT, fits, lacking, partial_fields
 from bedplate.state.protocol import Catalog
+from bedplate.telemetry.conventions import COLLECTION, MODE, OPERATION, QUERY
+from bedplate.telemetry.trace import span
 from bedplate.terms import analyse
 
 logger = logging.getLogger(__name__)
@@ -82,6 +85,19 @@ class Interpret:
         Conditions that no document meets together are not applied, nor are those that hide what
         fits the question because it lacks a field (rag/unstated.py); the result says so.
         """
+        with span("retrieval") as step:
+            step.set(OPERATION, "retrieval")
+            step.set(COLLECTION, scope.collection)
+            step.set(MODE, request.mode)
+            step.bill(request.account)
+            step.content(QUERY, request.text)
+            found = await self._search(scope, request, asked)
+            tell_found(step, request, found)
+            return found
+
+    async def _search(
+        self, scope: Scope, request: SearchRequest, asked: Asked | None
+    ) -> SearchResult:
         started = time.perf_counter()
         if not (request.self_query and request.text.strip()) or request.sort is not None:
             return await self._retrieve.search(scope, request, asked)

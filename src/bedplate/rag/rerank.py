@@ -8,6 +8,7 @@ import numpy as np
 from bedplate.domain.retrieval import Hit
 from bedplate.rag.ranking import behind, standard
 from bedplate.rerankers.protocol import Reranker
+from bedplate.telemetry.trace import span
 
 
 async def rerank(
@@ -32,7 +33,8 @@ async def rerank(
     if not head:
         return list(hits)
     texts = [passage_text(hit) for hit in head]
-    found = np.asarray(await reranker.score(query, texts, deadline=deadline))
+    with span("rerank"):
+        found = np.asarray(await reranker.score(query, texts, deadline=deadline))
     former = np.asarray([hit.score for hit in head])
     mixed = weight * standard(found) + (1 - weight) * standard(former)
     scored = [replace(hit, score=score) for hit, score in zip(head, mixed.tolist(), strict=True)]

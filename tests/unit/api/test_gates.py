@@ -1,11 +1,9 @@
-import asyncio
-
 import pytest
 from starlette.types import Receive, Scope, Send
 from tests.fixtures.asgi import Call
 
-from bedplate.api.gates import Crowd, Loopback, check_exposure
-from bedplate.errors import ConfigError, Unavailable
+from bedplate.api.gates import Loopback, check_exposure
+from bedplate.errors import ConfigError
 
 
 async def says_ok(scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,38 +87,3 @@ async def test_the_refusal_is_an_error_envelope_that_names_the_host():
         "param": None,
         "code": "host_not_allowed",
     }
-
-
-async def test_no_more_requests_than_allowed_are_worked_on_and_their_places_come_free():
-    arrived, leave = asyncio.Semaphore(0), asyncio.Event()
-
-    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-        arrived.release()
-        await leave.wait()
-        await says_ok(scope, receive, send)
-
-    crowd = Crowd(slow, 2)
-    async with asyncio.TaskGroup() as tasks:
-        working = [Call(), Call()]
-        for call in working:
-            tasks.create_task(call.run(crowd))
-        for _ in working:
-            await arrived.acquire()
-        with pytest.raises(Unavailable, match=r"2 requests.*server.max_requests"):
-            await Call().run(crowd)
-        leave.set()
-        probe = Call(path="/healthz")
-        await probe.run(crowd)
-
-    assert [call.status for call in (*working, probe)] == [200, 200, 200]
-    again = Call()
-    await again.run(crowd)
-    assert again.status == 200
-
-
-async def test_a_probe_is_answered_under_any_load():
-    probe = Call(path="/healthz")
-
-    await probe.run(Crowd(says_ok, 0))
-
-    assert probe.status == 200

@@ -2,12 +2,15 @@
 
 import itertools
 import json
+import struct
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.fixtures.managed_server import GGUF, write_model
 
@@ -15,6 +18,7 @@ from bedplate.embedders.hashing import open_hashing_embedder
 from bedplate.errors import ConfigError
 from bedplate.lineup import open_lineup
 from bedplate.models.managed_files import gguf_bytes, located
+from bedplate.models.managed_gguf import vocabulary
 from bedplate.models.managed_log import LONGEST_LINE, ServerLog
 from bedplate.models.managed_memory import MEBIBYTE, free_gpu, free_ram
 from bedplate.models.managed_options import ManagedOptions
@@ -42,6 +46,45 @@ async def opened(tmp_path: Path, limit: int | None = None, **options: Any) -> in
 async def test_a_models_need_is_estimated_from_its_files_or_told(tmp_path: Path):
     assert await opened(tmp_path) == len(GGUF) * 5 // 4 + 512 * MEBIBYTE
     assert await opened(tmp_path, memory_bytes=7) == 7
+
+
+def gguf_with_tokens(path: Path, *tokens: str) -> Path:
+    """A file with a number, a text, a list of numbers and its tokens before anything else."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    pairs = [
+        text("general.alignment") + struct.pack("<II", 4, 32),
+        text("general.architecture") + struct.pack("<I", 8) + text("llama"),
+        text("tokenizer.ggml.scores") + struct.pack("<IIQ2f", 9, 6, 2, 0.5, 1.0),
+        text("tokenizer.ggml.merges") + struct.pack("<IIQ", 9, 8, 1) + text("a b"),
+        text("tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, len(tokens)),
+    ]
+    start = struct.pack("<4sIQQ", b"GGUF", 3, 0, len(pairs))
+    path.write_bytes(start + b"".join(pairs) + b"".join(map(text, tokens)))
+    return path
+
+
+async def test_guessing_by_lookup_counts_the_logits_of_the_whole_context(tmp_path: Path):
+    path = gguf_with_tokens(tmp_path / "words.gguf", "a", "b", "c")
+    assert vocabulary(path) == 3
+    options = {"model": str(path), "server": "llama-cpp-python", "context_size": 1000}
+    plain = await opened(tmp_path, **options)
+    for speculation in ("ngram", "auto"):
+        assert await opened(tmp_path, **options, speculation=speculation) - plain == 4 * 3 * 1000
+    assert await opened(tmp_path, model=str(path), speculation="ngram") == plain
+
+
+@given(st.binary(max_size=200))
+def test_a_file_of_which_the_vocabulary_cannot_be_read_has_none(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+):
+    path = tmp_path_factory.getbasetemp() / "broken.gguf"
+    path.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 4) + content)
+    assert vocabulary(path) is None
+    path.write_bytes(content)
+    assert vocabulary(path) is None
 
 
 async def test_the_one_model_file_of_a_package_is_found_and_the_package_not_imported(
@@ -186,7 +229,10 @@ def pairs(command: list[str]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("server", "expected"),
     [
-        ("llama-server", {"--spec-type": "ngram-simple"}),
+        (
+            "llama-server",
+            {"--spec-type": "ngram-simple", "--spec-ngram-simple-size-m": "5"},
+        ),
         ("llama-cpp-python", {"--draft_model": "prompt-lookup-decoding"}),
         ("sglang", {"--speculative-algorithm": "NGRAM"}),
     ],
@@ -199,7 +245,10 @@ def test_lookup_in_the_text_is_turned_on_in_each_servers_way(server: str, expect
 @pytest.mark.parametrize(
     ("server", "expected"),
     [
-        ("llama-server", {"--model-draft": "d.gguf"}),
+        (
+            "llama-server",
+            {"--spec-type": "draft-simple", "--model-draft": "d.gguf", "--spec-draft-n-max": "5"},
+        ),
         ("sglang", {"--speculative-draft-model-path": "d.gguf"}),
     ],
 )

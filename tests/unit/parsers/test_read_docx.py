@@ -12,7 +12,7 @@ from pptx.chart.data import CategoryChartData
 from pptx.chart.xmlwriter import ChartXmlWriter
 from pptx.enum.chart import XL_CHART_TYPE
 
-from bedplate.domain.documents import Blob, Document
+from bedplate.domain.documents import Blob, Document, Parsed
 from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers.archive import OLE_MAGIC
 from bedplate.parsers.docx import read_docx
@@ -333,6 +333,54 @@ def test_charts_are_tables_of_their_values() -> None:
     assert parsed.documents[0].text == "March; Tents: 12\nApril; Tents: 30"
     (warning,) = parsed.warnings
     assert "A chart was not read. 'a.docx' is damaged in 'word/charts/bad.xml'" in warning
+
+
+def with_notes(body: str, notes: str) -> Parsed:
+    """`notes` stands in the footnotes; the endnotes are damaged."""
+    content = handbook()
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        relations = archive.read("word/_rels/document.xml.rels")
+    more = "".join(
+        f'<Relationship Id="{name}" Type="{kind}{name}" Target="{name}.xml"/>'
+        for name in ("footnotes", "endnotes")
+    )
+    relations = relations.replace(b"</Relationships>", f"{more}</Relationships>".encode())
+    content = rewritten(content, "word/_rels/document.xml.rels", relations)
+    content = rewritten(
+        content, "word/footnotes.xml", f"<w:footnotes {W}>{notes}</w:footnotes>".encode()
+    )
+    content = rewritten(content, "word/endnotes.xml", b"<w:endnotes")
+    document = f"<w:document {W}><w:body>{body}</w:body></w:document>"
+    content = rewritten(content, "word/document.xml", document.encode())
+    return read_docx(Blob(content, "a.docx"), ParseLimits())
+
+
+def test_notes_follow_what_they_are_of_and_are_numbered_as_they_come() -> None:
+    def paragraph(text: str, note: int | None = None, kind: str = "footnote") -> str:
+        mark = "" if note is None else f'<w:r><w:{kind}Reference w:id="{note}"/></w:r>'
+        return f"<w:p><w:r><w:t>{text}</w:t></w:r>{mark}</w:p>"
+
+    def note(id: int, text: str) -> str:
+        return f'<w:footnote w:id="{id}"><w:p><w:r><w:footnoteRef/></w:r><w:r><w:t> {text}</w:t></w:r></w:p></w:footnote>'
+
+    cells = "".join(f"<w:tc>{each}</w:tc>" for each in (paragraph("Tents", 4), paragraph("12")))
+    parsed = with_notes(
+        paragraph("Thirty days.", 9)
+        + paragraph("Nothing more.")
+        + paragraph("Unknown.", 77)
+        + paragraph("At the end.", 1, "endnote")
+        + f"<w:tbl><w:tr>{cells}</w:tr></w:tbl>",
+        note(-1, "a line") + note(4, "From May on.") + note(9, "Working days."),
+    )
+    assert [block.text for block in parsed.documents[0].blocks] == [
+        "Thirty days.", "Note 1: Working days.", "Nothing more.", "Unknown.", "At the end.",
+        "Tents: 12", "Note 2: From May on.",
+    ]  # fmt: skip
+    (warning,) = parsed.warnings
+    assert warning.startswith(
+        "The endnotes were not read. 'a.docx' is damaged in 'word/endnotes.xml'"
+    )
 
 
 @pytest.mark.parametrize(
