@@ -12,7 +12,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all:
 # One more than the cores of a small machine: a part of the tests waits for other processes.
 WORKERS ?= 3
 
-.PHONY: help demo test test-all check fix bench models docs lock clean
+.PHONY: help demo test test-all conformance check fix bench models docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,7 +39,10 @@ test: .venv/dev  ## the tests, but for those that take minutes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
 
 test-all: .venv/dev  ## every test, and more examples of each property
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q -m "slow or not slow" --hypothesis-profile=thorough
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q -m "slow or conformance or not slow" --hypothesis-profile=thorough
+
+conformance: .venv/dev  ## OpenAI's surface: its clients, others', and every field of its API
+	$(BIN)/python -m pytest -q tests/conformance -m "conformance or not conformance"
 
 check: .venv/dev  ## format, lint, types, layers, dependencies, dead code, spelling
 	$(BIN)/ruff format --check .

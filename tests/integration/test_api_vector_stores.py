@@ -367,6 +367,7 @@ async def test_bad_filters_and_bodies_name_what_is_wrong(served: Served) -> None
     for filters, param in (
         ({"type": "like", "key": "a", "value": 1}, "filters.type"),
         ({"type": "eq", "value": 1}, "filters"),
+        ({"type": "eq", "key": "a", "value": {"b": 1}}, "filters.value"),
         ({"type": "and", "filters": []}, "filters.filters"),
         (
             {"type": "or", "filters": [{"type": "eq", "key": "a", "value": 1}, 3]},

@@ -64,7 +64,7 @@ def read_item(given: Any, where: str) -> Item | ItemReference:
         raise wrong(where, f"expected object, got {kind(given)}")
     raw = cast(dict[str, Any], given)
     type = raw.get("type") or ("message" if "role" in raw else "item_reference")
-    if type not in ITEMS:
+    if not isinstance(type, str) or type not in ITEMS:
         raise wrong(f"{where}.type", f"only {', '.join(ITEMS)} are supported, got {type!r:.100}")
     fields: dict[str, Any] = {**raw, "type": type}
     if type == "message":
@@ -97,7 +97,7 @@ def _part(given: Any, role: Any, where: str) -> Mapping[str, Any]:
     part = cast(dict[str, Any], given)
     type = part.get("type")
     own = OUTPUT_PARTS if role == "assistant" else PARTS.keys() - OUTPUT_PARTS
-    if type not in own:
+    if not isinstance(type, str) or type not in own:
         known = ", ".join(name for name in PARTS if name in own)
         raise wrong(f"{where}.type", f"only {known} are supported here, got {type!r:.100}")
     if type == "input_file":

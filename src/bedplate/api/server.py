@@ -1,6 +1,7 @@
 """The ASGI app, and the process that serves it."""
 
 import asyncio
+import gc
 import logging
 import math
 import signal
@@ -185,6 +186,9 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(config: Config, announce: Announce) -> None:
     async with open_app(config, work=True) as app, scheduling(app), running(app) as url:
         logger.info("serving", extra={"url": url})
+        # What is here now stays: walking it in every full collection would cost each request.
+        gc.collect()
+        gc.freeze()
         with _signals() as stopped:
             announce(url, app.keyring.is_open)
             await stopped.wait()

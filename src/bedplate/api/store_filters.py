@@ -8,6 +8,7 @@ there, and anything differs from it. Source: OpenAI API reference, "Comparison f
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
+from bedplate.api.file_filters import COMPARABLE, is_comparable
 from bedplate.errors import BadFilter
 
 COMPARISONS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin")
@@ -38,6 +39,8 @@ def _read(given: object, fields: Collection[str], at: str, depth: int) -> Read:
     key = filter.get("key")
     if not isinstance(key, str) or "value" not in filter:
         raise _wrong(at, "a comparison needs key and value")
+    if not is_comparable(filter["value"]):
+        raise _wrong(f"{at}.value", COMPARABLE)
     if key not in fields:
         return type in NEGATIVE
     return {key: {f"${type}": filter["value"]}}

@@ -63,7 +63,8 @@ class ChatRequest:
     shows more than that, `whole` what it asks together with what was said before, where it leans on
     that: for models that read only one question. `logprobs` is how many likeliest tokens to report
     beside each chosen one, None for none at all. `knowledge` names the state of the collections that
-    the passages are from, empty where it is not known. `account` is who pays. `extra` holds wire
+    the passages are from, empty where it is not known. `whole_answer`: nobody reads the answer before
+    it is whole, so that its pieces may be joined. `account` is who pays. `extra` holds wire
     fields that Bedplate does not know and hands through.
     """
 
@@ -84,6 +85,7 @@ class ChatRequest:
     logprobs: int | None = None
     deadline: float | None = None
     knowledge: str = ""
+    whole_answer: bool = False
     account: Account = LOCAL
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

@@ -1,0 +1,212 @@
+"""What becomes of each field of a request, found by asking the server.
+
+A field is `refused` where a request that has it is answered 4xx; `read` where it is taken and a
+wrong type in its place is not; `passed on` where it is not read, and reaches the model's server;
+`ignored` where it is none of these, or is known to have no effect.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import aiohttp
+from scripts.openai_coverage.place import Place
+from scripts.openai_coverage.samples import WRONG, Sample, samples
+from scripts.openai_coverage.surface import Operation
+
+from bedplate.domain.ids import new_id
+
+State = Literal["read", "passed on", "ignored", "refused"]
+RANK: tuple[State, ...] = ("read", "passed on", "ignored", "refused")
+"""What a field is of which a part is taken one way, and a part another."""
+
+NO_EFFECT: Mapping[str, frozenset[str]] = {
+    "responses": frozenset({"service_tier", "stream_options.include_obfuscation"}),
+    "moderations": frozenset({"model"}),
+}
+"""Fields that are read and change nothing, by area."""
+
+COUNTED_ELSEWHERE = {"POST /v1/conversations": "items[]"}
+"""The same fields at another operation of the area."""
+
+PNG = "data:image/png;base64,iVBORw0KGgo="
+FILE = "data:text/plain;base64,SGk="
+PARTS: Mapping[str, Any] = {
+    "image_url": PNG,
+    "file_data": FILE,
+    **{f"{place}[][type=input_image]": {"image_url": PNG} for place in ("content", "output")},
+    **{f"{place}[][type=input_file]": {"file_data": FILE} for place in ("content", "output")},
+    **{
+        f"{place}[][type=function_call_output]": {"call_id": "c", "output": "rain"}
+        for place in ("input", "items")
+    },
+    "results[]": {"file_id": "f", "filename": "n", "text": "t", "score": 0.5},
+}
+FUNCTION: Any = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
+NEEDED: Mapping[str, Any] = {
+    "model": "default",
+    "stream": False,
+    "temperature": 0.5,
+    "arguments": "{}",
+    "include": "file_search_call.results",
+    "tools[][type=function].name": "weather",
+    "function.name": "weather",
+}
+"""Values without which a field makes no sense, by the end of its path; and by area:"""
+
+BY_AREA: Mapping[str, Mapping[str, Any]] = {
+    "chat/completions": {
+        "messages[]": {"role": "user", "content": "Hi"},
+        "image_url": {"url": PNG},
+        "image_url.url": PNG,
+        "allowed_tools.tools": {"type": "function", "function": {"name": "weather"}},
+    },
+    "conversations": {**PARTS},
+    "embeddings": {"input": "text", "dimensions": 256},
+    "responses": {
+        "": {"model": "default", "input": "Hi"},
+        **PARTS,
+        "parameters": {"type": "object", "properties": {}},
+        "format[type=json_schema].schema": {"type": "object"},
+        "tool_choice[type=function].name": "weather",
+        "tool_choice[ToolChoiceAllowed].tools": {"type": "function", "name": "weather"},
+        "tool_choice[type=allowed_tools].tools": {"type": "function", "name": "weather"},
+    },
+    "vector_stores": {
+        "query": "refunds",
+        "max_chunk_size_tokens": 200,
+        "chunk_overlap_tokens": 50,
+    },
+}
+BESIDE: Mapping[str, Mapping[str, Any]] = {
+    "chat/completions": {
+        "tool_choice": {"tools": [{"type": "function", "function": FUNCTION}]},
+        "parallel_tool_calls": {"tools": [{"type": "function", "function": FUNCTION}]},
+        "top_logprobs": {"logprobs": True},
+    },
+    "responses": {"tool_choice": {"tools": [{"type": "function", **FUNCTION}]}},
+}
+"""What the rest of the body must hold for a field of the first level to make sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    path: str
+    state: State
+    why: str = ""
+
+
+def hints_of(operation: Operation, ids: Mapping[str, str]) -> Mapping[str, Any]:
+    known = {**NEEDED, **BY_AREA.get(operation.area, {})}
+    stored = {
+        "file_id": ids["file_id"],
+        "file_ids": ids["file_id"],
+        "vector_store_ids": ids["vector_store_id"],
+        "filters": {"type": "eq", "key": "year", "value": 2026},
+        "filters[type=and]": {"filters": [{"type": "eq", "key": "year", "value": 2026}]},
+        "filters[].value": 2026,
+        "filters[type=eq].value": 2026,
+        "seconds": 3600,
+        "filters[type=and].filters[]": {"type": "eq", "key": "year", "value": 2026},
+        "previous_response_id": ids["response_id"],
+        "conversation": ids["conversation_id"],
+        "conversation.id": ids["conversation_id"],
+    }
+    files = {"": {"file_ids": [ids["file_id"]]}} if operation.path.endswith("/file_batches") else {}
+    return {**known, **stored, **files}
+
+
+async def probe(place: Place, operation: Operation, ids: Mapping[str, str]) -> list[Found]:
+    """Each field of the operation's body, as `samples` finds them."""
+    hints = hints_of(operation, ids)
+    elsewhere = COUNTED_ELSEWHERE.get(str(operation))
+    silent = NO_EFFECT.get(operation.area, frozenset())
+    in_path = frozenset(re.findall(r"{(\w+)}", operation.path))
+    found: dict[str, Found] = {}
+    for sample in samples(operation.body, hints):
+        if sample.path in in_path:
+            continue
+        sample = _without(sample, in_path)
+        if elsewhere is None or not sample.path.startswith(elsewhere):
+            state, why = await _state(place, operation, ids, sample)
+            if sample.path in silent and state == "read":
+                state, why = "ignored", "no effect"
+            before = found.get(sample.path)
+            if before is None or RANK.index(state) < RANK.index(before.state):
+                found[sample.path] = Found(sample.path, state, why)
+    return list(found.values())
+
+
+async def _state(
+    place: Place, operation: Operation, ids: Mapping[str, str], sample: Sample
+) -> tuple[State, str]:
+    place.wire.seen.clear()
+    first = _names(sample.path)[0]
+    beside = BESIDE.get(operation.area, {}).get(first, {})
+    if operation.path.endswith("/file_batches") and first == "files":
+        sample = _without(sample, frozenset({"file_ids"}))
+    status, why = await _send(place, operation, ids, _fresh({**beside, **sample.right}))
+    if status >= 400:
+        return "refused", why
+    reached = any(_holds(each.body, _names(sample.path)) for each in place.wire.seen)
+    status, _ = await _send(place, operation, ids, {**beside, **sample.wrong})
+    if status >= 400:
+        return "read", ""
+    return ("passed on" if reached else "ignored"), ""
+
+
+def _fresh(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A conversation takes an item's id once."""
+    items = cast(list[dict[str, Any]], body.get("items", ()))
+    fresh = [{**item, **({"id": f"msg_{new_id()}"} if "id" in item else {})} for item in items]
+    return {**body, "items": fresh} if items else body
+
+
+def _without(sample: Sample, names: frozenset[str]) -> Sample:
+    bodies: list[Mapping[str, Any]] = [sample.right, sample.wrong]
+    left = [{k: v for k, v in body.items() if k not in names} for body in bodies]
+    return Sample(sample.path, *left)
+
+
+async def _send(
+    place: Place, operation: Operation, ids: Mapping[str, str], body: Any
+) -> tuple[int, str]:
+    """A server that fails has found a fault of its own: that is never a finding of this table."""
+    path = "/v1" + operation.path.format(**ids)
+    if operation.path == "/files":
+        reply = await place.served.request(operation.method, path, data=form_of(body))
+    else:
+        reply = await place.served.request(operation.method, path, json=body)
+    if reply.status >= 500:
+        raise AssertionError(f"{operation}: {reply.status} for {body!r:.500}: {reply.body!r:.300}")
+    return reply.status, reply.error["message"] if reply.status >= 400 else ""
+
+
+def form_of(body: Mapping[str, Any]) -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    for name, value in body.items():
+        if name == "file" and value != WRONG:
+            form.add_field("file", b"Hi", filename="hi.txt")
+        elif isinstance(value, dict) and value != WRONG:
+            for inner, text in cast(dict[str, Any], value).items():
+                form.add_field(f"{name}[{inner}]", str(text))
+        else:
+            form.add_field(name, str(value))
+    return form
+
+
+def _names(path: str) -> list[str]:
+    """A path's names alone: without brackets and what they hold."""
+    return re.sub(r"\[[^\]]*\]", "", path).split(".")
+
+
+def _holds(value: Any, names: Sequence[str]) -> bool:
+    """Whether what the model's server was sent has the field, at the same place."""
+    if not names:
+        return True
+    if isinstance(value, list):
+        return any(_holds(member, names) for member in cast(list[Any], value))
+    if not isinstance(value, dict) or names[0] not in value:
+        return False
+    return _holds(cast(dict[str, Any], value)[names[0]], names[1:])
