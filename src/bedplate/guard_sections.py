@@ -8,7 +8,8 @@ from pydantic import Field, SecretStr, model_validator
 from bedplate.sections import Section, Slot
 
 PiiMode = Literal["mask", "hash", "pseudonym", "block", "keep"]
-PiiDirection = Literal["ingest", "input", "output"]
+PiiDirection = Literal["ingest", "input", "output", "logs"]
+PiiReading = Literal["ingest", "input", "output"]
 
 
 class PiiPolicyConfig(Section):
@@ -23,12 +24,17 @@ class PiiPolicyConfig(Section):
 class PiiSlot(Slot):
     """A guard against personal data, and what becomes of what it finds."""
 
-    on: tuple[PiiDirection, ...] = ("ingest",)
-    """Documents that are kept; what models are asked; what they answer."""
+    on: tuple[PiiDirection, ...] = ("ingest", "logs")
+    """Documents that are kept; what models are asked; what they answer; what the log says."""
+    names: tuple[PiiReading, ...] = ("ingest", "input", "output")
+    """Where a guard that reads also looks for what has no shape, which takes longer."""
     mode: PiiMode = "mask"
     modes: Mapping[str, PiiMode] = Field(default_factory=dict[str, PiiMode])
     """Of single types, by their names."""
-    keep: tuple[str, ...] = ("ADDRESS", "BIRTH_DATE", "VAT", "ZIP")
+    keep: tuple[str, ...] = (
+        "ADDRESS", "AGE", "BIRTH_DATE", "DATE", "LOCATION", "NRP", "ORGANIZATION", "TITLE", "URL",
+        "VAT", "ZIP",
+    )  # fmt: skip
     """Types that are found and left alone where `modes` does not name them: of firms and of the dead
     they are public."""
     allow: tuple[str, ...] = ()

@@ -4,12 +4,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from bedplate.config import Config
 from bedplate.domain.guard import TextKind
 from bedplate.errors import ConfigError
-from bedplate.guard_sections import InjectionJudgeSlot, InjectionSlot, PiiPolicyConfig, PiiSlot
+from bedplate.guard_sections import (
+    InjectionJudgeSlot,
+    InjectionSlot,
+    PiiPolicyConfig,
+    PiiReading,
+    PiiSlot,
+)
 from bedplate.guards import (
     DOCUMENT_GUARDS,
     GROUNDING_GUARDS,
@@ -32,9 +39,11 @@ from bedplate.guards.protocol import (
     PassageGuard,
     PiiGuard,
 )
+from bedplate.guards.redaction import Redaction
 from bedplate.guards.report import Report, reports
 from bedplate.models.protocol import ChatModel
 from bedplate.slots import open_optional, open_slot
+from bedplate.telemetry.logs import redacted_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,8 @@ class Safeguards:
     passages: PassageGuard | None
     documents: tuple[DocumentGuard, ...]
     policy: Policy = field(default_factory=Policy)
+    redact: Redaction | None = None
+    """What takes personal data out of what is kept about the work; None where none is looked for."""
 
     async def reports(self, texts: Sequence[str], kind: TextKind) -> list[Report]:
         """What the guards find in texts of one kind, whatever they are set to do about it."""
@@ -61,7 +72,7 @@ class Safeguards:
     async def check(self) -> None:
         """Exercise each once; GuardFailed for one that does not work."""
         if self.finding is not None:
-            self.finding.find("Write to ann@example.com.")
+            await asyncio.to_thread(self.finding.find, "Ann Lee of Oslo writes to ann@example.com.")
         await self.injection.check(["Ready?"], "user")
         await self.grounding.check("Ready?", "Ready.", ())
 
@@ -97,6 +108,9 @@ async def open_safeguards(
             )
         )
         injection = InjectionFailsClosed(scanner, "guards.injection")
+        redact = _redaction(guards.pii, finding) if guards.pii and finding else None
+        if redact is not None:
+            stack.enter_context(redacted_by(partial(redact, direction="logs")))
         yield Safeguards(
             finding=finding,
             pii=_for_documents(guards.pii, finding) if guards.pii and finding else None,
@@ -107,6 +121,7 @@ async def open_safeguards(
             calls=_around_calls(config, finding, injection),
             passages=InjectionPassages(injection) if "document" in guards.injection.on else None,
             policy=pii_policy(guards.pii) if guards.pii else Policy(),
+            redact=redact,
             documents=tuple(
                 [
                     await enter(DOCUMENT_GUARDS.load(name)(options, model=model))
@@ -157,12 +172,27 @@ def redaction(slot: PiiSlot | Literal[False]) -> object:
     if not slot or "ingest" not in slot.on:
         return ()
     kept = sorted(type for type, mode in _modes(slot).items() if mode == "keep")
-    return (slot.use, slot.options, slot.mode == "keep", kept, slot.allow)
+    read = "ingest" in slot.names
+    return (slot.use, slot.options, read, slot.mode == "keep", kept, slot.allow)
 
 
 def _for_documents(slot: PiiSlot, finding: PiiGuard) -> PiiGuard | None:
     policy = pii_policy(slot)
-    return Kept(finding, policy) if "ingest" in policy.on else None
+    return Kept(_reading(slot, finding, "ingest"), policy) if "ingest" in policy.on else None
+
+
+def _reading(slot: PiiSlot, finding: PiiGuard, direction: PiiReading) -> PiiGuard:
+    """The guard as it looks at one direction."""
+    return finding if direction in slot.names else finding.shaped
+
+
+def _redaction(slot: PiiSlot, finding: PiiGuard) -> Redaction:
+    """Lines of a log are told on the event loop, and are no prose."""
+    return Redaction(finding.shaped, pii_policy(slot), _of_tenants(slot))
+
+
+def _of_tenants(slot: PiiSlot) -> dict[str, Policy]:
+    return {name: pii_policy(slot, own) for name, own in slot.tenants.items()}
 
 
 def _around_calls(
@@ -181,9 +211,10 @@ def _around_calls(
     slot = config.guards.pii
     if slot and finding is not None:
         policy = pii_policy(slot)
-        tenants = {name: pii_policy(slot, own) for name, own in slot.tenants.items()}
+        tenants = _of_tenants(slot)
         if any(each.on & {"input", "output"} for each in (policy, *tenants.values())):
-            chain.append(PiiCalls(finding, policy, tenants))
+            asked, answered = (_reading(slot, finding, each) for each in ("input", "output"))
+            chain.append(PiiCalls(asked, answered, policy, tenants))
     return Chained(chain) if chain else None
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
@@ -84,7 +84,7 @@ class Turn:
                             if guarded is None:
                                 yield event
                                 continue
-                            for each in guarded.take(event):
+                            for each in await _taken(guarded, event):
                                 yield each
                             if guarded.stopped is not None:
                                 end = call.ended_by_guard(model.name, guarded.stopped)
@@ -154,6 +154,12 @@ def _log(name: str, call: Accounting) -> None:
             "notes": [f"{each.kind} {each.model}: {each.reason}" for each in call.notes],
         },
     )
+
+
+async def _taken(guarded: GuardedCall, event: ChatEvent) -> Sequence[ChatEvent]:
+    if guarded.slow:
+        return await asyncio.to_thread(guarded.take, event)
+    return guarded.take(event)
 
 
 async def _next(events: AsyncGenerator[ChatEvent], deadline: float, name: str) -> ChatEvent | None:

@@ -21,6 +21,16 @@ class Scrubbed:
     text: str
     findings: tuple[Finding, ...]
 
+    @staticmethod
+    def of(text: str, findings: tuple[Finding, ...]) -> "Scrubbed":
+        """Each finding, apart and in order, replaced by its type in brackets, e.g. "[EMAIL]"."""
+        parts: list[str] = []
+        position = 0
+        for finding in findings:
+            parts += (text[position : finding.start], f"[{finding.type}]")
+            position = finding.end
+        return Scrubbed("".join((*parts, text[position:])), findings)
+
 
 TextKind = Literal["user", "document", "tool"]
 """Who wrote a text: somebody who may ask for things; or nobody who may."""

@@ -11,7 +11,13 @@ from bedplate.guards.protocol import (
 from bedplate.registry import Registry
 
 PII_GUARDS = Registry[OpenPiiGuard](
-    "guards.pii", {"patterns": "bedplate.guards.pii:open_pattern_guard"}
+    "guards.pii",
+    {
+        "patterns": "bedplate.guards.pii:open_pattern_guard",
+        "presidio": "bedplate.guards.presidio:open_presidio_guard",
+        "tags": "bedplate.guards.tagged:open_tagged_guard",
+    },
+    extras={"presidio": "presidio"},
 )
 GROUNDING_GUARDS = Registry[OpenGroundingGuard](
     "guards.groundedness", {"overlap": "bedplate.guards.overlap:open_overlap_guard"}

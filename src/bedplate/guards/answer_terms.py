@@ -40,6 +40,8 @@ class AnswerTerms:
 
 
 class _Call:
+    slow = False
+
     def __init__(self, model: str, request: ChatRequest, out: Outgoing) -> None:
         self.request = request
         self._model = model

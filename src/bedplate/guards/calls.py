@@ -33,10 +33,17 @@ AT_ONCE = 20_000
 
 
 class PiiCalls:
-    """One policy for everybody, and tenants' own."""
+    """One policy for everybody, and tenants' own. `asked` looks at requests, `answered` at answers."""
 
-    def __init__(self, guard: PiiGuard, policy: Policy, tenants: Mapping[str, Policy]) -> None:
-        self._guard = guard
+    def __init__(
+        self,
+        asked: PiiGuard,
+        answered: PiiGuard,
+        policy: Policy,
+        tenants: Mapping[str, Policy],
+    ) -> None:
+        self._asked = asked
+        self._answered = answered
         self._policy = policy
         self._tenants = tenants
 
@@ -48,14 +55,14 @@ class PiiCalls:
                 '"output" from guards.pii.on.',
                 param="logprobs",
             )
-        incoming = Incoming(self._guard, policy)
+        incoming = Incoming(self._asked, policy)
         sent = request
         if "input" in policy.on:
-            if _length(request) > AT_ONCE:
+            if self._asked.slow or _length(request) > AT_ONCE:
                 sent = await asyncio.to_thread(incoming.cleaned, request)
             else:
                 sent = incoming.cleaned(request)
-        return PiiCall(model, sent, self._guard, policy, incoming)
+        return PiiCall(model, sent, self._answered, policy, incoming)
 
 
 class Incoming:
@@ -120,7 +127,7 @@ class Incoming:
         return replace(part, text=self._text(part.text)) if isinstance(part, TextPart) else part
 
     def _json(self, text: str) -> str:
-        return guarded(JsonGuard(partial(Spans, self._guard.scan), self._mark), text)
+        return guarded(JsonGuard(partial(self._guard.finder, self._guard.scan), self._mark), text)
 
     def _passage(self, passage: Passage) -> Passage:
         hit = passage.hit
@@ -144,8 +151,12 @@ class PiiCall:
         self._counts: Counter[str] = Counter()
         names = incoming.names
         self._guards = "output" in policy.on
-        scan = guard.scan if self._guards else _nothing
-        self._open: OpenFinder = partial(Spans, names.restoring(scan))
+        self._open: OpenFinder = (
+            partial(guard.finder, names.restoring(guard.scan))
+            if self._guards
+            else partial(Spans, names.restoring(_nothing))
+        )
+        self.slow = self._guards and guard.slow
         self._out = (
             Outgoing(self._open, self._mark, json=request.output is not None)
             if self._guards or len(names)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from bedplate.domain.guard import Finding, Injection, Scrubbed, TextKind
 from bedplate.errors import BedplateError, GuardFailed
 from bedplate.guards.protocol import InjectionGuard, PiiGuard
+from bedplate.guards.spans import Finder, Scan
 
 
 class FailsClosed:
@@ -15,6 +16,14 @@ class FailsClosed:
         self._guard = guard
         self._name = name
 
+    @property
+    def slow(self) -> bool:
+        return self._guard.slow
+
+    @property
+    def shaped(self) -> PiiGuard:
+        return FailsClosed(self._guard.shaped, self._name)
+
     def find(self, text: str) -> tuple[Finding, ...]:
         with closing(self._name):
             return self._guard.find(text)
@@ -23,9 +32,31 @@ class FailsClosed:
         with closing(self._name):
             return self._guard.scan(text, start)
 
+    def finder(self, scan: Scan, before: str = "") -> Finder:
+        with closing(self._name):
+            return _FinderFailsClosed(self._guard.finder(scan, before), self._name)
+
     def scrub(self, text: str) -> Scrubbed:
         with closing(self._name):
             return self._guard.scrub(text)
+
+
+class _FinderFailsClosed:
+    def __init__(self, finder: Finder, name: str) -> None:
+        self._finder = finder
+        self._name = name
+
+    @property
+    def settled(self) -> int:
+        return self._finder.settled
+
+    def push(self, text: str) -> list[Finding]:
+        with closing(self._name):
+            return self._finder.push(text)
+
+    def finish(self) -> list[Finding]:
+        with closing(self._name):
+            return self._finder.finish()
 
 
 class InjectionFailsClosed:

@@ -102,6 +102,8 @@ class Chained:
 
 
 class _Call:
+    slow = False
+
     def __init__(self, request: ChatRequest, notes: Sequence[Note]) -> None:
         self.request = request
         self.stopped: str | None = None
@@ -121,6 +123,10 @@ class _ChainedCall:
     @property
     def stopped(self) -> str | None:
         return next((call.stopped for call in self._calls if call.stopped is not None), None)
+
+    @property
+    def slow(self) -> bool:
+        return any(call.slow for call in self._calls)
 
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         events: list[ChatEvent] = [event]

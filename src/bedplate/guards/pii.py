@@ -18,7 +18,7 @@ from bedplate.guards.pii_keys import KEYS
 from bedplate.guards.pii_patterns import PATTERNS, Pattern, Span, before
 from bedplate.guards.pii_places import PLACES
 from bedplate.guards.protocol import PiiGuard
-from bedplate.guards.spans import spans_of
+from bedplate.guards.spans import Finder, Scan, Spans, joined
 
 PiiType = Literal[
     "KEY", "IBAN", "CARD", "PASSPORT", "DRIVER_LICENSE", "SSN", "NATIONAL_ID", "VAT", "EMAIL", "MAC",
@@ -28,7 +28,7 @@ PiiType = Literal[
 # Most specific first: it names what several patterns found.
 TYPES: tuple[PiiType, ...] = get_args(PiiType)
 _RANK = {name: rank for rank, name in enumerate(TYPES)}
-_REPLACED = re.compile(r"\[[A-Z][A-Z_]{1,30}(?:_\d{1,5}|:[0-9a-f]{8})?\]")
+REPLACED = re.compile(r"\[[A-Z][A-Z_]{1,30}(?:_\d{1,5}|:[0-9a-f]{8})?\]")
 # What no finding consists of is passed over: letters, and signs of punctuation around them.
 _HOT = re.compile(r"[0-9@_/\\:=+#$%&*~^|<>{}]|[^\W\d_][\-.][^\W\d_]|[^\s]{16}")
 _PASSES = 8
@@ -107,6 +107,8 @@ class PatternOptions(BaseModel):
 
 
 class PatternGuard:
+    slow = False
+
     def __init__(self, types: Sequence[PiiType], custom: Sequence[Pattern] = ()) -> None:
         known = (*KEYS, *PATTERNS, *IDENTITY, *PLACES)
         self._patterns = [*(each for each in known if each.type in types), *custom]
@@ -119,14 +121,18 @@ class PatternGuard:
             _re2.compile(pattern.expression, options) for pattern in self._patterns
         ]
 
+    @property
+    def shaped(self) -> PiiGuard:
+        return self
+
     def find(self, text: str) -> tuple[Finding, ...]:
-        return tuple(spans_of(self.scan, fold(text)))
+        return tuple(joined(Spans(self.scan), fold(text)))
 
     def scan(self, text: str, start: int) -> list[Finding]:
         """Findings of one block (guards/blocks.py), which begins at `start`; folded text."""
         if not _HOT.search(text, start):
             return []
-        rest = _REPLACED.sub(lambda match: FILLER * len(match[0]), text)
+        rest = REPLACED.sub(lambda match: FILLER * len(match[0]), text)
         found: list[Finding] = []
         # What is found changes what stands beside the rest, so that a second look may find more;
         # with this, scrubbed text holds no findings.
@@ -138,14 +144,11 @@ class PatternGuard:
             rest = _filled(rest, fresh)
         return sorted(found, key=lambda finding: finding.start)
 
+    def finder(self, scan: Scan, before: str = "") -> Finder:
+        return Spans(scan, before)
+
     def scrub(self, text: str) -> Scrubbed:
-        findings = self.find(text)
-        parts: list[str] = []
-        position = 0
-        for finding in findings:
-            parts += (text[position : finding.start], f"[{finding.type}]")
-            position = finding.end
-        return Scrubbed("".join((*parts, text[position:])), findings)
+        return Scrubbed.of(text, self.find(text))
 
     def _candidates(self, text: str, first: int) -> Iterator[Finding]:
         hits: Sequence[int] = self._triggers.Match(text) or ()

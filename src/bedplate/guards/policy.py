@@ -8,9 +8,10 @@ from typing import Literal
 
 from bedplate.domain.guard import Finding, Scrubbed
 from bedplate.guards.protocol import PiiGuard
+from bedplate.guards.spans import Finder, Scan
 
 Mode = Literal["mask", "hash", "pseudonym", "block", "keep"]
-Direction = Literal["ingest", "input", "output"]
+Direction = Literal["ingest", "input", "output", "logs"]
 
 _MARK = 8
 """Hexadecimal digits of a hash: enough to tell values of one conversation apart."""
@@ -54,15 +55,25 @@ class Kept:
         self._guard = guard
         self._policy = policy
 
+    @property
+    def slow(self) -> bool:
+        return self._guard.slow
+
+    @property
+    def shaped(self) -> PiiGuard:
+        return Kept(self._guard.shaped, self._policy)
+
     def find(self, text: str) -> tuple[Finding, ...]:
         return tuple(f for f in self._guard.find(text) if self._is_meant(f, text))
 
     def scan(self, text: str, start: int) -> list[Finding]:
         return [f for f in self._guard.scan(text, start) if self._is_meant(f, text)]
 
+    def finder(self, scan: Scan, before: str = "") -> Finder:
+        return self._guard.finder(scan, before)
+
     def scrub(self, text: str) -> Scrubbed:
-        findings = self.find(text)
-        return Scrubbed(replaced(text, findings, lambda type, _: f"[{type}]"), findings)
+        return Scrubbed.of(text, self.find(text))
 
     def _is_meant(self, finding: Finding, text: str) -> bool:
         return self._policy.of(finding.type, text[finding.start : finding.end]) != "keep"

@@ -9,11 +9,22 @@ from typing import Any, Protocol
 from bedplate.domain.answers import Grounding
 from bedplate.domain.chat import ChatEvent, ChatRequest, Passage
 from bedplate.domain.guard import Action, Finding, Injection, Reason, Scrubbed, TextKind
+from bedplate.guards.spans import Finder, Scan
 from bedplate.models.protocol import ChatModel
 
 
 class PiiGuard(Protocol):
-    """Finds personal data. Pure and quick: milliseconds for a page, linear in the text."""
+    """Finds personal data. Pure, and linear in the text."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether a page takes more than a few milliseconds, so that threads must do it."""
+        ...
+
+    @property
+    def shaped(self) -> "PiiGuard":
+        """The part of it that is quick, and looks for what has a shape; itself where that is all."""
+        ...
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Findings that do not overlap, in order."""
@@ -21,7 +32,14 @@ class PiiGuard(Protocol):
 
     def scan(self, text: str, start: int) -> list[Finding]:
         """Those of one block (guards/blocks.py), which begins at `start`; what is before tells what
-        it is. `find` is this over all blocks, so that a text that streams is found alike.
+        it is. Of a guard that reads more than blocks only what it finds there.
+        """
+        ...
+
+    def finder(self, scan: Scan, before: str = "") -> Finder:
+        """One for a text that comes in pieces, folded (guards/pii.py). `find` is this over the whole,
+        so that a text that streams is found alike. `scan` is the guard's own, or one that also finds
+        something else; `before` was said ahead of the text.
         """
         ...
 
@@ -83,6 +101,11 @@ class GuardedCall(Protocol):
     @property
     def stopped(self) -> str | None:
         """Why the answer ends here; None as long as it goes on."""
+        ...
+
+    @property
+    def slow(self) -> bool:
+        """Whether `take` may be more than a moment's work, so that a thread must do it."""
         ...
 
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:

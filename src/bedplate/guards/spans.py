@@ -131,11 +131,10 @@ class Spans:
             self._before = (self._before + passed)[-room:]
 
 
-def spans_of(scan: Scan, text: str) -> Iterator[Finding]:
+def joined(finder: Finder, text: str) -> Iterator[Finding]:
     """All findings of a text, each whole."""
-    spans = Spans(scan)
     last: Finding | None = None
-    for found in (*spans.push(text), *spans.finish()):
+    for found in (*finder.push(text), *finder.finish()):
         if not found.type and last is not None:
             last = replace(last, end=found.end)
             continue

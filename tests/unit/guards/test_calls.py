@@ -44,7 +44,7 @@ def turn(model, policy, guard=GUARD, **tenants):
     return Turn(
         {"m": Metered(model, None, output_tokens=50)},
         seconds=20,
-        guard=PiiCalls(guard, policy, tenants),
+        guard=PiiCalls(guard, guard, policy, tenants),
     )
 
 
@@ -196,11 +196,16 @@ def test_thoughts_are_a_text_of_their_own_and_signed_ones_go_whole_or_not_at_all
 
 
 class Broken:
+    slow = False
+
     def find(self, text):
         raise RuntimeError(f"cannot read {text}")
 
     def scan(self, text, start):
         return [Finding("X", 0, 1)][start + 5]
+
+    def finder(self, scan, before=""):
+        return Spans(scan, before)
 
     scrub = find
 

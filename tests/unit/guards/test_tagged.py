@@ -1,0 +1,101 @@
+"""The shipped tagging model: what it finds, that it is itself, and that no text is too odd for it."""
+
+import json
+from collections import Counter
+from importlib.resources import files
+from itertools import pairwise
+
+import pytest
+
+from bedplate.domain.chat import ChatRequest, Message
+from bedplate.errors import ConfigError
+from bedplate.guards.calls import PiiCalls
+from bedplate.guards.encoder import open_packaged
+from bedplate.guards.pii import TYPES, PatternGuard
+from bedplate.guards.pii_head import TagHead
+from bedplate.guards.pii_shapes import shapes
+from bedplate.guards.policy import Policy
+from bedplate.guards.tagged import TAGS, TaggedGuard, open_tagged_guard
+from bedplate.packaged import read_packaged
+
+MAIL = (
+    "Dear Mr. Novak,\n\nmy name is Anna Kowalska, I am 34 years old and live in Berlin. "
+    "Please write to anna.k@example.org.\n\nKind regards,\nAnna Kowalska"
+)
+
+
+@pytest.fixture(scope="module")
+def guard():
+    encoder, facts = open_packaged("pii")
+    return TaggedGuard(PatternGuard(TYPES), TagHead(encoder, facts, {}), TAGS)
+
+
+def found(guard, text):
+    return [(f.type, text[f.start : f.end]) for f in guard.find(text)]
+
+
+def test_names_and_places_of_a_letter_are_found_beside_its_address(guard):
+    said = found(guard, MAIL)
+    assert said.count(("PERSON", "Anna Kowalska")) == 2
+    assert {("PERSON", "Novak"), ("LOCATION", "Berlin"), ("EMAIL", "anna.k@example.org")} <= {*said}
+    assert "Kowalska" not in guard.scrub(MAIL).text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Ich heiße Sabine Vogt und wohne in München.", "Sabine Vogt"),
+        ("Je m'appelle Claire Dubois et j'habite à Lyon.", "Claire Dubois"),
+        ("Me llamo Carmen Ruiz y vivo en Sevilla.", "Carmen Ruiz"),
+        ("Mi chiamo Paolo Ricci e vivo a Torino.", "Paolo Ricci"),
+        ("Ik heet Daan Visser en woon in Utrecht.", "Daan Visser"),
+    ],
+)
+def test_names_are_found_in_the_languages_it_was_fitted_to(guard, text, name):
+    assert ("PERSON", name) in found(guard, text)
+
+
+def test_text_about_nobody_stays(guard):
+    text = "Preheat the oven, mix flour and sugar, and bake the cake until it is brown."
+    assert guard.scrub(text).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a" * 9_000, "A1" * 4_000, "\x00\x01\ud800" * 500, "\u202eאנא לוי\u202c " * 300, "漢字" * 500,
+     "가나다라 " * 100, "😀 " * 900, "Ann, " * 500],
+)  # fmt: skip
+def test_no_text_is_too_odd(guard, text):
+    findings = guard.find(text)
+    assert all(0 <= f.start < f.end <= len(text) for f in findings)
+    assert all(a.end <= b.start for a, b in pairwise(findings))
+
+
+async def test_what_to_look_for_and_how_sure_to_be_can_be_set():
+    async with open_tagged_guard({"tags": ["LOCATION"]}) as places:
+        assert {type for type, _ in found(places, MAIL)} == {"LOCATION", "EMAIL"}
+    async with open_tagged_guard({"thresholds": {"PERSON": 1.0}}) as doubting:
+        assert "PERSON" not in {type for type, _ in found(doubting, MAIL)}
+
+
+async def test_the_model_never_sees_a_name_and_the_user_does(guard):
+    policy = Policy(on=frozenset({"input", "output"}), mode="pseudonym")
+    request = ChatRequest((Message("user", "Write a poem for Anna Kowalska."),))
+    call = await PiiCalls(guard, guard, policy, {}).open("m", request)
+    assert call.request.messages[0].content == "Write a poem for [PERSON_1]."
+    assert call.slow
+
+
+def test_the_shipped_file_is_checked(guard):
+    facts = json.loads(files("bedplate.guards").joinpath("models/pii.json").read_text())
+    assert Counter(facts["types"]) == Counter(TAGS)
+    assert read_packaged("bedplate.guards", "models/pii.onnx", facts["sha256"])
+    with pytest.raises(ConfigError, match="not the expected"):
+        read_packaged("bedplate.guards", "models/pii.onnx", "0" * 64)
+
+
+def test_shapes_tell_how_a_word_is_written_and_where_a_line_begins():
+    text = "Ann met IBM at 5pm,\niPhone"
+    spans = [(0, 3), (4, 7), (8, 11), (12, 14), (15, 18), (18, 19), (20, 26)]
+    assert shapes(text, spans) == [7, 0, 2, 0, 3, 4, 11]
+    assert shapes("", []) == []
