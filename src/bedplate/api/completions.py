@@ -53,7 +53,9 @@ class Completions:
                 f"There are: {', '.join(names)}.",
                 param="model",
             )
-        request = replace(call.request, deadline=deadline, account=account)
+        request = replace(
+            call.request, deadline=deadline, account=account, whole_answer=not call.stream
+        )
         return side_by_side(
             [self._plain(call.model, request, index) for index in range(call.choices)]
         )

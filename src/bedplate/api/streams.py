@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from bedplate.api.errors import envelope
 from bedplate.api.sse import MEDIA_TYPE, encode_event
+from bedplate.api.waiting import BeforeWaiting
 from bedplate.errors import BedplateError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -22,13 +23,16 @@ HEADERS = {
     "X-Accel-Buffering": "no",
 }
 
+MOST_BYTES = 16_384
+"""Of events in one write: a reader that is slow is waited for."""
+
 
 def _event(error: BedplateError) -> bytes:
     return encode_event(envelope(error))
 
 
 class EventStream(Response):
-    """Sends encoded events as they come. The generator is closed however sending ends.
+    """Sends encoded events as they come; those that come at once, together. The generator is closed however sending ends.
 
     `tell` gives the event by which a client learns that the stream failed.
     """
@@ -61,16 +65,39 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_rest(self, rest: AsyncGenerator[bytes], send: Send) -> None:
+        gathered = _Gathered(send)
         try:
-            async for event in rest:
-                await _send_part(send, event)
+            while (event := await BeforeWaiting(anext(rest, None), gathered.leave)) is not None:
+                await gathered.add(event)
+            await gathered.leave()
         except BedplateError as error:
             logger.warning("stream failed", extra={"code": error.code, "error": error.message})
+            await gathered.leave()
             await _send_part(send, self._tell(error))
         except asyncio.CancelledError:
             # Only a server that stops cancels this task.
             await _send_part(send, self._tell(Unavailable(STOPS)))
             raise
+
+
+class _Gathered:
+    """Events that are to leave in one write, before anybody waits for the next."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._events: list[bytes] = []
+        self._size = 0
+
+    async def add(self, event: bytes) -> None:
+        self._events.append(event)
+        self._size += len(event)
+        if self._size >= MOST_BYTES:
+            await self.leave()
+
+    async def leave(self) -> None:
+        if self._events:
+            events, self._events, self._size = self._events, [], 0
+            await _send_part(self._send, b"".join(events))
 
 
 async def open_stream(

@@ -32,7 +32,7 @@ class Message:
 
     `content` is its whole text. `parts` is empty, or the same text and the images between it in
     order. An assistant's message may hold `tool_calls`; a tool's answer names its call in
-    `tool_call_id`. `reasoning` is what the provider wants back unchanged of its own thoughts, in
+    `tool_call_id`, and `failed` says that its text is why the call failed. `reasoning` is what the provider wants back unchanged of its own thoughts, in
     its own form.
     """
 
@@ -43,6 +43,7 @@ class Message:
     tool_call_id: str | None = None
     name: str | None = None
     reasoning: Any = None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class ChatRequest:
     shows more than that, `whole` what it asks together with what was said before, where it leans on
     that: for models that read only one question. `logprobs` is how many likeliest tokens to report
     beside each chosen one, None for none at all. `knowledge` names the state of the collections that
-    the passages are from, empty where it is not known. `account` is who pays. `extra` holds wire
+    the passages are from, empty where it is not known. `whole_answer`: nobody reads the answer before
+    it is whole, so that its pieces may be joined. `account` is who pays. `extra` holds wire
     fields that Bedplate does not know and hands through.
     """
 
@@ -84,6 +86,7 @@ class ChatRequest:
     logprobs: int | None = None
     deadline: float | None = None
     knowledge: str = ""
+    whole_answer: bool = False
     account: Account = LOCAL
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

@@ -38,10 +38,10 @@ def answer_keys(model: str, identity: str, request: ChatRequest) -> AnswerKeys:
     """`model` is what it is configured as, `identity` the name that it gives itself.
 
     Who asks is a part of both: tenants and assistants share nothing. Not the access key or run that
-    it is for, nor the bill that it is put on, nor the deadline.
+    it is for, nor the bill that it is put on, nor the deadline, nor whether it is read in pieces.
     """
     account = replace(request.account, key=None, run=None, bill=None)
-    whole = replace(request, deadline=None, account=account)
+    whole = replace(request, deadline=None, whole_answer=False, account=account)
     return AnswerKeys(
         _hash(model, identity, whole),
         _hash(model, identity, _without_question(whole)) if _is_comparable(request) else None,

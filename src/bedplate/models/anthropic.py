@@ -42,7 +42,9 @@ class AnthropicModel:
         """See ChatModel. The connection is closed as soon as the iterator is."""
         body = encode_request(request, self._options)
         reply = AnthropicReply(request, self._options, self._failures)
-        async with aclosing(self._caller.stream(body, reply, request.deadline)) as events:
+        async with aclosing(
+            self._caller.stream(body, reply, request.deadline, join=request.whole_answer)
+        ) as events:
             async for event in events:
                 yield event
 

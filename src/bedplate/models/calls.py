@@ -2,13 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, TypeVar
 
 import aiohttp
 
-from bedplate.domain.chat import ChatEvent
+from bedplate.domain.chat import ChatEvent, TextDelta
 from bedplate.errors import UpstreamError
 from bedplate.models.failed import Part, charging
 from bedplate.models.sse import EventTooLong, SseEvent, SseParser
@@ -113,9 +113,12 @@ class Caller:
         self._failures = failures
 
     async def stream(
-        self, body: bytes, reply: Reply, deadline: float | None
+        self, body: bytes, reply: Reply, deadline: float | None, *, join: bool = False
     ) -> AsyncGenerator[ChatEvent]:
-        """The events that `reply` makes of the answer. Closing it closes the connection."""
+        """The events that `reply` makes of the answer. Closing it closes the connection.
+
+        `join`: pieces of text that come in one read are one event.
+        """
         patience = Patience(self._options, deadline, self._failures)
         parser = SseParser()
         room = self._options.max_answer_bytes
@@ -130,9 +133,9 @@ class Caller:
                             break
                         room = self._left(room - len(packet))
                         events = self._parse(parser, packet)
-                        for event in events:
-                            for made in reply.take(event):
-                                yield made
+                        made_of = _joined if join else _each
+                        for made in made_of(reply, events):
+                            yield made
                         if reply.ended:
                             patience.wind_down()
                         elif events and reply.begun:
@@ -195,6 +198,32 @@ async def open_session(
         timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_seconds),
     ) as session:
         yield session
+
+
+def _each(reply: Reply, events: Iterable[SseEvent]) -> Generator[ChatEvent]:
+    for event in events:
+        yield from reply.take(event)
+
+
+def _joined(reply: Reply, events: Iterable[SseEvent]) -> Generator[ChatEvent]:
+    """The same with neighbouring pieces of text as one: each event costs every layer above."""
+    pieces: list[str] = []
+    try:
+        for event in events:
+            for made in reply.take(event):
+                if isinstance(made, TextDelta) and not made.logprobs:
+                    pieces.append(made.text)
+                    continue
+                if pieces:
+                    yield TextDelta("".join(pieces))
+                    pieces = []
+                yield made
+    except UpstreamError:
+        if pieces:
+            yield TextDelta("".join(pieces))
+        raise
+    if pieces:
+        yield TextDelta("".join(pieces))
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:

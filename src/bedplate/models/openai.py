@@ -39,7 +39,9 @@ class OpenAIModel:
         """See ChatModel. The connection is closed as soon as the iterator is."""
         body = encode_request(request, self._options)
         reply = OpenAIReply(request, self._options, self._failures)
-        async with aclosing(self._caller.stream(body, reply, request.deadline)) as events:
+        async with aclosing(
+            self._caller.stream(body, reply, request.deadline, join=request.whole_answer)
+        ) as events:
             async for event in events:
                 yield event
 

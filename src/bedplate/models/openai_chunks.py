@@ -5,7 +5,7 @@ servers take: fields that are null, content in parts, objects where there should
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
@@ -70,10 +70,60 @@ class Chunk(msgspec.Struct):
     x_groq: XGroq | None = None
 
 
+class PlainDelta(msgspec.Struct, forbid_unknown_fields=True):
+    content: Annotated[str, msgspec.Meta(min_length=1)]
+    role: str | None = None
+    refusal: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    tool_calls: None = None
+
+
+class PlainChoice(msgspec.Struct, forbid_unknown_fields=True):
+    delta: PlainDelta
+    index: Literal[0] = 0
+    finish_reason: None = None
+    logprobs: None = None
+
+
+class PlainChunk(msgspec.Struct, forbid_unknown_fields=True):
+    """A piece of text and nothing else: nearly every chunk, so it is read without a look at what it
+    might have been.
+    """
+
+    choices: tuple[PlainChoice]
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+    id: str | None = None
+    object: str | None = None
+    created: float | None = None
+    usage: None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    obfuscation: str | None = None
+
+
 OF_CHUNK = frozenset({"id", "object", "created", *Chunk.__struct_fields__})
 OF_CHOICE = frozenset(Choice.__struct_fields__)
 OF_DELTA = frozenset({"role", *Delta.__struct_fields__})
 """What is read here, or is the same in every answer."""
+
+
+_plain = msgspec.json.Decoder(PlainChunk).decode
+
+
+def read_plain(data: bytes) -> tuple[str, str, Mapping[str, Any]] | None:
+    """Text, model and the fields that are handed on, of a PlainChunk; None for any other."""
+    try:
+        chunk = _plain(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    said = {
+        "system_fingerprint": chunk.system_fingerprint,
+        "service_tier": chunk.service_tier,
+        "obfuscation": chunk.obfuscation,
+    }
+    extra = {name: value for name, value in said.items() if value}
+    return chunk.choices[0].delta.content, chunk.model, extra
 
 
 def read_chunk(raw: Any) -> tuple[Chunk, Mapping[str, Any]]:

@@ -22,6 +22,7 @@ from bedplate.models.openai_chunks import (
     Choice,
     Delta,
     read_chunk,
+    read_plain,
     text_of,
     thoughts_of,
     tokens_of,
@@ -82,6 +83,12 @@ class OpenAIReply:
         if data == b"[DONE]":
             self.done = True
             return ()
+        plain = None if event.event == "error" else read_plain(data)
+        if plain is not None:
+            text, self._model, extra = plain
+            self.begun = True
+            self._extra |= extra
+            return self._say(text, ())
         try:
             raw = msgspec.json.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

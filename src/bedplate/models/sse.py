@@ -39,6 +39,8 @@ class SseParser:
 
     def feed(self, packet: bytes) -> list[SseEvent]:
         """The events that `packet` completes; EventTooLong once one goes over the limit."""
+        if (whole := self._plain(packet)) is not None:
+            return whole
         # A carriage return ends its line at once; waiting for a possible line feed behind it
         # would hold the event back until the next packet.
         if self._after_return and packet:
@@ -57,6 +59,23 @@ class SseParser:
             self._check(len(following))
             self._line = bytearray(following)
         return events
+
+    def _plain(self, packet: bytes) -> list[SseEvent] | None:
+        """The events of a packet of whole ones, each of one line of data, as nearly every packet is;
+        None for any other, which has to be read line by line.
+        """
+        if packet[:5] != b"data:" or packet[-2:] != b"\n\n" or b"\r" in packet:
+            return None
+        if self._line or self._data or self._event:
+            return None
+        lines = packet[:-2].split(b"\n\n")
+        if not all(
+            line[:5] == b"data:" and b"\n" not in line and len(line) <= self._limit
+            for line in lines
+        ):
+            return None
+        self._after_return = self._at_start = False
+        return [SseEvent(line[5:].removeprefix(b" ")) for line in lines]
 
     def _end_line(self, line: bytes) -> SseEvent | None:
         if self._at_start:

@@ -1,6 +1,6 @@
 """Sheets of cells as tables: where each begins, which row names its columns, what stands around it.
 
-A blank row ends a table. Every line that comes out carries the names of its columns, so that
+A blank row ends a table; so does a blank column, where the tables beside it are plainly others. Every line that comes out carries the names of its columns, so that
 whatever passage it lands in can be read, found and quoted without the rest of the sheet.
 """
 
@@ -71,14 +71,45 @@ def add_sheet(outline: Outline, rows: Iterable[_Row], page: int) -> None:
     names: list[str] = []
     for filled, run in itertools.groupby(rows, lambda row: any(cell.noted for cell in row)):
         if filled:
-            names = _add_table(outline, list(run), names, page)
+            block = list(run)
+            width = max(len(row) for row in block)
+            for row in block:
+                row.extend([_EMPTY] * (width - len(row)))
+            if len(parts := _side_by_side(block)) > 1:
+                for part in parts:
+                    add_sheet(outline, part, page)
+                names = []
+            else:
+                names = _add_table(outline, block, names, page)
+
+
+def _side_by_side(rows: list[_Row]) -> list[list[_Row]]:
+    """The tables that blank columns part, from the left; all as one unless they plainly are others.
+
+    They are if each has a header of its own and they do not all begin and end in the same rows, as
+    they would where a blank column only sets a table's own columns apart.
+    """
+    width = len(rows[0])
+    used = [any(row[column].noted for row in rows) for column in range(width)]
+    parts: list[list[_Row]] = []
+    extents: set[tuple[int, int]] = set()
+    for filled, run in itertools.groupby(range(width), lambda column: used[column]):
+        columns = list(run)
+        if not filled:
+            continue
+        first, last = columns[0], columns[-1] + 1
+        inside = [place for place, row in enumerate(rows) if any(c.noted for c in row[first:last])]
+        part = [row[first:last] for row in rows[inside[0] : inside[-1] + 1]]
+        if _header_row(part, range(last - first)) != 0:
+            return [rows]
+        extents.add((inside[0], inside[-1]))
+        parts.append(part)
+    return parts if len(extents) > 1 else [rows]
 
 
 def _add_table(outline: Outline, rows: list[_Row], before: list[str], page: int) -> list[str]:
     """Add one table; its column names, which a table below without any may go on with."""
-    width = max(len(row) for row in rows)
-    for row in rows:
-        row.extend([_EMPTY] * (width - len(row)))
+    width = len(rows[0])
     used = [column for column in range(width) if any(row[column].noted for row in rows)]
     place = _header_row(rows, used)
     if place is None:

@@ -17,7 +17,7 @@ from bedplate.parsers.package import Element, Package, iso_moment
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.tables import Cell, has_header, spread, table_text
 
-VERSION = "odf/2"
+VERSION = "odf/3"
 
 _NAMESPACE = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 _OFFICE, _TEXT, _TABLE, _DRAW, _META = (

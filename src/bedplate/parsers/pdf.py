@@ -28,11 +28,12 @@ from bedplate.domain.documents import Blob, MetadataValue, Parsed
 from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers.decode import check_characters, clean
 from bedplate.parsers.outline import Outline
+from bedplate.parsers.pdf_ligatures import in_order
 from bedplate.parsers.pdf_scans import Scans
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.running_heads import Extent, find_running_heads
 
-VERSION = "pdf/3"
+VERSION = "pdf/4"
 
 _HEADING_SCALE = 1.1
 _TITLE_SCALE = 1.25
@@ -177,6 +178,8 @@ def _lines(page: pypdfium2.PdfTextPage) -> Iterator[_Line]:
     text: str = page.get_text_range()
     # Where PDFium leaves characters out, positions in its text are no longer character numbers.
     located: bool = page.count_chars() == len(text)
+    if located:
+        text = in_order(page, text)
     start = 0
     for line in text.split("\n"):
         end = start + len(line)

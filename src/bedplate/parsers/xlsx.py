@@ -31,7 +31,7 @@ from bedplate.parsers.panics import is_panic
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.sheet_xml import SheetXml, read_sheets
 
-VERSION = "xlsx/2"
+VERSION = "xlsx/3"
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _XLS = "application/vnd.ms-excel"

@@ -53,6 +53,27 @@ def test_a_table_goes_on_after_a_blank_row() -> None:
     assert texts(["a", "b"], ["x", 1], [], ["y", 2]) == ["a: x; b: 1", "a: y; b: 2"]
 
 
+def test_tables_side_by_side_have_each_their_own_header() -> None:
+    rows = [
+        ["a", "b"],
+        ["x", 1],
+        ["y", 2, None, "c", "d"],
+        ["z", 3, None, "v", 4],
+        [None, None, None, "w", 5],
+    ]
+    assert texts(*rows) == ["a: x; b: 1\na: y; b: 2\na: z; b: 3", "c: v; d: 4\nc: w; d: 5"]
+
+
+def test_a_blank_column_sets_columns_of_one_table_apart() -> None:
+    assert texts(["Item", "Price", "", "Sold", "Left"], ["Tent", 1, "", 2, 3]) == [
+        "Item: Tent; Price: 1; Sold: 2; Left: 3"
+    ]
+    # What stands beside a table without a header of its own is a remark, or a part of it.
+    assert texts(["Item", "Price"], ["Tent", 1], ["Rope", 2, "", "cheap", 7]) == [
+        "Item; Price\nTent; 1\nRope; 2; cheap; 7"
+    ]
+
+
 def test_what_stands_above_the_header_stays_in_front() -> None:
     assert texts(["Prices of 2026"], ["Item", "Price"], ["Tent", 1]) == [
         "Prices of 2026",

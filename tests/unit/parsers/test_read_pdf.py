@@ -58,6 +58,46 @@ def test_pages_headings_and_paragraphs_are_found() -> None:
     ]
 
 
+def arabic(shown: str, letters: dict[str, str]) -> bytes:
+    """A page with `shown`, each character of which is a glyph that stands for some letters."""
+    maps = "".join(
+        f"<{ord(code):02x}> <{text.encode('utf-16-be').hex()}>\n" for code, text in letters.items()
+    )
+    cmap = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n"
+        "1 begincodespacerange <00> <ff> endcodespacerange\n"
+        f"{len(letters)} beginbfchar\n{maps}endbfchar endcmap end end"
+    )
+    drawn = f"BT /F 12 Tf 72 720 Td ({shown}) Tj ET"
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R"
+        "/Resources<</Font<</F 5 0 R>>>>>>",
+        f"<</Length {len(drawn)}>>stream\n{drawn}\nendstream",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>",
+        f"<</Length {len(cmap)}>>stream\n{cmap}\nendstream",
+    ]
+    content = "%PDF-1.4\n"
+    places: list[int] = []
+    for number, each in enumerate(objects, 1):
+        places.append(len(content))
+        content += f"{number} 0 obj\n{each}\nendobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    content += (
+        f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
+        f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(content)}\n%%EOF"
+    )
+    return content.encode()
+
+
+def test_lam_and_alef_of_one_glyph_are_read_in_their_order() -> None:
+    # From the left, as a page is drawn: "al-kalam", whose article is two glyphs and whose "la" is one.
+    letters = {"m": "\u0645", "x": "\u0644\u0627", "k": "\u0643", "l": "\u0644", "a": "\u0627"}
+    (document,) = read(arabic("mxkla", letters)).documents
+    assert document.text == "\u0627\u0644\u0643\u0644\u0627\u0645"
+
+
 def test_bookmarks_name_the_headings_where_there_are_some() -> None:
     (document,) = read(pdf(pages=3, bookmarks=True)).documents
     headings = {b.text for b in document.blocks if b.kind == "heading"}
