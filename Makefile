@@ -12,7 +12,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all:
 # One more than the cores of a small machine: a part of the tests waits for other processes.
 WORKERS ?= 3
 
-.PHONY: help demo test test-all conformance check fix bench bench-relay models docs lock clean
+.PHONY: help demo test test-all conformance kits check fix bench bench-relay models docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,7 +41,16 @@ test: .venv/dev  ## the tests, but for those that take minutes
 test-all: .venv/dev  ## every test, and more examples of each property
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q -m "slow or conformance or not slow" --hypothesis-profile=thorough
 
-conformance: .venv/dev  ## OpenAI's surface: its clients, others', and every field of its API
+.venv-kits: examples/requirements.lock
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+kits: .venv-kits  ## the clients of examples/, in environments of their own
+	@if command -v npm > /dev/null; then cd examples && npm install --silent --no-package-lock; \
+		else echo "npm is not here: the TypeScript kits are left out." >&2; fi
+
+conformance: .venv/dev kits  ## OpenAI's surface: its clients, others', and every field of its API
 	$(BIN)/python -m pytest -q tests/conformance -m "conformance or not conformance"
 
 check: .venv/dev  ## format, lint, types, layers, dependencies, dead code, spelling
@@ -52,7 +61,7 @@ check: .venv/dev  ## format, lint, types, layers, dependencies, dead code, spell
 	$(BIN)/deptry src
 	$(BIN)/vulture
 	$(BIN)/codespell src docs *.md
-	@if grep -n '://' requirements.lock requirements-dev.lock; then \
+	@if grep -n '://' requirements.lock requirements-dev.lock examples/requirements.lock; then \
 		echo "a lock names an address" >&2; exit 1; fi
 
 fix: .venv/dev  ## format and mend what can be mended

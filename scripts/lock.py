@@ -1,4 +1,4 @@
-"""Resolve pyproject.toml into the two lock files: pins and hashes, no addresses."""
+"""Resolve pyproject.toml, and what the kits need, into lock files: pins and hashes, no addresses."""
 
 import subprocess
 import sys
@@ -20,14 +20,20 @@ def extras() -> list[str]:
 def main() -> None:
     build, dev = f"--group={PYPROJECT}:build", f"--group={PYPROJECT}:dev"
     locks = {"requirements.lock": [build], "requirements-dev.lock": [*extras(), build, dev]}
-    uv = Path(sys.executable).with_name("uv")
     for name, groups in locks.items():
-        command = [
-            str(uv), "pip", "compile", "--quiet", "--universal", "--generate-hashes",
-            "--no-emit-index-url", "--no-header", "--no-annotate", "--python-version", "3.11",
-            str(PYPROJECT), *groups, "--output-file", str(ROOT / name), *sys.argv[1:],
-        ]  # fmt: skip
-        subprocess.run(command, check=True)  # noqa: S603
+        compile_lock(ROOT / name, str(PYPROJECT), *groups)
+    kits = ROOT / "examples"
+    compile_lock(kits / "requirements.lock", str(kits / "requirements.in"))
+
+
+def compile_lock(lock: Path, *wanted: str) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    command = [
+        str(uv), "pip", "compile", "--quiet", "--universal", "--generate-hashes",
+        "--no-emit-index-url", "--no-header", "--no-annotate", "--python-version", "3.11",
+        *wanted, "--output-file", str(lock), *sys.argv[1:],
+    ]  # fmt: skip
+    subprocess.run(command, check=True)  # noqa: S603
 
 
 if __name__ == "__main__":

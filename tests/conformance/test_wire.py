@@ -1,0 +1,260 @@
+"""Bytes on the socket: what no well-behaved client sends, and what each reads, exactly.
+
+One server for all; at the end of each test it must still answer.
+"""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fixtures.process import ServerProcess
+
+GOLDEN = Path(__file__).parent / "golden"
+CHAT = {"model": "default", "messages": [{"role": "user", "content": "Hi"}]}
+TOOL = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
+WEATHER = [{"role": "user", "content": "What is the weather?"}]
+TRACES: dict[str, tuple[str, dict[str, Any]]] = {
+    "chat": ("/v1/chat/completions", {**CHAT, "stream_options": {"include_usage": True}}),
+    "chat-tools": (
+        "/v1/chat/completions",
+        {**CHAT, "messages": WEATHER, "tools": [{"type": "function", "function": TOOL}]},
+    ),
+    "responses": ("/v1/responses", {"model": "default", "input": "think"}),
+    "responses-tools": (
+        "/v1/responses",
+        {"model": "default", "input": WEATHER, "tools": [{"type": "function", **TOOL}]},
+    ),
+    "messages": ("/v1/messages", {**CHAT, "max_tokens": 100}),
+}
+"""Streams that are kept byte for byte, but for ids and times."""
+
+
+@contextmanager
+def connected(server: ServerProcess) -> Iterator[socket.socket]:
+    host, port = server.url.removeprefix("http://").split(":")
+    with closing(socket.create_connection((host, int(port)), timeout=30)) as connection:
+        yield connection
+
+
+def sent(server: ServerProcess, *parts: bytes) -> bytes:
+    """What comes back until the server closes the connection."""
+    with connected(server) as connection:
+        for part in parts:
+            connection.sendall(part)
+        return read_all(connection)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    return received
+
+
+def request(
+    path: str, body: bytes, *headers: str, method: str = "POST", last: bool = True
+) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
+    if not any(header.lower().startswith("transfer-encoding") for header in headers):
+        lines.append(f"Content-Length: {len(body)}")
+    lines += [*headers, *(["Connection: close"] if last else [])]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def chat(**fields: Any) -> bytes:
+    return json.dumps({**CHAT, **fields}).encode()
+
+
+def status(reply: bytes) -> int:
+    return int(reply.split(b" ", 2)[1])
+
+
+def error(reply: bytes) -> dict[str, Any]:
+    return json.loads(reply.partition(b"\r\n\r\n")[2])["error"]
+
+
+def answers(server: ServerProcess) -> None:
+    reply = sent(server, request("/v1/chat/completions", chat()))
+    assert status(reply) == 200
+    assert b"Hello there, friend." in reply
+
+
+def without_chance(stream: bytes) -> bytes:
+    """Ids and times replaced, the same ones by the same words."""
+    known: dict[bytes, bytes] = {}
+
+    def named(match: "re.Match[bytes]") -> bytes:
+        return known.setdefault(match[0], b"%s-%d" % (match[1], len(known)))
+
+    stream = re.sub(rb"(chatcmpl|resp|msg|rs|fc)[-_][0-9a-f-]{32,36}", named, stream)
+    return re.sub(rb'("(?:created|created_at|completed_at)":)[0-9]+', rb"\g<1>0", stream)
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_streams_are_these_bytes(server: ServerProcess, name: str) -> None:
+    path, body = TRACES[name]
+    reply = sent(server, request(path, json.dumps({**body, "stream": True}).encode()))
+
+    head, _, chunked = reply.partition(b"\r\n\r\n")
+    assert b"content-type: text/event-stream" in head.lower()
+    assert without_chance(dechunked(chunked)) == (GOLDEN / f"{name}.sse").read_bytes()
+
+
+def dechunked(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        whole, body = whole + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+    return whole
+
+
+def test_chunked_bodies_in_small_parts_are_read(server: ServerProcess) -> None:
+    body = chat()
+    head = request("/v1/chat/completions", b"", "Transfer-Encoding: chunked")
+    parts = [b"1\r\n%c\r\n" % byte for byte in body]
+
+    assert status(sent(server, head, *parts, b"0\r\n\r\n")) == 200
+
+
+def test_requests_on_one_connection_are_answered_in_order(server: ServerProcess) -> None:
+    first = request("/v1/models/default", b"", method="GET", last=False)
+    second = request("/v1/chat/completions", chat(), last=False)
+    third = request("/v1/models/nobody", b"", method="GET")
+
+    reply = sent(server, first + second + third)
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", reply) == [b"200", b"200", b"404"]
+    assert reply.index(b'"object":"model"') < reply.index(b"Hello there, friend.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"model": "default", "messages": [', b"[]", b"null", b'"text"', b"\xff\xfe",
+     b'{"model": "default"} x', b"[" * 100_000, b'{"a":' * 50_000, b"NaN"],
+    ids=["empty", "brace", "cut", "list", "null", "text", "binary", "more", "deep", "deeper", "nan"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/embeddings"])
+def test_what_is_no_object_is_refused_by_its_place(
+    server: ServerProcess, path: str, body: bytes
+) -> None:
+    reply = sent(server, request(path, body))
+
+    assert status(reply) == 400
+    assert error(reply)["type"] == "invalid_request_error"
+    assert error(reply)["message"].startswith("The body")
+
+
+def test_the_place_of_the_fault_in_json_is_told(server: ServerProcess) -> None:
+    reply = sent(server, request("/v1/chat/completions", b'{"model": "default", "n": 01}'))
+    assert "byte" in error(reply)["message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"messages": "Hi"}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"messages": [7]}, "messages.0"),
+        ({"messages": [{"role": "user", "content": 7}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]},
+         "messages.0.content.0.text"),
+        ({"model": 7}, "model"),
+        ({"stream": "yes"}, "stream"),
+        ({"n": 10**30}, "n"),
+        ({"n": 0}, "n"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"temperature": 1e400}, None),
+        ({"stop": ["x"] * 17}, "stop"),
+        ({"stop": [""]}, "stop"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools.0.function.name"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"response_format": {"type": "yaml"}}, "response_format.type"),
+        ({"stream_options": []}, "stream_options"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_wrong_field_is_named(
+    server: ServerProcess, fields: dict[str, Any], param: str | None
+) -> None:
+    reply = sent(server, request("/v1/chat/completions", chat(**fields)))
+
+    assert status(reply) == 400
+    assert error(reply)["param"] == param
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_there(server: ServerProcess) -> None:
+    head = request("/v1/chat/completions", b"", "Content-Length: 999999999").replace(
+        b"Content-Length: 0\r\n", b""
+    )
+
+    reply = sent(server, head)
+
+    assert status(reply) == 413
+    answers(server)
+
+
+def test_huge_heads_do_no_harm(server: ServerProcess) -> None:
+    huge = request("/v1/models", b"", f"X-Huge: {'x' * 1_000_000}", method="GET")
+    with connected(server) as connection:
+        try:
+            connection.sendall(huge)
+            reply = read_all(connection)
+        except ConnectionError:
+            reply = b""
+
+    assert reply == b"" or status(reply) in {200, 400, 413, 431}
+    answers(server)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"GARBAGE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00",
+     b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+     b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+    ids=["words", "version", "tls", "negative", "smuggled"],
+)  # fmt: skip
+def test_what_is_no_http_is_refused_and_the_connection_closed(
+    server: ServerProcess, garbage: bytes
+) -> None:
+    reply = sent(server, garbage)
+
+    assert reply == b"" or status(reply) in {400, 403}
+    answers(server)
+
+
+@pytest.mark.parametrize("much", [0, 20, 120, 200])
+def test_clients_that_leave_at_any_stage_leave_nothing_behind(
+    server: ServerProcess, much: int
+) -> None:
+    whole = request("/v1/chat/completions", chat(model="slow", stream=True), last=False)
+    for _ in range(5):
+        with connected(server) as connection:
+            connection.sendall(whole[:much] if much < len(whole) else whole)
+    answers(server)
+
+
+def test_a_client_that_leaves_while_it_is_answered_is_noted(server: ServerProcess) -> None:
+    with connected(server) as connection:
+        connection.sendall(request("/v1/chat/completions", chat(model="slow", stream=True)))
+        assert b"200" in connection.recv(1024)
+    answers(server)
+
+
+def test_slow_clients_hold_nobody_up(server: ServerProcess) -> None:
+    """Fifty whose request never ends."""
+    host, port = server.url.removeprefix("http://").split(":")
+    slow = [socket.create_connection((host, int(port))) for _ in range(50)]
+    try:
+        for connection in slow:
+            connection.sendall(request("/v1/chat/completions", chat())[:-1])
+        answers(server)
+    finally:
+        for connection in slow:
+            connection.close()
