@@ -84,7 +84,10 @@ async def test_phoenix_shows_an_answer_as_its_own_kinds_of_spans(tmp_path: Path)
             await served.post("/api/collections/docs/documents", [document])
             question = {"collection": "docs", "question": "How long does a refund take?"}
             answer = (await served.post("/api/ask", question)).json
-        found = await answers(f"{url}/v1/projects/shop/spans?limit=100", holding=b"chat scripted")
+            # Looked for while the server is up: at its end a slow Phoenix is not waited for long.
+            found = await answers(
+                f"{url}/v1/projects/shop/spans?limit=100", holding=b"chat scripted"
+            )
 
     spans = [
         span

@@ -21,7 +21,7 @@ AGAIN = frozenset({408, 429, 502, 503, 504})
 
 GONE = 300
 LEVEL = 1
-CLOSING_SECONDS = 3.0
+CLOSING_SECONDS = 5.0
 SAID_SECONDS = 60.0
 HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
 
@@ -56,6 +56,11 @@ class OtlpExport:
     @property
     def waiting_bytes(self) -> int:
         return self._bytes
+
+    @property
+    def waiting(self) -> int:
+        """Traces that are not sent yet."""
+        return sum(traces for _, traces in self._waiting)
 
     async def write(self, traces: Sequence[EndedTrace]) -> None:
         body = await asyncio.to_thread(self._body, traces)
@@ -151,4 +156,6 @@ async def open_export(options: ExportOptions) -> AsyncGenerator[OtlpExport]:
                 async with asyncio.timeout(CLOSING_SECONDS):
                     await export.drain()
             except TimeoutError:
-                logger.warning("traces are lost", extra={"export": options.name})
+                pass
+            if left := export.waiting:
+                logger.warning("traces are lost", extra={"export": options.name, "traces": left})
