@@ -99,12 +99,12 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         settings.max_requests, room=settings.max_waiting, wait_seconds=settings.wait_seconds
     )
     admission = Admission(bodies, lines)
-    local = is_loopback(settings.host)
+    local, recorder = is_loopback(settings.host), app.tracing.recorder
     if app.library is not None:
-        own = KeyGate(admission, app.keyring, local=local)
-        app.library.calls.open(OwnRequests(Trail(own, app.tracing.recorder)))
-    gate = Gate(admission, app.keyring, local=local)
-    return Trail(gate, app.tracing.recorder), admission
+        # Past the lines: a batch has its own bound, and its work is not cut off but resumed.
+        own = KeyGate(bodies, app.keyring, local=local)
+        app.library.calls.open(OwnRequests(Trail(own, recorder)))
+    return Trail(Gate(admission, app.keyring, local=local), recorder), admission
 
 
 @asynccontextmanager
