@@ -8,14 +8,15 @@ ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?", re.DOTALL)
 """Says what this server is, to any key: official clients look at the models first."""
 
 ADMIN = re.compile(
-    r"/api/(keys|budgets|usage|models|traces|collections/[^/]+/originals)(/.*)?", re.DOTALL
+    r"/metrics|/api/(keys|budgets|usage|models|traces|feedback/rows|collections/[^/]+/originals)(/.*)?",
+    re.DOTALL,
 )
 """Of the tenant's operator: who may call, what it costs, what everybody asked, which servers are
 behind the models, and files as they came, before a guard took anything out.
 """
 
 ASK = re.compile(
-    r"/api/(ask|guard)"
+    r"/api/(ask|guard|feedback)"
     r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)"
     r"|/v1/(responses|conversations|batches)(/.*)?",
     re.DOTALL,

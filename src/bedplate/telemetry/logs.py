@@ -1,7 +1,9 @@
-"""Logging set-up: one line a record on stderr, its fields as key=value."""
+"""Logging set-up: one line a record on stderr, its fields as key=value or as JSON."""
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 
 from bedplate.telemetry.trace import trace_id
 
@@ -15,17 +17,38 @@ class LineFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {name: value for name, value in vars(record).items() if name not in _KNOWN}
-        if identifier := trace_id():
-            fields["trace_id"] = identifier
         line = super().format(record)
-        return line + "".join(f" {name}={value!r}" for name, value in fields.items())
+        return line + "".join(f" {name}={value!r}" for name, value in _fields(record).items())
 
 
-def set_up_logging(level: str = "INFO") -> None:
+class JsonFormatter(logging.Formatter):
+    """The same as one JSON object a line: `time` (UTC), `level`, `logger`, `message`, the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    """The record's own, and the trace."""
+    fields = {name: value for name, value in vars(record).items() if name not in _KNOWN}
+    if identifier := trace_id():
+        fields["trace_id"] = identifier
+    return fields
+
+
+def set_up_logging(level: str = "INFO", *, as_json: bool = False) -> None:
     """Send the log to stderr. Called once, by the edge that owns the process."""
     stream = logging.StreamHandler(sys.stderr)
-    stream.setFormatter(LineFormatter())
+    stream.setFormatter(JsonFormatter() if as_json else LineFormatter())
     root = logging.getLogger()
     root.handlers[:] = [stream]
     root.setLevel(logging.WARNING)

