@@ -47,6 +47,10 @@ async def session(
         yield opened
 
 
+async def call(client: ClientSession, tool: str, arguments: dict[str, Any]) -> Any:
+    return await client.call_tool(tool, arguments)
+
+
 async def rpc(served: Served, headers: Mapping[str, str], message: Any, **more: str) -> Any:
     return await served.post("/mcp", message, headers={**headers, **more})
 
@@ -58,28 +62,24 @@ async def test_the_official_client_searches_reads_and_asks(served: Served) -> No
             "list_collections", "search", "ask", "list_documents", "read_document",
         ]  # fmt: skip
         assert tools[1].input_schema["required"] == ["collection", "query"]
-        named = await client.call_tool("list_collections", {})
+        named = await call(client, "list_collections", {})
         assert [each["name"] for each in named.structured_content["collections"]] == ["weather"]
 
-        found = await client.call_tool(
-            "search", {"collection": "weather", "query": "Where is rain?"}
-        )
+        found = await call(client, "search", {"collection": "weather", "query": "Where is rain?"})
         assert not found.is_error
         assert found.structured_content["hits"][0]["document_id"] == "rain"
         assert json.loads(found.content[0].text) == found.structured_content
         none = {"collection": "weather", "query": "rain", "filter": "year > 2025"}
-        assert (await client.call_tool("search", none)).structured_content["hits"] == []
+        assert (await call(client, "search", none)).structured_content["hits"] == []
 
         question = {"collection": "weather", "question": "Where does rain fall?"}
-        answer = (await client.call_tool("ask", question)).structured_content
+        answer = (await call(client, "ask", question)).structured_content
         assert "Bergen" in answer["answer"]
         assert answer["citations"][0]["document_id"] == "rain"
 
-        listed = await client.call_tool("list_documents", {"collection": "weather"})
+        listed = await call(client, "list_documents", {"collection": "weather"})
         assert [each["id"] for each in listed.structured_content["documents"]] == ["rain"]
-        read = await client.call_tool(
-            "read_document", {"collection": "weather", "document": "rain"}
-        )
+        read = await call(client, "read_document", {"collection": "weather", "document": "rain"})
         assert read.structured_content["text"] == DOCUMENT["text"]
         assert read.structured_content["metadata"]["year"] == 2025
 
@@ -88,14 +88,14 @@ async def test_what_fails_is_told_to_the_model_and_what_is_unknown_to_the_client
     served: Served,
 ) -> None:
     async with session(served, "read") as client:
-        missing = await client.call_tool("search", {"collection": "nowhere", "query": "rain"})
+        missing = await call(client, "search", {"collection": "nowhere", "query": "rain"})
         assert missing.is_error
         assert "nowhere" in missing.content[0].text
-        wrong = await client.call_tool("search", {"collection": "weather", "limit": 0})
+        wrong = await call(client, "search", {"collection": "weather", "limit": 0})
         assert wrong.is_error
         assert "query: Field required" in wrong.content[0].text
         with pytest.raises(MCPError, match="There is no tool 'drop'"):
-            await client.call_tool("drop", {})
+            await call(client, "drop", {})
         with pytest.raises(MCPError, match="prompts/list"):
             await client.list_prompts()
         await client.send_ping()
@@ -104,26 +104,27 @@ async def test_what_fails_is_told_to_the_model_and_what_is_unknown_to_the_client
 async def test_a_key_sees_its_tools_and_its_tenant_alone(served: Served) -> None:
     async with session(served, "read") as client:
         assert "ask" not in [tool.name for tool in (await client.list_tools()).tools]
-        refused = await client.call_tool("ask", {"collection": "weather", "question": "Rain?"})
+        refused = await call(client, "ask", {"collection": "weather", "question": "Rain?"})
         assert refused.is_error
         assert "'ask'" in refused.content[0].text
     async with session(served, "read", tenant="south") as client:
-        named = await client.call_tool("list_collections", {})
+        named = await call(client, "list_collections", {})
         assert named.structured_content["collections"] == []
         read = {"collection": "weather", "document": "rain"}
-        assert (await client.call_tool("read_document", read)).is_error
+        assert (await call(client, "read_document", read)).is_error
     assert (await rpc(served, {}, {"jsonrpc": "2.0", "id": 1, "method": "ping"})).status == 401
 
 
 async def test_messages_that_are_none_are_refused_in_json_rpc(served: Served) -> None:
     headers = await headers_of(served, "north", "read")
-    for message, status, code in (
+    wrong: list[tuple[Any, int, int]] = [
         ([], 400, -32700),
         ({"id": 1, "method": "ping"}, 400, -32600),
         ({"jsonrpc": "2.0", "id": {}, "method": "ping"}, 400, -32600),
         ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [1]}, 200, -32602),
         ({"jsonrpc": "2.0", "id": 1, "method": "no/such"}, 200, -32601),
-    ):
+    ]
+    for message, status, code in wrong:
         reply = await rpc(served, headers, message)
         assert (reply.status, reply.error["code"]) == (status, code)
     told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
