@@ -239,8 +239,6 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             for name, own in config.collections.items()
         }
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
-        safeguards = await enter(open_safeguards(config))
-        tracing = await enter(open_tracing(config, safeguards))
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(_catalog(config, path))
         keyring = await enter(open_keyring(await enter(open_keys(config))))
@@ -259,6 +257,8 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 ledger=ledger,
             )
         )
+        safeguards = await enter(open_safeguards(config, models))
+        tracing = await enter(open_tracing(config, safeguards))
         turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=safeguards.calls)
         retrieve = Retrieve(
             catalog,

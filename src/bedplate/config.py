@@ -22,6 +22,7 @@ from bedplate.guard_sections import GuardsConfig
 from bedplate.sections import (
     AskConfig,
     AssistantConfig,
+    BatchesConfig,
     BudgetsConfig,
     CollectionConfig,
     DataConfig,
@@ -75,6 +76,7 @@ class Config(Section):
     jobs: JobsConfig = JobsConfig()
     uploads: UploadsConfig = UploadsConfig()
     files: FilesConfig = FilesConfig()
+    batches: BatchesConfig = BatchesConfig()
     push: PushConfig = PushConfig()
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()

@@ -57,6 +57,16 @@ InjectionAction = Literal["flag", "sanitise", "block"]
 InjectionKind = Literal["user", "document", "tool"]
 
 
+class InjectionJudgeSlot(Slot):
+    """A model that is asked about texts which rules and model are in doubt about."""
+
+    model: str
+    """One of `[models]`."""
+    above: float = Field(default=0.2, ge=0, le=1)
+    below: float = Field(default=0.9, gt=0, le=1)
+    """Scores from the one to less than the other are in doubt."""
+
+
 class InjectionSlot(Slot):
     """A guard against orders to a model, and what becomes of texts that hold some."""
 
@@ -67,6 +77,9 @@ class InjectionSlot(Slot):
         default_factory=dict[InjectionKind, InjectionAction]
     )
     """Of single kinds."""
+    model: Slot | Literal[False] = Slot(use="encoder")
+    """A trained model beside the rules; `false` leaves it to them."""
+    judge: InjectionJudgeSlot | None = None
 
 
 class AnswersConfig(Section):

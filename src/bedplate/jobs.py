@@ -19,6 +19,9 @@ from bedplate.ingest.sync_work import SyncJobs, SyncWork, sync_queue
 from bedplate.ingest.uploads import Uploads, UploadWork, upload_queue
 from bedplate.library.attach_work import AttachWork, attach_queue
 from bedplate.library.attaching import Attaching
+from bedplate.library.batch_calls import Calls
+from bedplate.library.batch_work import BatchWork, batch_queue
+from bedplate.library.batches import Batches
 from bedplate.library.files import UploadedFiles
 from bedplate.library.library import Library
 from bedplate.library.upkeep import Upkeep
@@ -74,24 +77,40 @@ async def open_jobs(
             room=Room(config.files.max_files, config.files.max_bytes),
             batch_seconds=config.files.batch_days * DAY_SECONDS,
         )
+        calls = Calls()
+        batch_work = BatchWork(
+            objects,
+            files,
+            calls,
+            at_once=config.batches.requests_at_once,
+            most=config.batches.max_requests,
+        )
         works = [
             SyncWork(sync, seconds=seconds),
             UploadWork(ingest, spool, seconds=seconds),
             RescrubWork(rescrub, seconds=seconds),
             AttachWork(objects, catalog, ingest, files, _open_chunker, seconds=seconds),
+            batch_work,
         ]
         recorder = recorder_in_use()
         traced = [TracedWork(work, recorder) for work in works]
         async with _open_durable(config, traced) as jobs:
             stores = VectorStores(objects, catalog, ingest)
             attaching = Attaching(objects, stores, catalog, ingest, jobs, seconds=seconds)
-            upkeep = Upkeep(objects, stores, attaching, jobs, seconds=seconds)
+            batches = Batches(
+                objects,
+                jobs,
+                batch_work,
+                waiting=config.batches.max_waiting,
+                file_seconds=config.files.batch_days * DAY_SECONDS,
+            )
+            upkeep = Upkeep(objects, stores, attaching, batches, jobs, seconds=seconds)
             syncs = SyncJobs(jobs, seconds=seconds)
             yield JobParts(
                 jobs,
                 syncs,
                 Uploads(jobs, ingest, spool, seconds=seconds),
-                Library(objects, files, stores, attaching, upkeep),
+                Library(objects, files, stores, attaching, batches, calls, upkeep),
                 PushSyncs(
                     catalog,
                     syncs,
@@ -134,5 +153,6 @@ def _open_durable(config: Config, works: Sequence[Work]) -> AbstractAsyncContext
             upload_queue(at_once=config.uploads.at_once, waiting=settings.max_waiting),
             rescrub_queue(waiting=settings.max_waiting),
             attach_queue(at_once=config.uploads.at_once, waiting=settings.max_waiting),
+            batch_queue(at_once=config.batches.at_once, waiting=settings.max_waiting),
         ],
     )

@@ -9,8 +9,22 @@ from typing import Any, Literal
 
 from bedplate.config import Config
 from bedplate.domain.guard import TextKind
-from bedplate.guard_sections import InjectionSlot, PiiPolicyConfig, PiiReading, PiiSlot
-from bedplate.guards import DOCUMENT_GUARDS, GROUNDING_GUARDS, INJECTION_GUARDS, PII_GUARDS
+from bedplate.errors import ConfigError
+from bedplate.guard_sections import (
+    InjectionJudgeSlot,
+    InjectionSlot,
+    PiiPolicyConfig,
+    PiiReading,
+    PiiSlot,
+)
+from bedplate.guards import (
+    DOCUMENT_GUARDS,
+    GROUNDING_GUARDS,
+    INJECTION_GUARDS,
+    INJECTION_JUDGES,
+    INJECTION_MODELS,
+    PII_GUARDS,
+)
 from bedplate.guards.answer_terms import AnswerTerms
 from bedplate.guards.calls import PiiCalls
 from bedplate.guards.closed import FailsClosed, InjectionFailsClosed
@@ -21,13 +35,15 @@ from bedplate.guards.protocol import (
     DocumentGuard,
     GroundingGuard,
     InjectionGuard,
+    Judge,
     PassageGuard,
     PiiGuard,
 )
 from bedplate.guards.redaction import Redaction
 from bedplate.guards.report import Report, reports
+from bedplate.models.protocol import ChatModel
 from bedplate.slots import open_optional, open_slot
-from bedplate.telemetry.logs import redacted_by
+from bedplate.telemetry.redacting import redacted_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +78,33 @@ class Safeguards:
 
 
 @asynccontextmanager
-async def open_safeguards(config: Config) -> AsyncGenerator[Safeguards]:
-    """Raises ConfigError for an adapter that does not exist, or options it does not take."""
+async def open_safeguards(
+    config: Config, models: Mapping[str, ChatModel] | None = None
+) -> AsyncGenerator[Safeguards]:
+    """`models` are the configured ones, of which a judge is one.
+
+    Raises:
+        ConfigError: an adapter that does not exist, options that it does not take, a model that is
+            not there or is another file than it should be, a judge that is no configured model.
+    """
     guards = config.guards
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         opened = await enter(open_optional("guards.pii", guards.pii or None, PII_GUARDS.load))
         finding = opened and FailsClosed(opened, "guards.pii")
+        model = await enter(
+            open_optional(
+                "guards.injection.model", guards.injection.model or None, INJECTION_MODELS.load
+            )
+        )
         scanner = await enter(
             open_slot(
                 "guards.injection",
                 guards.injection,
                 INJECTION_GUARDS.load,
                 actions=actions(guards.injection),
+                model=model,
+                judge=await enter(_judge(guards.injection.judge, models or {})),
             )
         )
         injection = InjectionFailsClosed(scanner, "guards.injection")
@@ -94,11 +124,30 @@ async def open_safeguards(config: Config) -> AsyncGenerator[Safeguards]:
             redact=redact,
             documents=tuple(
                 [
-                    await enter(DOCUMENT_GUARDS.load(name)(options))
+                    await enter(DOCUMENT_GUARDS.load(name)(options, model=model))
                     for name, options in document_guards(config).items()
                 ]
             ),
         )
+
+
+@asynccontextmanager
+async def _judge(
+    slot: InjectionJudgeSlot | None, models: Mapping[str, ChatModel]
+) -> AsyncGenerator[Judge | None]:
+    if slot is None:
+        yield None
+        return
+    chat = models.get(slot.model)
+    if chat is None:
+        known = ", ".join(sorted(models)) or "none"
+        raise ConfigError(
+            f"guards.injection.judge.model is {slot.model!r}, which is none of [models]: {known}."
+        )
+    async with open_slot(
+        "guards.injection.judge", slot, INJECTION_JUDGES.load, chat=chat
+    ) as opened:
+        yield Judge(opened, slot.above, slot.below)
 
 
 def document_guards(config: Config) -> dict[str, Mapping[str, Any]]:

@@ -278,6 +278,19 @@ class FilesConfig(Section):
     """How long files for batches are kept where their sender says nothing."""
 
 
+class BatchesConfig(Section):
+    """Many requests in one file, answered in the background."""
+
+    at_once: int = Field(default=4, gt=0, le=64)
+    """Over all servers; further ones wait."""
+    requests_at_once: int = Field(default=4, gt=0, le=256)
+    """Of one batch."""
+    max_requests: int = Field(default=50_000, gt=0)
+    """In one file."""
+    max_waiting: int = Field(default=100, gt=0)
+    """Of each tenant, those under way among them; further ones are refused."""
+
+
 class PushConfig(Section):
     """Documents that clients push to a source, and that wait to be indexed."""
 

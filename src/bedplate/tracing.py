@@ -14,9 +14,12 @@ from bedplate.errors import BedplateError, ConfigError, NotFound, StorageError
 from bedplate.guards.protocol import PiiGuard
 from bedplate.safeguards import Safeguards
 from bedplate.telemetry.ending import Ending
+from bedplate.telemetry.export import ExportOptions, open_export
+from bedplate.telemetry.metrics import Metrics
 from bedplate.telemetry.protocol import TraceSink
 from bedplate.telemetry.recorder import Recording, TraceRecorder, running
 from bedplate.telemetry.trace import recorded_by
+from bedplate.trace_sections import ExportConfig
 from bedplate.traces.protocol import Traces
 from bedplate.traces.sqlite import open_sqlite_traces
 
@@ -32,6 +35,7 @@ class Tracing:
 
     recorder: TraceRecorder
     traces: Traces | None
+    metrics: Metrics
 
     @property
     def kept(self) -> Traces:
@@ -77,12 +81,27 @@ async def open_tracing(config: Config, safeguards: Safeguards) -> AsyncGenerator
         traces = await _opened(config, stack)
         if traces is not None:
             sinks.append(traces)
-        recorder = TraceRecorder(Ending(level, redactor), sinks, recording)
+        for name, export in settings.exports.items():
+            sinks.append(await stack.enter_async_context(open_export(_export(name, export))))
+        metrics = Metrics()
+        recorder = TraceRecorder(Ending(level, redactor), sinks, recording, [metrics])
         await stack.enter_async_context(running(recorder))
         if traces is not None:
             await stack.enter_async_context(_pruned(traces, config))
         stack.enter_context(recorded_by(recorder))
-        yield Tracing(recorder, traces)
+        yield Tracing(recorder, traces, metrics)
+
+
+def _export(name: str, export: ExportConfig) -> ExportOptions:
+    return ExportOptions(
+        name=name,
+        url=str(export.url),
+        headers={key: value.get_secret_value() for key, value in export.headers.items()},
+        resource=export.resource,
+        openinference=export.openinference,
+        seconds=export.seconds,
+        max_waiting_bytes=export.max_waiting_bytes,
+    )
 
 
 async def _opened(config: Config, stack: AsyncExitStack) -> Traces | None:

@@ -1,7 +1,7 @@
 """Cascade or router at equal cost, on real answers of a small model and the checks of a cascade.
 
 SQuAD 2.0 has gold answers, so two small models can be graded: `quote` over the passages of an
-article (800 questions, a third without an answer; its check is how sure it is), and a local model
+article (800 questions, half without an answer; its check is how sure it is), and a local model
 over one short paragraph (its checks: do two more samples agree, what grade does it give itself).
 No answers of a large model are to be had here: it is taken to be right nine times in ten, whatever
 is asked, so that the benefit of asking it is .9 less how well the small one did. The router is

@@ -4,13 +4,15 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from tests.fixtures.postgres import catalog_database
 
+from bedplate.domain.batches import Batch, BatchError, BatchLine, BatchSums, BatchUsage
 from bedplate.domain.ids import TenantId
-from bedplate.errors import NotFound, TooLarge
+from bedplate.errors import Busy, NotFound, TooLarge
 from bedplate.objects import OBJECTS
 from bedplate.objects.protocol import (
     Chosen,
@@ -44,7 +46,7 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
                 yield opened
             finally:
                 with psycopg.connect(address, autocommit=True) as db:
-                    for table in ("file", "store"):
+                    for table in ("file", "store", "batch"):
                         db.execute(f"DELETE FROM bedplate.object_{table}".encode())
 
 
@@ -228,3 +230,78 @@ async def test_a_batch_of_files_is_cancelled_where_it_is_not_done(objects: Objec
     assert (await objects.file_batches.get(T1, "vs_1", "vsfb_1")).cancelled
     counts = (await objects.store_files.sums(T1, Chosen(store="vs_1"))).counts
     assert counts == {"in_progress": 1, "completed": 1, "cancelled": 1, "failed": 0}
+
+
+def batch(id: str, **facts: Any) -> Batch:
+    return Batch(id, "file-1", "/v1/embeddings", "24h", facts.pop("created_at", NOW), NOW + 86_400,
+                 3_600, metadata={"a": "b"}, **facts)  # fmt: skip
+
+
+async def test_batches_are_listed_newest_first_and_only_so_many_may_wait(objects: Objects) -> None:
+    for id in ("batch_1", "batch_2", "batch_3"):
+        await objects.batches.add(T1, batch(id), most=3)
+    with pytest.raises(Busy, match="3 batches"):
+        await objects.batches.add(T1, batch("batch_4"), most=3)
+    await objects.batches.add(T2, batch("batch_4"), most=3)
+    listed = [each.id for each in await objects.batches.list(T1, after=None, limit=2)]
+    assert listed == ["batch_3", "batch_2"]
+    beyond = [each.id for each in await objects.batches.list(T1, after="batch_2", limit=2)]
+    assert beyond == ["batch_1"]
+    with pytest.raises(NotFound, match="batch_4"):
+        await objects.batches.get(T1, "batch_4")
+
+
+async def test_a_batch_changes_only_from_the_status_that_it_is_thought_to_have(
+    objects: Objects,
+) -> None:
+    await objects.batches.add(T1, batch("batch_1"), most=1)
+    wrong = BatchError("invalid_json_line", "No JSON.", 2)
+    begun = batch("batch_1", status="in_progress", total=3, key="k", times={"in_progress": NOW},
+                  errors=(wrong,))  # fmt: skip
+    assert await objects.batches.change(T1, begun, "validating")
+    assert not await objects.batches.change(T1, batch("batch_1", status="failed"), "validating")
+    assert not await objects.batches.change(T2, begun, "in_progress")
+    assert await objects.batches.get(T1, "batch_1") == begun
+    assert await objects.due.batches(NOW) == ()
+    assert await objects.due.batches(NOW + 1) == ((T1, begun),)
+
+
+async def test_lines_of_a_batch_are_kept_once_and_end_in_two_files(objects: Objects) -> None:
+    await objects.batches.add(T1, batch("batch_1", status="finalizing"), most=1)
+    usage = BatchUsage(10, 4, 2, 1)
+    large = b"x" * 1_500_000 + b"\n"
+    lines = [
+        BatchLine(2, failed=False, content=b"two\n", usage=usage),
+        BatchLine(0, failed=False, content=large, usage=usage),
+        BatchLine(1, failed=True, content=b"one\n"),
+    ]
+    await objects.batch_lines.keep(T1, "batch_1", lines)
+    await objects.batch_lines.keep(T1, "batch_1", [BatchLine(2, failed=True, content=b"again\n")])
+    assert await objects.batch_lines.done(T1, "batch_1") == {0, 1, 2}
+    sums = BatchSums(2, 1, BatchUsage(20, 8, 4, 2))
+    assert await objects.batch_lines.sums(T1, "batch_1") == sums
+
+    ended = batch("batch_1", status="completed")
+    files = file("file-1", "batch_output"), file("file-2", "batch_output")
+    assert await objects.batches.finish(T1, ended, *files, "finalizing")
+    assert await content(objects, T1, "file-1") == large + b"two\n"
+    assert await content(objects, T1, "file-2") == b"one\n"
+    assert (await objects.files.get(T1, "file-1")).bytes == len(large) + 4
+    assert await objects.batches.get(T1, "batch_1") == replace(
+        ended, output_file="file-1", error_file="file-2"
+    )
+    assert await objects.batch_lines.sums(T1, "batch_1") == sums
+    assert await objects.due.batches(NOW + 1) == ()
+
+    others = file("file-3"), file("file-4")
+    assert not await objects.batches.finish(T1, ended, *others, "finalizing")
+    with pytest.raises(NotFound):
+        await objects.files.get(T1, "file-3")
+
+
+async def test_a_batch_without_lines_makes_no_files(objects: Objects) -> None:
+    await objects.batches.add(T1, batch("batch_1"), most=1)
+    failed = batch("batch_1", status="failed")
+    assert await objects.batches.finish(T1, failed, file("file-1"), file("file-2"), "validating")
+    assert await objects.batches.get(T1, "batch_1") == failed
+    assert await objects.files.list(T1, Page()) == ()

@@ -292,6 +292,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/traces", "/api/traces/{id}"),
         *("/api/keys", "/api/keys/{id}", "/api/keys/{id}/rotate"),
         *("/v1/files", "/v1/files/{file_id}", "/v1/files/{file_id}/content"),
+        *("/v1/batches", "/v1/batches/{batch_id}", "/v1/batches/{batch_id}/cancel"),
         *("/v1/vector_stores", "/v1/rerank"),
         *(f"/v1/vector_stores/{{vector_store_id}}{rest}" for rest in STORE_PATHS),
     }

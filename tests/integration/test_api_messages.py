@@ -142,6 +142,7 @@ async def test_tools_are_called_and_their_results_read(
             "type": "tool_result",
             "tool_use_id": second.id,
             "content": [{"type": "text", "text": "sent"}],
+            "is_error": True,
         },
     ]
     turns = [
@@ -163,7 +164,7 @@ async def test_tools_are_called_and_their_results_read(
             ),
         ),
         Message("tool", "sent", tool_call_id=first.id),
-        Message("tool", "sent", tool_call_id=second.id),
+        Message("tool", "sent", tool_call_id=second.id, failed=True),
     )
 
 

@@ -1,6 +1,7 @@
 """Requests as traces: what is recorded, who sees it, and what never is."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,34 @@ async def test_an_ingest_by_the_app_itself_is_a_trace(tmp_path: Path):
         (line,) = await listed(served)
 
     assert line["name"] == "ingest"
+
+
+async def test_feedback_is_kept_with_what_was_said_and_comes_back_as_rows(tmp_path: Path):
+    async with serving(tmp_path, tracing__content="full") as served:
+        id = await ask(served, "How long do refunds take?")
+        await recorded(served)
+        said = {"trace_id": id, "rating": "down", "correction": "14 days"}
+        given = await served.post("/api/feedback", said)
+        empty = await served.post("/api/feedback", {"trace_id": id})
+        unknown = await served.post("/api/feedback", {"trace_id": "f" * 32, "rating": "up"})
+        rows = (await served.get("/api/feedback/rows")).body.splitlines()
+        scraped = await served.get("/metrics")
+
+    assert (given.status, empty.status, unknown.status) == (201, 400, 404)
+    (row,) = [json.loads(line) for line in rows]
+    assert (row["question"], row["expected"]) == ("How long do refunds take?", "14 days")
+    assert "30 days" in row["answer"]
+    assert (
+        b'bedplate_requests_total{method="POST",route="/api/ask",status="200"} 1.0' in scraped.body
+    )
+    assert b"bedplate_traces_waiting" in scraped.body
+
+
+async def test_metrics_are_for_the_default_tenant_s_operator(tmp_path: Path):
+    async with serving(tmp_path) as served:
+        statuses = [
+            (await served.get("/metrics", headers=await headers_of(served, tenant, scope))).status
+            for tenant, scope in (("default", "admin"), ("other", "admin"), ("default", "read"))
+        ]
+
+    assert statuses == [200, 403, 403]

@@ -28,7 +28,7 @@ async def test_the_guards_alone_and_around_questions(tmp_path: Path) -> None:
         body = {"text": f"{ORDER} jo@example.org", "kind": "document"}
         found = (await served.post("/api/guard", body)).json
         assert (found["injection"]["flagged"], found["injection"]["decision"]) == (True, "sanitise")
-        assert found["injection"]["reasons"][0]["rule"] == "override"
+        assert "override" in {reason["rule"] for reason in found["injection"]["reasons"]}
         assert [(each["type"], each["start"]) for each in found["pii"]] == [("EMAIL", 64)]
         assert found["masked"] == f"{ORDER} [EMAIL]"
         assert (await served.post("/api/guard", {"text": "x", "kind": "y"})).status == 400

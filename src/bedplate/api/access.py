@@ -4,6 +4,8 @@ While no key was ever made, and only where the server listens on loopback alone,
 calls are let in as the default tenant's.
 """
 
+from dataclasses import dataclass
+
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -72,6 +74,42 @@ class Gate:
         return self._keyring.find(secret) if secret else None
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Whose request it is that the server makes of itself: an access key by its id, None where it
+    was asked for on this machine while there were no keys.
+    """
+
+    tenant: TenantId
+    key: str | None
+
+
+class KeyGate:
+    """As Gate, for requests that name an `asker` in their state: the key must still hold."""
+
+    def __init__(self, app: ASGIApp, keyring: Keyring, *, local: bool) -> None:
+        self._app = app
+        self._keyring = keyring
+        self._local = local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asker: Asker = scope["state"]["asker"]
+        if asker.key is None:
+            if not (self._local and self._keyring.is_open and asker.tenant == LOCAL.tenant):
+                await _no_longer(scope, receive, send)
+                return
+            _set_account(scope, LOCAL)
+        elif (key := self._keyring.holder(asker.key)) is None or key.tenant != asker.tenant:
+            await _no_longer(scope, receive, send)
+            return
+        elif (needed := scope_of(scope["method"], scope["path"])) and not key.allows(needed):
+            await _not_allowed(scope, needed)(scope, receive, send)
+            return
+        else:
+            _set_account(scope, _account(key))
+        await self._app(scope, receive, send)
+
+
 def account_of(scope: Scope) -> Account:
     """Whose request it is, as the gate found; a request that passed no gate has no account."""
     if (account := known_account(scope)) is None:
@@ -105,6 +143,11 @@ def _unknown() -> Response:
         code="invalid_api_key",
         headers={"WWW-Authenticate": "Bearer"},
     )
+
+
+async def _no_longer(scope: Scope, receive: Receive, send: Send) -> None:
+    message = "The access key that this was asked for with does not hold any more."
+    await refuse(401, message, code="invalid_api_key")(scope, receive, send)
 
 
 def _not_allowed(scope: Scope, needed: str) -> Response:

@@ -52,6 +52,7 @@ class ToolUse(Struct):
 class ToolResult(Struct):
     tool_use_id: str
     content: Any = ""
+    is_error: bool | None = None
 
 
 class Redacted(Struct):
@@ -150,7 +151,12 @@ def _thoughts(data: str, where: str) -> Any:
 def _result(result: ToolResult, where: str) -> Message:
     blocks = _blocks("" if result.content is None else result.content, f"{where}.content")
     texts = [_text(block, f"{where}.content.{at}") for at, block in enumerate(blocks)]
-    return Message("tool", "\n\n".join(texts), tool_call_id=result.tool_use_id)
+    return Message(
+        "tool",
+        "\n\n".join(texts),
+        tool_call_id=result.tool_use_id,
+        failed=bool(result.is_error),
+    )
 
 
 def _text(block: Mapping[str, Any], where: str) -> str:

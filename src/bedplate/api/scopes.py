@@ -8,16 +8,17 @@ ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?", re.DOTALL)
 """Says what this server is, to any key: official clients look at the models first."""
 
 ADMIN = re.compile(
-    r"/api/(keys|budgets|usage|models|traces|collections/[^/]+/originals)(/.*)?", re.DOTALL
+    r"/metrics|/api/(keys|budgets|usage|models|traces|feedback/rows|collections/[^/]+/originals)(/.*)?",
+    re.DOTALL,
 )
 """Of the tenant's operator: who may call, what it costs, what everybody asked, which servers are
 behind the models, and files as they came, before a guard took anything out.
 """
 
 ASK = re.compile(
-    r"/api/(ask|guard)"
+    r"/api/(ask|guard|feedback)"
     r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)"
-    r"|/v1/(responses|conversations)(/.*)?",
+    r"|/v1/(responses|conversations|batches)(/.*)?",
     re.DOTALL,
 )
 """Whatever has a model at work, on all that OpenAI's and Anthropic's clients know of it: a key that
@@ -27,6 +28,9 @@ may ask may also read its responses again.
 READ = re.compile(r"/api/search|/v1/vector_stores/[^/]+/search")
 """Asked by POST, yet it changes nothing."""
 
+OWN_CHECKS = "/mcp"
+"""Looks at the key for each tool, as a key may be allowed some of them."""
+
 
 def scope_of(method: str, path: str) -> Scope | None:
     """None is any key. Whatever is not known to only read needs `write`."""
@@ -34,6 +38,8 @@ def scope_of(method: str, path: str) -> Scope | None:
         return "admin"
     if ASK.fullmatch(path):
         return "ask"
+    if path == OWN_CHECKS and method == "POST":
+        return None
     reads = method in {"GET", "HEAD"}
     if reads and ANY.fullmatch(path):
         return None

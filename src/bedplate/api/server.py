@@ -21,19 +21,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bedplate import __version__
 from bedplate.api import (
     ask,
+    batches,
     budgets,
     chat,
     collections,
     conversations,
     documents,
     embeddings,
+    feedback,
     file_batches,
     files,
     guard,
     health,
     jobs,
     keys,
+    mcp,
     messages,
+    metrics,
     model_health,
     models,
     originals,
@@ -49,7 +53,7 @@ from bedplate.api import (
     vector_store_files,
     vector_stores,
 )
-from bedplate.api.access import Gate
+from bedplate.api.access import Gate, KeyGate
 from bedplate.api.admission import Admission, Lines
 from bedplate.api.bodies import Bodies
 from bedplate.api.completions import Completions
@@ -57,6 +61,7 @@ from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import check_exposure, is_loopback
 from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
+from bedplate.api.own_requests import OwnRequests
 from bedplate.api.readiness import Readiness
 from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
@@ -88,6 +93,7 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         chat.PATH: chat.Chat(completions),
         messages.PATH: messages.Messages(completions),
         messages.COUNT_PATH: messages.count_tokens,
+        mcp.PATH: mcp.Mcp(app),
     }
     routes = _Dispatch(hot, _build_api(app))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
@@ -95,8 +101,12 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         settings.max_requests, room=settings.max_waiting, wait_seconds=settings.wait_seconds
     )
     admission = Admission(bodies, lines)
-    gate = Gate(admission, app.keyring, local=is_loopback(settings.host))
-    return Trail(gate, app.tracing.recorder), admission
+    local, recorder = is_loopback(settings.host), app.tracing.recorder
+    if app.library is not None:
+        # Past the lines: a batch has its own bound, and its work is not cut off but resumed.
+        own = KeyGate(bodies, app.keyring, local=local)
+        app.library.calls.open(OwnRequests(Trail(own, recorder)))
+    return Trail(Gate(admission, app.keyring, local=local), recorder), admission
 
 
 @asynccontextmanager
@@ -238,6 +248,7 @@ def _build_api(app: App) -> FastAPI:
         embeddings,
         rerank,
         files,
+        batches,
         vector_stores,
         file_batches,
         vector_store_files,
@@ -257,6 +268,8 @@ def _build_api(app: App) -> FastAPI:
         budgets,
         usage,
         traces,
+        feedback,
+        metrics,
         keys,
         health,
     ):

@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - slow imports wait until a command needs them
-"""`bedplate calibrate`: what is decided by scores, fitted to the user's own labelled rows."""
+"""`bedplate calibrate`: what is decided by scores, fitted to the user's own rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bedplate.cli import calibrate_cache, calibrate_compare
+from bedplate.cli import calibrate_cache, calibrate_compare, calibrate_injection
 from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.screen import console, plain, table, write_json
 
@@ -21,11 +21,12 @@ POINTS = 11
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(
-        help="Fit what is decided by scores to your own labelled rows.",
+        help="Fit what is decided by scores to your own texts.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
     app.add_typer(group, name="calibrate")
+    calibrate_injection.register(group)
     calibrate_cache.register(group)
     calibrate_compare.register(group)
 

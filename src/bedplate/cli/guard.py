@@ -35,10 +35,10 @@ def register(app: typer.Typer) -> None:
 
 
 async def _guard(invocation: Invocation) -> None:
-    from bedplate.safeguards import open_safeguards
+    from bedplate.cli.guarding import opened_guards
 
     done, failed = 0, 0
-    async with open_safeguards(invocation.load().config) as guards:
+    async with opened_guards(invocation.load().config) as guards:
         for number, raw in enumerate(iter(sys.stdin.buffer.readline, b""), start=1):
             if not raw.strip():
                 continue

@@ -75,10 +75,11 @@ class Invocation:
         return load_config(self.config, arguments={"data.dir": self.data, **given})
 
     def set_up(self, default: LogLevel = "warning") -> None:
-        """Logging at the level asked for."""
+        """Logging at the level asked for; a server's as JSON where no person reads it."""
         from bedplate.telemetry.logs import set_up_logging
 
-        set_up_logging((self.log_level or default).upper())
+        as_json = default == "info" and not sys.stderr.isatty()
+        set_up_logging((self.log_level or default).upper(), as_json=as_json)
 
 
 def command(

@@ -32,7 +32,7 @@ class Message:
 
     `content` is its whole text. `parts` is empty, or the same text and the images between it in
     order. An assistant's message may hold `tool_calls`; a tool's answer names its call in
-    `tool_call_id`. `reasoning` is what the provider wants back unchanged of its own thoughts, in
+    `tool_call_id`, and `failed` says that its text is why the call failed. `reasoning` is what the provider wants back unchanged of its own thoughts, in
     its own form.
     """
 
@@ -43,6 +43,7 @@ class Message:
     tool_call_id: str | None = None
     name: str | None = None
     reasoning: Any = None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ of a window, then normalised, as the model's card says
 
 import asyncio
 import hashlib
-import importlib.util
 import zlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from tokenizers import Encoding, Tokenizer
 from bedplate.embedders.checks import encodable
 from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, TokenVectors
 from bedplate.errors import ConfigError
+from bedplate.packaged import read_packaged
 from bedplate.terms import analyse
 
 MODEL = (
@@ -242,24 +242,6 @@ def _unit(vectors: Matrix) -> Matrix:
     return (vectors / np.maximum(norms, 1e-12)).astype(np.float32, copy=False)
 
 
-def _read_packaged(package: str, name: str, sha256: str) -> bytes:
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ConfigError(f"The bundled encoder needs the package {package!r}: reinstall bedplate.")
-    path = Path(spec.origin).parent / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ConfigError(
-            f"{path} has SHA-256 {found}, not the expected {sha256}: "
-            "reinstall the locked requirements, or name your own model and tokenizer."
-        )
-    return content
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -282,8 +264,8 @@ async def open_onnx_embedder(options: Mapping[str, Any]) -> AsyncGenerator[Embed
 def _load(options: OnnxOptions) -> OnnxEmbedder:
     # The bytes live only as long as this call: the session keeps its own copy.
     return OnnxEmbedder(
-        _read(options.model) if options.model else _read_packaged(*MODEL),
-        _read(options.tokenizer) if options.tokenizer else _read_packaged(*TOKENIZER),
+        _read(options.model) if options.model else read_packaged(*MODEL),
+        _read(options.tokenizer) if options.tokenizer else read_packaged(*TOKENIZER),
         options,
         None if options.model else Projection.read(),
     )

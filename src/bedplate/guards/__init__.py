@@ -4,6 +4,8 @@ from bedplate.guards.protocol import (
     OpenDocumentGuard,
     OpenGroundingGuard,
     OpenInjectionGuard,
+    OpenInjectionJudge,
+    OpenInjectionModel,
     OpenPiiGuard,
 )
 from bedplate.registry import Registry
@@ -22,6 +24,17 @@ GROUNDING_GUARDS = Registry[OpenGroundingGuard](
 )
 INJECTION_GUARDS = Registry[OpenInjectionGuard](
     "guards.injection", {"scanner": "bedplate.guards.injection:open_scanner"}
+)
+INJECTION_MODELS = Registry[OpenInjectionModel](
+    "guards.injection.model",
+    {
+        "encoder": "bedplate.guards.injection_model:open_encoder",
+        "classifier": "bedplate.guards.injection_classifier:open_classifier",
+    },
+    extras={"classifier": "sentence-transformers"},
+)
+INJECTION_JUDGES = Registry[OpenInjectionJudge](
+    "guards.injection.judge", {"llm": "bedplate.guards.injection_judge:open_llm_judge"}
 )
 DOCUMENT_GUARDS = Registry[OpenDocumentGuard](
     "guards.documents",

@@ -91,6 +91,20 @@ def views(text: str) -> list[View]:
     return found
 
 
+def bare(text: str) -> View:
+    """The text as a trained model reads it: without signs that nobody sees, letters that look like
+    others as those.
+    """
+    view = View(text, (), range(len(text)))
+    if text.isascii():
+        return view
+    for make in (_unseen, _lookalikes):
+        for made in make(view):
+            if made.how[-1] != "tag characters" and made.text != view.text:
+                view = made
+    return view
+
+
 def hidden(text: str) -> Iterator[tuple[int, int, str]]:
     """Stretches that readers of the rendered text do not see."""
     for match in _HIDDEN.finditer(text):

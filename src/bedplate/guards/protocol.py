@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bedplate.domain.answers import Grounding
 from bedplate.domain.chat import ChatEvent, ChatRequest, Passage
-from bedplate.domain.guard import Action, Finding, Injection, Scrubbed, TextKind
+from bedplate.domain.guard import Action, Finding, Injection, Reason, Scrubbed, TextKind
 from bedplate.guards.spans import Finder, Scan
+from bedplate.models.protocol import ChatModel
 
 
 class PiiGuard(Protocol):
@@ -71,10 +73,20 @@ class InjectionGuard(Protocol):
 
 
 class InjectionModel(Protocol):
-    """A trained scorer beside the rules."""
+    """A trained scorer beside the rules, or one that is asked where they are in doubt."""
 
-    async def score(self, texts: Sequence[str], kind: TextKind) -> Sequence[float]:
-        """How likely each is an injection, 0 to 1; texts of any length."""
+    async def score(self, texts: Sequence[str], kind: TextKind) -> Sequence[Sequence[Reason]]:
+        """Where each text looks like an injection and how likely, strongest first, at least one; a
+        text is flagged from 0.5 on. Texts of any length.
+        """
+        ...
+
+
+class LocalInjectionModel(InjectionModel, Protocol):
+    """One that runs here, and may be asked by a thread that waits."""
+
+    def look(self, texts: Sequence[str], kind: TextKind) -> Sequence[Sequence[Reason]]:
+        """As `score`."""
         ...
 
 
@@ -127,15 +139,47 @@ class OpenPiiGuard(Protocol):
     def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[PiiGuard]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A model that is asked about texts with a score from `above` to less than `below`. Its own
+    score takes the place of theirs.
+    """
+
+    model: InjectionModel
+    above: float = 0.2
+    below: float = 0.9
+
+
+class OpenInjectionModel(Protocol):
+    def __call__(
+        self, options: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[LocalInjectionModel]: ...
+
+
+class OpenInjectionJudge(Protocol):
+    """`chat` is the language model that is asked."""
+
+    def __call__(
+        self, options: Mapping[str, Any], *, chat: ChatModel
+    ) -> AbstractAsyncContextManager[InjectionModel]: ...
+
+
 class OpenInjectionGuard(Protocol):
     def __call__(
-        self, options: Mapping[str, Any], *, actions: Mapping[TextKind, Action]
+        self,
+        options: Mapping[str, Any],
+        *,
+        actions: Mapping[TextKind, Action],
+        model: InjectionModel | None = None,
+        judge: Judge | None = None,
     ) -> AbstractAsyncContextManager[InjectionGuard]: ...
 
 
 class OpenDocumentGuard(Protocol):
+    """`model` is the one that runs here beside the rules of `guards.injection`, if any."""
+
     def __call__(
-        self, options: Mapping[str, Any]
+        self, options: Mapping[str, Any], *, model: LocalInjectionModel | None = None
     ) -> AbstractAsyncContextManager[DocumentGuard]: ...
 
 

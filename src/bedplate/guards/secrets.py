@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bedplate.domain.guard import Finding
 from bedplate.guards.pii import PatternGuard
-from bedplate.guards.protocol import DocumentGuard
+from bedplate.guards.protocol import DocumentGuard, LocalInjectionModel
 
 _SURE = 0.8
 _CLOUD = ("AKIA", "ASIA", "AIza")
@@ -45,6 +45,9 @@ def _kind(text: str, finding: Finding) -> str:
 
 
 @asynccontextmanager
-async def open_secret_guard(options: Mapping[str, Any]) -> AsyncGenerator[DocumentGuard]:
+async def open_secret_guard(
+    options: Mapping[str, Any], *, model: LocalInjectionModel | None = None
+) -> AsyncGenerator[DocumentGuard]:
+    """Secrets have a shape: `model` is not asked."""
     SecretOptions.model_validate(dict(options))
     yield SecretGuard()

@@ -8,6 +8,7 @@ from bedplate.durable.protocol import Durable, State, WorkId
 from bedplate.errors import BedplateError, NotFound
 from bedplate.library.attach_work import QUEUE, WORK
 from bedplate.library.attaching import Attaching
+from bedplate.library.batches import Batches
 from bedplate.library.moments import now
 from bedplate.library.vector_stores import VectorStores
 from bedplate.objects.protocol import Chosen, Objects
@@ -27,6 +28,7 @@ class Upkeep:
         objects: Objects,
         stores: VectorStores,
         attaching: Attaching,
+        batches: Batches,
         jobs: Durable,
         *,
         seconds: float,
@@ -34,6 +36,7 @@ class Upkeep:
         self._objects = objects
         self._stores = stores
         self._attaching = attaching
+        self._batches = batches
         self._jobs = jobs
         self._seconds = seconds
 
@@ -57,6 +60,8 @@ class Upkeep:
                 await self._stores.expire(tenant, store)
         for tenant, job in await self._objects.due.jobs(moment - LOST_SECONDS):
             await self._take_up(tenant, job)
+        for tenant, batch in await self._objects.due.batches(moment - LOST_SECONDS):
+            await self._batches.take_up(tenant, batch)
 
     async def _take_up(self, tenant: TenantId, job: str) -> None:
         """Files wait for it: a crash may have come before it was started, or somebody ended it."""

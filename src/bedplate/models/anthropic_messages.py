@@ -52,13 +52,12 @@ def _blocks(message: Message) -> list[Block]:
     if message.role == "assistant":
         return _said(message)
     if message.role == "tool":
-        return [
-            {
-                "type": "tool_result",
-                "tool_use_id": _id(message.tool_call_id or ""),
-                "content": _content(message),
-            }
-        ]
+        result: Block = {
+            "type": "tool_result",
+            "tool_use_id": _id(message.tool_call_id or ""),
+            "content": _content(message),
+        }
+        return [{**result, "is_error": True} if message.failed else result]
     return _content(message)
 
 

@@ -109,6 +109,9 @@ def _llama_cpp_python(options: ManagedOptions, name: str, place: Place) -> list[
         *("--n_gpu_layers", "-1" if options.gpu else "0"),
         # By default a new request cuts off the answer that is being made.
         *("--interrupt_requests", "false"),
+        # As llama-server has it where it can. Without it a batch of tokens is computed otherwise than
+        # the same ones alone, and what is guessed ahead would change the answer.
+        *("--flash_attn", "true"),
     ]
     match options.speculation:
         case "off" | "auto":

@@ -6,6 +6,8 @@ from typing import Any, cast
 from bedplate.domain.chat import ImagePart, Message, TextPart
 from bedplate.models.openai_options import OpenAIOptions
 
+FAILED = "The tool failed: "
+
 
 def encode_messages(
     messages: Iterable[Message], options: OpenAIOptions
@@ -38,7 +40,8 @@ def _message(message: Message, options: OpenAIOptions) -> Mapping[str, object]:
 
 def _content(message: Message) -> str | list[Mapping[str, object]]:
     if not any(isinstance(part, ImagePart) for part in message.parts):
-        return message.content
+        # The wire has no field for it, so the model is told in words.
+        return f"{FAILED}{message.content}" if message.failed else message.content
     return [_part(part) for part in message.parts]
 
 

@@ -1,4 +1,4 @@
-"""What clients of OpenAI's API keep on the server: files and vector stores. One file per database."""
+"""What clients of OpenAI's API keep on the server: files, batches and vector stores. One file per database."""
 
 from bedplate.objects.protocol import OpenObjects
 from bedplate.registry import Registry

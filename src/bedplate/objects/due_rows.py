@@ -1,6 +1,8 @@
 """What waits for a sweep, of every tenant."""
 
+from bedplate.domain.batches import ENDED, Batch
 from bedplate.domain.ids import TenantId
+from bedplate.objects.batch_rows import batch_of, ended
 from bedplate.objects.protocol import VectorStore
 from bedplate.objects.sessions import Sessions
 from bedplate.objects.store_rows import COLUMNS, store_of
@@ -42,3 +44,13 @@ class SqlDue:
             )
         )
         return tuple((TenantId(tenant), job) for tenant, job in rows)
+
+    async def batches(self, before: int) -> tuple[tuple[TenantId, Batch], ...]:
+        rows = await self._sessions.read(
+            lambda session: session.select(
+                "SELECT tenant_id, state FROM object_batch"  # noqa: S608 - constants
+                f" WHERE status NOT IN ({ended()}) AND created_at < ? ORDER BY id LIMIT ?",
+                (*ENDED, before, AT_ONCE),
+            )
+        )
+        return tuple((TenantId(tenant), batch_of(state)) for tenant, state in rows)

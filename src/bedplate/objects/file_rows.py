@@ -1,6 +1,6 @@
 """Files and their contents."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from typing import Any
 
 from bedplate.domain.ids import TenantId
@@ -67,6 +67,11 @@ def insert_file(
     if room is not None:
         session.lock(f"object_file {tenant}")
         _check_room(session, tenant, file, room)
+    insert_facts(session, tenant, file)
+    insert_parts(session, tenant, file.id, [content])
+
+
+def insert_facts(session: Session, tenant: TenantId, file: File) -> None:
     session.execute(
         f"INSERT INTO object_file (tenant_id, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
         (
@@ -79,11 +84,29 @@ def insert_file(
             file.expires_at,
         ),
     )
-    parts = (content[start : start + PART] for start in range(0, len(content), PART))
-    session.execute_many(
-        "INSERT INTO object_part (tenant_id, file_id, number, content) VALUES (?, ?, ?, ?)",
-        ((tenant, file.id, number, part) for number, part in enumerate(parts)),
-    )
+
+
+def insert_parts(session: Session, tenant: TenantId, file: str, contents: Iterable[bytes]) -> None:
+    """A file's contents, however they are cut."""
+    # One by one: each lies in memory until it is written.
+    for number, part in enumerate(_parts(contents)):
+        session.execute(
+            "INSERT INTO object_part (tenant_id, file_id, number, content) VALUES (?, ?, ?, ?)",
+            (tenant, file, number, part),
+        )
+
+
+def _parts(contents: Iterable[bytes]) -> Generator[bytes]:
+    left = b""
+    for content in contents:
+        left += content
+        # Measured from its start, as cutting off the front each time would copy the rest.
+        whole = len(left) - len(left) % PART
+        for start in range(0, whole, PART):
+            yield left[start : start + PART]
+        left = left[whole:]
+    if left:
+        yield left
 
 
 def _check_room(session: Session, tenant: TenantId, file: File, room: Room) -> None:

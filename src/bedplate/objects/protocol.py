@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from bedplate.domain.batches import Batch, BatchLine, BatchStatus, BatchSums
 from bedplate.domain.documents import Scalar
 from bedplate.domain.ids import TenantId
 
@@ -217,6 +218,48 @@ class FileBatches(Protocol):
     async def cancel(self, tenant: TenantId, store: str, id: str) -> None: ...
 
 
+class Batches(Protocol):
+    async def add(self, tenant: TenantId, batch: Batch, *, most: int) -> None:
+        """Keep a new one; Busy where `most` of the tenant have not ended."""
+        ...
+
+    async def get(self, tenant: TenantId, id: str) -> Batch: ...
+
+    async def list(self, tenant: TenantId, *, after: str | None, limit: int) -> tuple[Batch, ...]:
+        """The newest first, from below `after` on, which need not be there any more."""
+        ...
+
+    async def change(self, tenant: TenantId, batch: Batch, was: BatchStatus) -> bool:
+        """Put it in place; False, and nothing, where its status is not as it `was` any more."""
+        ...
+
+    async def finish(
+        self, tenant: TenantId, batch: Batch, output: File, errors: File, was: BatchStatus
+    ) -> bool:
+        """`change`, with what is kept of lines put into the two files, in the lines' order.
+
+        All of it or nothing. A file that would be empty is not made; the others count against no
+        limit, as what is in them is paid for. The batch is told their ids, the files their sizes.
+        """
+        ...
+
+
+class BatchLines(Protocol):
+    """What became of the lines of batches."""
+
+    async def keep(self, tenant: TenantId, id: str, lines: Sequence[BatchLine]) -> None:
+        """What became of lines, durably; a line that is there stays as it was first."""
+        ...
+
+    async def done(self, tenant: TenantId, id: str) -> frozenset[int]:
+        """Numbers of the lines that are kept."""
+        ...
+
+    async def sums(self, tenant: TenantId, id: str) -> BatchSums:
+        """Of the lines that are kept, those of a batch that ended included."""
+        ...
+
+
 class Due(Protocol):
     """What waits for somebody to do something about it, of every tenant; a bounded number at once."""
 
@@ -230,6 +273,10 @@ class Due(Protocol):
 
     async def jobs(self, before: int) -> tuple[tuple[TenantId, str], ...]:
         """Work that files have been in progress for since before that time."""
+        ...
+
+    async def batches(self, before: int) -> tuple[tuple[TenantId, Batch], ...]:
+        """Those that were made before that time and have not ended."""
         ...
 
 
@@ -247,6 +294,12 @@ class Objects(Protocol):
 
     @property
     def file_batches(self) -> FileBatches: ...
+
+    @property
+    def batches(self) -> Batches: ...
+
+    @property
+    def batch_lines(self) -> BatchLines: ...
 
     @property
     def due(self) -> Due: ...

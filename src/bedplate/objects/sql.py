@@ -1,5 +1,6 @@
 """All that is kept, over whichever database reads our SQL."""
 
+from bedplate.objects.batch_rows import SqlBatches, SqlBatchLines
 from bedplate.objects.due_rows import SqlDue
 from bedplate.objects.file_rows import SqlFiles
 from bedplate.objects.sessions import Sessions
@@ -13,4 +14,6 @@ class SqlObjects:
         self.stores = SqlVectorStores(sessions)
         self.store_files = SqlStoreFiles(sessions)
         self.file_batches = SqlFileBatches(sessions)
+        self.batches = SqlBatches(sessions)
+        self.batch_lines = SqlBatchLines(sessions)
         self.due = SqlDue(sessions)

@@ -25,8 +25,8 @@ def test_each_line_gets_its_findings_in_order(call: Call, monkeypatch: pytest.Mo
     first, second, *bad = ran.lines
     assert ran.code == 4
     assert (first["id"], first["injection"]["flagged"]) == ("a", True)
-    assert first["injection"]["reasons"][0]["rule"] == "override"
+    assert "override" in {reason["rule"] for reason in first["injection"]["reasons"]}
     assert first["pii"] == [{"type": "EMAIL", "start": 34, "end": 48, "score": 1.0}]
-    assert (second["id"], second["injection"]["score"], second["pii"]) == (2, 0.0, [])
+    assert (second["id"], second["injection"]["flagged"], second["pii"]) == (2, False, [])
     assert [each["line"] for each in bad] == [3, 4, 6]
     assert {each["error"]["code"] for each in bad} == {"invalid_input"}

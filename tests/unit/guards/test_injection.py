@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, Usage
+from bedplate.domain.guard import Reason
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.errors import GuardBlocked, GuardFailed
@@ -119,7 +120,7 @@ async def test_what_is_done_follows_from_the_kind_and_the_threshold():
 
 class Always:
     async def score(self, texts, kind):
-        return [0.8] * len(texts)
+        return [[Reason("model", 0.8)] for _ in texts]
 
 
 async def test_a_model_beside_the_rules_counts_where_it_is_surer():

@@ -159,7 +159,7 @@ async def test_a_conversation_becomes_turns_of_blocks():
                 ),
                 Message("assistant", "", tool_calls=calls),
                 Message("tool", "Rain", tool_call_id="c:1"),
-                Message("tool", "", tool_call_id="c2"),
+                Message("tool", "", tool_call_id="c2", failed=True),
                 Message("user", "And now?"),
             )
         )
@@ -202,7 +202,7 @@ async def test_a_conversation_becomes_turns_of_blocks():
                     "tool_use_id": "c_1",
                     "content": [{"type": "text", "text": "Rain"}],
                 },
-                {"type": "tool_result", "tool_use_id": "c2", "content": []},
+                {"type": "tool_result", "tool_use_id": "c2", "content": [], "is_error": True},
                 {"type": "text", "text": "And now?"},
             ],
         },

@@ -217,6 +217,11 @@ def test_every_server_listens_on_loopback_alone_and_gets_further_arguments_last(
     assert "name" in command
 
 
+def test_llama_cpp_python_computes_a_batch_as_it_computes_one_token():
+    """Or what is guessed ahead would change answers: see the test with the real model."""
+    assert pairs(line(server="llama-cpp-python"))["--flash_attn"] == "true"
+
+
 def test_a_key_is_on_the_command_line_of_sglang_alone():
     servers = ["llama-server", "llama-cpp-python", "vllm", "sglang"]
     assert [server for server in servers if "k-1" in line(server=server)] == ["sglang"]

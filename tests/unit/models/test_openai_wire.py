@@ -94,6 +94,7 @@ async def test_messages_are_sent_with_images_calls_and_answers():
         ),
         Message("assistant", "", tool_calls=(ToolCall("c1", "weather", '{"a": 1}'),)),
         Message("tool", "Rain", tool_call_id="c1"),
+        Message("tool", "No such city.", tool_call_id="c2", failed=True),
     )
     body = await sent(ChatRequest(conversation))
 
@@ -122,6 +123,11 @@ async def test_messages_are_sent_with_images_calls_and_answers():
             ],
         },
         {"role": "tool", "content": "Rain", "tool_call_id": "c1"},
+        {
+            "role": "tool",
+            "content": "The tool failed: No such city.",
+            "tool_call_id": "c2",
+        },
     ]
 
 

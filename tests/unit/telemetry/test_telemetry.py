@@ -1,8 +1,9 @@
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator
 
-from bedplate.telemetry.logs import LineFormatter
+from bedplate.telemetry.logs import JsonFormatter, LineFormatter
 from bedplate.telemetry.trace import trace, trace_id
 
 PARENT = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
@@ -33,6 +34,22 @@ def test_a_log_line_carries_its_fields_and_the_trace() -> None:
     with trace(PARENT):
         line = LineFormatter().format(record)
     assert line.endswith(f"INFO bedplate.x: model call tokens=3 trace_id={'ab' * 16!r}")
+
+
+def test_a_line_of_json_holds_the_same_and_hostile_text_stays_one_line() -> None:
+    made = {"name": "bedplate.x", "levelname": "INFO", "msg": "model call\n{", "tokens": 3}
+    with trace(PARENT):
+        line = JsonFormatter().format(logging.makeLogRecord(made))
+    assert "\n" not in line
+    found = json.loads(line)
+    assert found.pop("time").endswith("+00:00")
+    assert found == {
+        "level": "INFO",
+        "logger": "bedplate.x",
+        "message": "model call\n{",
+        "tokens": 3,
+        "trace_id": "ab" * 16,
+    }
 
 
 async def test_a_traced_stream_can_be_closed_by_another_task() -> None:

@@ -1,0 +1,135 @@
+"""/mcp, by the official client and by its bytes."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+from mcp import MCPError
+from mcp.client.session import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from tests.fixtures.access import headers_of
+from tests.fixtures.serving import Served, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DOCUMENT = {
+    "id": "rain",
+    "title": "Rain",
+    "text": "Rain falls in Bergen on most days.",
+    "metadata": {"year": 2025},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    async with serving(tmp_path_factory.mktemp("mcp"), ask__model="quote") as opened:
+        owner = await headers_of(opened, "north", "read", "ask", "write")
+        path = "/api/collections/weather/documents"
+        assert (await opened.post(path, DOCUMENT, headers=owner)).status == 200
+        yield opened
+
+
+@asynccontextmanager
+async def session(
+    served: Served, *scopes: str, tenant: str = "north"
+) -> AsyncGenerator[ClientSession]:
+    headers = dict(await headers_of(served, tenant, *scopes))
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        streamable_http_client(f"{served.url}/mcp", http_client=http) as streams,
+        ClientSession(streams[0], streams[1]) as opened,
+    ):
+        await opened.initialize()
+        yield opened
+
+
+async def rpc(served: Served, headers: Mapping[str, str], message: Any, **more: str) -> Any:
+    return await served.post("/mcp", message, headers={**headers, **more})
+
+
+async def test_the_official_client_searches_reads_and_asks(served: Served) -> None:
+    async with session(served, "read", "ask") as client:
+        tools = (await client.list_tools()).tools
+        assert [tool.name for tool in tools] == [
+            "list_collections", "search", "ask", "list_documents", "read_document",
+        ]  # fmt: skip
+        assert tools[1].input_schema["required"] == ["collection", "query"]
+        named = await client.call_tool("list_collections", {})
+        assert [each["name"] for each in named.structured_content["collections"]] == ["weather"]
+
+        found = await client.call_tool(
+            "search", {"collection": "weather", "query": "Where is rain?"}
+        )
+        assert not found.is_error
+        assert found.structured_content["hits"][0]["document_id"] == "rain"
+        assert json.loads(found.content[0].text) == found.structured_content
+        none = {"collection": "weather", "query": "rain", "filter": "year > 2025"}
+        assert (await client.call_tool("search", none)).structured_content["hits"] == []
+
+        question = {"collection": "weather", "question": "Where does rain fall?"}
+        answer = (await client.call_tool("ask", question)).structured_content
+        assert "Bergen" in answer["answer"]
+        assert answer["citations"][0]["document_id"] == "rain"
+
+        listed = await client.call_tool("list_documents", {"collection": "weather"})
+        assert [each["id"] for each in listed.structured_content["documents"]] == ["rain"]
+        read = await client.call_tool(
+            "read_document", {"collection": "weather", "document": "rain"}
+        )
+        assert read.structured_content["text"] == DOCUMENT["text"]
+        assert read.structured_content["metadata"]["year"] == 2025
+
+
+async def test_what_fails_is_told_to_the_model_and_what_is_unknown_to_the_client(
+    served: Served,
+) -> None:
+    async with session(served, "read") as client:
+        missing = await client.call_tool("search", {"collection": "nowhere", "query": "rain"})
+        assert missing.is_error
+        assert "nowhere" in missing.content[0].text
+        wrong = await client.call_tool("search", {"collection": "weather", "limit": 0})
+        assert wrong.is_error
+        assert "query: Field required" in wrong.content[0].text
+        with pytest.raises(MCPError, match="There is no tool 'drop'"):
+            await client.call_tool("drop", {})
+        with pytest.raises(MCPError, match="prompts/list"):
+            await client.list_prompts()
+        await client.send_ping()
+
+
+async def test_a_key_sees_its_tools_and_its_tenant_alone(served: Served) -> None:
+    async with session(served, "read") as client:
+        assert "ask" not in [tool.name for tool in (await client.list_tools()).tools]
+        refused = await client.call_tool("ask", {"collection": "weather", "question": "Rain?"})
+        assert refused.is_error
+        assert "'ask'" in refused.content[0].text
+    async with session(served, "read", tenant="south") as client:
+        named = await client.call_tool("list_collections", {})
+        assert named.structured_content["collections"] == []
+        read = {"collection": "weather", "document": "rain"}
+        assert (await client.call_tool("read_document", read)).is_error
+    assert (await rpc(served, {}, {"jsonrpc": "2.0", "id": 1, "method": "ping"})).status == 401
+
+
+async def test_messages_that_are_none_are_refused_in_json_rpc(served: Served) -> None:
+    headers = await headers_of(served, "north", "read")
+    for message, status, code in (
+        ([], 400, -32700),
+        ({"id": 1, "method": "ping"}, 400, -32600),
+        ({"jsonrpc": "2.0", "id": {}, "method": "ping"}, 400, -32600),
+        ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [1]}, 200, -32602),
+        ({"jsonrpc": "2.0", "id": 1, "method": "no/such"}, 200, -32601),
+    ):
+        reply = await rpc(served, headers, message)
+        assert (reply.status, reply.error["code"]) == (status, code)
+    told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    assert (await rpc(served, headers, told)).status == 202
+    ping = {"jsonrpc": "2.0", "id": "a", "method": "ping"}
+    assert (await rpc(served, headers, ping)).json == {"jsonrpc": "2.0", "id": "a", "result": {}}
+    old = {"MCP-Protocol-Version": "1999-01-01"}
+    assert (await rpc(served, headers, ping, **old)).status == 400
+    assert (await served.get("/mcp", headers=headers)).status == 405

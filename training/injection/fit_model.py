@@ -1,0 +1,162 @@
+"""Fit the injection model and write it; see README.md beside this file.
+
+    EVAL_DATA=... python training/injection/fit_model.py [--without SOURCE ...] [--out FOLDER]
+
+Writes injection.onnx and injection.json: SHA-256, window, and the threshold of each head.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from training.encoder.batches import IGNORED, Example, batches, tokenizer
+from training.encoder.bert import Pooled, Trunk
+from training.encoder.export import export
+from training.encoder.fit import Recipe, fit, masked_bce, start
+from training.injection.mix import DOCUMENT, PROMPT, STRIDE, WINDOW, Mix
+from training.injection.scoring import Scorer, auroc
+from training.injection.sources import Part, Text, bipia, by_source, documents, prompts
+
+OUT = Path(__file__).parents[2] / "src/bedplate/guards/models"
+WANTED = 0.02
+"""The share of benign texts of the sources, each counting the same, that may be flagged."""
+
+UNCOUNTED = frozenset({"system_prompts"})
+"""Benign, but few users send some; thresholds do not make room for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One pass with a warm-up and decay of its own; `tokens` are those of prompts and documents."""
+
+    tokens: tuple[int, int]
+    rate: float
+    seed: int
+
+
+PHASES = (Phase((85_000, 45_000), 1.5e-4, 1), Phase((90_000, 45_000), 1e-4, 2))
+BATCH, FROZEN, SIZE = 1_024, 3, 0.7
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--without", nargs="*", default=[], help="sources that are left out")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the tokens of each phase")
+    parser.add_argument("--phases", type=int, default=1, help="2 goes on learning, twice as long")
+    parser.add_argument("--rows", type=int, default=10**9, help="of a source that are measured")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    began = time.monotonic()
+    texts = [*prompts(), *bipia(), *documents()]
+    left = tuple(given.without)
+    learnt = [t for t in texts if t.part == "fit" and not (left and t.source.startswith(left))]
+    pieces = tokenizer()
+    mix = Mix(learnt, pieces, size=SIZE)
+    start(PHASES[0].seed)
+    model = fitted(mix, PHASES[: given.phases], given.scale)
+    given.out.mkdir(parents=True, exist_ok=True)
+    path = given.out / "injection.onnx"
+    sample = next(batches(mix.epoch(0, random.Random(0))[:400], 2_048, 0))
+    sha256 = export(model, path, sample, tagged=False)
+    scorer = Scorer(path, pieces)
+    thresholds = levels(scorer, some(texts, "level", given.rows))
+    facts = {
+        "sha256": sha256, "heads": ["prompt", "document"], "window": WINDOW, "stride": STRIDE,
+        "thresholds": thresholds,
+    }  # fmt: skip
+    (given.out / "injection.json").write_text(json.dumps(facts, indent=2) + "\n")
+    print(json.dumps(facts))
+    table(scorer, some(texts, "test", given.rows), thresholds)
+    print(f"{time.monotonic() - began:.0f} s")
+
+
+def fitted(mix: Mix, phases: Sequence[Phase], scale: float) -> Pooled:
+    trunk = Trunk.pretrained()
+    trunk.freeze(FROZEN)
+    model = Pooled(trunk, 2)
+    for phase in phases:
+        most = [int(scale * each) for each in phase.tokens]
+        recipe = Recipe(1, rate=phase.rate, head_rate=2e-3, batch_tokens=BATCH, seed=phase.seed)
+
+        def epoch(number: int, draw: random.Random, most: Sequence[int] = most) -> list[Example]:
+            return cut(mix.epoch(number, draw), most, draw)
+
+        fit(model, epoch, masked_bce(), recipe)
+    return model
+
+
+def cut(examples: list[Example], most: Sequence[int], draw: random.Random) -> list[Example]:
+    """An even choice of them with at most so many tokens a head."""
+    draw.shuffle(examples)
+    totals, kept = [0, 0], list[Example]()
+    for example in examples:
+        head = DOCUMENT if example.target[PROMPT] == IGNORED else PROMPT
+        totals[head] += len(example.ids)
+        if totals[head] <= most[head]:
+            kept.append(example)
+    return kept
+
+
+def some(texts: Sequence[Text], part: Part, most: int) -> list[Text]:
+    """Those of a part, at most so many of a source and label."""
+    counts, kept = Counter[tuple[str, int]](), list[Text]()
+    for text in texts:
+        counts[text.source, text.label] += text.part == part
+        if text.part == part and counts[text.source, text.label] <= most:
+            kept.append(text)
+    return kept
+
+
+def levels(scorer: Scorer, texts: Sequence[Text]) -> dict[str, float]:
+    """The scores that the wanted share of benign texts exceeds, sources counting alike."""
+    found: dict[str, float] = {}
+    for kind in ("prompt", "document"):
+        benign = by_source(
+            [t for t in texts if t.kind == kind and not t.label and t.source not in UNCOUNTED]
+        )
+        scored = {name: scorer.scores(group) for name, group in benign.items()}
+        steps = np.unique(np.concatenate([*scored.values(), [0.5, 1.0]]))
+        rates = np.array(
+            [np.mean([(s > level).mean() for s in scored.values()]) for level in steps]
+        )
+        found[kind] = round(float(max(0.05, steps[np.argmax(rates <= WANTED)])), 4)
+    return found
+
+
+def table(scorer: Scorer, texts: Sequence[Text], thresholds: dict[str, float]) -> None:
+    scored = {name: (group, scorer.scores(group)) for name, group in by_source(texts).items()}
+    for kind in ("prompt", "document"):
+        rows = [
+            (t, s)
+            for group, scores in scored.values()
+            for t, s in zip(group, scores, strict=True)
+            if t.kind == kind
+        ]
+        benign = np.array([s for t, s in rows if not t.label])
+        for name, (group, scores) in scored.items():
+            if group[0].kind != kind:
+                continue
+            labels = np.array([t.label for t in group])
+            flagged = scores > thresholds[kind]
+            own = scores[labels == 0]
+            told = [f"{name:18} n={len(group):4}"]
+            if labels.any():
+                told.append(f"recall {flagged[labels == 1].mean():.3f} (n={labels.sum()})")
+                told.append(f"AUROC {auroc(scores[labels == 1], own if len(own) else benign):.3f}")
+            if len(own):
+                told.append(f"flagged {flagged[labels == 0].mean():.3f}")
+            print("  ".join(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

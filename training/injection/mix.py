@@ -1,0 +1,136 @@
+"""What an epoch is made of: windows of tokens with a target a head."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from training.encoder.batches import CLS, IGNORED, SEP, Example
+from training.injection.injected import injected, order, shown
+from training.injection.phrases import Phrases, languages
+from training.injection.sources import Text, attacks, by_source, goals, signalling
+
+WINDOW, STRIDE = 126, 84
+"""Tokens that are looked at together, and from one such stretch to the next."""
+
+PROMPT, DOCUMENT = 0, 1
+"""The heads, in the order of the model's output."""
+
+
+class Mix:
+    """`texts` are those that may be learnt from; `size` scales what is made and sampled."""
+
+    def __init__(
+        self, texts: Sequence[Text], tokenizer: Any, *, size: float = 1.0, made: bool = True
+    ) -> None:
+        self._sources = by_source(texts)
+        self._tokenizer = tokenizer
+        self._size = size
+        self._made = made
+        self._signalling = signalling()
+        self._goals = goals()
+        self._known = {kind: attacks(kind, unseen=False) for kind in ("text", "code")}
+
+    def epoch(self, number: int, draw: random.Random) -> list[Example]:
+        return [*self._prompts(draw), *self._documents(draw)]
+
+    def _of(self, *names: str) -> list[Text]:
+        return [text for name in names for text in self._sources.get(name, [])]
+
+    def _prompts(self, draw: random.Random) -> Iterator[Example]:
+        yield from self._collected(draw)
+        yield from self._foreign(draw)
+        if self._made:
+            yield from self._templates(draw)
+
+    def _collected(self, draw: random.Random) -> Iterator[Example]:
+        for text in self._of("deepset", "xstest", "wildguard_benign"):
+            times = 2 if text.label else 1
+            for _ in range(times):
+                yield from self._some(text, draw, most=2)
+        for text in self._of("notinject", "notinject", *["extraction"] * 4):
+            yield from self._some(text, draw)
+        for text in self._of("jailbreaks"):
+            yield from self._some(text, draw, first=0.6)
+
+    def _foreign(self, draw: random.Random) -> Iterator[Example]:
+        for text in self._of("cyberseceval", "cyberseceval_17"):
+            if text.group in self._signalling and (
+                text.source == "cyberseceval" or draw.random() < 0.5
+            ):
+                yield from self._some(text, draw, most=3)
+        for name in (name for name in self._sources if name.startswith("xquad_")):
+            for text in draw.sample(self._sources[name], k=self._count(80, name)):
+                yield from self._some(text, draw)
+        for text in self._of("system_prompts"):
+            yield from self._some(text, draw, weight=0.5)
+
+    def _templates(self, draw: random.Random) -> Iterator[Example]:
+        for language in languages():
+            phrases = Phrases(language, draw)
+            many = 8 if language == "en" else 1
+            for _ in range(int(26 * many * self._size)):
+                yield from self._some(Text(phrases.attack(), 1, "made", ""), draw)
+            for _ in range(int(34 * many * self._size)):
+                yield from self._some(Text(phrases.benign(), 0, "made", ""), draw)
+
+    def _documents(self, draw: random.Random) -> Iterator[Example]:
+        clean = self._of("bipia_email", "bipia_table", "bipia_code")
+        for text in clean:
+            yield from self._some(text, draw, most=2)
+        hosts = [text for text in clean if not text.label]
+        others = [
+            text for name in self._sources
+            if name.startswith("articles_") or name in {"procedures", "policies", "products", "agentdojo", "files"}
+            for text in draw.sample(self._sources[name], k=self._count(110, name))
+        ]  # fmt: skip
+        phrases = [Phrases(language, draw) for language in languages()]
+        mails = [Text(mail, 0, "mail", "", "document") for p in phrases for mail in p.mails(5)]
+        mails += [Text(mail, 0, "mail", "", "document") for mail in Phrases("en", draw).mails(70)]
+        for text in [*others, *mails, *hosts]:
+            yield from self._some(shown(text, draw) if draw.random() < 0.25 else text, draw)
+        for host in draw.sample([*others, *mails, *hosts * 3], k=int(650 * self._size)):
+            known = self._known["code" if host.source == "bipia_code" else "text"]
+            made = injected(host, order(draw, known, self._goals), draw)
+            yield from self._some(shown(made, draw) if draw.random() < 0.25 else made, draw, most=2)
+
+    def _count(self, wanted: int, name: str) -> int:
+        return min(len(self._sources[name]), int(wanted * self._size))
+
+    def _some(
+        self,
+        text: Text,
+        draw: random.Random,
+        *,
+        most: int = 1,
+        first: float = 0.5,
+        weight: float = 1.0,
+    ) -> Iterator[Example]:
+        """At most so many windows of a text, the one with the order first, with what each shows."""
+        encoded = self._tokenizer.encode(text.text, add_special_tokens=False)
+        starts = list(range(0, max(1, len(encoded.ids) - (WINDOW - STRIDE)), STRIDE))
+        labels = {start: _label(text, encoded.offsets[start : start + WINDOW]) for start in starts}
+        known = [start for start in starts if labels[start] is not None]
+        draw.shuffle(known)
+        if text.attack is not None:
+            known.sort(key=lambda start: -(labels[start] or 0))
+        elif draw.random() < first and 0 in known:
+            known.insert(0, known.pop(known.index(0)))
+        for start in known[:most]:
+            ids = encoded.ids[start : start + WINDOW]
+            if ids:
+                target = [float(IGNORED), float(IGNORED)]
+                target[PROMPT if text.kind == "prompt" else DOCUMENT] = float(labels[start] or 0)
+                yield Example([CLS, *ids, SEP], target, weight=weight)
+
+
+def _label(text: Text, offsets: Sequence[tuple[int, int]]) -> int | None:
+    """What a window shows of an order: most of it, nothing, or too little to say."""
+    if text.attack is None:
+        return text.label
+    if not offsets:
+        return None
+    start, end = text.attack
+    shared = min(end, offsets[-1][1]) - max(start, offsets[0][0])
+    if shared <= 0:
+        return 0
+    return 1 if shared >= min(0.6 * (end - start), 120) else None
