@@ -43,7 +43,7 @@ from bedplate.guards.redaction import Redaction
 from bedplate.guards.report import Report, reports
 from bedplate.models.protocol import ChatModel
 from bedplate.slots import open_optional, open_slot
-from bedplate.telemetry.logs import redacted_by
+from bedplate.telemetry.redacting import redacted_by
 
 
 @dataclass(frozen=True, slots=True)

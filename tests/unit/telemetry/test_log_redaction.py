@@ -1,24 +1,26 @@
 """Personal data does not reach the log, in whatever part of a line it stands."""
 
+import json
 import logging
 
 from bedplate.guards.closed import FailsClosed
 from bedplate.guards.pii import TYPES, PatternGuard
 from bedplate.guards.policy import Policy
 from bedplate.guards.redaction import UNREADABLE, Redaction
-from bedplate.telemetry.logs import LineFormatter, redacted_by
+from bedplate.telemetry.logs import JsonFormatter, LineFormatter
+from bedplate.telemetry.redacting import redacted_by
 from bedplate.telemetry.trace import trace
 
 GUARD = PatternGuard(TYPES)
 LOGS = Policy(on=frozenset({"logs"}), allow=frozenset({"@example.com"}))
 
 
-def line(message, *args, error=None, **fields):
+def line(message, *args, error=None, formatter=LineFormatter, **fields):
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord("bedplate.x", logging.INFO, "x.py", 1, message, args, info)
     vars(record).update(fields)
     with trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
-        return LineFormatter().format(record)
+        return formatter().format(record)
 
 
 def test_message_fields_and_traceback_are_redacted_and_the_rest_stays():
@@ -60,3 +62,21 @@ def test_a_broken_guard_shows_nothing_and_stops_nothing():
 
     redaction = Redaction(FailsClosed(Broken(), "guards.pii"), LOGS, {})
     assert redaction("jo@example.org", "logs") == UNREADABLE
+
+
+def test_json_lines_are_redacted_and_keep_their_shape():
+    redaction = Redaction(GUARD, LOGS, {})
+    with redacted_by(lambda text: redaction(text, "logs")):
+        told = line(
+            "to jo@example.org",
+            formatter=JsonFormatter,
+            error=ValueError("card 4111 1111 1111 1111"),
+            senders=["jo@example.org", 3],
+            more={"ip": "jo@example.org"},
+        )
+    said = json.loads(told)
+    assert said["message"] == "to [EMAIL]"
+    assert said["senders"] == ["[EMAIL]", 3]
+    assert said["more"] == {"ip": "[EMAIL]"}
+    assert "[CARD]" in said["exception"]
+    assert "jo@example.org" not in told
