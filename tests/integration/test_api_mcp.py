@@ -5,14 +5,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx2
 import pytest
 import pytest_asyncio
+from tests.fixtures.access import headers_of
+from tests.fixtures.serving import Served, serving
+
+pytest.importorskip("mcp")
+
+import httpx2
 from mcp import MCPError
 from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
-from tests.fixtures.access import headers_of
-from tests.fixtures.serving import Served, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
