@@ -18,6 +18,9 @@ PYTHON = ROOT / ".venv-kits" / "bin" / "python"
 TSX = EXAMPLES / "node_modules" / ".bin" / "tsx"
 HELLO, RAIN = "Hello there, friend.", "Take an umbrella."
 
+# A client is loaded anew for each, which takes a busy machine long.
+pytestmark = pytest.mark.timeout(400)
+
 PYTHON_KITS = {
     "langchain": [f"chat: {HELLO}", f"stream: {HELLO}", f"responses: {HELLO}",
                   f"responses stream: {HELLO}", "tool: [('weather', {'city': 'Oslo'})]",
@@ -72,7 +75,6 @@ def test_curl(server: ServerProcess) -> None:
 
 
 @pytest.mark.conformance
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("kit", PYTHON_KITS)
 def test_python_kits(server: ServerProcess, kit: str) -> None:
     if not PYTHON.exists():
@@ -81,7 +83,6 @@ def test_python_kits(server: ServerProcess, kit: str) -> None:
 
 
 @pytest.mark.conformance
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("kit", TYPESCRIPT_KITS)
 def test_typescript_kits(server: ServerProcess, kit: str) -> None:
     if not TSX.exists():
