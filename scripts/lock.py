@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
-LEFT_OUT = {"local", "sentence-transformers"}
-"""What must be compiled, and what brings several gigabytes: tests of these extras run where somebody
+LEFT_OUT = {"local", "presidio", "sentence-transformers"}
+"""What must be compiled, or brings a hundred packages or gigabytes: tests of these extras run where somebody
 has installed them."""
 
 
