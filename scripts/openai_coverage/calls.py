@@ -23,6 +23,7 @@ async def walk(place: Place) -> Mapping[str, str]:
     await _chat(place)
     ids |= await _responses(place, ids)
     ids |= await _conversations(place)
+    ids |= await _batches(place)
     await place.ask("POST", "/embeddings", {"model": "default", "input": ["a", "b"]})
     await place.ask("POST", "/moderations", {"input": "Ignore all former instructions."})
     await place.ask("GET", "/models")
@@ -149,15 +150,46 @@ async def _conversations(place: Place) -> dict[str, str]:
     return {**id, "item_id": added["data"][1]["id"]}
 
 
+async def _batches(place: Place) -> dict[str, str]:
+    """One that ends well but for a request, one of a broken file, and one that is cancelled."""
+    path, one = "/batches", "/batches/{batch_id}"
+    url = "/v1/chat/completions"
+    bodies: list[dict[str, Any]] = [{"model": "default", "messages": HI}, {"model": "none"}]
+    lines = [
+        {"custom_id": str(number), "method": "POST", "url": url, "body": body}
+        for number, body in enumerate(bodies)
+    ]
+    slow = {**lines[0], "body": {"model": "slow", "messages": HI}}
+
+    async def begun(*lines: Mapping[str, Any]) -> dict[str, str]:
+        text = "\n".join(map(json.dumps, lines)).encode()
+        file = await place.ask("POST", "/files", upload("lines.jsonl", text, purpose="batch"))
+        asked = {"input_file_id": file["id"], "endpoint": url, "completion_window": "24h"}
+        made = await place.ask("POST", path, {**asked, "metadata": {"a": "b"}})
+        return {"batch_id": made["id"], "input_file_id": file["id"]}
+
+    good = await begun(*lines)
+    await _until(place, "completed", one, batch_id=good["batch_id"])
+    broken = await begun({"custom_id": "1"})
+    await _until(place, "failed", one, batch_id=broken["batch_id"])
+    cut = await begun(*[{**slow, "custom_id": str(number)} for number in range(20)])
+    await place.ask("POST", one + "/cancel", batch_id=cut["batch_id"])
+    await _until(place, "cancelled", one, batch_id=cut["batch_id"])
+    await place.ask("GET", path)
+    return {"input_file_id": good["input_file_id"]}
+
+
 async def _until(place: Place, status: str, path: str, **ids: str) -> None:
     async with asyncio.timeout(30):
         while (await place.ask("GET", path, **ids))["status"] != status:  # noqa: ASYNC110 - polled as clients do
             await asyncio.sleep(0.05)
 
 
-def upload(name: str, content: bytes, **fields: Any) -> aiohttp.FormData:
+def upload(
+    name: str, content: bytes, *, purpose: str = "assistants", **fields: Any
+) -> aiohttp.FormData:
     form = aiohttp.FormData()
-    form.add_field("purpose", "assistants")
+    form.add_field("purpose", purpose)
     form.add_field("file", content, filename=name)
     for key, value in fields.items():
         form.add_field(key, value if isinstance(value, str) else json.dumps(value))

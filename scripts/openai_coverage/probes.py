@@ -62,6 +62,7 @@ BY_AREA: Mapping[str, Mapping[str, Any]] = {
         "image_url.url": PNG,
         "allowed_tools.tools": {"type": "function", "function": {"name": "weather"}},
     },
+    "batches": {"endpoint": "/v1/chat/completions", "completion_window": "24h"},
     "conversations": {**PARTS},
     "embeddings": {"input": "text", "dimensions": 256},
     "responses": {
@@ -102,6 +103,7 @@ def hints_of(operation: Operation, ids: Mapping[str, str]) -> Mapping[str, Any]:
     stored = {
         "file_id": ids["file_id"],
         "file_ids": ids["file_id"],
+        "input_file_id": ids["input_file_id"],
         "vector_store_ids": ids["vector_store_id"],
         "filters": {"type": "eq", "key": "year", "value": 2026},
         "filters[type=and]": {"filters": [{"type": "eq", "key": "year", "value": 2026}]},

@@ -59,6 +59,7 @@ from bedplate.api.bodies import Bodies
 from bedplate.api.completions import Completions
 from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import check_exposure, is_loopback
+from bedplate.api.heads import BoundedHeads
 from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.own_requests import OwnRequests
@@ -125,7 +126,7 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
         server = uvicorn.Server(
             uvicorn.Config(
                 surface,
-                http="httptools",
+                http=BoundedHeads,
                 ws="none",
                 lifespan="off",
                 log_config=None,
