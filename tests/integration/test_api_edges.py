@@ -289,7 +289,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/sources/{source}/retry", "/api/jobs", "/api/jobs/{id}"),
         *("/api/jobs/{id}/events", "/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"),
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
-        *("/api/traces", "/api/traces/{id}"),
+        *("/api/traces", "/api/traces/{id}", "/api/feedback", "/api/feedback/rows", "/metrics"),
         *("/api/keys", "/api/keys/{id}", "/api/keys/{id}/rotate"),
         *("/v1/files", "/v1/files/{file_id}", "/v1/files/{file_id}/content"),
         *("/v1/batches", "/v1/batches/{batch_id}", "/v1/batches/{batch_id}/cancel"),

@@ -89,7 +89,7 @@ async def run_batch(
                     facts = {"failures": failed, "bytes": size, "total_bytes": total}
                     lines = done + failed
                     tell(State(lines, None, "lines", lines, "lines", size, total, facts=facts))
-    except* (BedplateError, OSError) as group:
+    except ExceptionGroup as group:
         raise _first(group) from None
     return exit_of_batch(done, failed, first)
 

@@ -67,7 +67,7 @@ class LlmJudge:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._grade(text, kind)) for text in texts]
-        except* GuardFailed as failed:
+        except ExceptionGroup as failed:
             raise failed.exceptions[0] from failed
         return [[Reason(RULE, task.result())] for task in tasks]
 

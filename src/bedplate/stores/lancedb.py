@@ -23,7 +23,7 @@ from lancedb.query import MatchQuery
 
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Scope
-from bedplate.errors import BedplateError, Conflict, StorageError
+from bedplate.errors import Conflict, StorageError
 from bedplate.state.protocol import Entry
 from bedplate.stores.facts import compares
 from bedplate.stores.keys import document_key, scope_key
@@ -109,7 +109,7 @@ class LanceStore:
                 if words:
                     text = table.query().nearest_to_text(match(words, "terms"))
                     tasks.create_task(run(keyword, text, "_score"))
-        except* BedplateError as group:
+        except ExceptionGroup as group:
             raise group.exceptions[0] from group
         found = tuple(
             Candidate(chunk, dense.get(chunk), keyword.get(chunk))

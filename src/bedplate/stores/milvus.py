@@ -19,7 +19,7 @@ from typing import Any
 
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Scope
-from bedplate.errors import BedplateError, Conflict, NotFound, StorageError
+from bedplate.errors import Conflict, NotFound, StorageError
 from bedplate.state.protocol import Entry
 from bedplate.stores.facts import compares
 from bedplate.stores.keys import document_key, scope_key
@@ -93,7 +93,7 @@ class MilvusStore:
                         tasks.create_task(run(dense, name, "dense", vector))
                     if terms:
                         tasks.create_task(run(keyword, name, "terms", terms))
-        except* BedplateError as group:
+        except ExceptionGroup as group:
             raise group.exceptions[0] from group
         if vector is not None and not dense:
             await self._check_dimensions(scope, len(vector))
