@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -31,16 +32,21 @@ def imitation(folder: Path, script: str) -> str:
     return str(program)
 
 
-def running() -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if any("tesseract" in word for word in process.cmdline())
-    ]
+@pytest.fixture
+def running() -> Callable[[], list[psutil.Process]]:
+    """Processes that the test started and that are still there; other tests have servers too."""
+    before = set(psutil.Process().children())
+
+    def started() -> list[psutil.Process]:
+        return [each for each in psutil.Process().children() if each not in before]
+
+    return started
 
 
 @installed
-async def test_the_words_in_pictures_and_scans_are_read_and_nothing_is_left_running() -> None:
+async def test_the_words_in_pictures_and_scans_are_read_and_nothing_is_left_running(
+    running: Callable[[], list[psutil.Process]],
+) -> None:
     picture = saved(drawn("Keep the umbrella", "dry and folded."), "PNG")
     async with open_parser(limits(), slots=1) as parser:
         parsed = await parser.parse(Blob(picture, "a.png"))
@@ -71,7 +77,9 @@ async def test_what_the_program_complains_of_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the imitation is a shell script")
-async def test_a_program_that_hangs_ends_with_the_deadline(tmp_path: Path) -> None:
+async def test_a_program_that_hangs_ends_with_the_deadline(
+    tmp_path: Path, running: Callable[[], list[psutil.Process]]
+) -> None:
     program = imitation(tmp_path, "exec sleep 60")
     short = ParseLimits(tesseract=program, seconds=2)
     async with open_parser(short, slots=1) as parser:
