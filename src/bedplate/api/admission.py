@@ -15,12 +15,9 @@ from typing import cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bedplate.api.access import known_account
+from bedplate.api.access import PROBES, known_account
 from bedplate.domain.ids import TenantId
 from bedplate.errors import Busy, RateLimited
-
-PROBES = frozenset({"/healthz", "/readyz"})
-"""Answered under any load: an overloaded process is alive."""
 
 NOBODY = TenantId("")
 LONGEST_RETRY = 60.0
@@ -155,6 +152,7 @@ class Admission:
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Under any load: an overloaded process is alive.
         if scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return

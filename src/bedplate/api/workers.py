@@ -10,7 +10,7 @@ import multiprocessing
 import signal
 import socket
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -119,7 +119,7 @@ class Workers:
             if self._until_ready(stop) is None:
                 return
             announce(is_open)
-            while stop not in self._wait([stop]):
+            while stop not in self._wait(stop):
                 self._replace()
         finally:
             self._stop(stop)
@@ -138,7 +138,7 @@ class Workers:
         """Whether the server is open, once all started workers are ready; None for a stop."""
         is_open = False
         while not all(worker.ready for worker in self._workers.values()):
-            if stop in self._wait([stop]):
+            if stop in self._wait(stop):
                 return None
             for worker in self._workers.values():
                 match self._heard(worker):
@@ -171,19 +171,19 @@ class Workers:
             del self._due[number]
             self._start(number)
 
-    def _wait(self, others: Iterable[socket.socket], most: float | None = None) -> list[object]:
-        """What can be read or has ended, of `others` and the workers."""
-        timeout = most
+    def _wait(self, stop: socket.socket) -> list[object]:
+        """What can be read or has ended, of `stop` and the workers; nothing once one is due."""
+        timeout = None
         if self._due:
             timeout = max(0.0, min(self._due.values()) - time.monotonic())
         workers = self._workers.values()
         lines = [worker.line for worker in workers if not worker.line.closed]
         ends = [worker.process.sentinel for worker in workers]
-        return list(wait([*others, *lines, *ends], timeout))
+        return list(wait([stop, *lines, *ends], timeout))
 
     def _heard(self, worker: _Worker) -> Ready | Failed | None:
         try:
-            while not worker.line.closed and worker.line.poll():
+            if not worker.line.closed and worker.line.poll():
                 return worker.line.recv()
         except (EOFError, OSError):
             worker.line.close()
