@@ -17,11 +17,11 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from bedplate.assistant_sections import AssistantConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
 from bedplate.sections import (
     AskConfig,
-    AssistantConfig,
     BatchesConfig,
     BudgetsConfig,
     CollectionConfig,

@@ -369,15 +369,6 @@ class ResponsesConfig(Section):
     """The longest time for one, once it is begun."""
 
 
-class AssistantConfig(Section):
-    """A model bound to collections; clients pick it by its name."""
-
-    model: str = "default"
-    collections: tuple[str, ...] = Field(min_length=1)
-    instructions: str = ""
-    passages: int | None = Field(default=None, gt=0, le=50)
-
-
 class CollectionConfig(Section):
     """What one collection has of its own."""
 

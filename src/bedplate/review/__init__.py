@@ -1,0 +1,1 @@
+"""The human queue: uncertain answers and tool calls that need a yes."""

@@ -1,0 +1,24 @@
+"""What other flows know of the human queue."""
+
+from typing import Protocol
+
+from bedplate.domain.ids import TenantId
+from bedplate.domain.reviews import NewReview, Review
+
+
+class AskHuman(Protocol):
+    """Puts something before a human. A review of another tenant is NotFound."""
+
+    async def ask(self, request: NewReview) -> Review:
+        """Put it into the queue, durably; the one that is there where `once` was asked before.
+
+        Raises:
+            Busy: too many wait.
+        """
+        ...
+
+    async def get(self, id: str, *, tenant: TenantId) -> Review: ...
+
+    async def decided(self, id: str, *, tenant: TenantId, seconds: float) -> Review:
+        """The review once it is decided, or as it is after so long."""
+        ...

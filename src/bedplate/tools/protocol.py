@@ -1,0 +1,105 @@
+"""What a tool is: a specification for the model, a policy for the server, and a call."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from bedplate.domain.accounts import LOCAL, Account
+from bedplate.domain.tools import ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """For whom a tool is called, and until when (`deadline`, on the event loop's clock).
+
+    `key` is the same whenever the same effect is asked for again: a tool hands it on as its
+    idempotency key. `run` and `call` say where the call comes from, for records.
+    """
+
+    account: Account = LOCAL
+    key: str = ""
+    run: str = ""
+    call: str = ""
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a call came to, as the model is told it, bounded.
+
+    `failed` says that `text` is why it failed: status, what was wrong and what would be right, in
+    a form in which the model can correct its call. `retryable`: the same call may work later.
+    `truncated`: there was more.
+    """
+
+    text: str
+    failed: bool = False
+    retryable: bool = False
+    truncated: bool = False
+
+
+Effect = Literal["none", "idempotent", "once"]
+"""Reads only; may be repeated with the same key; must not happen twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolPolicy:
+    """What the server sees to, whatever the model wants.
+
+    `approve` is whether a human confirms each call, or a condition on the arguments, e.g.
+    "amount > 100", under which one does. `attempts` counts the first; further ones only where the
+    result is retryable and `effect` is not "once". `per_minute` is of each tenant. `assistants`
+    empty means every one.
+    """
+
+    effect: Effect = "none"
+    approve: bool | str = False
+    seconds: float = 30.0
+    attempts: int = 1
+    per_minute: int | None = None
+    max_characters: int = 20_000
+    assistants: tuple[str, ...] = ()
+
+
+class Tool(Protocol):
+    """One function that a model may call."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    @property
+    def policy(self) -> ToolPolicy: ...
+
+    async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        """Do it. `arguments` fit the specification's schema already. What goes wrong with the call
+        is a failed result; errors are raised for what the model cannot mend (ConfigError, Unavailable).
+        """
+        ...
+
+    async def status(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult | None:
+        """Whether the effect with `context.key` has happened already: its result; None where that is
+        not known, as of every tool that cannot be asked. A failed result says that it has not.
+        """
+        ...
+
+
+class Toolset(Protocol):
+    """Tools that come together, from one place. `tools` may change; each keeps its name."""
+
+    async def tools(self) -> tuple[Tool, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolParts:
+    """What of the house a tool may use, handed over by the app: callables by name."""
+
+    callables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class OpenToolset(Protocol):
+    """Opens the tools of one table `[tools.NAME]` from its own options."""
+
+    def __call__(
+        self, options: Mapping[str, Any], *, name: str, parts: ToolParts
+    ) -> AbstractAsyncContextManager[Toolset]: ...
