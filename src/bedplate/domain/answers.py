@@ -51,12 +51,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One thing that an answer says, and the probability that its sources carry it, 0 to 1.
+    """One thing that an answer says, and the probability that its sources carry it, 0 to 1: those
+    that it cites, or all where it cites none.
 
     It stands at `[start:end]` of the answer; `text` is that without its markers. `cited` are the
-    numbers of its markers that are passages, `invalid` those that are none. `cited_score` is the
-    probability by the cited passages alone, None where it cites none; where others carry a claim
-    that the cited ones do not, it is the lower of the two.
+    numbers of its markers that are passages, `invalid` those that are none. `uncited` is a passage
+    that carries it though it cites only others, which do not.
     """
 
     text: str
@@ -67,7 +67,7 @@ class Claim:
     evidence: Evidence | None = None
     cited: tuple[int, ...] = ()
     invalid: tuple[int, ...] = ()
-    cited_score: float | None = None
+    uncited: int | None = None
     mismatches: tuple[Mismatch, ...] = ()
 
 

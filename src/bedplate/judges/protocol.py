@@ -30,13 +30,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A claim that is yet to be judged; fields as in Claim."""
+    """A claim that is yet to be judged; fields as in Claim. `under` is what introduces it: the line
+    before a list, the heading of a table's column.
+    """
 
     text: str
     start: int
     end: int
     cited: tuple[int, ...] = ()
     invalid: tuple[int, ...] = ()
+    under: str = ""
 
 
 class Judge(Protocol):
