@@ -7,23 +7,27 @@ Schemas come with requests: patterns are RE2's, nothing is fetched, and a check 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
+from urllib.parse import unquote
 
+import jsonschema.validators
 import re2
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.validators import extend
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from bedplate.errors import InvalidInput
 
-MOST_STEPS = 20_000
+MOST_STEPS = 10_000
 MOST_CHARACTERS = 100_000
 """Of a schema."""
 MOST_DEPTH = 64
 MOST_REPORTED = 5
 
+_LEFT_OUT = frozenset(
+    {"$anchor", "$dynamicRef", "$recursiveRef", "unevaluatedItems", "unevaluatedProperties"}
+)
+"""Keywords that refer in other ways, or match patterns in one of their own."""
+
 _re2: Any = re2
+_validators: Any = jsonschema.validators
 _Keyword = Callable[..., Any]
 
 
@@ -42,19 +46,20 @@ class AnswerSchema:
                 param=param,
             )
         try:
-            Draft202012Validator.check_schema(schema)
+            _validators.Draft202012Validator.check_schema(schema)
         except SchemaError as error:
             where = "/".join(map(str, error.absolute_path)) or "its root"
             raise InvalidInput(
                 f"{param}: no JSON Schema at {where}: {error.message[:200]}", param=param
             ) from error
         self._schema = dict(schema)
-        self._check_patterns(param)
+        for problem in _unusable(self._schema, self._schema):
+            raise InvalidInput(f"{param}: {problem}", param=param)
 
     def misfits(self, value: object) -> list[str]:
         """Where and how the value does not fit, at most `MOST_REPORTED`; empty where it does."""
         left = [MOST_STEPS]
-        validator: Any = _bounded(left)(self._schema, registry=Registry())
+        validator: Any = _bounded(left)(self._schema)
         found: list[str] = []
         try:
             errors = cast(Iterator[ValidationError], validator.iter_errors(value))
@@ -64,24 +69,7 @@ class AnswerSchema:
                     break
         except (TooMuch, RecursionError):
             return [f"$: it takes more than {MOST_STEPS:,} steps to check"]
-        except Unresolvable as error:
-            return [f"$: the schema points to what it does not hold ({error.ref!r})"]
         return found
-
-    def _check_patterns(self, param: str) -> None:
-        for pattern in _patterns(self._schema):
-            if pattern is None:
-                raise InvalidInput(
-                    f"{param}: unevaluatedProperties and unevaluatedItems are not checked here; use "
-                    "additionalProperties or items.",
-                    param=param,
-                )
-            try:
-                _compiled(pattern)
-            except _re2.error as error:
-                raise InvalidInput(
-                    f"{param}: the pattern {pattern!r} is none that RE2 reads.", param=param
-                ) from error
 
 
 def _said(error: ValidationError) -> str:
@@ -107,9 +95,10 @@ def _bounded(left: list[int]) -> Any:
 
         return run
 
-    keywords: dict[str, _Keyword] = {**cast(Any, Draft202012Validator).VALIDATORS, **_PATTERNS}
-    return cast(Any, extend)(
-        Draft202012Validator, {name: counted(keyword) for name, keyword in keywords.items()}
+    keywords: dict[str, _Keyword] = {**_validators.Draft202012Validator.VALIDATORS, **_PATTERNS}
+    return _validators.extend(
+        _validators.Draft202012Validator,
+        {name: counted(keyword) for name, keyword in keywords.items()},
     )
 
 
@@ -164,20 +153,46 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _patterns(schema: object) -> Iterator[str | None]:
-    """Every pattern; None for a keyword that would match them its own way."""
-    if isinstance(schema, dict):
-        for name, inner in cast(dict[str, Any], schema).items():
-            if name in ("unevaluatedProperties", "unevaluatedItems"):
-                yield None
-            if name == "pattern" and isinstance(inner, str):
-                yield inner
-            if name == "patternProperties" and isinstance(inner, dict):
-                yield from cast(dict[str, Any], inner)
-            yield from _patterns(inner)
-    elif isinstance(schema, list):
+def _unusable(schema: object, root: Mapping[str, Any]) -> Iterator[str]:
+    """What of it cannot be checked here, in words."""
+    if isinstance(schema, list):
         for inner in cast(list[object], schema):
-            yield from _patterns(inner)
+            yield from _unusable(inner, root)
+    if not isinstance(schema, dict):
+        return
+    for name, inner in cast(dict[str, Any], schema).items():
+        if name in _LEFT_OUT or (name == "$id" and schema is not root):
+            yield f"{name} is not checked here: leave it out."
+        if name == "pattern" and isinstance(inner, str):
+            yield from _bad_pattern(inner)
+        if name == "patternProperties" and isinstance(inner, dict):
+            for pattern in cast(dict[str, Any], inner):
+                yield from _bad_pattern(pattern)
+        if name == "$ref" and isinstance(inner, str) and not _is_held(inner, root):
+            yield f"the schema refers to {inner!r}, which it does not hold."
+        yield from _unusable(cast(object, inner), root)
+
+
+def _bad_pattern(pattern: str) -> Iterator[str]:
+    try:
+        _compiled(pattern)
+    except _re2.error:
+        yield f"the pattern {pattern!r} is none that RE2 reads."
+
+
+def _is_held(reference: str, root: Mapping[str, Any]) -> bool:
+    """Whether it points to a place within; nothing is ever fetched."""
+    if reference != "#" and not reference.startswith("#/"):
+        return False
+    found: object = root
+    for part in reference.split("/")[1:]:
+        name = unquote(part).replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list) and name.isdigit():
+            members = cast(list[object], found)
+            found = members[int(name)] if int(name) < len(members) else None
+        else:
+            found = cast(dict[str, object], found).get(name) if isinstance(found, dict) else None
+    return isinstance(found, dict | bool)
 
 
 def _depth(value: object, most: int) -> int:

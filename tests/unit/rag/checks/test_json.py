@@ -62,7 +62,9 @@ def test_any_object_will_do_without_a_schema() -> None:
     [
         ({"type": "text"}, "no JSON Schema at type"),
         ({"pattern": "(?=a)"}, "'(?=a)' is none that RE2 reads"),
-        ({"properties": {"a": {"unevaluatedProperties": False}}}, "are not checked here"),
+        ({"properties": {"a": {"unevaluatedProperties": False}}}, "unevaluatedProperties is not"),
+        ({"$ref": "https://example.com/schema.json"}, "which it does not hold"),
+        ({"allOf": [{"$ref": "#/$defs/gone"}]}, "'#/$defs/gone', which it does not hold"),
         ({"description": "x" * 100_001}, "more than 100,000 characters"),
     ],
 )
@@ -73,14 +75,11 @@ def test_a_schema_that_cannot_be_checked_is_refused(schema: dict[str, Any], said
 
 
 def test_a_schema_that_takes_for_ever_is_given_up_and_fails() -> None:
-    defs: dict[str, Any] = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
+    defs: dict[str, Any] = {
+        f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)
+    }
     bomb = {"$ref": "#/$defs/d0", "$defs": {**defs, "d40": {"type": "number"}}}
-    assert misfits("1", bomb) == ["$: it takes more than 20,000 steps to check"]
-
-
-def test_nothing_outside_of_a_schema_is_fetched() -> None:
-    [found] = misfits("1", {"$ref": "https://example.com/schema.json"})
-    assert found == "$: the schema points to what it does not hold ('https://example.com/schema.json')"
+    assert misfits("1", bomb) == ["$: it takes more than 10,000 steps to check"]
 
 
 def test_a_pattern_takes_linear_time() -> None:
@@ -91,4 +90,8 @@ def test_a_pattern_takes_linear_time() -> None:
 def test_values_are_said_a_line_each() -> None:
     answer = JsonAnswer('{"unit_price": 90, "in": true, "notes": ["a b", {"of": "c"}]}', None)
     assert answer.in_words() == "unit price: 90\nnotes: a b\nof: c"
-    assert [leaf.path for leaf in answer.leaves()] == ["$.unit_price", "$.notes[0]", "$.notes[1].of"]
+    assert [leaf.path for leaf in answer.leaves()] == [
+        "$.unit_price",
+        "$.notes[0]",
+        "$.notes[1].of",
+    ]

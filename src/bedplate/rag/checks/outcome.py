@@ -1,0 +1,45 @@
+"""What is left to say of an answer once its text is out."""
+
+from dataclasses import dataclass
+
+from bedplate.domain.answers import Citation, Grounding
+from bedplate.domain.chat import FinishReason
+from bedplate.domain.checks import Action, Checked, Failure
+from bedplate.rag.checks.inspection import UNCHECKED, Inspection
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last of a checked answer. `reason` and `model` are those of the call that wrote it; None
+    where no model did.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    refused: bool
+    grounding: Grounding
+    checked: Checked
+    reason: FinishReason | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text that leaves."""
+
+    text: str
+
+
+def instead(text: str, checked: Checked, *, refused: bool = True) -> Outcome:
+    """Text of our own in an answer's place."""
+    return Outcome(text, (), refused, UNCHECKED, checked)
+
+
+def of_inspection(found: Inspection, action: Action, *, tries: int = 1) -> Outcome:
+    """The text as it was inspected."""
+    checked = Checked(action, found.failures, tries)
+    return Outcome(found.text, found.citations, found.refused, found.grounding, checked)
+
+
+def passed_or(action: Action, failures: tuple[Failure, ...]) -> Action:
+    return action if failures else "passed"

@@ -1,0 +1,38 @@
+"""One question on its way to an answer, as its checks see it."""
+
+from dataclasses import dataclass
+
+from bedplate.domain.accounts import Account
+from bedplate.domain.chat import ChatRequest, Passage
+from bedplate.domain.checks import Check, Conflict
+from bedplate.judges.protocol import Case
+from bedplate.rag.checks.contract import TextRules
+from bedplate.rag.checks.json_schema import AnswerSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`prompt` is what the model is asked first; `json` whether the answer must be JSON, of `schema`
+    where there is one. `deadline` is the request's own, on the event loop's clock.
+    """
+
+    question: str
+    model: str
+    check: Check
+    rules: TextRules
+    prompt: ChatRequest
+    passages: tuple[Passage, ...]
+    account: Account
+    trace: str
+    conflicts: tuple[Conflict, ...] = ()
+    json: bool = False
+    schema: AnswerSchema | None = None
+    deadline: float | None = None
+
+    @property
+    def numbers(self) -> list[int]:
+        return [passage.number for passage in self.passages]
+
+    def case(self, deadline: float) -> Case:
+        """What a judge is given, to be done by `deadline`."""
+        return Case(self.question, self.passages, deadline, self.account)
