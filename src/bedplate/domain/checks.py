@@ -1,10 +1,9 @@
 """What an answer must be before it leaves, what becomes of one that is not, and what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from bedplate.domain.answers import Citation
 from bedplate.domain.reviews import Default, ReviewState
 
 Below = Literal["annotate", "repair", "drop", "refuse", "review"]
@@ -121,30 +120,8 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a contradiction; `since` is the day from which its document holds, ISO 8601."""
-
-    citation: Citation
-    since: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Two passages that say different things of the same matter.
-
-    `newer` is the marker of the one that counts; None where dates do not say. `about` is what they
-    differ in.
-    """
-
-    about: Literal["number", "date", "negation"]
-    sides: tuple[Side, Side]
-    newer: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Sufficiency:
     """How likely the passages hold the answer, 0 to 1, and whether more were fetched for it."""
 
     score: float
     widened: bool = False
-    least: float = field(default=0.0)

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Literal
 
 from bedplate.domain.chat import Passage
-from bedplate.domain.checks import Conflict, Side
+from bedplate.domain.answers import Conflict, Side
 from bedplate.domain.retrieval import Hit
 from bedplate.markers import cited
 from bedplate.rag.checks.facts import Fact, facts
@@ -76,7 +76,6 @@ def note(found: Sequence[Conflict], answer: str) -> str:
 
 
 def _told(conflict: Conflict) -> str:
-    one, other = conflict.sides
     names = [
         side.citation.marker + (f" (valid from {side.since})" if side.since else "")
         for side in conflict.sides

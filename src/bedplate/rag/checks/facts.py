@@ -18,7 +18,20 @@ _NAMED = re.compile(r"\b([A-Z][\w'’-]*|[A-Z]+)[ -](\d+(?:[.,]\d+)*)\b(?!\s*%)"
 _NAME = re.compile(r"(?<=[\w,;:)] )[A-Z][\w'’-]+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _MONTHS = frozenset(
-    ["januari", "februari", "march", "april", "may", "june", "juli", "august", "septemb", "octob", "novemb", "decemb"]
+    [
+        "januari",
+        "februari",
+        "march",
+        "april",
+        "may",
+        "june",
+        "juli",
+        "august",
+        "septemb",
+        "octob",
+        "novemb",
+        "decemb",
+    ]
 )
 _MONTH_WORDS = re.compile(
     r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"

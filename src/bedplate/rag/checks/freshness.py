@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bedplate.domain.answers import Claim
-from bedplate.domain.checks import Conflict, Failure
+from bedplate.domain.answers import Conflict
+from bedplate.domain.checks import Failure
 from bedplate.markers import without_markers
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

@@ -65,7 +65,7 @@ class Holding:
                 )
                 return instead(REFUSAL, checked)
         checked = Checked("reviewed", found.failures, tries, review=review.id, state=review.state)
-        return Outcome(found.text, found.citations, found.refused, found.grounding, checked)
+        return Outcome(found.text, found.grounding, checked, found.citations, refused=found.refused)
 
 
 def _text(found: Inspection, review: Review) -> str | None:

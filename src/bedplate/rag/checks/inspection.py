@@ -31,10 +31,10 @@ class Inspection:
     """`text` is the answer as it would leave; of JSON without the fence around it."""
 
     text: str
-    citations: tuple[Citation, ...]
-    refused: bool
     grounding: Grounding
-    failures: tuple[Failure, ...]
+    citations: tuple[Citation, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    refused: bool = False
 
 
 class Inspect:
@@ -66,7 +66,7 @@ class Inspect:
                     return await self._json(subject, text, deadline)
                 citations = await asyncio.to_thread(resolve, text, subject.passages)
                 if is_refusal(text, citations):
-                    return Inspection(text, citations, True, UNCHECKED, ())
+                    return Inspection(text, UNCHECKED, citations, refused=True)
                 if grounding is None:
                     grounding = await self._judged(subject, text, deadline)
                 rest = await self._rules(subject, text, deadline, graded=graded)
@@ -81,21 +81,21 @@ class Inspect:
             *outdated(subject.conflicts, text, grounding.claims),
             *rest,
         ]
-        return Inspection(text, citations, False, grounding, tuple(failures))
+        return Inspection(text, grounding, citations, tuple(failures))
 
     async def _json(self, subject: Subject, text: str, deadline: float) -> Inspection:
         if is_refusal(text, ()):
-            return Inspection(text, (), True, UNCHECKED, ())
+            return Inspection(text, UNCHECKED, refused=True)
         answer = await asyncio.to_thread(JsonAnswer, text, subject.schema)
         if answer.misfits:
             failures = tuple(Failure("json", each) for each in answer.misfits)
-            return Inspection(answer.text, (), False, UNCHECKED, failures)
+            return Inspection(answer.text, UNCHECKED, (), failures)
         said = answer.in_words()
         citations = await asyncio.to_thread(cite_values, answer.leaves(), subject.passages)
         grounding = await self._judged(subject, said, deadline)
         rest = await self._rules(subject, said, deadline, graded=True)
         failures = (*of_grounding(grounding), *outdated(subject.conflicts, said, ()), *rest)
-        return Inspection(answer.text, citations, False, grounding, failures)
+        return Inspection(answer.text, grounding, citations, failures)
 
     async def _judged(self, subject: Subject, text: str, deadline: float) -> Grounding:
         with span("check grounding") as step:

@@ -15,10 +15,10 @@ class Outcome:
     """
 
     text: str
-    citations: tuple[Citation, ...]
-    refused: bool
     grounding: Grounding
     checked: Checked
+    citations: tuple[Citation, ...] = ()
+    refused: bool = False
     reason: FinishReason | None = None
     model: str | None = None
 
@@ -32,13 +32,13 @@ class Piece:
 
 def instead(text: str, checked: Checked, *, refused: bool = True) -> Outcome:
     """Text of our own in an answer's place."""
-    return Outcome(text, (), refused, UNCHECKED, checked)
+    return Outcome(text, UNCHECKED, checked, refused=refused)
 
 
 def of_inspection(found: Inspection, action: Action, *, tries: int = 1) -> Outcome:
     """The text as it was inspected."""
     checked = Checked(action, found.failures, tries)
-    return Outcome(found.text, found.citations, found.refused, found.grounding, checked)
+    return Outcome(found.text, found.grounding, checked, found.citations, refused=found.refused)
 
 
 def passed_or(action: Action, failures: tuple[Failure, ...]) -> Action:

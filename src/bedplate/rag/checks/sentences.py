@@ -1,7 +1,7 @@
 """An answer that leaves sentence by sentence, each once it is checked."""
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -34,7 +34,10 @@ class Sentences:
         self._inspect = inspect
         self._repair = repair
         self._subject = subject
+        self._prompt: ChatRequest | None = subject.prompt
         self._draft: Draft | None = None
+        self._wrong: tuple[Failure, ...] = ()
+        self._stopped = False
         self._grounding: Grounding | None = None
         self._sent = ""
         self._tries = 0
@@ -43,45 +46,46 @@ class Sentences:
 
     async def stream(self) -> AsyncGenerator[Piece | Outcome]:
         """As `CheckedAnswers.stream`."""
-        prompt: ChatRequest | None = self._subject.prompt
-        wrong: Sequence[Failure] = ()
-        while prompt is not None:
+        while self._prompt is not None and not self._stopped:
             self._tries += 1
-            draft = Draft(self._turn, self._subject.model, prompt, self._subject.numbers)
-            prompt, self._draft = None, draft
+            draft = Draft(self._turn, self._subject.model, self._prompt, self._subject.numbers)
+            self._prompt, self._draft = None, draft
             heard = Heard(self._inspect.judge, self._subject, draft)
             try:
-                async with aclosing(heard.segments()) as segments:
-                    async for each in segments:
-                        segment = self._by_rules(each)
-                        wrong = segment.failures
-                        below = self._below(segment)
-                        if below == "repair":
-                            prompt = self._repair.go_on(self._subject.prompt, self._sent, wrong)
-                            break
-                        if below == "refuse":
-                            for event in self._told(self._cut(wrong)):
-                                yield event
-                            return
-                        if text := self._leaving(segment, below):
-                            yield Piece(text)
+                async with aclosing(self._leaving(heard)) as texts:
+                    async for text in texts:
+                        yield Piece(text)
             except FAILED as error:
                 if self._tries == 1:
                     raise
                 logger.warning(
                     "answer not repaired", extra={"code": error.code, "error": error.message}
                 )
-                for event in self._told(self._cut(wrong)):
-                    yield event
-                return
+                self._stopped = True
             self._grounding = heard.grounding
-        for event in self._told(await self._ended(wrong)):
-            yield event
+        nothing = not self._sent.strip()
+        outcome = self._cut() if nothing or self._stopped else await self._ended()
+        if nothing:
+            yield Piece(outcome.text)
+        yield outcome
 
-    def _told(self, outcome: Outcome) -> list[Piece | Outcome]:
-        """The outcome, after what of its text was not sent."""
-        rest = "" if self._sent.strip() else outcome.text
-        return [*([Piece(rest)] if rest else []), outcome]
+    async def _leaving(self, heard: Heard) -> AsyncGenerator[str]:
+        """What of a draft is sent, until it is through, or is to be written anew, or ends here."""
+        async with aclosing(heard.segments()) as segments:
+            async for each in segments:
+                segment = self._by_rules(each)
+                below = self._below(segment)
+                if segment.failures:
+                    self._wrong = segment.failures
+                if below == "repair":
+                    wrong = segment.failures
+                    self._prompt = self._repair.go_on(self._subject.prompt, self._sent, wrong)
+                    return
+                if below == "refuse":
+                    self._stopped = True
+                    return
+                if text := self._kept(segment, below):
+                    yield text
 
     def _by_rules(self, segment: Segment) -> Segment:
         """With what the text so far breaks; a refusal is not judged."""
@@ -101,7 +105,7 @@ class Sentences:
         # What is no claim cannot be dropped alone.
         return "refuse" if below == "drop" and segment.claim is None else below
 
-    def _leaving(self, segment: Segment, below: Below | None) -> str:
+    def _kept(self, segment: Segment, below: Below | None) -> str:
         """What of the segment is sent, after what was."""
         text = segment.text
         if below == "drop" and segment.claim is not None:
@@ -119,9 +123,7 @@ class Sentences:
         """Whether what was sent is something else than one draft says."""
         return self._tries > 1 or bool(self._dropped)
 
-    async def _ended(self, wrong: Sequence[Failure]) -> Outcome:
-        if not self._sent.strip():
-            return self._cut(wrong)
+    async def _ended(self) -> Outcome:
         judged = None if self._touched else self._grounding
         found = await self._inspect.whole(self._subject, self._sent, grounding=judged)
         action: Action = "annotated" if found.failures else "passed"
@@ -131,14 +133,14 @@ class Sentences:
         checked = replace(outcome.checked, dropped=tuple(self._dropped))
         return self._called(replace(outcome, checked=checked))
 
-    def _cut(self, failures: Sequence[Failure]) -> Outcome:
+    def _cut(self) -> Outcome:
         """The end before what fails."""
         if not self._sent.strip():
-            refused = Checked("refused", tuple(failures), self._tries, tuple(self._dropped))
+            refused = Checked("refused", self._wrong, self._tries, tuple(self._dropped))
             return self._called(instead(REFUSAL, refused))
-        cut = Checked("cut", tuple(failures), self._tries, tuple(self._dropped))
+        cut = Checked("cut", self._wrong, self._tries, tuple(self._dropped))
         citations = resolve(self._sent, self._subject.passages)
-        outcome = Outcome(self._sent, citations, False, self._passed(), cut, "content_filter")
+        outcome = Outcome(self._sent, self._passed(), cut, citations, reason="content_filter")
         return self._called(outcome)
 
     def _passed(self) -> Grounding:

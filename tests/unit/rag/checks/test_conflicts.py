@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bedplate.domain.chat import Passage
-from bedplate.domain.checks import Conflict
+from bedplate.domain.answers import Conflict
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.rag.checks.conflicts import conflicts, in_prompt, note
