@@ -1,19 +1,26 @@
 """What answers questions, wired: ask, responses, and what of them is kept."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bedplate.chat.turn import Turn
+from bedplate.checking import check_checks, wants_sufficiency
 from bedplate.config import Config
+from bedplate.embedders.protocol import Embedder
+from bedplate.models.answerability import open_answerability
 from bedplate.options import remembers_answers
 from bedplate.rag.answer import Ask
+from bedplate.rag.checks.guard_judge import GuardJudge
+from bedplate.rag.checks.release import CheckedAnswers
+from bedplate.rag.gather import Gather
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.responses.background import Background, Limits, open_background
 from bedplate.responses.respond import Respond
+from bedplate.review.protocol import AskHuman
 from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
 from bedplate.transcripts import TRANSCRIPTS
@@ -40,24 +47,33 @@ def question_reader(config: Config, turn: Turn) -> ModelReader | None:
 
 @asynccontextmanager
 async def open_answers(
-    config: Config, catalog: Catalog, search: Interpret, turn: Turn, safeguards: Safeguards
+    config: Config,
+    catalog: Catalog,
+    search: Interpret,
+    turn: Turn,
+    safeguards: Safeguards,
+    embedder: Embedder,
+    reviews: AskHuman | None = None,
 ) -> AsyncGenerator[Answers]:
     """
     Raises:
-        ConfigError, StorageError, Unavailable: the place of transcripts cannot be used.
+        ConfigError, StorageError, Unavailable: a check that cannot be kept, or the place of
+            transcripts cannot be used.
     """
-    ask = Ask(
-        search,
-        turn,
-        safeguards.grounding,
-        Rewriter(turn, seconds=config.search.model_seconds),
-        knowledge=Knowledge(catalog) if remembers_answers(config) else None,
-        guard=safeguards.passages,
-    )
-    async with (
-        _transcripts(config) as transcripts,
-        open_background(transcripts, _limits(config)) as background,
-    ):
+    check_checks(config, reviews=reviews is not None)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        sufficing = wants_sufficiency(config)
+        answerability = await enter(open_answerability(embedder)) if sufficing else None
+        ask = Ask(
+            turn,
+            Gather(search, guard=safeguards.passages, answerability=answerability),
+            CheckedAnswers(turn, GuardJudge(safeguards.grounding), reviews),
+            Rewriter(turn, seconds=config.search.model_seconds),
+            knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+        )
+        transcripts = await enter(_transcripts(config))
+        background = await enter(open_background(transcripts, _limits(config)))
         yield Answers(ask, Respond(turn, ask, search), transcripts, background)
 
 

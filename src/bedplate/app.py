@@ -9,6 +9,7 @@ from functools import partial
 from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.answering import open_answers, question_reader
 from bedplate.chat.turn import Turn
+from bedplate.checking import check_of
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config
 from bedplate.domain.accounts import LOCAL, Account
@@ -151,6 +152,7 @@ class App:
             deadline=deadline,
             self_query=self.config.search.self_query,
             account=account,
+            check=check_of(self.config),
         )
 
     def assistant_question(
@@ -181,6 +183,7 @@ class App:
             deadline=deadline,
             self_query=self.config.search.self_query,
             account=replace(account, assistant=name),
+            check=check_of(self.config, name),
         )
 
     async def check(self) -> None:
@@ -303,7 +306,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             safeguards.pii,
             batch_chunks=config.ingest.batch_chunks,
         )
-        answers = await enter(open_answers(config, catalog, search, turn, safeguards))
+        answers = await enter(open_answers(config, catalog, search, turn, safeguards, remembering))
         # The last part: it uses the others until it is closed.
         parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
         yield App(

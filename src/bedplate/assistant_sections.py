@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from bedplate.check_sections import CheckConfig
 from bedplate.sections import Section
 
 
@@ -28,3 +29,5 @@ class AssistantConfig(Section):
     tools: tuple[str, ...] = ()
     """Tables `[tools.NAME]` whose tools it may call."""
     budget: RunBudgetConfig = RunBudgetConfig()
+    check: CheckConfig | None = None
+    """What its answers must be; as `[check]` where it is not set."""

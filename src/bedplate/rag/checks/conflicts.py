@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Literal
 
-from bedplate.domain.chat import Passage
 from bedplate.domain.answers import Conflict, Side
+from bedplate.domain.chat import Passage
 from bedplate.domain.retrieval import Hit
 from bedplate.markers import cited
 from bedplate.rag.checks.facts import Fact, facts

@@ -15,7 +15,7 @@ class Draft:
         self._turn = turn
         self._model = model
         self._prompt = prompt
-        self._markers = MarkerFilter(numbers)
+        self._markers = MarkerFilter(numbers) if prompt.output is None else None
         self.text = ""
         self.end: Finished | None = None
 
@@ -24,9 +24,10 @@ class Draft:
         async with aclosing(self._turn.stream(self._model, self._prompt)) as events:
             async for event in events:
                 if isinstance(event, Finished):
-                    self.end, ready = event, self._markers.finish()
+                    self.end = event
+                    ready = self._markers.finish() if self._markers else ""
                 elif isinstance(event, TextDelta):
-                    ready = self._markers.push(event.text)
+                    ready = self._markers.push(event.text) if self._markers else event.text
                 else:
                     continue
                 if ready:

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from bedplate.domain.answers import Claim
-from bedplate.domain.answers import Conflict
+from bedplate.domain.answers import Claim, Conflict
 from bedplate.domain.checks import Failure
 from bedplate.markers import without_markers
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from bedplate.domain.accounts import Account
-from bedplate.domain.chat import ChatRequest, Passage
 from bedplate.domain.answers import Conflict
+from bedplate.domain.chat import ChatRequest, Passage
 from bedplate.domain.checks import Check
 from bedplate.judges.protocol import Case
 from bedplate.rag.checks.contract import TextRules
