@@ -75,6 +75,7 @@ from bedplate.state.protocol import Catalog
 from bedplate.stores import IN_CATALOG, STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
+from bedplate.toolbox import Toolbox
 from bedplate.tracing import Tracing, open_tracing
 from bedplate.transcripts.protocol import Transcripts
 
@@ -111,6 +112,7 @@ class App:
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
     ingest: Ingest
     reindex: Reindex
     rescrub: Rescrub
@@ -328,6 +330,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             respond=answers.respond,
             transcripts=answers.transcripts,
             background=answers.background,
+            toolbox=answers.toolbox,
             ingest=ingest,
             reindex=Reindex(
                 catalog,
