@@ -23,6 +23,7 @@ from bedplate.responses.respond import Respond
 from bedplate.review.protocol import AskHuman
 from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
+from bedplate.toolbox import Toolbox, open_toolbox
 from bedplate.transcripts import TRANSCRIPTS
 from bedplate.transcripts.protocol import Transcripts
 
@@ -35,6 +36,7 @@ class Answers:
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
 
 
 def question_reader(config: Config, turn: Turn) -> ModelReader | None:
@@ -64,17 +66,19 @@ async def open_answers(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         sufficing = wants_sufficiency(config)
-        answerability = await enter(open_answerability(embedder)) if sufficing else None
-        ask = Ask(
-            turn,
-            Gather(search, guard=safeguards.passages, answerability=answerability),
-            CheckedAnswers(turn, GuardJudge(safeguards.grounding), reviews),
+        gather = Gather(
+            search,
             Rewriter(turn, seconds=config.search.model_seconds),
             knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+            guard=safeguards.passages,
+            answerability=await enter(open_answerability(embedder)) if sufficing else None,
         )
+        checked = CheckedAnswers(turn, GuardJudge(safeguards.grounding), reviews)
+        ask = Ask(turn, gather, checked)
         transcripts = await enter(_transcripts(config))
         background = await enter(open_background(transcripts, _limits(config)))
-        yield Answers(ask, Respond(turn, ask, search), transcripts, background)
+        toolbox = await enter(open_toolbox(config, safeguards, search))
+        yield Answers(ask, Respond(turn, ask, search), transcripts, background, toolbox)
 
 
 def _transcripts(config: Config) -> AbstractAsyncContextManager[Transcripts]:

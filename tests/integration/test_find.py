@@ -99,7 +99,7 @@ async def test_a_search_past_its_deadline_is_given_up(tmp_path: Path) -> None:
 
 def asking(app: App, search: Interpret, guard: GroundingGuard) -> Ask:
     checked = CheckedAnswers(app.turn, GuardJudge(guard))
-    return Ask(app.turn, Gather(search), checked, Rewriter(app.turn, seconds=1))
+    return Ask(app.turn, Gather(search, Rewriter(app.turn, seconds=1)), checked)
 
 
 async def test_a_question_is_not_searched_for_beyond_its_deadline(tmp_path: Path) -> None:

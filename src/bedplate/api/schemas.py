@@ -376,6 +376,9 @@ class Answer(Shown):
     finish_reason: str
     trace_id: str
     self_query: dict[str, SelfQuery]
+    checked: Checked
+    conflicts: list[Conflict]
+    sufficiency: Sufficiency | None
 
     @classmethod
     def of(cls, found: answers.Answer) -> Self:
@@ -392,4 +395,7 @@ class Answer(Shown):
             self_query={
                 name: SelfQuery.model_validate(read) for name, read in found.self_query.items()
             },
+            checked=Checked.model_validate(found.checked),
+            conflicts=[Conflict.of(each) for each in found.conflicts],
+            sufficiency=found.sufficiency and Sufficiency.model_validate(found.sufficiency),
         )

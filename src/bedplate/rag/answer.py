@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bedplate.chat.turn import Turn
 from bedplate.domain.answers import (
@@ -15,7 +16,6 @@ from bedplate.domain.answers import (
     Citation,
     Conflict,
     Retrieved,
-    Rewritten,
 )
 from bedplate.domain.bills import Bill
 from bedplate.domain.chat import ChatRequest
@@ -25,16 +25,16 @@ from bedplate.quality.language import Languages
 from bedplate.rag.ask_request import AskRequest, check_question
 from bedplate.rag.checks.conflicts import conflicts, in_prompt, note
 from bedplate.rag.checks.contract import TextRules
+from bedplate.rag.checks.draft import Write
 from bedplate.rag.checks.json_schema import AnswerSchema
 from bedplate.rag.checks.outcome import Outcome, Piece, instead
 from bedplate.rag.checks.release import CheckedAnswers
 from bedplate.rag.checks.subject import Subject
 from bedplate.rag.checks.sufficiency import insufficient
 from bedplate.rag.gather import Gather, Gathered, shown, whole
-from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.prompt import Prompts
-from bedplate.rag.rewriter import Rewriter
 from bedplate.rag.told import asking, told
+from bedplate.telemetry.trace import trace_id
 
 ANSWERED = frozenset({"passed", "annotated", "repaired", "dropped"})
 """What becomes of an answer that is still the model's own."""
@@ -55,22 +55,17 @@ class _Progress:
 
 
 class Ask:
-    def __init__(
-        self,
-        turn: Turn,
-        gather: Gather,
-        checked: CheckedAnswers,
-        rewriter: Rewriter,
-        knowledge: Knowledge | None = None,
-    ) -> None:
-        """`knowledge` stamps requests, where answers are remembered."""
+    def __init__(self, turn: Turn, gather: Gather, checked: CheckedAnswers) -> None:
         self._turn = turn
         self._gather = gather
         self._checked = checked
-        self._rewriter = rewriter
-        self._knowledge = knowledge
         self._languages = Languages()
         self._prompts = Prompts()
+
+    @property
+    def checked(self) -> CheckedAnswers:
+        """What checks answers, for those who have others write them."""
+        return self._checked
 
     async def stream(self, request: AskRequest) -> AsyncGenerator[AnswerEvent]:
         """Text as it is final, then the Answer, which repeats the whole text.
@@ -88,24 +83,15 @@ class Ask:
         bill = Bill()
         request = replace(request, account=replace(request.account, bill=bill))
         with asking(request.question, request.model, request.account) as step:
-            rewritten = await self._rewriter.rewrite(
-                request.question,
-                request.history,
-                request.rewrite,
-                deadline=request.deadline,
-                account=request.account,
-            )
-            knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
-            found = await self._gather.gather(request, rewritten)
+            found = await self.gather(request)
             if request.tell_retrieved:
-                yield Retrieved(rewritten.text, found.hits)
+                yield Retrieved(found.rewritten.text, tuple(found.found.hits))
             outcome = _without_model(request, found)
             contradictions: tuple[Conflict, ...] = ()
             if outcome is None:
-                contradictions = await self._conflicts(request, found)
-                prompt = self._prompt(request, found, rewritten, contradictions)
-                prompt = replace(prompt, knowledge=knowledge)
-                subject = self._subject(request, prompt, contradictions, step.trace.id)
+                contradictions = await self.conflicts(request, found)
+                prompt = self.prompt(request, found, contradictions)
+                subject = self.subject(request, prompt, contradictions)
                 async with aclosing(self._checked.stream(subject)) as events:
                     async for event in events:
                         if isinstance(event, Piece):
@@ -128,8 +114,8 @@ class Ask:
                     ttft_ms=round(progress.first_ms, 1),
                     trace_id=step.trace.id,
                     finish_reason=outcome.reason or "stop",
-                    rewritten=shown(rewritten, request.question),
-                    self_query=found.self_query,
+                    rewritten=shown(found.rewritten, request.question),
+                    self_query=found.found.self_query,
                     checked=outcome.checked,
                     conflicts=contradictions,
                     sufficiency=found.sufficiency,
@@ -144,43 +130,23 @@ class Ask:
                     return event
         raise AssertionError("an answer stream ends with an Answer")
 
-    async def _conflicts(self, request: AskRequest, found: Gathered) -> tuple[Conflict, ...]:
+    async def gather(self, request: AskRequest) -> Gathered:
+        """As `Gather.gather`."""
+        return await self._gather.gather(request)
+
+    async def conflicts(self, request: AskRequest, found: Gathered) -> tuple[Conflict, ...]:
+        """What the passages contradict each other in, where the check asks for it."""
         if not request.check.conflicts or len(found.passages) < 2:
             return ()
         return await asyncio.to_thread(
             conflicts, request.question, found.passages, current=found.current
         )
 
-    def _subject(
-        self,
-        request: AskRequest,
-        prompt: ChatRequest,
-        contradictions: tuple[Conflict, ...],
-        trace: str,
-    ) -> Subject:
-        return Subject(
-            question=request.question,
-            model=request.model,
-            check=request.check,
-            rules=TextRules(request.check.contract, self._languages),
-            prompt=prompt,
-            passages=prompt.passages,
-            account=request.account,
-            trace=trace,
-            conflicts=contradictions,
-            json=prompt.output is not None,
-            schema=_schema(request),
-            deadline=request.deadline,
-        )
-
-    def _prompt(
-        self,
-        request: AskRequest,
-        found: Gathered,
-        rewritten: Rewritten,
-        contradictions: tuple[Conflict, ...],
+    def prompt(
+        self, request: AskRequest, found: Gathered, contradictions: tuple[Conflict, ...] = ()
     ) -> ChatRequest:
-        output = _output(request)
+        """What a model is asked, with the passages in front of it."""
+        output = wanted_output(request)
         return ChatRequest(
             messages=self._prompts.messages(
                 request.question,
@@ -191,17 +157,43 @@ class Ask:
                 output=output,
             ),
             asked=request.question,
-            whole=whole(rewritten, request),
+            whole=whole(found.rewritten, request),
             passages=found.passages,
             max_output_tokens=request.max_output_tokens,
             temperature=request.temperature,
             output=output,
             deadline=request.deadline,
+            knowledge=found.knowledge,
             account=request.account,
         )
 
+    def subject(
+        self,
+        request: AskRequest,
+        prompt: ChatRequest,
+        contradictions: tuple[Conflict, ...] = (),
+        *,
+        write: Write | None = None,
+    ) -> Subject:
+        """The question as its checks see it; `write` where it is more than the model's one call."""
+        return Subject(
+            question=request.question,
+            model=request.model,
+            write=write or partial(self._turn.stream, request.model),
+            check=request.check,
+            rules=TextRules(request.check.contract, self._languages),
+            prompt=prompt,
+            passages=prompt.passages,
+            account=request.account,
+            trace=trace_id(),
+            conflicts=contradictions,
+            json=prompt.output is not None,
+            schema=_schema(request),
+            deadline=request.deadline,
+        )
 
-def _output(request: AskRequest) -> OutputFormat | None:
+
+def wanted_output(request: AskRequest) -> OutputFormat | None:
     """JSON where the request asks for it, or every answer must be."""
     if request.output is not None:
         return request.output
@@ -210,7 +202,7 @@ def _output(request: AskRequest) -> OutputFormat | None:
 
 
 def _schema(request: AskRequest) -> AnswerSchema | None:
-    output = _output(request)
+    output = wanted_output(request)
     if output is None or not output.schema:
         return None
     return AnswerSchema(output.schema, param="response_format")
@@ -231,7 +223,7 @@ def _rest(request: AskRequest, outcome: Outcome, sent: str, found: tuple[Conflic
     if not sent:
         return outcome.text
     mine = outcome.checked.action in ANSWERED and not outcome.refused
-    mine = mine and _output(request) is None
+    mine = mine and wanted_output(request) is None
     return note(found, sent) if mine else ""
 
 

@@ -1,12 +1,11 @@
 """What a question is answered from: found, cleaned, and more of it where that does not suffice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bedplate.domain.answers import Rewritten
 from bedplate.domain.chat import ChatRequest, Passage
 from bedplate.domain.checks import Sufficiency
-from bedplate.domain.retrieval import Hit, SelfQuery
 from bedplate.guards.protocol import PassageGuard
 from bedplate.models.protocol import Answerability
 from bedplate.rag.ask_request import AskRequest
@@ -14,8 +13,9 @@ from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import Found, find
 from bedplate.rag.follow_up import whole_question
 from bedplate.rag.interpret import Interpret
+from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.retrieve import SearchRequest
-from bedplate.rag.rewriter import OFF, RULES
+from bedplate.rag.rewriter import OFF, RULES, Rewriter
 from bedplate.telemetry.conventions import (
     EVALUATION,
     EVALUATION_LABEL,
@@ -34,14 +34,17 @@ MOST_PASSAGES = 50
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """`hits` are what was found, `passages` what of it may be shown. `current` says that the question
-    is about what holds now.
+    """What an answer is made from: the passages that a model may be shown, and how they were found.
+
+    `current` says that the question is about what holds now; `sufficiency` is there where it was
+    asked for.
     """
 
-    hits: tuple[Hit, ...]
-    passages: tuple[Passage, ...]
-    self_query: Mapping[str, SelfQuery]
-    current: bool
+    rewritten: Rewritten
+    found: Found
+    passages: tuple[Passage, ...] = ()
+    knowledge: str = ""
+    current: bool = True
     sufficiency: Sufficiency | None = None
 
 
@@ -49,51 +52,69 @@ class Gather:
     def __init__(
         self,
         search: Interpret,
+        rewriter: Rewriter,
         *,
+        knowledge: Knowledge | None = None,
         guard: PassageGuard | None = None,
         answerability: Answerability | None = None,
     ) -> None:
-        """`guard` looks at passages before anything is told of them; `answerability` is there where
-        any check asks whether they suffice.
+        """`knowledge` stamps requests, where answers are remembered; `guard` looks at passages before
+        anything is told of them; `answerability` is there where any check asks whether they suffice.
         """
         self._search = search
+        self._rewriter = rewriter
+        self._knowledge = knowledge
         self._guard = guard
         self._answerability = answerability
 
-    async def gather(self, request: AskRequest, rewritten: Rewritten) -> Gathered:
-        """By the rewritten question. Where the passages do not suffice and the check says so, once
-        more: so many again, without the conditions read out of the question.
+    async def gather(self, request: AskRequest) -> Gathered:
+        """Look for passages; those that a model must not be shown are left out. Where they do not
+        suffice and the check says so, once more: so many again, without the conditions read out of
+        the question.
+
+        Raises:
+            NotFound: an unknown collection.
+            UpstreamTimeout: not found by the deadline.
         """
-        found = await self._gathered(request, rewritten.text)
-        if not found.passages or not request.check.sufficiency or self._answerability is None:
-            return found
-        score = await self._likely(request, rewritten, found)
+        rewritten = await self._rewriter.rewrite(
+            request.question,
+            request.history,
+            request.rewrite,
+            deadline=request.deadline,
+            account=request.account,
+        )
+        knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
+        made = Gathered(rewritten, Found([], {}), knowledge=knowledge)
+        made = await self._searched(request, made)
+        if not made.passages or not request.check.sufficiency or self._answerability is None:
+            return made
+        score = await self._likely(self._answerability, request, made)
         widened = score < request.check.sufficiency and request.check.short == "widen"
         if widened:
-            more = min(MOST_PASSAGES, WIDER * request.passages)
-            wider = replace(request, passages=max(more, request.passages), self_query=False)
-            found = await self._gathered(wider, rewritten.text)
-            score = await self._likely(request, rewritten, found) if found.passages else 0.0
-        return replace(found, sufficiency=Sufficiency(round(score, 4), widened))
+            more = max(request.passages, min(MOST_PASSAGES, WIDER * request.passages))
+            wider = replace(request, passages=more, self_query=False)
+            made = await self._searched(wider, made)
+            score = await self._likely(self._answerability, request, made)
+        return replace(made, sufficiency=Sufficiency(round(score, 4), widened))
 
-    async def _gathered(self, request: AskRequest, text: str) -> Gathered:
+    async def _searched(self, request: AskRequest, made: Gathered) -> Gathered:
+        text = made.rewritten.text
         found = await self._find(request, text)
         passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
         if self._guard is not None:
             passages = await _cleaned(self._guard, passages)
-        current = not asks_for_past(text)
-        return Gathered(tuple(found.hits), tuple(passages), found.self_query, current)
+        return replace(made, found=found, passages=tuple(passages), current=not asks_for_past(text))
 
-    async def _likely(self, request: AskRequest, rewritten: Rewritten, found: Gathered) -> float:
-        if self._answerability is None:
-            raise AssertionError("only asked where it is there")
+    async def _likely(
+        self, answerability: Answerability, request: AskRequest, made: Gathered
+    ) -> float:
         with span("check sufficiency") as step:
-            score = await self._answerability.likely(
+            score = await answerability.likely(
                 ChatRequest(
                     (),
-                    passages=found.passages,
+                    passages=made.passages,
                     asked=request.question,
-                    whole=whole(rewritten, request),
+                    whole=whole(made.rewritten, request),
                     deadline=request.deadline,
                 )
             )

@@ -1,27 +1,28 @@
 """One text that a model writes, with only markers that resolve."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
-from bedplate.chat.turn import Turn
-from bedplate.domain.chat import ChatRequest, Finished, TextDelta
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
 from bedplate.markers import MarkerFilter
+
+Write = Callable[[ChatRequest], AsyncGenerator[ChatEvent]]
+"""What writes an answer: one model call, or several with tools between them."""
 
 
 class Draft:
     """`text` is what has come so far, `end` how it ended."""
 
-    def __init__(self, turn: Turn, model: str, prompt: ChatRequest, numbers: Sequence[int]) -> None:
-        self._turn = turn
-        self._model = model
+    def __init__(self, write: Write, prompt: ChatRequest, numbers: Sequence[int]) -> None:
+        self._write = write
         self._prompt = prompt
         self._markers = MarkerFilter(numbers) if prompt.output is None else None
         self.text = ""
         self.end: Finished | None = None
 
     async def pieces(self) -> AsyncGenerator[str]:
-        """What is final now, never empty. Errors as `Turn.stream`."""
-        async with aclosing(self._turn.stream(self._model, self._prompt)) as events:
+        """What is final now, never empty. Errors as those of what writes."""
+        async with aclosing(self._write(self._prompt)) as events:
             async for event in events:
                 if isinstance(event, Finished):
                     self.end = event

@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 class CheckedAnswers:
     def __init__(self, turn: Turn, judge: Judge, reviews: AskHuman | None = None) -> None:
-        self._turn = turn
         self._inspect = Inspect(judge, Grader(turn))
         self._repair = Repair()
         holding = Holding(reviews, self._inspect) if reviews is not None else None
@@ -40,12 +39,29 @@ class CheckedAnswers:
         if subject.json or subject.check.release == "whole":
             stream = self._whole(subject)
         elif subject.check.release == "sentence":
-            stream = Sentences(self._turn, self._inspect, self._repair, subject).stream()
+            stream = Sentences(self._inspect, self._repair, subject).stream()
         else:
             stream = self._after(subject)
         async with aclosing(stream) as events:
             async for event in events:
                 yield event
+
+    async def inspected(self, subject: Subject, text: str) -> Inspection:
+        """A whole text as it would be checked; errors as `stream`."""
+        return await self._inspect.whole(subject, text)
+
+    async def settled(self, subject: Subject, draft: Draft) -> Outcome:
+        """What becomes of a whole draft before any of it is sent; errors as `stream`."""
+        found = await self._inspect.whole(subject, draft.text)
+        tries, below = 1, subject.check.below
+        if found.failures and below == "repair":
+            draft, found, tries = await self._repaired(subject, draft, found)
+            below = subject.check.then
+        if found.failures:
+            outcome = await self._ending.of(subject, found, below, tries=tries)
+        else:
+            outcome = of_inspection(found, "passed" if tries == 1 else "repaired", tries=tries)
+        return _of(draft, outcome)
 
     async def _after(self, subject: Subject) -> AsyncGenerator[Piece | Outcome]:
         draft = self._draft(subject, subject.prompt)
@@ -57,18 +73,11 @@ class CheckedAnswers:
 
     async def _whole(self, subject: Subject) -> AsyncGenerator[Piece | Outcome]:
         draft = self._draft(subject, replace(subject.prompt, whole_answer=True))
-        found = await self._inspect.whole(subject, await draft.written())
-        tries, below = 1, subject.check.below
-        if found.failures and below == "repair":
-            draft, found, tries = await self._repaired(subject, draft, found)
-            below = subject.check.then
-        if found.failures:
-            outcome = await self._ending.of(subject, found, below, tries=tries)
-        else:
-            outcome = of_inspection(found, "passed" if tries == 1 else "repaired", tries=tries)
+        await draft.written()
+        outcome = await self.settled(subject, draft)
         if outcome.text:
             yield Piece(outcome.text)
-        yield _of(draft, outcome)
+        yield outcome
 
     async def _repaired(
         self, subject: Subject, draft: Draft, found: Inspection
@@ -94,7 +103,7 @@ class CheckedAnswers:
         return draft, found, tries
 
     def _draft(self, subject: Subject, prompt: ChatRequest) -> Draft:
-        return Draft(self._turn, subject.model, prompt, subject.numbers)
+        return Draft(subject.write, prompt, subject.numbers)
 
 
 def _of(draft: Draft, outcome: Outcome) -> Outcome:

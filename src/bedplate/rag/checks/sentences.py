@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from bedplate.chat.turn import Turn
 from bedplate.domain.answers import REFUSAL, Claim, Grounding
 from bedplate.domain.chat import ChatRequest
 from bedplate.domain.checks import Action, Below, Checked, Failure
@@ -29,8 +28,7 @@ class Sentences:
     before the first sentence that fails, and is the refusal only where nothing was sent.
     """
 
-    def __init__(self, turn: Turn, inspect: Inspect, repair: Repair, subject: Subject) -> None:
-        self._turn = turn
+    def __init__(self, inspect: Inspect, repair: Repair, subject: Subject) -> None:
         self._inspect = inspect
         self._repair = repair
         self._subject = subject
@@ -48,7 +46,7 @@ class Sentences:
         """As `CheckedAnswers.stream`."""
         while self._prompt is not None and not self._stopped:
             self._tries += 1
-            draft = Draft(self._turn, self._subject.model, self._prompt, self._subject.numbers)
+            draft = Draft(self._subject.write, self._prompt, self._subject.numbers)
             self._prompt, self._draft = None, draft
             heard = Heard(self._inspect.judge, self._subject, draft)
             try:

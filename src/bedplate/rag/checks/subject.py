@@ -8,6 +8,7 @@ from bedplate.domain.chat import ChatRequest, Passage
 from bedplate.domain.checks import Check
 from bedplate.judges.protocol import Case
 from bedplate.rag.checks.contract import TextRules
+from bedplate.rag.checks.draft import Write
 from bedplate.rag.checks.json_schema import AnswerSchema
 
 
@@ -19,6 +20,7 @@ class Subject:
 
     question: str
     model: str
+    write: Write
     check: Check
     rules: TextRules
     prompt: ChatRequest
