@@ -2,14 +2,9 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
+from bedplate.api.schemas import Shown
 from bedplate.domain import answers, checks
 from bedplate.domain.reviews import ReviewState
-
-
-class Shown(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
 
 
 class Failure(Shown):

@@ -180,7 +180,14 @@ class Respond:
 def _answered(draft: Draft, answer: Answer) -> tuple[Event, ...]:
     draft.usage = added(draft.usage, answer.usage)
     cited = tuple(draft.cite(citation_annotations(answer.text, answer.citations)))
-    grounding = Grounded(answer.citations, answer.grounded, answer.refused, answer.trace_id)
+    grounding = Grounded(
+        answer.citations,
+        answer.grounded,
+        answer.refused,
+        answer.trace_id,
+        answer.checked,
+        answer.conflicts,
+    )
     return (*cited, *closing(draft, answer.finish_reason, grounding))
 
 
