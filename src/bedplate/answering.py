@@ -55,14 +55,14 @@ async def open_answers(
     turn: Turn,
     safeguards: Safeguards,
     embedder: Embedder,
-    reviews: AskHuman | None = None,
+    reviews: AskHuman,
 ) -> AsyncGenerator[Answers]:
     """
     Raises:
         ConfigError, StorageError, Unavailable: a check that cannot be kept, or the place of
             transcripts cannot be used.
     """
-    check_checks(config, reviews=reviews is not None)
+    check_checks(config)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         sufficing = wants_sufficiency(config)

@@ -26,11 +26,11 @@ def checked(config: Config) -> Iterator[tuple[str, str, CheckConfig]]:
             yield "check", assistant.model, config.check
 
 
-def check_checks(config: Config, *, reviews: bool) -> None:
+def check_checks(config: Config) -> None:
     """
     Raises:
         ConfigError: a check that its model cannot meet, a grader that is no model that follows
-            instructions, a schema that is none, or a review without a queue of them.
+            instructions, or a schema that is none.
     """
     for key, model, section in checked(config):
         quotes = config.models[model].use in EXTRACTIVE
@@ -51,8 +51,6 @@ def check_checks(config: Config, *, reviews: bool) -> None:
                 f"{key}.grader is {section.grader!r}; it must be a configured model that follows "
                 f"instructions: {', '.join(able) or 'there is none'}."
             )
-        if "review" in _ends(section) and not reviews:
-            raise ConfigError(f"{key} holds answers for a human, and there is no queue of reviews.")
 
 
 def wants_sufficiency(config: Config) -> bool:
@@ -69,10 +67,6 @@ def _check_schema(key: str, section: CheckConfig) -> None:
 
 def _follows(config: Config, model: str) -> bool:
     return model in config.models and config.models[model].use not in EXTRACTIVE
-
-
-def _ends(section: CheckConfig) -> set[str]:
-    return {section.below, section.then} if section.below == "repair" else {section.below}
 
 
 def _read(section: CheckConfig) -> Check:

@@ -21,6 +21,7 @@ from bedplate.assistant_sections import AssistantConfig
 from bedplate.check_sections import CheckConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
+from bedplate.review_sections import ReviewsConfig
 from bedplate.sections import (
     AskConfig,
     BatchesConfig,
@@ -85,6 +86,7 @@ class Config(Section):
     ask: AskConfig = AskConfig()
     check: CheckConfig = CheckConfig()
     responses: ResponsesConfig = ResponsesConfig()
+    reviews: ReviewsConfig = ReviewsConfig()
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bedplate.domain.chat import FinishReason, Usage
-from bedplate.domain.checks import Checked, Sufficiency
+from bedplate.domain.checks import PASSED, Checked, Sufficiency
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit, SelfQuery
 
@@ -156,7 +156,7 @@ class Answer:
     finish_reason: FinishReason = "stop"
     rewritten: Rewritten | None = None
     self_query: Mapping[str, SelfQuery] = field(default_factory=dict[str, SelfQuery])
-    checked: Checked = Checked("passed")
+    checked: Checked = PASSED
     conflicts: tuple[Conflict, ...] = ()
     sufficiency: Sufficiency | None = None
 

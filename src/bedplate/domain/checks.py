@@ -119,6 +119,9 @@ class Checked:
     state: ReviewState | None = None
 
 
+PASSED = Checked("passed")
+
+
 @dataclass(frozen=True, slots=True)
 class Sufficiency:
     """How likely the passages hold the answer, 0 to 1, and whether more were fetched for it."""

@@ -12,7 +12,7 @@ from bedplate.rag.checks.subject import Subject
 
 
 class Ending:
-    def __init__(self, inspect: Inspect, holding: Holding | None) -> None:
+    def __init__(self, inspect: Inspect, holding: Holding) -> None:
         self._inspect = inspect
         self._holding = holding
 
@@ -22,7 +22,7 @@ class Ending:
             return of_inspection(found, "annotated", tries=tries)
         if below == "drop" and (dropped := await self._dropped(subject, found, tries)) is not None:
             return dropped
-        if below == "review" and self._holding is not None:
+        if below == "review":
             return await self._holding.decided(subject, found, tries=tries)
         return instead(REFUSAL, Checked("refused", found.failures, tries))
 

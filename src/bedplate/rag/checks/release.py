@@ -23,11 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 class CheckedAnswers:
-    def __init__(self, turn: Turn, judge: Judge, reviews: AskHuman | None = None) -> None:
+    def __init__(self, turn: Turn, judge: Judge, reviews: AskHuman) -> None:
         self._inspect = Inspect(judge, Grader(turn))
         self._repair = Repair()
-        holding = Holding(reviews, self._inspect) if reviews is not None else None
-        self._ending = Ending(self._inspect, holding)
+        self._ending = Ending(self._inspect, Holding(reviews, self._inspect))
 
     async def stream(self, subject: Subject) -> AsyncGenerator[Piece | Outcome]:
         """Text as it may leave, in pieces; the outcome last, whose text is theirs.
