@@ -302,7 +302,9 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         reviewing = await enter(open_reviewing(config, safeguards))
         answers = await enter(
-            open_answers(config, catalog, search, turn, safeguards, remembering, reviewing.queue)
+            open_answers(
+                config, catalog, search, turn, safeguards, made.remembering, reviewing.queue
+            )
         )
         # The last part: it uses the others until it is closed.
         parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None

@@ -98,7 +98,7 @@ async def test_a_search_past_its_deadline_is_given_up(tmp_path: Path) -> None:
 
 
 def asking(app: App, search: Interpret, guard: GroundingGuard) -> Ask:
-    checked = CheckedAnswers(app.turn, GuardJudge(guard), app.reviewing.queue)
+    checked = CheckedAnswers(app.turn, GuardJudge(guard), app.reviews)
     return Ask(app.turn, Gather(search, Rewriter(app.turn, seconds=1)), checked)
 
 

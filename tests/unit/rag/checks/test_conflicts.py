@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bedplate.domain.chat import Passage
 from bedplate.domain.answers import Conflict
+from bedplate.domain.chat import Passage
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.rag.checks.conflicts import conflicts, in_prompt, note
