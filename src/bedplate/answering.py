@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from bedplate.assistants.assistants import Assistants
+from bedplate.assisting import NoTools, open_assistants
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
 from bedplate.options import remembers_answers
@@ -25,6 +27,7 @@ TRANSCRIPTS_FILE = "transcripts.db"
 @dataclass(frozen=True, slots=True)
 class Answers:
     ask: Ask
+    assistants: Assistants
     respond: Respond
     transcripts: Transcripts
     background: Background
@@ -55,10 +58,11 @@ async def open_answers(
         guard=safeguards.passages,
     )
     async with (
+        open_assistants(config, turn, ask, safeguards, NoTools()) as assistants,
         _transcripts(config) as transcripts,
         open_background(transcripts, _limits(config)) as background,
     ):
-        yield Answers(ask, Respond(turn, ask, search), transcripts, background)
+        yield Answers(ask, assistants, Respond(turn, ask, search), transcripts, background)
 
 
 def _transcripts(config: Config) -> AbstractAsyncContextManager[Transcripts]:

@@ -8,7 +8,6 @@ from functools import partial
 from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.answering import open_answers, question_reader
 from bedplate.assistants.assistants import Assistants
-from bedplate.assisting import NoTools, assistants_of
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config
@@ -293,7 +292,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             servers=servers,
             search=search,
             ask=answers.ask,
-            assistants=assistants_of(config, turn, answers.ask, safeguards, NoTools()),
+            assistants=answers.assistants,
             respond=answers.respond,
             transcripts=answers.transcripts,
             background=answers.background,

@@ -170,13 +170,6 @@ def check_assistants(config: Config) -> None:
                 f"assistants.{name}.model is {assistant.model!r}; configured models: "
                 f"{', '.join(config.models)}."
             )
-        quotes = config.models[assistant.model].use in EXTRACTIVE
-        if quotes and (assistant.tools or not assistant.collections):
-            what = "calls no tools" if assistant.tools else "answers from collections alone"
-            raise ConfigError(
-                f"assistants.{name}.model is {assistant.model!r}, a model that quotes: it {what}. "
-                "Name another model."
-            )
 
 
 def check_readers(config: Config) -> None:

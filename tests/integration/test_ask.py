@@ -44,7 +44,8 @@ async def ask(app: App, question: str = "What do boots cost?", collection: str =
 
 
 async def help_with(app: App, question: str, history: tuple[Message, ...] = ()) -> Answer:
-    assistant = await app.assistants.get("help", LOCAL.tenant)
+    assistant = await app.assistants.roster.find("help", LOCAL.tenant)
+    assert assistant is not None
     messages = (*history, Message("user", question))
     return await app.assistants.answer(assistant, ChatRequest(messages))
 
@@ -167,7 +168,7 @@ async def test_an_assistant_answers_from_its_collections_with_its_instructions(
         answer = await help_with(app, "boots?")
         [request] = asked(app)
         with pytest.raises(NotFound, match="no assistant 'hlep'. Did you mean 'help'"):
-            await app.assistants.get("hlep", LOCAL.tenant)
+            await app.assistants.roster.version("hlep", LOCAL.tenant)
     assert "Speak like a clerk." in request.messages[0].content
     found = {passage.hit.source for passage in request.passages}
     assert found == {"shop.txt", "d.txt", "rules.md"}

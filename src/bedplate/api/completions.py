@@ -71,10 +71,10 @@ async def answered(
 
 async def find(app: App, name: str, tenant: TenantId) -> Assistant:
     """NotFound that names all that `model` may be."""
-    found = await app.assistants.find(name, tenant)
+    found = await app.assistants.roster.find(name, tenant)
     if found is not None:
         return found
-    names = [*app.config.models, *await app.assistants.names(tenant)]
+    names = [*app.config.models, *(each.name for each in await app.assistants.roster.list(tenant))]
     near = get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise NotFound(

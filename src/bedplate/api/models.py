@@ -34,7 +34,7 @@ async def get_model(
 
 
 async def _names(app: App, tenant: TenantId) -> list[str]:
-    assistants = await app.assistants.names(tenant)
+    assistants = [each.name for each in await app.assistants.roster.list(tenant)]
     return [*app.config.models, *assistants, app.embedder.fingerprint]
 
 

@@ -20,8 +20,8 @@ from bedplate.domain.chat import (
     ToolCallDelta,
 )
 from bedplate.domain.tools import OutputFormat
+from bedplate.markers import MarkerFilter
 from bedplate.rag.answer import Ask, shown
-from bedplate.rag.markers import MarkerFilter
 from bedplate.telemetry.trace import trace_id
 
 INSTRUCTING = frozenset({"system", "developer"})

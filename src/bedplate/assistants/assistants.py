@@ -1,21 +1,19 @@
 """Assistants by name: which version answers, and one request through its pipeline."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 
-from bedplate.assistant_sections import AssistantConfig
 from bedplate.assistants.memory import Memory
 from bedplate.assistants.pipeline import Pipeline
 from bedplate.assistants.protocol import Assistant, AssistantEvent, Done, Work
+from bedplate.assistants.roster import Roster
 from bedplate.assistants.spoken import spoken
 from bedplate.domain.answers import Answer
 from bedplate.domain.chat import ChatRequest
-from bedplate.domain.ids import TenantId
 from bedplate.domain.retrieval import Scope
-from bedplate.errors import InvalidInput, NotFound
+from bedplate.errors import InvalidInput
 from bedplate.rag.answer import AskRequest
 
 
@@ -30,33 +28,15 @@ class Defaults:
 
 
 class Assistants:
+    """`roster` tells which there are; here they answer."""
+
     def __init__(
-        self,
-        declared: Mapping[str, AssistantConfig],
-        pipeline: Pipeline,
-        memory: Memory,
-        defaults: Defaults,
+        self, roster: Roster, pipeline: Pipeline, memory: Memory, defaults: Defaults
     ) -> None:
-        self._declared = {name: Assistant(name, 0, settings) for name, settings in declared.items()}
+        self.roster = roster
         self._pipeline = pipeline
         self._memory = memory
         self._defaults = defaults
-
-    async def names(self, tenant: TenantId) -> tuple[str, ...]:
-        return tuple(self._declared)
-
-    async def find(self, name: str, tenant: TenantId) -> Assistant | None:
-        """The assistant that a client names, at the version that holds now, or as "name@3"."""
-        return self._declared.get(name)
-
-    async def get(self, name: str, tenant: TenantId) -> Assistant:
-        """NotFound, with the nearest name."""
-        found = await self.find(name, tenant)
-        if found is None:
-            near = get_close_matches(name, await self.names(tenant), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise NotFound(f"There is no assistant {name!r}.{hint}", param="model")
-        return found
 
     async def stream(
         self,

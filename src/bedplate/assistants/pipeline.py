@@ -12,7 +12,6 @@ from bedplate.assistants.rounds import Fit
 from bedplate.domain.answers import Retrieved
 from bedplate.domain.bills import Bill
 from bedplate.domain.chat import Finished, ReasoningDelta, TextDelta, ToolCallDelta, Usage
-from bedplate.errors import ConfigError
 from bedplate.rag.told import asking, told
 from bedplate.telemetry.trace import Span, span
 
@@ -24,12 +23,6 @@ class Pipeline:
         """`stages` are those that assistants may name, opened once."""
         self._stages = stages
         self._answering = answering
-
-    def check(self, work_stages: tuple[str, ...], *, where: str) -> None:
-        """ConfigError for a stage that is not there."""
-        for name in work_stages:
-            if name != ANSWER and name not in self._stages:
-                raise ConfigError(f"{where}: there is no stage {name!r}.")
 
     async def stream(self, work: Work, fit: Fit) -> AsyncGenerator[AssistantEvent]:
         """Text as it is final, then Done. Where a stage after the answer may change the text, it

@@ -9,6 +9,7 @@ import typer
 from bedplate import __version__
 from bedplate.cli import (
     ask,
+    assistants,
     budgets,
     calibrate,
     demo,
@@ -95,6 +96,7 @@ def build() -> typer.Typer:
         quality,
         quarantine,
         move,
+        assistants,
         keys,
         budgets,
         models,
