@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from bedplate.assistants.assistants import Assistants
-from bedplate.assisting import NoTools, open_assistants
+from bedplate.assisting import open_assistants
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
 from bedplate.options import remembers_answers
@@ -18,6 +18,7 @@ from bedplate.responses.background import Background, Limits, open_background
 from bedplate.responses.respond import Respond
 from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
+from bedplate.toolbox import Toolbox, open_toolbox
 from bedplate.transcripts import TRANSCRIPTS
 from bedplate.transcripts.protocol import Transcripts
 
@@ -31,6 +32,7 @@ class Answers:
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
 
 
 def question_reader(config: Config, turn: Turn) -> ModelReader | None:
@@ -58,11 +60,13 @@ async def open_answers(
         guard=safeguards.passages,
     )
     async with (
-        open_assistants(config, turn, ask, safeguards, NoTools()) as assistants,
         _transcripts(config) as transcripts,
         open_background(transcripts, _limits(config)) as background,
+        open_toolbox(config, safeguards, search) as toolbox,
+        open_assistants(config, turn, ask, safeguards, toolbox) as assistants,
     ):
-        yield Answers(ask, assistants, Respond(turn, ask, search), transcripts, background)
+        respond = Respond(turn, ask, search)
+        yield Answers(ask, assistants, respond, transcripts, background, toolbox)
 
 
 def _transcripts(config: Config) -> AbstractAsyncContextManager[Transcripts]:

@@ -1,8 +1,10 @@
 """Assistants, wired: their stages, their tools and what they keep in mind."""
 
-from collections.abc import AsyncGenerator, Sequence
+import logging
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from bedplate.assistant_sections import AssistantConfig
 from bedplate.assistants import STAGES
 from bedplate.assistants.answering import Answering
 from bedplate.assistants.assistants import Assistants, Defaults
@@ -11,29 +13,19 @@ from bedplate.assistants.pipeline import Pipeline
 from bedplate.assistants.protocol import StageParts, Toolbox
 from bedplate.assistants.roster import Roster
 from bedplate.assistants.rounds import Rounds
-from bedplate.assistants.sound import House, problem
+from bedplate.assistants.sound import DELEGATE, House, problem
 from bedplate.blueprints import BLUEPRINTS
 from bedplate.blueprints.protocol import Blueprints
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
-from bedplate.errors import ConfigError, NotFound
+from bedplate.errors import ConfigError, NotFound, Unavailable, UpstreamError
 from bedplate.models import EXTRACTIVE
 from bedplate.rag.answer import Ask
 from bedplate.safeguards import Safeguards
-from bedplate.tools.protocol import Tool
+
+logger = logging.getLogger(__name__)
 
 ASSISTANTS_FILE = "assistants.db"
-
-
-class NoTools:
-    """Where no table `[tools.NAME]` is configured."""
-
-    async def list(
-        self, names: Sequence[str] | None = None, *, assistant: str | None = None
-    ) -> tuple[Tool, ...]:
-        for name in names or ():
-            raise NotFound(f"There is no tool {name!r}.", param="tool")
-        return ()
 
 
 @asynccontextmanager
@@ -54,6 +46,7 @@ async def open_assistants(
     for name, settings in config.assistants.items():
         if (wrong := problem(settings, house)) is not None:
             raise ConfigError(f"assistants.{name}.{wrong}")
+        await _check_tools(config, toolbox, name, settings)
     defaults = Defaults(
         passages=config.ask.passages,
         rewrite=config.search.rewrite,
@@ -64,6 +57,22 @@ async def open_assistants(
     async with _blueprints(config) as blueprints:
         roster = Roster(config.assistants, blueprints, house, toolbox)
         yield Assistants(roster, pipeline, Memory(turn), defaults)
+
+
+async def _check_tools(
+    config: Config, toolbox: Toolbox, assistant: str, settings: AssistantConfig
+) -> None:
+    """ConfigError for a tool that is not there; one that is elsewhere may be there later."""
+    for name in settings.tools:
+        if name in config.tools or name.startswith(DELEGATE):
+            continue
+        try:
+            await toolbox.list([name], assistant=assistant)
+        except NotFound as error:
+            raise ConfigError(f"assistants.{assistant}.tools: {error.message}") from error
+        except (Unavailable, UpstreamError) as error:
+            told = {"assistant": assistant, "tool": name, "reason": error.message}
+            logger.warning("a tool could not be looked for", extra=told)
 
 
 def _blueprints(config: Config) -> AbstractAsyncContextManager[Blueprints]:

@@ -21,6 +21,12 @@ SCRIPT = {
             "tool_calls": [{"name": "weather", "arguments": {"city": "Oslo"}}],
         },
         {"match": "weather", "result": "wet", "reply": "Take an umbrella."},
+        {
+            "match": "how much",
+            "reply": "Let me see.",
+            "tool_calls": [{"name": "calculator", "arguments": {"expression": "19 * 2.5"}}],
+        },
+        {"match": "how much", "result": "47.5", "reply": "47.50 dollars."},
         {"match": "refund", "reply": "Refunds take 30 days [1]."},
     ],
     "replies": ["Hello there"],
@@ -31,6 +37,8 @@ SCRIPT = {
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Served]:
     settings: dict[str, Any] = {
         "models__default": SCRIPT,
+        "tools__maths": {"use": "calculator"},
+        "assistants__clerk": {"tools": ["maths"]},
         "assistants__plain": {"instructions": "Be brief."},
         "assistants__support": {"collections": ["policies"]},
     }
@@ -107,6 +115,28 @@ async def test_functions_of_the_clients_are_its_own_to_call_on_every_surface(
     message = (await served.post("/v1/messages", body)).json
     assert message["stop_reason"] == "tool_use"
     assert message["content"][0]["input"] == {"city": "Oslo"}
+
+
+async def test_the_server_calls_its_own_tools_on_every_surface(served: Served) -> None:
+    messages = [{"role": "user", "content": "How much is it?"}]
+    text = "Let me see.\n\n47.50 dollars."
+    chat = await served.post(CHAT, {"model": "clerk", "messages": messages})
+    streamed = await served.post(CHAT, {"model": "clerk", "messages": messages, "stream": True})
+    response = await served.post("/v1/responses", {"model": "clerk", "input": "How much is it?"})
+    body = {"model": "clerk", "max_tokens": 50, "messages": messages, "stream": True}
+    message = await served.post("/v1/messages", body)
+
+    [choice] = chat.json["choices"]
+    assert (choice["message"]["content"], choice["finish_reason"]) == (text, "stop")
+    assert chat.json["usage"]["total_tokens"] == 16
+    chunks = [json.loads(event.removeprefix(b"data: ")) for event in streamed.events[:-1]]
+    assert "".join(c["choices"][0]["delta"].get("content", "") for c in chunks) == text
+    assert response.json["output"][0]["content"][0]["text"] == text
+    assert response.json["usage"]["total_tokens"] == 16
+    assert b"47.50" in message.body
+    assert b'"stop_reason":"end_turn"' in message.body
+    last = asked(served.app)[-1].messages
+    assert [m.role for m in last] == ["user", "assistant", "tool"]
 
 
 async def test_a_stream_of_an_assistant_without_collections_is_as_its_whole(

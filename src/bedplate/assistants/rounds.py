@@ -2,12 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
-from bedplate.assistants.calling import call as called
-from bedplate.assistants.calling import read
 from bedplate.assistants.heard import Heard
 from bedplate.assistants.protocol import Work
 from bedplate.assistants.spending import Spending
@@ -23,9 +22,11 @@ from bedplate.domain.chat import (
     routed,
 )
 from bedplate.domain.tools import ToolCall, ToolChoice
-from bedplate.errors import BedplateError
+from bedplate.errors import BedplateError, InvalidInput, Unavailable, UpstreamError
 from bedplate.telemetry.conventions import OPERATION
 from bedplate.telemetry.trace import span, trace_id
+from bedplate.tools.approval import needs_approval
+from bedplate.tools.arguments import read_arguments
 from bedplate.tools.protocol import Tool, ToolContext, ToolResult
 
 CUT_OFF: frozenset[FinishReason] = frozenset({"length", "content_filter"})
@@ -132,10 +133,11 @@ class Rounds:
             return ToolResult(
                 f"There is no tool {call.name!r}. There are: {', '.join(work.tools)}.", failed=True
             )
-        arguments = read(tool, call.arguments)
-        if isinstance(arguments, ToolResult):
-            return arguments
-        if (reason := refused(tool)) is not None:
+        try:
+            arguments = read_arguments(call.arguments)
+        except InvalidInput as error:
+            return ToolResult(f"{tool.spec.name}: {error.message}", failed=True)
+        if (reason := refused(tool, arguments)) is not None:
             return ToolResult(reason, failed=True)
         context = ToolContext(
             account=work.account,
@@ -143,15 +145,19 @@ class Rounds:
             call=call.id,
             deadline=work.request.deadline,
         )
-        return await called(tool, arguments, context)
+        try:
+            return await tool.call(arguments, context)
+        except (Unavailable, UpstreamError) as error:
+            return ToolResult(
+                f"{call.name} could not be called: {error.message}", failed=True, retryable=True
+            )
 
 
-def refused(tool: Tool) -> str | None:
+def refused(tool: Tool, arguments: Mapping[str, Any]) -> str | None:
     """Why a tool is not called within a chat, where nobody can approve and nothing is journalled."""
-    policy = tool.policy
-    if policy.approve is not False:
+    if needs_approval(tool.spec, tool.policy, arguments):
         why = "needs the approval of a human"
-    elif policy.effect == "once":
+    elif tool.policy.effect == "once":
         why = "must not happen twice"
     else:
         return None

@@ -97,7 +97,7 @@ async def test_the_clients_answer_to_its_call_goes_on_where_it_was() -> None:
     [
         ({"name": "nothing"}, "There is no tool 'nothing'. There are: orders"),
         ({"name": "orders", "arguments": "{broken"}, "no JSON"),
-        ({"name": "orders", "arguments": "[1]"}, "no JSON object"),
+        ({"name": "orders", "arguments": "[1]"}, "write one JSON object"),
     ],
 )
 async def test_a_wrong_call_is_told_to_the_model(called: dict[str, Any], says: str) -> None:
@@ -129,6 +129,15 @@ async def test_what_takes_a_run_is_not_called_in_a_chat(policy: ToolPolicy, says
     assert (await helped.done("refund!")).answer.text == "By a run."
     assert tool.calls == []
     assert says in helped.requests[1].messages[-1].content
+
+
+async def test_below_the_condition_for_approval_a_tool_is_called() -> None:
+    policy = ToolPolicy(effect="idempotent", approve="amount > 100")
+    tool = LocalTool("refund", policy, properties={"amount": {"type": "number"}})
+    helped = Helped(scripted(calls("refund", amount=50), {"result": "50", "reply": "Done."}), tool)
+
+    assert (await helped.done("refund!")).answer.text == "Done."
+    assert len(tool.calls) == 1
 
 
 async def test_a_tool_that_cannot_be_reached_is_told_to_the_model() -> None:
