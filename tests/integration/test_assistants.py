@@ -37,8 +37,8 @@ SCRIPT = {
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Served]:
     settings: dict[str, Any] = {
         "models__default": SCRIPT,
-        "tools__maths": {"use": "calculator"},
-        "assistants__clerk": {"tools": ["maths"]},
+        "tools__calculator": {"use": "calculator"},
+        "assistants__clerk": {"tools": ["calculator"]},
         "assistants__plain": {"instructions": "Be brief."},
         "assistants__support": {"collections": ["policies"]},
     }

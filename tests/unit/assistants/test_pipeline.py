@@ -147,8 +147,8 @@ SCHEMA: dict[str, Any] = {
 
 @pytest.mark.parametrize("by", ["assistant", "client"])
 async def test_an_answer_has_the_shape_that_is_asked_for(by: str) -> None:
-    own = {"output": SCHEMA} if by == "assistant" else {}
-    asked = {"output": OutputFormat(SCHEMA)} if by == "client" else {}
+    own: dict[str, Any] = {"output": SCHEMA} if by == "assistant" else {}
+    asked: dict[str, Any] = {"output": OutputFormat(SCHEMA)} if by == "client" else {}
     good = Helped(scripted(replies=['{"city": "Oslo"}']), **own)
     bad = Helped(scripted(replies=['{"town": "Oslo"}'], chunk_characters=4), **own)
 
