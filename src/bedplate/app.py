@@ -76,6 +76,7 @@ from bedplate.storage import CATALOG_FILE, open_catalog, store_slot
 from bedplate.stores import STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
+from bedplate.toolbox import Toolbox
 from bedplate.tracing import Tracing, open_tracing
 from bedplate.transcripts.protocol import Transcripts
 
@@ -109,6 +110,7 @@ class App:
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
     ingest: Ingest
     reindex: Reindex
     rescrub: Rescrub
@@ -319,6 +321,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             respond=answers.respond,
             transcripts=answers.transcripts,
             background=answers.background,
+            toolbox=answers.toolbox,
             ingest=ingest,
             reindex=Reindex(
                 catalog,
