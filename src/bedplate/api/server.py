@@ -48,6 +48,7 @@ from bedplate.api import (
     responses,
     search,
     sources,
+    tools,
     traces,
     usage,
     vector_store_files,
@@ -246,6 +247,7 @@ def _build_api(app: App) -> FastAPI:
     for part in (
         models,
         model_health,
+        tools,
         embeddings,
         rerank,
         files,

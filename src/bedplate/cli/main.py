@@ -28,6 +28,7 @@ from bedplate.cli import (
     serve,
     snapshots,
     sources,
+    tools,
     traces,
     usage,
 )
@@ -98,6 +99,7 @@ def build() -> typer.Typer:
         keys,
         budgets,
         models,
+        tools,
         calibrate,
         usage,
         traces,

@@ -11,7 +11,7 @@ from yarl import URL
 from bedplate.domain.tools import ToolSpec
 from bedplate.tools.protocol import Effect, ToolContext, ToolParts, ToolPolicy, ToolResult, Toolset
 from bedplate.tools.toolsets import FixedToolset, FunctionTool
-from bedplate.tools.web import Request, WebOptions, effect_of, open_web
+from bedplate.tools.web import Request, WebSettings, effect_of, open_web
 from bedplate.upstream.options import BaseUrl
 
 MOST_BODY = 100_000
@@ -31,7 +31,7 @@ def _check_prefix(value: str) -> str:
 Prefix = Annotated[BaseUrl, AfterValidator(_check_prefix)]
 
 
-class HttpOptions(WebOptions):
+class HttpOptions(WebSettings):
     allow: tuple[Prefix, ...] = Field(min_length=1)
     """What URLs begin with, scheme, host and port included; each ends with "/"."""
     methods: tuple[Method, ...] = Field(default=("GET",), min_length=1)

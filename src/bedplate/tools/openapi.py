@@ -24,7 +24,7 @@ from bedplate.tools.openapi_parameters import filled, headers, query
 from bedplate.tools.openapi_security import Credential, chosen, credentials
 from bedplate.tools.protocol import ToolContext, ToolParts, ToolPolicy, ToolResult, Toolset
 from bedplate.tools.toolsets import FixedToolset
-from bedplate.tools.web import Request, Web, WebOptions, effect_of, open_web
+from bedplate.tools.web import Request, Web, WebSettings, effect_of, open_web
 from bedplate.tools.wordings import mapping
 from bedplate.upstream.options import BaseUrl
 
@@ -35,7 +35,7 @@ def _wrap(value: object) -> object:
     return SecretStr(value) if isinstance(value, str) else value
 
 
-class OpenApiOptions(WebOptions):
+class OpenApiOptions(WebSettings):
     spec: str = Field(min_length=1)
     """A file, or an http or https URL."""
     server: BaseUrl | None = None

@@ -36,7 +36,7 @@ def effect_of(method: str) -> Effect:
     return EFFECTS.get(method, "once")
 
 
-class WebOptions(BaseModel):
+class WebSettings(BaseModel):
     """How servers are reached."""
 
     model_config = ConfigDict(extra="forbid")
@@ -65,7 +65,7 @@ class Request:
 class Web:
     """Follows no redirect: where it leads to was not asked for, and nobody allowed it."""
 
-    def __init__(self, session: aiohttp.ClientSession, options: WebOptions) -> None:
+    def __init__(self, session: aiohttp.ClientSession, options: WebSettings) -> None:
         self._session = session
         self._options = options
 
@@ -168,7 +168,7 @@ class Web:
 
 
 @asynccontextmanager
-async def open_web(options: WebOptions) -> AsyncGenerator[Web]:
+async def open_web(options: WebSettings) -> AsyncGenerator[Web]:
     headers = {name: secret.get_secret_value() for name, secret in options.headers.items()}
     session = guarded_session(
         AddressRules(options.allow_private, options.allow_hosts),

@@ -29,6 +29,7 @@ from bedplate.api.scopes import scope_of
         ("DELETE", "/api/keys/a\nb", "admin"),
         ("GET", "/api/usage", "admin"),
         ("GET", "/api/models/health", "admin"),
+        ("GET", "/api/tools", "admin"),
         ("GET", "/api/keysmith", "read"),
         ("POST", "/api/search/", "write"),
         ("POST", "/nowhere", "write"),
