@@ -158,14 +158,21 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
     """Start the syncs of sources that are due or were pushed to, clear away uploads that have had
-    their turn and originals without a document, and let files and vector stores expire, for as long
-    as the block runs.
+    their turn and originals without a document, let files, vector stores and reviews expire, and call
+    webhooks, for as long as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads, app.library, app.push_syncs, app.originals)
+                for part in (
+                    app.schedules,
+                    app.uploads,
+                    app.library,
+                    app.push_syncs,
+                    app.originals,
+                    app.review_upkeep,
+                )
                 if part is not None
             ]
             try:
