@@ -4,15 +4,19 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from bedplate.assistants.assistants import Assistants
+from bedplate.assisting import open_assistants
 from bedplate.chat.turn import Turn
-from bedplate.checking import check_checks, wants_sufficiency
 from bedplate.config import Config
 from bedplate.embedders.protocol import Embedder
+from bedplate.errors import ConfigError
+from bedplate.models import EXTRACTIVE
 from bedplate.models.answerability import open_answerability
 from bedplate.options import remembers_answers
 from bedplate.rag.answer import Ask
 from bedplate.rag.checks.guard_judge import GuardJudge
 from bedplate.rag.checks.release import CheckedAnswers
+from bedplate.rag.checks.settings import check_problem
 from bedplate.rag.gather import Gather
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.knowledge import Knowledge
@@ -33,6 +37,7 @@ TRANSCRIPTS_FILE = "transcripts.db"
 @dataclass(frozen=True, slots=True)
 class Answers:
     ask: Ask
+    assistants: Assistants
     respond: Respond
     transcripts: Transcripts
     background: Background
@@ -62,23 +67,26 @@ async def open_answers(
         ConfigError, StorageError, Unavailable: a check that cannot be kept, or the place of
             transcripts cannot be used.
     """
-    check_checks(config)
+    quotes = {name: slot.use in EXTRACTIVE for name, slot in config.models.items()}
+    if (wrong := check_problem(config.check, config.ask.model, quotes)) is not None:
+        raise ConfigError(f"check.{wrong}")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        sufficing = wants_sufficiency(config)
         gather = Gather(
             search,
             Rewriter(turn, seconds=config.search.model_seconds),
             knowledge=Knowledge(catalog) if remembers_answers(config) else None,
             guard=safeguards.passages,
-            answerability=await enter(open_answerability(embedder)) if sufficing else None,
+            answerability=await enter(open_answerability(embedder)),
         )
         checked = CheckedAnswers(turn, GuardJudge(safeguards.grounding), reviews)
         ask = Ask(turn, gather, checked)
         transcripts = await enter(_transcripts(config))
         background = await enter(open_background(transcripts, _limits(config)))
         toolbox = await enter(open_toolbox(config, safeguards, search))
-        yield Answers(ask, Respond(turn, ask, search), transcripts, background, toolbox)
+        assistants = await enter(open_assistants(config, turn, ask, safeguards, toolbox))
+        respond = Respond(turn, ask, search)
+        yield Answers(ask, assistants, respond, transcripts, background, toolbox)
 
 
 def _transcripts(config: Config) -> AbstractAsyncContextManager[Transcripts]:

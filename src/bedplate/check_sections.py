@@ -1,14 +1,13 @@
 """The settings of checks: what an answer must be, and what becomes of one that is not."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from bedplate.domain.checks import Below, Release, Short
 from bedplate.sections import Section
 
-WHOLE = ("language", "least_words", "relevance", "tone", "topics", "json_schema")
+WHOLE = ("language", "least_words", "relevance", "tone", "topics")
 """Rules that can only be told of a whole answer."""
 
 
@@ -35,7 +34,6 @@ class CheckConfig(Section):
     relevance: float = Field(default=0.0, ge=0, le=1)
     grader: str | None = None
     """The model that grades tone, topics and relevance."""
-    json_schema: Mapping[str, Any] | None = None
     sufficiency: float = Field(default=0.0, ge=0, lt=1)
     """How likely the passages must hold the answer before a model is asked."""
     short: Short = "refuse"
@@ -72,8 +70,6 @@ class CheckConfig(Section):
                     f"{', '.join(whole)} can only be told of a whole answer: set release = "
                     '"whole", or "after" to annotate'
                 )
-        if self.json_schema is not None and self.released == "after":
-            raise ValueError('JSON is checked before it leaves: set release = "whole"')
         if (self.tone or self.topics or self.relevance) and self.grader is None:
             raise ValueError("tone, topics and relevance are graded by a model: set grader")
         for term in self.terms:

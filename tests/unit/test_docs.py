@@ -132,6 +132,8 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
             yield key, default(field)
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from settings(inner, f"{key}.")
+        elif key == "assistants.<name>.check":
+            yield key, "none"
         elif part := next((a for a in get_args(inner) if is_section(a)), None):
             yield from settings(part, f"{key}.")
         else:

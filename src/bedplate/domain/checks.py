@@ -1,8 +1,7 @@
 """What an answer must be before it leaves, what becomes of one that is not, and what became of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from bedplate.domain.reviews import Default, ReviewState
 
@@ -43,7 +42,6 @@ class Contract:
     question's own. Words are counted without markers. `terms` must not be there, whatever their
     case. `tone` and `topics` say in words how an answer must sound and what it may be about;
     `relevance`, 0 to 1, is how well it must address the question: all three are graded by a model.
-    `schema` makes the answer JSON of that JSON Schema, an empty one any JSON.
     """
 
     citations: bool = False
@@ -54,7 +52,6 @@ class Contract:
     tone: str = ""
     topics: str = ""
     relevance: float = 0.0
-    schema: Mapping[str, Any] | None = None
 
     @property
     def graded(self) -> bool:

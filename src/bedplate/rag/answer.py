@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,9 +18,8 @@ from bedplate.domain.answers import (
     Retrieved,
 )
 from bedplate.domain.bills import Bill
-from bedplate.domain.chat import ChatRequest
+from bedplate.domain.chat import ChatRequest, Passage
 from bedplate.domain.checks import Checked
-from bedplate.domain.tools import OutputFormat
 from bedplate.quality.language import Languages
 from bedplate.rag.ask_request import AskRequest, check_question
 from bedplate.rag.checks.conflicts import conflicts, in_prompt, note
@@ -86,7 +85,7 @@ class Ask:
             found = await self.gather(request)
             if request.tell_retrieved:
                 yield Retrieved(found.rewritten.text, tuple(found.found.hits))
-            outcome = _without_model(request, found)
+            outcome = without_model(request, found)
             contradictions: tuple[Conflict, ...] = ()
             if outcome is None:
                 contradictions = await self.conflicts(request, found)
@@ -96,17 +95,17 @@ class Ask:
                     async for event in events:
                         if isinstance(event, Piece):
                             yield progress.delta(event.text)
-                        else:
+                        elif isinstance(event, Outcome):
                             outcome = event
             if outcome is None:
                 raise AssertionError("a checked answer ends with its outcome")
-            if rest := _rest(request, outcome, progress.text, contradictions):
+            if rest := unsent(request, outcome, progress.text, contradictions):
                 yield progress.delta(rest)
             yield told(
                 step,
                 Answer(
                     text=progress.text,
-                    citations=_with_sides(outcome, progress.text, contradictions),
+                    citations=cited_in(outcome, progress.text, contradictions),
                     grounded=outcome.grounding,
                     refused=outcome.refused,
                     model=outcome.model or request.model,
@@ -146,7 +145,6 @@ class Ask:
         self, request: AskRequest, found: Gathered, contradictions: tuple[Conflict, ...] = ()
     ) -> ChatRequest:
         """What a model is asked, with the passages in front of it."""
-        output = wanted_output(request)
         return ChatRequest(
             messages=self._prompts.messages(
                 request.question,
@@ -154,14 +152,14 @@ class Ask:
                 instructions=request.instructions,
                 history=request.history,
                 note=in_prompt(contradictions),
-                output=output,
+                output=request.output,
             ),
             asked=request.question,
             whole=whole(found.rewritten, request),
             passages=found.passages,
             max_output_tokens=request.max_output_tokens,
             temperature=request.temperature,
-            output=output,
+            output=request.output,
             deadline=request.deadline,
             knowledge=found.knowledge,
             account=request.account,
@@ -174,8 +172,11 @@ class Ask:
         contradictions: tuple[Conflict, ...] = (),
         *,
         write: Write | None = None,
+        told: Callable[[], Sequence[Passage]] = tuple,
     ) -> Subject:
-        """The question as its checks see it; `write` where it is more than the model's one call."""
+        """The question as its checks see it; `write` where it is more than the model's one call,
+        `told` what tools answered meanwhile.
+        """
         return Subject(
             question=request.question,
             model=request.model,
@@ -190,25 +191,17 @@ class Ask:
             json=prompt.output is not None,
             schema=_schema(request),
             deadline=request.deadline,
+            told=told,
         )
 
 
-def wanted_output(request: AskRequest) -> OutputFormat | None:
-    """JSON where the request asks for it, or every answer must be."""
-    if request.output is not None:
-        return request.output
-    schema = request.check.contract.schema
-    return None if schema is None else OutputFormat(schema)
-
-
 def _schema(request: AskRequest) -> AnswerSchema | None:
-    output = wanted_output(request)
-    if output is None or not output.schema:
+    if request.output is None or not request.output.schema:
         return None
-    return AnswerSchema(output.schema, param="response_format")
+    return AnswerSchema(request.output.schema, param="response_format")
 
 
-def _without_model(request: AskRequest, found: Gathered) -> Outcome | None:
+def without_model(request: AskRequest, found: Gathered) -> Outcome | None:
     """What is said where no model need be asked."""
     if not found.passages:
         return instead(REFUSAL, Checked("passed", tries=0))
@@ -218,16 +211,16 @@ def _without_model(request: AskRequest, found: Gathered) -> Outcome | None:
     return None
 
 
-def _rest(request: AskRequest, outcome: Outcome, sent: str, found: tuple[Conflict, ...]) -> str:
+def unsent(request: AskRequest, outcome: Outcome, sent: str, found: tuple[Conflict, ...]) -> str:
     """What is yet to be sent: all where no model was asked, or a note on contradictions."""
     if not sent:
         return outcome.text
     mine = outcome.checked.action in ANSWERED and not outcome.refused
-    mine = mine and wanted_output(request) is None
+    mine = mine and request.output is None
     return note(found, sent) if mine else ""
 
 
-def _with_sides(outcome: Outcome, text: str, found: tuple[Conflict, ...]) -> tuple[Citation, ...]:
+def cited_in(outcome: Outcome, text: str, found: tuple[Conflict, ...]) -> tuple[Citation, ...]:
     """The answer's citations, and those of the contradictions whose note stands in `text`."""
     if text == outcome.text:
         return outcome.citations

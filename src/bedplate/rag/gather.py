@@ -56,10 +56,10 @@ class Gather:
         *,
         knowledge: Knowledge | None = None,
         guard: PassageGuard | None = None,
-        answerability: Answerability | None = None,
+        answerability: Answerability,
     ) -> None:
         """`knowledge` stamps requests, where answers are remembered; `guard` looks at passages before
-        anything is told of them; `answerability` is there where any check asks whether they suffice.
+        anything is told of them; `answerability` tells whether they suffice.
         """
         self._search = search
         self._rewriter = rewriter
@@ -86,15 +86,15 @@ class Gather:
         knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
         made = Gathered(rewritten, Found([], {}), knowledge=knowledge)
         made = await self._searched(request, made)
-        if not made.passages or not request.check.sufficiency or self._answerability is None:
+        if not made.passages or not request.check.sufficiency:
             return made
-        score = await self._likely(self._answerability, request, made)
+        score = await self._likely(request, made)
         widened = score < request.check.sufficiency and request.check.short == "widen"
         if widened:
             more = max(request.passages, min(MOST_PASSAGES, WIDER * request.passages))
             wider = replace(request, passages=more, self_query=False)
             made = await self._searched(wider, made)
-            score = await self._likely(self._answerability, request, made)
+            score = await self._likely(request, made)
         return replace(made, sufficiency=Sufficiency(round(score, 4), widened))
 
     async def _searched(self, request: AskRequest, made: Gathered) -> Gathered:
@@ -105,11 +105,9 @@ class Gather:
             passages = await _cleaned(self._guard, passages)
         return replace(made, found=found, passages=tuple(passages), current=not asks_for_past(text))
 
-    async def _likely(
-        self, answerability: Answerability, request: AskRequest, made: Gathered
-    ) -> float:
+    async def _likely(self, request: AskRequest, made: Gathered) -> float:
         with span("check sufficiency") as step:
-            score = await answerability.likely(
+            score = await self._answerability.likely(
                 ChatRequest(
                     (),
                     passages=made.passages,

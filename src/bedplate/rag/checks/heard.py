@@ -9,8 +9,8 @@ from typing import TypeVar
 from bedplate.domain.answers import Claim, Grounding
 from bedplate.domain.checks import Failure
 from bedplate.errors import GuardFailed, UpstreamTimeout
-from bedplate.judges.protocol import Judge
-from bedplate.rag.checks.draft import Draft
+from bedplate.judges.protocol import Hearing, Judge
+from bedplate.rag.checks.draft import Aside, Draft
 from bedplate.rag.checks.inspection import limit, of_citations, of_claim, too_late
 from bedplate.rag.checks.subject import Subject
 
@@ -35,28 +35,32 @@ class Heard:
     def __init__(self, judge: Judge, subject: Subject, draft: Draft) -> None:
         self._subject = subject
         self._draft = draft
-        self._hearing = judge.hear(subject.case(limit(subject)))
+        self._judge = judge
+        self._hearing: Hearing | None = None
         self._done = 0
         self._seen = 0
         self.grounding: Grounding | None = None
 
-    async def segments(self) -> AsyncGenerator[Segment]:
-        """All of the draft's text, in order, unless the judge fails. Errors as `Draft.pieces`.
+    async def segments(self) -> AsyncGenerator[Segment | Aside]:
+        """All of the draft's text, in order, unless the judge fails, and its asides. Errors as `Draft.pieces`.
 
         Raises:
             UpstreamTimeout: judged too late for the request's deadline.
         """
         async with aclosing(self._draft.pieces()) as pieces:
             async for piece in pieces:
+                if isinstance(piece, Aside):
+                    yield piece
+                    continue
                 try:
-                    claims = await self._in_time(self._hearing.push(piece))
+                    claims = await self._in_time(self._open().push(piece))
                 except GuardFailed as error:
                     yield self._failed(error.message)
                     return
                 for claim in claims:
                     yield self._of(claim)
         try:
-            found = await self._in_time(self._hearing.finish())
+            found = await self._in_time(self._open().finish())
         except GuardFailed as error:
             yield self._failed(error.message)
             return
@@ -69,6 +73,12 @@ class Heard:
         if rest := self._draft.text[self._done :]:
             yield Segment(rest, rest, failures=_unread(found))
 
+    def _open(self) -> Hearing:
+        """Begun with the first text: tools that are asked before it are sources, too."""
+        if self._hearing is None:
+            self._hearing = self._judge.hear(self._subject.case(limit(self._subject)))
+        return self._hearing
+
     def _of(self, claim: Claim) -> Segment:
         start, end = max(claim.start, self._done), max(claim.end, self._done)
         text = self._draft.text
@@ -79,7 +89,7 @@ class Heard:
         return made
 
     def _failures(self, claim: Claim) -> list[Failure]:
-        found = [] if claim.supported else [of_claim(claim)]
+        found = [] if claim.supported or not self._subject.has_sources else [of_claim(claim)]
         if self._subject.check.contract.citations:
             found += of_citations([claim])
         return found

@@ -65,7 +65,7 @@ class Inspect:
                 if subject.json:
                     return await self._json(subject, text, deadline)
                 citations = await asyncio.to_thread(resolve, text, subject.passages)
-                if is_refusal(text, citations):
+                if subject.passages and is_refusal(text, citations):
                     return Inspection(text, UNCHECKED, citations, refused=True)
                 if grounding is None:
                     grounding = await self._judged(subject, text, deadline)
@@ -98,6 +98,8 @@ class Inspect:
         return Inspection(answer.text, grounding, citations, failures)
 
     async def _judged(self, subject: Subject, text: str, deadline: float) -> Grounding:
+        if not subject.has_sources:
+            return UNCHECKED
         with span("check grounding") as step:
             try:
                 async with asyncio.timeout_at(deadline):

@@ -47,8 +47,8 @@ class JsonAnswer:
         return found
 
     def in_words(self) -> str:
-        """A line a value, such as "price: 90", for a judge of prose."""
-        return "\n".join(
+        """A paragraph a value, such as "price: 90", for a judge of prose."""
+        return "\n\n".join(
             f"{leaf.name}: {leaf.value}" if leaf.name else leaf.value for leaf in self.leaves()
         )
 

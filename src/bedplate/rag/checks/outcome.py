@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from bedplate.domain.answers import Citation, Grounding
 from bedplate.domain.chat import FinishReason
-from bedplate.domain.checks import Action, Checked, Failure
+from bedplate.domain.checks import PASSED, Action, Checked, Failure
+from bedplate.rag.checks.draft import Draft
 from bedplate.rag.checks.inspection import UNCHECKED, Inspection
 
 
@@ -43,3 +44,20 @@ def of_inspection(found: Inspection, action: Action, *, tries: int = 1) -> Outco
 
 def passed_or(action: Action, failures: tuple[Failure, ...]) -> Action:
     return action if failures else "passed"
+
+
+def calls(draft: Draft) -> bool:
+    """Whether it ends in calls of the client's functions, whose answers it waits for."""
+    return draft.end is not None and draft.end.reason == "tool_calls"
+
+
+def unchecked(draft: Draft) -> Outcome:
+    """A draft as it is."""
+    end = draft.end
+    return Outcome(
+        draft.text,
+        UNCHECKED,
+        PASSED,
+        reason=end.reason if end else None,
+        model=end.model if end else None,
+    )

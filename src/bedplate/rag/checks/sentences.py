@@ -9,10 +9,10 @@ from bedplate.domain.answers import REFUSAL, Claim, Grounding
 from bedplate.domain.chat import ChatRequest
 from bedplate.domain.checks import Action, Below, Checked, Failure
 from bedplate.errors import Blocked, Unavailable, UpstreamError
-from bedplate.rag.checks.draft import Draft
+from bedplate.rag.checks.draft import Aside, Draft
 from bedplate.rag.checks.heard import Heard, Segment
 from bedplate.rag.checks.inspection import Inspect, is_refusal
-from bedplate.rag.checks.outcome import Outcome, Piece, instead, of_inspection
+from bedplate.rag.checks.outcome import Outcome, Piece, calls, instead, of_inspection, unchecked
 from bedplate.rag.checks.repair import Repair
 from bedplate.rag.checks.subject import Subject
 from bedplate.rag.citations import resolve
@@ -42,7 +42,7 @@ class Sentences:
         self._dropped: list[str] = []
         self._claims: list[Claim] = []
 
-    async def stream(self) -> AsyncGenerator[Piece | Outcome]:
+    async def stream(self) -> AsyncGenerator[Piece | Aside | Outcome]:
         """As `CheckedAnswers.stream`."""
         while self._prompt is not None and not self._stopped:
             self._tries += 1
@@ -52,7 +52,7 @@ class Sentences:
             try:
                 async with aclosing(self._leaving(heard)) as texts:
                     async for text in texts:
-                        yield Piece(text)
+                        yield text if isinstance(text, Aside) else Piece(text)
             except FAILED as error:
                 if self._tries == 1:
                     raise
@@ -61,16 +61,22 @@ class Sentences:
                 )
                 self._stopped = True
             self._grounding = heard.grounding
+        if not self._sent and self._draft is not None and calls(self._draft):
+            yield unchecked(self._draft)
+            return
         nothing = not self._sent.strip()
         outcome = self._cut() if nothing or self._stopped else await self._ended()
         if nothing:
             yield Piece(outcome.text)
         yield outcome
 
-    async def _leaving(self, heard: Heard) -> AsyncGenerator[str]:
+    async def _leaving(self, heard: Heard) -> AsyncGenerator[str | Aside]:
         """What of a draft is sent, until it is through, or is to be written anew, or ends here."""
         async with aclosing(heard.segments()) as segments:
             async for each in segments:
+                if isinstance(each, Aside):
+                    yield each
+                    continue
                 segment = self._by_rules(each)
                 below = self._below(segment)
                 if segment.failures:

@@ -1,5 +1,6 @@
 """One question on its way to an answer, as its checks see it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bedplate.domain.accounts import Account
@@ -14,7 +15,7 @@ from bedplate.rag.checks.json_schema import AnswerSchema
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`prompt` is what the model is asked first; `json` whether the answer must be JSON, of `schema`
+    """`told` are what tools have answered so far: sources, though none that can be cited. `prompt` is what the model is asked first; `json` whether the answer must be JSON, of `schema`
     where there is one. `deadline` is the request's own, on the event loop's clock.
     """
 
@@ -31,6 +32,7 @@ class Subject:
     json: bool = False
     schema: AnswerSchema | None = None
     deadline: float | None = None
+    told: Callable[[], Sequence[Passage]] = tuple
 
     @property
     def numbers(self) -> list[int]:
@@ -38,4 +40,10 @@ class Subject:
 
     def case(self, deadline: float) -> Case:
         """What a judge is given, to be done by `deadline`."""
-        return Case(self.question, self.passages, deadline, self.account)
+        passages = (*self.passages, *self.told())
+        return Case(self.question, passages, deadline, self.account)
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether there is anything to check claims against."""
+        return bool(self.passages or self.told())

@@ -89,7 +89,7 @@ def test_a_pattern_takes_linear_time() -> None:
 
 def test_values_are_said_a_line_each() -> None:
     answer = JsonAnswer('{"unit_price": 90, "in": true, "notes": ["a b", {"of": "c"}]}', None)
-    assert answer.in_words() == "unit price: 90\nnotes: a b\nof: c"
+    assert answer.in_words() == "unit price: 90\n\nnotes: a b\n\nof: c"
     assert [leaf.path for leaf in answer.leaves()] == [
         "$.unit_price",
         "$.notes[0]",
