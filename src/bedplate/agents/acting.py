@@ -55,7 +55,9 @@ class Acting:
             known = ", ".join(self.tools) or "none"
             return await _refuse(leg, call, f"There is no tool {call.request.name!r}: {known}.")
         if len(call.request.arguments) > MOST_ARGUMENTS:
-            return await _refuse(leg, call, f"The arguments are over {MOST_ARGUMENTS:,} characters.")
+            return await _refuse(
+                leg, call, f"The arguments are over {MOST_ARGUMENTS:,} characters."
+            )
         try:
             arguments = read_arguments(call.request.arguments)
         except InvalidInput as error:
@@ -76,8 +78,10 @@ class Acting:
             told = "\n".join(f"- {problem}" for problem in problems)
             takes = Arguments(tool.spec.parameters).told()
             return await _refuse(
-                leg, call, f"The arguments of {name} do not fit; nothing was done.\n{told}\n"
-                f"It takes:\n{takes}"
+                leg,
+                call,
+                f"The arguments of {name} do not fit; nothing was done.\n{told}\n"
+                f"It takes:\n{takes}",
             )
         if tool.policy.effect == "once":
             for before in leg.history.made(name, arguments):
@@ -132,7 +136,9 @@ class Acting:
         if verdict == "edit" and doubt:
             # They looked, and say what came of it.
             text = value if isinstance(value, str) else f"{name} was done.{because}"
-            await leg.settle(RunUsage(), entries.result(call.id, name, ToolResult(text), by="human"))
+            await leg.settle(
+                RunUsage(), entries.result(call.id, name, ToolResult(text), by="human")
+            )
             return True
         if verdict == "edit":
             problems = (
@@ -141,7 +147,9 @@ class Acting:
                 else ("they are no object",)
             )
             if problems:
-                told = f"{name} was not done: a human changed its arguments so that they do not fit: "
+                told = (
+                    f"{name} was not done: a human changed its arguments so that they do not fit: "
+                )
                 return await _refuse(leg, call, told + "; ".join(problems), by="human")
             arguments = cast(Mapping[str, Any], value)
         return await self._perform(leg, call, tool, arguments)
@@ -185,23 +193,21 @@ async def _called(
     leg: Leg, call: CallState, tool: Tool, arguments: Mapping[str, Any], context: ToolContext
 ) -> ToolResult:
     """What came of it. One with an effect is not cut off at once where the run is stopped."""
-    task = asyncio.ensure_future(outcome_of(tool, arguments, context))
     if tool.policy.effect == "none":
-        return await task
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
-        task.cancel()
-        if done:
-            told = entries.result(call.id, tool.spec.name, task.result())
-            await leg.settle(RunUsage(), told)
-        raise
+        return await outcome_of(tool, arguments, context)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(outcome_of(tool, arguments, context))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
+            if done:
+                told = entries.result(call.id, tool.spec.name, task.result())
+                await leg.settle(RunUsage(), told)
+            raise
 
 
-async def outcome_of(
-    tool: Tool, arguments: Mapping[str, Any], context: ToolContext
-) -> ToolResult:
+async def outcome_of(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
     """What a call came to; an error is a failed result, and leaves it in doubt what must not be twice."""
     name, in_doubt = tool.spec.name, tool.policy.effect == "once"
     try:

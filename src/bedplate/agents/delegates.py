@@ -43,7 +43,9 @@ class Delegates:
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         return tuple(
-            ToolSpec(name, f"Have the assistant {assistant!r} pursue a goal of its own.", PARAMETERS)
+            ToolSpec(
+                name, f"Have the assistant {assistant!r} pursue a goal of its own.", PARAMETERS
+            )
             for name, assistant in self.assistants.items()
         )
 
@@ -51,17 +53,11 @@ class Delegates:
         """Whether the run that was started for the call has ended, and its result is in the log."""
         name = call.request.name
         if call.child is None:
-            try:
-                arguments = read_arguments(call.request.arguments)
-                if problems := Arguments(PARAMETERS).problems(arguments):
-                    raise InvalidInput("; ".join(problems))
-                if leg.run.setup.depth >= DEEPEST:
-                    raise InvalidInput(f"Runs start each other only {DEEPEST} deep.")
-            except InvalidInput as error:
-                refused = entries.result(
-                    call.id, name, ToolResult(error.message, failed=True), by="server"
-                )
-                await leg.settle(RunUsage(failures=1), refused)
+            wrong = _wrong(leg, call)
+            if wrong:
+                refused = ToolResult(wrong, failed=True)
+                told = entries.result(call.id, name, refused, by="server")
+                await leg.settle(RunUsage(failures=1), told)
                 return True
             child = f"{leg.run.id}-{call.id}"
             await leg.charge(RunUsage(tool_calls=1), entries.child(call.id, child))
@@ -89,6 +85,18 @@ class Delegates:
         return True
 
 
+def _wrong(leg: Leg, call: CallState) -> str:
+    """Why no run is started for the call; empty where one may be."""
+    if leg.run.setup.depth >= DEEPEST:
+        return f"Runs start each other only {DEEPEST} deep."
+    try:
+        return "; ".join(Arguments(PARAMETERS).problems(read_arguments(call.request.arguments)))
+    except InvalidInput as error:
+        return error.message
+
+
 def tool_name(assistant: str) -> str:
     """As models may be told it."""
-    return "ask_" + "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in assistant)
+    return "ask_" + "".join(
+        c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in assistant
+    )

@@ -50,7 +50,9 @@ def answered(
     )
 
 
-def intent(call: str, tool: str, arguments: Mapping[str, Any], *, key: str, effect: str) -> NewEntry:
+def intent(
+    call: str, tool: str, arguments: Mapping[str, Any], *, key: str, effect: str
+) -> NewEntry:
     """A tool is about to be called; without a result after it, it may have been."""
     return NewEntry(
         "call",
@@ -102,9 +104,7 @@ def asked(
     )
 
 
-def decided(
-    call: str, review: str, verdict: str, *, by: str, reason: str, value: Any
-) -> NewEntry:
+def decided(call: str, review: str, verdict: str, *, by: str, reason: str, value: Any) -> NewEntry:
     return NewEntry(
         "decided",
         {

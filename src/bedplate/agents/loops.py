@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal
 
 from bedplate.agents.history import CallState
@@ -34,8 +35,6 @@ def circle(calls: Sequence[CallState], *, repeats: int) -> Circle | None:
 def _signature(call: CallState) -> tuple[str, str, str]:
     """Arguments that mean the same are the same, however they are written."""
     written = call.request.arguments
-    try:
+    with suppress(ValueError):
         written = json.dumps(json.loads(written), sort_keys=True)
-    except ValueError:
-        pass
     return call.request.name, written, "" if call.result is None else call.result["text"]

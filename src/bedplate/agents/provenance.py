@@ -74,7 +74,7 @@ def _plain(text: str) -> str:
 
 
 def _number(text: str) -> float | None:
-    """"1,250.00" is 1250: a comma before three digits parts thousands."""
+    """A comma before three digits parts thousands: 1,250.00 is 1250."""
     try:
         return float(re.sub(r",(?=\d{3}(?!\d))", "", text).replace(",", "."))
     except ValueError:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-
 from bedplate.agents.acting import Acting
 from bedplate.agents.delegates import Delegates
 from bedplate.agents.history import CallState
@@ -101,7 +100,7 @@ class Pursuit:
         specs = [tool.spec for tool in self.acting.tools.values()]
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await think(leg, self.turn, [*specs, *self.delegates.specs])
+                await think(leg, self.turn, [*specs, *self.delegates.specs])
             except (UpstreamError, Unavailable, RateLimited, BudgetExceeded) as error:
                 if attempt == ATTEMPTS or not error.retryable or not _may_pass(error):
                     raise
@@ -112,6 +111,8 @@ class Pursuit:
                     extra={"run": leg.run.id, "code": error.code, "pause": pause},
                 )
                 await asyncio.sleep(min(pause, leg.left()))
+            else:
+                return
 
 
 CIRCLES = {
@@ -130,5 +131,3 @@ def stopped(error: BedplateError) -> Stop:
 
 def _may_pass(error: BedplateError) -> bool:
     return not isinstance(error, BudgetExceeded) or error.held
-
-

@@ -177,5 +177,3 @@ class RunWork:
         if run.parent is not None and end.status.ended:
             await self._parts.journal.look(run.tenant, run.parent, datetime.now(UTC))
         return end.status
-
-

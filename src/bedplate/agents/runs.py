@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -215,7 +215,13 @@ class Runs:
         return stopped
 
     async def fork(
-        self, account: Account, id: str, *, at: int, goal: str | None = None, message: str | None = None
+        self,
+        account: Account,
+        id: str,
+        *,
+        at: int,
+        goal: str | None = None,
+        message: str | None = None,
     ) -> Run:
         """A new run that has done what another had before its entry `at`, and goes on otherwise.
 
@@ -226,10 +232,10 @@ class Runs:
             InvalidInput: the entry is none of these.
         """
         run = await self._journal.get(account.tenant, id)
-        kept = await self._before(run, at)
+        first, *kept = await self._before(run, at)
         if goal is not None:
             check_goal(goal)
-            kept[0] = entries.started(goal)
+            first = entries.started(goal)
         if message is not None:
             check_goal(message, "message")
             kept.append(entries.message(message))
@@ -244,9 +250,9 @@ class Runs:
             tenant=account.tenant,
             key=account.key,
         )
-        return await self._create(forked, kept)
+        return await self._create(forked, [first, *kept])
 
-    async def _before(self, run: Run, at: int) -> list[NewEntry]:
+    async def _before(self, run: Run, at: int) -> Sequence[NewEntry]:
         found: list[Entry] = []
         while some := await self._journal.entries(
             run.tenant, run.id, after=found[-1].number if found else -1
@@ -264,7 +270,7 @@ class Runs:
         kept = found[: max(at, 1)]
         return [NewEntry(entry.kind, entry.data) for entry in kept]
 
-    async def _create(self, run: Run, first: list[NewEntry]) -> Run:
+    async def _create(self, run: Run, first: Sequence[NewEntry]) -> Run:
         made = await self._journal.create(run, first, look_at=soon())
         if made.status is RunStatus.WAITING:
             await self._begin(made)
@@ -273,8 +279,8 @@ class Runs:
     async def _go(
         self,
         run: Run,
-        was: "list[RunStatus]",
-        said: "list[NewEntry]",
+        was: Iterable[RunStatus],
+        said: Sequence[NewEntry],
         *,
         limits: RunLimits | None = None,
     ) -> Run:
@@ -282,7 +288,7 @@ class Runs:
         gone = await self._journal.change(
             run.tenant,
             run.id,
-            was,
+            tuple(was),
             Change(
                 {
                     "status": RunStatus.WAITING,

@@ -54,9 +54,7 @@ async def think(leg: Leg, turn: Turn, tools: Sequence[ToolSpec]) -> None:
         said = await _ask(turn, model, request)
     except BedplateError as error:
         # A model that was at work until the time was over is paid for; of others the ledger knows.
-        spent = held if isinstance(error, UpstreamTimeout) else replace(
-            held, tokens=0, micro_usd=0
-        )
+        spent = held if isinstance(error, UpstreamTimeout) else replace(held, tokens=0, micro_usd=0)
         await leg.settle(difference(spent, held))
         raise
     end = said.end

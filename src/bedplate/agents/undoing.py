@@ -15,7 +15,11 @@ from bedplate.tools.protocol import Tool, ToolContext, ToolResult
 
 async def undo_all(leg: Leg, tools: Mapping[str, Tool]) -> str:
     """What became of each effect, as a summary; one that is not known to have happened is named."""
-    told = [line for call in reversed(leg.history.calls.values()) for line in await _one(leg, tools, call)]
+    told = [
+        line
+        for call in reversed(leg.history.calls.values())
+        for line in await _one(leg, tools, call)
+    ]
     return "\n".join(["It was cancelled.", *(told or ["There was nothing to take back."])])
 
 
@@ -24,8 +28,7 @@ async def _one(leg: Leg, tools: Mapping[str, Tool], call: CallState) -> list[str
     if not call.begun or call.effect == "none":
         return []
     if call.result is None:
-        tool = tools.get(name)
-        found = tool and await status_of(tool, call.arguments or {}, _context(leg, call, call.key))
+        found = await _found(leg, tools.get(name), call)
         if found is None:
             return [f"Whether {name} ({call.id}) was done is not known: look there."]
         await leg.settle(RunUsage(), entries.result(call.id, name, found))
@@ -42,6 +45,12 @@ async def _one(leg: Leg, tools: Mapping[str, Tool], call: CallState) -> list[str
     if undone["failed"]:
         return [f"{undo} did not take {name} ({call.id}) back: {undone['text'][:300]}"]
     return [f"{undo} took {name} ({call.id}) back."]
+
+
+async def _found(leg: Leg, tool: Tool | None, call: CallState) -> ToolResult | None:
+    if tool is None:
+        return None
+    return await status_of(tool, call.arguments or {}, _context(leg, call, call.key))
 
 
 async def _undo(leg: Leg, call: CallState, name: str, tool: Tool | None) -> None:

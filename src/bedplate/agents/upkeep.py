@@ -68,7 +68,12 @@ class RunUpkeep:
             except BedplateError as error:
                 logger.warning(
                     "to be tried again",
-                    extra={"what": "run", "run": run.id, "code": error.code, "error": error.message},
+                    extra={
+                        "what": "run",
+                        "run": run.id,
+                        "code": error.code,
+                        "error": error.message,
+                    },
                 )
                 await self._journal.look(run.tenant, run.id, soon())
 
@@ -130,5 +135,3 @@ class RunUpkeep:
                 leg=run.leg,
             )
             logger.error("a run was lost", extra={"run": run.id, "code": code, "state": job.state})
-
-

@@ -50,7 +50,9 @@ RESUMABLE = frozenset(
 )
 PARKED = frozenset({RunStatus.WAITING_APPROVAL, RunStatus.WAITING_RUN})
 
-Measured = Literal["steps", "model_calls", "tool_calls", "tokens", "micro_usd", "seconds", "failures"]
+Measured = Literal[
+    "steps", "model_calls", "tool_calls", "tokens", "micro_usd", "seconds", "failures"
+]
 
 
 @dataclass(frozen=True, slots=True)

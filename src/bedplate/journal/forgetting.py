@@ -37,10 +37,9 @@ async def forget_surplus(sessions: Sessions, most: int) -> int:
     for tenant, count in crowded:
         left = int(count) - most
         while left > 0:
+            part = min(left, AT_ONCE)
             deleted = await sessions.write(
-                lambda session, tenant=tenant, part=min(left, AT_ONCE): _oldest(
-                    session, tenant, part
-                )
+                lambda session, tenant=tenant, part=part: _oldest(session, tenant, part)
             )
             gone += deleted
             left = left - deleted if deleted else 0

@@ -155,9 +155,7 @@ class SqlJournal:
         return tuple(map(run_of, rows))
 
     async def forget(self, before: datetime, *, most: int) -> int:
-        return await forget_old(self._sessions, before) + await forget_surplus(
-            self._sessions, most
-        )
+        return await forget_old(self._sessions, before) + await forget_surplus(self._sessions, most)
 
 
 def _select(session: Session, tenant: TenantId, id: str, locking: str = "") -> list[Row]:
@@ -175,7 +173,9 @@ def _locked(session: Session, writer: Writer) -> tuple[Run, Run]:
     """The run's root and itself; the root is locked first by everyone."""
     run = _get(session, writer.tenant, writer.run)
     root = _get(session, writer.tenant, run.root, session.locking)
-    return root, root if run.id == root.id else _get(session, writer.tenant, run.id, session.locking)
+    return root, root if run.id == root.id else _get(
+        session, writer.tenant, run.id, session.locking
+    )
 
 
 def _check(run: Run, writer: Writer) -> None:
