@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from bedplate.assistant_sections import AssistantConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
+from bedplate.run_sections import RunsConfig
 from bedplate.sections import (
     AskConfig,
     BatchesConfig,
@@ -77,6 +78,7 @@ class Config(Section):
     uploads: UploadsConfig = UploadsConfig()
     files: FilesConfig = FilesConfig()
     batches: BatchesConfig = BatchesConfig()
+    runs: RunsConfig = RunsConfig()
     push: PushConfig = PushConfig()
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()

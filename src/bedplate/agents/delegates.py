@@ -12,9 +12,6 @@ from bedplate.errors import BedplateError, InvalidInput
 from bedplate.tools.arguments import Arguments, read_arguments
 from bedplate.tools.protocol import ToolResult
 
-PREFIX = "assistant:"
-"""Of an assistant among the names of tools."""
-
 DEEPEST = 3
 """Runs that each were started by the one before."""
 

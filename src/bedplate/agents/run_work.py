@@ -15,7 +15,7 @@ from typing import cast
 from bedplate.agents import entries
 from bedplate.agents.acting import Acting, Provenance
 from bedplate.agents.asking import Humans
-from bedplate.agents.delegates import PREFIX, Delegates, Look, StartChild, tool_name
+from bedplate.agents.delegates import Delegates, Look, StartChild, tool_name
 from bedplate.agents.history import history_of
 from bedplate.agents.leg import Leg
 from bedplate.agents.marking import instructed
@@ -26,7 +26,7 @@ from bedplate.chat.turn import Turn
 from bedplate.domain.ids import TenantId
 from bedplate.domain.runs import PARKED, Entry, Run, RunStatus
 from bedplate.durable.protocol import JSON, Queue, Retry, Steps
-from bedplate.errors import ConfigError, Conflict
+from bedplate.errors import BedplateError, Conflict
 from bedplate.journal.protocol import Change, Journal
 from bedplate.tools.protocol import Tool
 
@@ -97,7 +97,7 @@ class RunWork:
             leg = await self._open(run)
             try:
                 tools = await self._tools(run)
-            except ConfigError as error:
+            except BedplateError as error:
                 return await self._end(leg, stopped(error))
             if run.status is RunStatus.CANCELLING:
                 end = Stop(RunStatus.CANCELLED, "cancelled", await undo_all(leg, tools))
@@ -137,15 +137,15 @@ class RunWork:
         return Leg(self._parts.journal, run, history, deadline, time.monotonic())
 
     async def _tools(self, run: Run) -> Mapping[str, Tool]:
-        names = [name for name in run.setup.tools if not name.startswith(PREFIX)]
+        names = list(run.setup.tools)
         if run.status is RunStatus.CANCELLING:
             names += [name for name in run.setup.undo.values() if name not in names]
         return await self._parts.offer(run.assistant, names)
 
     def _pursuit(self, run: Run, tools: Mapping[str, Tool]) -> Pursuit:
         parts = self._parts
-        named = [n.removeprefix(PREFIX) for n in run.setup.tools if n.startswith(PREFIX)]
-        delegates = Delegates({tool_name(each): each for each in named}, parts.start, parts.look)
+        named = {tool_name(each): each for each in run.setup.delegates}
+        delegates = Delegates(named, parts.start, parts.look)
         acting = Acting(tools, parts.humans, parts.provenance)
         return Pursuit(parts.turn, acting, delegates, parts.repeats)
 

@@ -103,6 +103,10 @@ class Runs:
         )
         return await self._create(run, [entries.started(goal)])
 
+    async def limits(self, tenant: TenantId, assistant: str) -> RunLimits:
+        """What a run of the assistant may use; NotFound where there is none of the name."""
+        return (await self._setup_of(tenant, assistant)).limits
+
     async def get(self, tenant: TenantId, id: str) -> Run:
         return await self._journal.get(tenant, id)
 

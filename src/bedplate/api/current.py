@@ -4,6 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from bedplate.agents.runs import Runs
 from bedplate.api.access import account_of, tenant_of
 from bedplate.api.bodies import deadline_of
 from bedplate.app import App
@@ -58,6 +59,12 @@ def uploads_of(app: App) -> Uploads:
     return app.uploads
 
 
+async def _runs(request: Request) -> Runs:
+    if (running := (await _app(request)).runs) is None:
+        raise Unavailable(NO_WORK)
+    return running.runs
+
+
 CurrentApp = Annotated[App, Depends(_app)]
 CurrentAccount = Annotated[Account, Depends(_account)]
 """Whose request it is, and who pays for the models that it asks."""
@@ -65,6 +72,7 @@ CurrentAccount = Annotated[Account, Depends(_account)]
 Tenant = Annotated[TenantId, Depends(_tenant)]
 CurrentJobs = Annotated[Durable, Depends(_jobs)]
 CurrentLibrary = Annotated[Library, Depends(_library)]
+CurrentRuns = Annotated[Runs, Depends(_runs)]
 CurrentSyncs = Annotated[SyncJobs, Depends(_syncs)]
 Deadline = Annotated[float, Depends(_deadline)]
 """On the event loop's clock."""

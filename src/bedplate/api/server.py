@@ -46,6 +46,7 @@ from bedplate.api import (
     quarantine,
     rerank,
     responses,
+    runs,
     search,
     sources,
     traces,
@@ -164,7 +165,14 @@ async def scheduling(app: App) -> AsyncGenerator[None]:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads, app.library, app.push_syncs, app.originals)
+                for part in (
+                    app.schedules,
+                    app.uploads,
+                    app.library,
+                    app.push_syncs,
+                    app.originals,
+                    app.runs and app.runs.upkeep,
+                )
                 if part is not None
             ]
             try:
@@ -266,6 +274,7 @@ def _build_api(app: App) -> FastAPI:
         sources,
         pushes,
         jobs,
+        runs,
         budgets,
         usage,
         traces,

@@ -1,7 +1,7 @@
 """Runs: a goal pursued over many model and tool calls, and the log of what was done for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -100,17 +100,23 @@ class RunLimits:
         return None
 
 
+def with_limits(former: RunLimits, amounts: Mapping[str, Any]) -> RunLimits:
+    """The former limits with these amounts in their place, by measures."""
+    return replace(former, **amounts)
+
+
 @dataclass(frozen=True, slots=True)
 class RunSetup:
     """The assistant as it was when the run began: a later change of it does not reach the run.
 
-    `trusted` are tools whose results count as the operator's word, `undo` says by which tool an
+    `delegates` are assistants that it may start runs of, `trusted` are tools whose results count as the operator's word, `undo` says by which tool an
     effect of another is taken back. `depth` is 0 of a run that no other started.
     """
 
     model: str
     instructions: str = ""
     tools: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
     limits: RunLimits = RunLimits()
     trusted: tuple[str, ...] = ()
     undo: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -94,6 +94,7 @@ def _setup_of(found: dict[str, Any]) -> RunSetup:
         model=found["model"],
         instructions=found["instructions"],
         tools=tuple(found["tools"]),
+        delegates=tuple(found["delegates"]),
         limits=RunLimits(**found["limits"]),
         trusted=tuple(found["trusted"]),
         undo=found["undo"],
