@@ -75,6 +75,7 @@ from bedplate.storage import CATALOG_FILE, open_catalog, store_slot
 from bedplate.stores import STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
+from bedplate.toolbox import Toolbox
 from bedplate.tracing import Tracing, open_tracing
 from bedplate.transcripts.protocol import Transcripts
 
@@ -110,6 +111,7 @@ class App:
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
     ingest: Ingest
     reindex: Reindex
     rescrub: Rescrub
@@ -309,7 +311,8 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         # The last part: it uses the others until it is closed.
         parts = None
         if work:
-            runs = open_runs(config, turn, tools_of(None), setups_of(config.assistants), None)
+            offer = tools_of(answers.toolbox)
+            runs = open_runs(config, turn, offer, setups_of(config.assistants), None)
             parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))
         yield App(
             config=config,
@@ -331,6 +334,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             respond=answers.respond,
             transcripts=answers.transcripts,
             background=answers.background,
+            toolbox=answers.toolbox,
             ingest=ingest,
             reindex=Reindex(
                 catalog,

@@ -96,20 +96,18 @@ async def open_runs(
         yield RunsParts(journal, RunWork(parts), queue, begin)
 
 
-class Toolbox(Protocol):
-    """Where tools come from by their names."""
+class ListTools(Protocol):
+    """See Toolbox: the tools that the names of tables or tools mean."""
 
     async def list(
         self, names: Sequence[str] | None = None, *, assistant: str | None = None
     ) -> tuple[Tool, ...]: ...
 
 
-def tools_of(toolbox: Toolbox | None) -> OfferTools:
+def tools_of(toolbox: ListTools) -> OfferTools:
     """The tools of a run, by the names under which a model calls them."""
 
     async def offer(assistant: str, names: Sequence[str]) -> Mapping[str, Tool]:
-        if toolbox is None:
-            return {}
         found = await toolbox.list(list(names), assistant=assistant)
         return {tool.spec.name: tool for tool in found}
 

@@ -10,13 +10,8 @@ TOOLS = Registry[OpenToolset](
     "tools",
     {
         "calculator": "bedplate.tools.calculator:open_calculator",
-        "http": "bedplate.tools.http:open_http",
-        "mcp": "bedplate.tools.mcp:open_mcp",
-        "openapi": "bedplate.tools.openapi:open_openapi",
         "python": "bedplate.tools.python:open_python",
         "search": "bedplate.tools.search:open_search",
-        "sql": "bedplate.tools.sql:open_sql",
         "time": "bedplate.tools.time:open_time",
     },
-    extras={},
 )

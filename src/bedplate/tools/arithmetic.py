@@ -26,7 +26,7 @@ _NAMED: Mapping[str, Fraction] = {
     "pi": Fraction("3.14159265358979323846264338328"),
     "e": Fraction("2.71828182845904523536028747135"),
 }
-_BINARY: Mapping[type[ast.operator], Callable[..., Any]] = {
+_BINARY: Mapping[type[ast.operator], Any] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 from bedplate.domain.tools import ToolSpec
 from bedplate.errors import Unavailable, UpstreamError
 from bedplate.tools.protocol import Tool, ToolContext, ToolPolicy, ToolResult
-
-T = TypeVar("T")
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
@@ -63,7 +62,9 @@ class Attempted:
         clock = asyncio.timeout(seconds)
         try:
             async with clock:
-                return await self._inner.call(arguments, context)
+                result = await self._inner.call(arguments, context)
+                # Where there is no effect there is no doubt about it.
+                return replace(result, unknown=result.unknown and self.policy.effect != "none")
         except TimeoutError:
             if not clock.expired():
                 raise

@@ -3,6 +3,9 @@
 The schema comes from the signature. A parameter annotated `ToolContext` is the server's, as are
 those that `given` holds values for: the model is not told of either. A function that blocks runs in
 a thread, of which there are so many; a thread that is given up on ends when its function does.
+
+A function that raises ValueError, LookupError or an error of ours such as InvalidInput says that it
+has done nothing, and why. After any other exception nobody knows.
 """
 
 import asyncio
@@ -20,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, c
 from pydantic.errors import PydanticUserError
 
 from bedplate.domain.tools import ToolSpec
-from bedplate.errors import BedplateError, ConfigError
+from bedplate.errors import BedplateError, Blocked, ConfigError, Conflict, InvalidInput, NotFound
 from bedplate.tools.protocol import ToolContext, ToolParts, ToolPolicy, ToolResult, Toolset
 from bedplate.tools.toolsets import FixedToolset
 from bedplate.tools.values import as_text
@@ -29,6 +32,12 @@ GROUP = "bedplate.tool_functions"
 MOST_PROBLEMS = 5
 
 Function = Callable[..., Any]
+
+UNTOLD = ToolPolicy(effect="once")
+"""What a function does nobody knows but who wrote it; `effect` says."""
+
+REFUSALS = (InvalidInput, NotFound, Conflict, Blocked, ValueError, LookupError)
+"""What a function raises that has done nothing: its message is for the model."""
 
 
 class PythonOptions(BaseModel):
@@ -51,8 +60,7 @@ class PythonTool:
     hidden: Mapping[str, Any]
     context: str | None
     threads: ThreadPoolExecutor
-    # What a function does nobody knows but who wrote it; `effect` says.
-    policy: ToolPolicy = ToolPolicy(effect="once")
+    policy: ToolPolicy = UNTOLD
 
     async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         try:
@@ -63,11 +71,16 @@ class PythonTool:
         own = {**self.hidden, **({self.context: context} if self.context else {})}
         try:
             value = await self._run(partial(self.function, **wanted, **own))
+        except REFUSALS as error:
+            gone = isinstance(error, NotFound | LookupError)
+            return ToolResult(
+                f"{self.spec.name} refused: {_said(error)}", failed=True, missing=gone
+            )
         except BedplateError:
             raise
         except Exception as error:  # noqa: BLE001 - somebody else's function: whatever it raises is its answer
             return ToolResult(
-                f"{self.spec.name} failed: {type(error).__name__}: {error}",
+                f"{self.spec.name} failed: {type(error).__name__}: {error}.",
                 failed=True,
                 unknown=True,
             )
@@ -164,6 +177,11 @@ def _plain(value: Any, hint: object) -> Any:
     if isinstance(value, SecretStr) and hint is not SecretStr:
         return value.get_secret_value()
     return value
+
+
+def _said(error: Exception) -> str:
+    # A KeyError's text is the key alone.
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _told(name: str, error: ValidationError) -> str:
