@@ -65,6 +65,15 @@ async def _runs(request: Request) -> Runs:
     return running.runs
 
 
+async def _may_admin(request: Request) -> bool:
+    account = await _account(request)
+    if account.key is None:
+        # On this machine, while there are no keys: the gate let nobody else in.
+        return True
+    key = (await _app(request)).keyring.holder(account.key)
+    return key is not None and key.allows("admin")
+
+
 CurrentApp = Annotated[App, Depends(_app)]
 CurrentAccount = Annotated[Account, Depends(_account)]
 """Whose request it is, and who pays for the models that it asks."""
@@ -74,5 +83,8 @@ CurrentJobs = Annotated[Durable, Depends(_jobs)]
 CurrentLibrary = Annotated[Library, Depends(_library)]
 CurrentRuns = Annotated[Runs, Depends(_runs)]
 CurrentSyncs = Annotated[SyncJobs, Depends(_syncs)]
+MayAdmin = Annotated[bool, Depends(_may_admin)]
+"""Whether it comes from the tenant's operator."""
+
 Deadline = Annotated[float, Depends(_deadline)]
 """On the event loop's clock."""

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 
 from bedplate.agents import runs as flow
-from bedplate.agents.runs import Runs
-from bedplate.api.current import CurrentAccount, CurrentRuns, Deadline, Tenant
+from bedplate.agents.runs import Runs, check_narrower
+from bedplate.api.current import CurrentAccount, CurrentRuns, Deadline, MayAdmin, Tenant
 from bedplate.api.run_schemas import (
     CancelRun,
     ForkRun,
@@ -98,13 +98,16 @@ async def pause_run(id: str, runs: CurrentRuns, tenant: Tenant) -> Run:
 
 @router.post("/{id}/resume")
 async def resume_run(
-    id: str, runs: CurrentRuns, tenant: Tenant, body: ResumeRun | None = None
+    id: str, runs: CurrentRuns, tenant: Tenant, admin: MayAdmin, body: ResumeRun | None = None
 ) -> Run:
     """Go on with one that is paused, out of its budget, went round in circles, or failed."""
     given = body or ResumeRun()
     limits = None
     if given.budget is not None:
-        limits = given.budget.over((await runs.get(tenant, id)).setup.limits)
+        run = await runs.get(tenant, id)
+        limits = given.budget.over(run.setup.limits)
+        if not admin:
+            check_narrower(limits, await runs.limits(tenant, run.assistant))
     return Run.of(await runs.resume(tenant, id, limits=limits, message=given.message))
 
 
