@@ -158,8 +158,8 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
     """Start the syncs of sources that are due or were pushed to, clear away uploads that have had
-    their turn and originals without a document, and let files and vector stores expire, for as long
-    as the block runs.
+    their turn and originals without a document, let files, vector stores and reviews expire, and call
+    webhooks, for as long as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -172,6 +172,7 @@ async def scheduling(app: App) -> AsyncGenerator[None]:
                     app.push_syncs,
                     app.originals,
                     app.runs and app.runs.upkeep,
+                    app.review_upkeep,
                 )
                 if part is not None
             ]
