@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from tests.fixtures.serving import Served, serving
 
-SLOW = 0.4
+SLOW = 0.1
 SUM = {"name": "calculator", "arguments": {"expression": "2+2"}}
 RULES = [
     {"match": "2+2", "result": "4", "reply": "It is 4."},

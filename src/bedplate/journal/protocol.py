@@ -38,9 +38,9 @@ class Change:
     look_at: datetime | None = None
 
 
-class Journal(Protocol):
-    """NotFound where the tenant has no run of that id. As everywhere here: StorageError and
-    Unavailable where the database cannot be used.
+class RunStates(Protocol):
+    """Where each run stands. NotFound where the tenant has no run of that id. As everywhere here:
+    StorageError and Unavailable where the database cannot be used.
     """
 
     async def create(self, run: Run, entries: Sequence[NewEntry], *, look_at: datetime) -> Run:
@@ -50,6 +50,28 @@ class Journal(Protocol):
     async def get(self, tenant: TenantId, id: str) -> Run: ...
 
     async def list(self, tenant: TenantId, page: RunPage) -> tuple[Run, ...]: ...
+
+    async def children(self, tenant: TenantId, id: str) -> tuple[Run, ...]: ...
+
+    async def change(
+        self,
+        tenant: TenantId,
+        id: str,
+        was: Sequence[RunStatus],
+        change: Change,
+        *entries: NewEntry,
+        leg: int | None = None,
+    ) -> Run:
+        """Change a run that is in one of these states, and in that leg where one is named.
+
+        Raises:
+            Conflict: it is in another.
+        """
+        ...
+
+
+class RunLogs(Protocol):
+    """What was done in each run, and what it used. NotFound as above."""
 
     async def entries(
         self, tenant: TenantId, id: str, *, after: int = -1, limit: int = 1_000
@@ -74,21 +96,9 @@ class Journal(Protocol):
         """
         ...
 
-    async def change(
-        self,
-        tenant: TenantId,
-        id: str,
-        was: Sequence[RunStatus],
-        change: Change,
-        *entries: NewEntry,
-        leg: int | None = None,
-    ) -> Run:
-        """Change a run that is in one of these states, and in that leg where one is named.
 
-        Raises:
-            Conflict: it is in another.
-        """
-        ...
+class RunTimes(Protocol):
+    """When runs are looked at, by whichever process comes first, and when they are forgotten."""
 
     async def due(self, now: datetime, limit: int) -> tuple[Run, ...]:
         """Those that are to be looked at, of any tenant."""
@@ -98,13 +108,15 @@ class Journal(Protocol):
         """When to look at it again; None is never."""
         ...
 
-    async def children(self, tenant: TenantId, id: str) -> tuple[Run, ...]: ...
-
     async def forget(self, before: datetime, *, most: int) -> int:
         """Delete runs that ended and were not touched since, and of each tenant's ended runs the
         oldest beyond `most`; how many.
         """
         ...
+
+
+class Journal(RunStates, RunLogs, RunTimes, Protocol):
+    """All of it: one transaction may concern a run's state, its log and when it is looked at."""
 
 
 class OpenJournal(Protocol):
