@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.mcp_server import mcp_server
 from tests.fixtures.order_service import TOKEN, order_service
 from tests.fixtures.tools import toolbox
 
@@ -75,6 +76,13 @@ async def place(use: str, tmp_path: Path) -> AsyncGenerator[Kind]:
                     ("get_order", {"order": "echo"}, '"headers"'),
                     ("get_order", {"order": "A-404"}, "HTTP 404 Not Found"),
                     secret=TOKEN,
+                )
+        case "mcp":
+            async with mcp_server() as server:
+                yield Kind(
+                    {"url": server.url, "allow_private": True},
+                    ("find_order", {"order": "A-1"}, "A-1 is sent"),
+                    ("find_order", {"order": "A-404"}, "there is no order A-404"),
                 )
         case _:
             raise AssertionError(f"there is no place of the kind {use!r} here")
