@@ -15,6 +15,7 @@ TOOLS = Registry[OpenToolset](
         "openapi": "bedplate.tools.openapi:open_openapi",
         "python": "bedplate.tools.python:open_python",
         "search": "bedplate.tools.search:open_search",
+        "sql": "bedplate.tools.sql:open_sql",
         "time": "bedplate.tools.time:open_time",
     },
 )
