@@ -37,10 +37,9 @@ async def open_reviewing(config: Config, safeguards: Safeguards) -> AsyncGenerat
     """
     settings = config.reviews
     options = webhook_options(config)
-    edits = Edits(safeguards.calls, safeguards.injection, on_injection=settings.injection)
     async with open_reviews(config) as reviews, open_webhooks(options) as webhooks:
         limits = QueueLimits(pending=settings.max_pending)
-        queue = ReviewQueue(reviews, edits, webhooks, limits)
+        queue = ReviewQueue(reviews, edits_of(config, safeguards), webhooks, limits)
         upkeep = ReviewUpkeep(
             queue,
             reviews,
@@ -52,6 +51,22 @@ async def open_reviewing(config: Config, safeguards: Safeguards) -> AsyncGenerat
             ),
         )
         yield Reviewing(queue, upkeep)
+
+
+@asynccontextmanager
+async def open_queue(
+    config: Config, safeguards: Safeguards | None = None
+) -> AsyncGenerator[ReviewQueue]:
+    """The queue alone, for who needs nothing else; without safeguards it takes no edits."""
+    edits = None if safeguards is None else edits_of(config, safeguards)
+    async with open_reviews(config) as reviews, open_webhooks(webhook_options(config)) as webhooks:
+        limits = QueueLimits(pending=config.reviews.max_pending)
+        yield ReviewQueue(reviews, edits, webhooks, limits)
+
+
+def edits_of(config: Config, safeguards: Safeguards) -> Edits:
+    """What looks at reviewers' edits."""
+    return Edits(safeguards.calls, safeguards.injection, on_injection=config.reviews.injection)
 
 
 def open_reviews(config: Config) -> AbstractAsyncContextManager[Reviews]:

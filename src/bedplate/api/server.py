@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bedplate import __version__
 from bedplate.api import (
     ask,
+    assistants,
     batches,
     budgets,
     chat,
@@ -46,6 +47,7 @@ from bedplate.api import (
     quarantine,
     rerank,
     responses,
+    reviews,
     search,
     sources,
     tools,
@@ -275,10 +277,12 @@ def _build_api(app: App) -> FastAPI:
         sources,
         pushes,
         jobs,
+        assistants,
         budgets,
         usage,
         traces,
         feedback,
+        reviews,
         metrics,
         keys,
         health,

@@ -9,6 +9,7 @@ import typer
 from bedplate import __version__
 from bedplate.cli import (
     ask,
+    assistants,
     budgets,
     calibrate,
     demo,
@@ -23,6 +24,7 @@ from bedplate.cli import (
     quality,
     quarantine,
     reindex,
+    reviews,
     route,
     search,
     serve,
@@ -95,7 +97,9 @@ def build() -> typer.Typer:
         sources,
         quality,
         quarantine,
+        reviews,
         move,
+        assistants,
         keys,
         budgets,
         models,

@@ -9,7 +9,7 @@ from typing import Any
 
 from bedplate.domain.ids import TenantId, new_id
 from bedplate.domain.reviews import STATES, Decision, NewReview, Review
-from bedplate.errors import Conflict, InvalidInput, TooLarge
+from bedplate.errors import Conflict, GuardFailed, InvalidInput, TooLarge
 from bedplate.review.edits import Edits
 from bedplate.review.webhooks import Webhooks
 from bedplate.reviews.protocol import MOST_LISTED, Ending, ReviewQuery, Reviews
@@ -40,12 +40,12 @@ class QueueLimits:
 
 
 class ReviewQueue:
-    """AskHuman, and what reviewers do. `clock` is the wall clock."""
+    """AskHuman, and what reviewers do. Without `edits` none is taken. `clock` is the wall clock."""
 
     def __init__(
         self,
         reviews: Reviews,
-        edits: Edits,
+        edits: Edits | None,
         webhooks: Webhooks,
         limits: QueueLimits,
         *,
@@ -116,6 +116,8 @@ class ReviewQueue:
         _check_decision(found, decision)
         labels: Mapping[str, Any] = {}
         if decision.verdict == "edit":
+            if self._edits is None:
+                raise GuardFailed("No edit is taken where no guard is open to look at it.")
             labels = await self._edits.check(found, decision.value)
         ending = Ending(STATES[decision.verdict], decision, self._clock(), labels)
         ended = await self._reviews.end(tenant, id, ending)
@@ -151,6 +153,10 @@ class ReviewQueue:
         now = self._clock()
         due = await self._reviews.upkeep.due(now, limit=EXPIRED, tenant=tenant)
         return tuple([await self._expire(await self._reviews.get(*each)) for each in due])
+
+    async def latest(self, tenant: TenantId) -> int:
+        """The number of the last change, from which on `follow` tells what a list does not show."""
+        return await self._reviews.upkeep.latest(tenant)
 
     async def waiting(self) -> int:
         """How many are pending, of all tenants."""

@@ -117,6 +117,10 @@ class ReviewUpkeep(Protocol):
         """What became of a call; one that is still "waiting" has its next turn at `again_at`."""
         ...
 
+    async def latest(self, tenant: TenantId) -> int:
+        """The number of the tenant's last change; 0 before the first."""
+        ...
+
     async def waiting(self) -> int:
         """How many are pending."""
         ...

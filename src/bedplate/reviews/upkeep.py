@@ -59,6 +59,14 @@ class SqlReviewUpkeep:
             )
         )
 
+    async def latest(self, tenant: TenantId) -> int:
+        rows = await self._sessions.read(
+            lambda session: session.select(
+                "SELECT changed FROM review_tenant WHERE tenant_id = ?", (tenant,)
+            )
+        )
+        return int(rows[0][0]) if rows else 0
+
     async def waiting(self) -> int:
         [(count,)] = await self._sessions.read(
             lambda session: session.select("SELECT count(*) FROM review WHERE state = 'pending'")
