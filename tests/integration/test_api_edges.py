@@ -269,7 +269,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
 
     assert set(document["paths"]) == {
         *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/guard", "/api/collections"),
-        *("/api/models/health", "/api/models/managed"),
+        *("/api/models/health", "/api/models/managed", "/api/tools"),
         "/api/collections/{collection}/originals/{document_id}",
         *("/api/sources/{source}/documents/{key}", "/api/sources/{source}/complete"),
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),

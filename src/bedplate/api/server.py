@@ -49,6 +49,7 @@ from bedplate.api import (
     reviews,
     search,
     sources,
+    tools,
     traces,
     usage,
     vector_store_files,
@@ -254,6 +255,7 @@ def _build_api(app: App) -> FastAPI:
     for part in (
         models,
         model_health,
+        tools,
         embeddings,
         rerank,
         files,

@@ -29,6 +29,7 @@ from bedplate.cli import (
     serve,
     snapshots,
     sources,
+    tools,
     traces,
     usage,
 )
@@ -100,6 +101,7 @@ def build() -> typer.Typer:
         keys,
         budgets,
         models,
+        tools,
         calibrate,
         usage,
         traces,

@@ -37,6 +37,7 @@ from bedplate.api.scopes import scope_of
         ("GET", "/api/reviews/r", "review"),
         ("POST", "/api/reviews/r/decision", "review"),
         ("GET", "/api/reviews/secret", "admin"),
+        ("GET", "/api/tools", "admin"),
         ("GET", "/api/keysmith", "read"),
         ("POST", "/api/search/", "write"),
         ("POST", "/nowhere", "write"),
