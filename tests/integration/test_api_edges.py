@@ -289,6 +289,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/sources/{source}/retry", "/api/jobs", "/api/jobs/{id}"),
         *("/api/jobs/{id}/events", "/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"),
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
+        *("/api/usage/lines", "/api/usage/reconciliation"),
         *("/api/traces", "/api/traces/{id}", "/api/feedback", "/api/feedback/rows", "/metrics"),
         *("/api/reviews", "/api/reviews/events", "/api/reviews/rows", "/api/reviews/secret"),
         *("/api/reviews/{id}", "/api/reviews/{id}/outcome", "/api/reviews/{id}/events"),

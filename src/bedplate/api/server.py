@@ -52,6 +52,7 @@ from bedplate.api import (
     tools,
     traces,
     usage,
+    usage_lines,
     vector_store_files,
     vector_stores,
 )
@@ -278,6 +279,7 @@ def _build_api(app: App) -> FastAPI:
         jobs,
         budgets,
         usage,
+        usage_lines,
         traces,
         feedback,
         reviews,
