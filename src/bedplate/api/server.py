@@ -72,6 +72,7 @@ from bedplate.app import App, open_app
 from bedplate.config import Config
 from bedplate.errors import BedplateError
 from bedplate.keys import were_made
+from bedplate.metering import exporting
 from bedplate.telemetry.trace import trace_id
 
 logger = logging.getLogger(__name__)
@@ -205,7 +206,12 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(config: Config, announce: Announce) -> None:
-    async with open_app(config, work=True) as app, scheduling(app), running(app) as url:
+    async with (
+        open_app(config, work=True) as app,
+        exporting(app),
+        scheduling(app),
+        running(app) as url,
+    ):
         logger.info("serving", extra={"url": url})
         # What is here now stays: walking it in every full collection would cost each request.
         gc.collect()
