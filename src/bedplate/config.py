@@ -22,6 +22,7 @@ from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
 from bedplate.metric_sections import MetricsConfig
 from bedplate.review_sections import ReviewsConfig
+from bedplate.run_sections import RunsConfig
 from bedplate.sections import (
     AskConfig,
     BatchesConfig,
@@ -80,6 +81,7 @@ class Config(Section):
     uploads: UploadsConfig = UploadsConfig()
     files: FilesConfig = FilesConfig()
     batches: BatchesConfig = BatchesConfig()
+    runs: RunsConfig = RunsConfig()
     push: PushConfig = PushConfig()
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()
