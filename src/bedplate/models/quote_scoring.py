@@ -57,6 +57,7 @@ class Encoded:
 
     text: str
     head: str
+    title: str
     sentences: tuple[Sentence, ...]
     alignment: Matrix
     cosines: Matrix

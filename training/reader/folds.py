@@ -1,0 +1,9 @@
+"""The two halves that readers are fitted and tried on in turn."""
+
+FIRST = frozenset({"Warsaw", "Steam_engine", "Computational_complexity_theory", "Islamism", "Imperialism",
+                   "clapnq-0"})  # fmt: skip
+
+
+def fold_of(group: str) -> int:
+    """0 or 1: of an article, or of a half of the part of CLAPNQ that may be fitted."""
+    return 0 if group in FIRST else 1
