@@ -13,8 +13,8 @@ from tests.bench.evaluation import folder, rows
 from training.encoder.batches import CLS, IGNORED, SEP, Example, tokenizer
 
 from bedplate.encoder import Pieces
-from bedplate.models.quote_sentences import Span, split_sentences
 from bedplate.models.quote_windows import Window, Words, stretches, window, words_of
+from bedplate.sentences import Span, split_sentences
 from bedplate.terms import analyse
 
 START, END = 1, 2

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from bedplate.encoder import Encoder, open_packaged
 from bedplate.models.quote_scoring import Column, Encoded
-from bedplate.models.quote_sentences import Span
 from bedplate.models.quote_windows import LONGEST_SPAN, Window, Words, stretches, window, words_of
+from bedplate.sentences import Span
 
 NAME = "quote_reader"
 WINDOWS = 4

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bedplate.encoder import SEP, Pieces
-from bedplate.models.quote_sentences import Span
+from bedplate.sentences import Span
 from bedplate.terms import analyse
 
 KINDS = 10
