@@ -13,9 +13,9 @@ from tests.bench.evaluation import folder, rows
 from training.encoder.batches import CLS, IGNORED, SEP, Example, tokenizer
 
 from bedplate.encoder import Pieces
-from bedplate.models.quote_windows import Window, Words, stretches, window, words_of
 from bedplate.sentences import Span, split_sentences
 from bedplate.terms import analyse
+from bedplate.windows import Window, Words, stretches, window, words_of
 
 START, END = 1, 2
 """Bits of a target; both together are any piece of an answer that is a whole sentence."""

@@ -10,6 +10,7 @@ import json
 import random
 from pathlib import Path
 
+from safetensors.torch import save_file
 from training.encoder.batches import Example, collated
 from training.encoder.bert import Trunk
 from training.encoder.export import export
@@ -18,15 +19,19 @@ from training.reader.data import Draw, clapnq, squad, xquad
 from training.reader.folds import fold_of
 from training.reader.spans import Spanned, span_loss
 
-from bedplate.models.quote_windows import KINDS
+from bedplate.windows import KINDS
 
-TARGET = Path(__file__).resolve().parents[2] / "src" / "bedplate" / "models" / "quote_reader.onnx"
+ROOT = Path(__file__).resolve().parents[2]
+TARGET = ROOT / "src" / "bedplate" / "models" / "quote_reader.onnx"
+TRUNK = ROOT / "build" / "reader.safetensors"
+"""What training/support starts from; not kept in the repository."""
 SEED = 20261129
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=TARGET)
+    parser.add_argument("--trunk", type=Path, default=TRUNK)
     parser.add_argument("--fold", type=int, default=-1)
     parser.add_argument("--epochs", type=int, default=3)
     chosen = parser.parse_args()
@@ -49,6 +54,8 @@ def main() -> None:
     trunk.freeze(0)
     model = Spanned(trunk)
     fit(model, epoch, span_loss, Recipe(chosen.epochs, 1.2e-4, 1e-3, 1_280, seed=SEED))
+    chosen.trunk.parent.mkdir(parents=True, exist_ok=True)
+    save_file(trunk.state_dict(), chosen.trunk)
     digest = export(model, chosen.out, collated(sample[:16]), tagged=True)
     chosen.out.with_suffix(".json").write_text(json.dumps({"sha256": digest}, indent=2) + "\n")
     print(digest)

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from bedplate.encoder import Encoder, open_packaged
 from bedplate.models.quote_scoring import Column, Encoded
-from bedplate.models.quote_windows import LONGEST_SPAN, Window, Words, stretches, window, words_of
 from bedplate.sentences import Span
+from bedplate.windows import Window, Words, stretches, window, words_of
 
 NAME = "quote_reader"
 WINDOWS = 4
 """How many are read, the best by the scores of their sentences: each costs about 15 ms."""
+
+LONGEST_SPAN = 24
+"""Pieces of an answer."""
 
 Logits = NDArray[np.float32]
 Features = dict[str, float]

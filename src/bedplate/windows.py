@@ -1,8 +1,8 @@
-"""What the span reader looks at: a question, a title and some neighbouring sentences, as word pieces.
+"""What small models read in pairs: a question or a claim, a title, and sentences, as word pieces.
 
 Each piece has a kind, which says what a six-layer encoder finds hard to see by itself: whether a
 word of the question is met by the sentences, elsewhere in the passage, or not at all. The fitted
-model knows these kinds by their numbers (training/reader).
+models know these kinds by their numbers (training/reader, training/support).
 """
 
 import re
@@ -19,8 +19,8 @@ MARK, STOP, MET, NEAR, MISSING, HEAD, PLAIN, CAPITAL, DIGIT, SHARED = range(KIND
 WIDTH = 84
 """Pieces of the passage in one window."""
 MOST_ASKED = 40
+"""Pieces of the question or claim."""
 MOST_HEAD = 12
-LONGEST_SPAN = 24
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -63,7 +63,7 @@ def words_of(text: str, pieces: Pieces) -> Words:
     )
 
 
-def stretches(passage: Words, sentences: Sequence[Span]) -> Iterator[Span]:
+def stretches(passage: Words, sentences: Sequence[Span], width: int = WIDTH) -> Iterator[Span]:
     """Neighbouring sentences that fit into a window together, in reading order; a sentence that is
     longer stands alone.
     """
@@ -71,7 +71,7 @@ def stretches(passage: Words, sentences: Sequence[Span]) -> Iterator[Span]:
     begin, first, end = 0, 0, 0
     for start, stop in sentences:
         last = bisect_left(starts, stop)
-        if end and last - first > WIDTH:
+        if end and last - first > width:
             yield begin, end
             end = 0
         if not end:
@@ -81,12 +81,20 @@ def stretches(passage: Words, sentences: Sequence[Span]) -> Iterator[Span]:
         yield begin, end
 
 
-def window(asked: Words, head: Words, passage: Words, span: Span) -> Window:
-    """`span` of the passage, cut at `WIDTH` pieces, beside the question."""
+def window(
+    asked: Words,
+    head: Words,
+    passage: Words,
+    span: Span,
+    *,
+    most: int = MOST_ASKED,
+    width: int = WIDTH,
+) -> Window:
+    """`span` of the passage, cut at `width` pieces, beside the first `most` of what is asked."""
     starts = [a for a, _ in passage.offsets]
     first = bisect_left(starts, span[0])
-    part = slice(first, min(bisect_left(starts, span[1]), first + WIDTH))
-    wanted = {t for t in asked.terms[:MOST_ASKED] if t}
+    part = slice(first, min(bisect_left(starts, span[1]), first + width))
+    wanted = {t for t in asked.terms[:most] if t}
     here = {*passage.terms[part], *head.terms}
     elsewhere = {*passage.terms}
 
@@ -95,9 +103,9 @@ def window(asked: Words, head: Words, passage: Words, span: Span) -> Window:
             return STOP
         return MET if term in here else NEAR if term in elsewhere else MISSING
 
-    question = [*asked.ids[:MOST_ASKED], SEP, *head.ids[:MOST_HEAD], SEP]
+    question = [*asked.ids[:most], SEP, *head.ids[:MOST_HEAD], SEP]
     kinds = [
-        *map(met, asked.terms[:MOST_ASKED]), MARK,
+        *map(met, asked.terms[:most]), MARK,
         *(SHARED if t in wanted else HEAD for t in head.terms[:MOST_HEAD]), MARK,
         *(SHARED if t in wanted else s
           for t, s in zip(passage.terms[part], passage.shapes[part], strict=True)),
