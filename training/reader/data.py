@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.bench.evaluation import folder, rows
 from training.encoder.batches import CLS, IGNORED, SEP, Example, tokenizer
+from training.reader.folds import clapnq_group
 
 from bedplate.encoder import Pieces
 from bedplate.sentences import Span, split_sentences
@@ -96,10 +97,9 @@ def clapnq() -> list[Asked]:
     found = []
     for name in ("answerable", "unanswerable"):
         for row in rows(folder("qa_clapnq") / f"clapnq_{name}.jsonl"):
-            number = zlib.crc32(row["id"].encode())
-            if number % 2 == 1:
+            if zlib.crc32(row["id"].encode()) % 2 == 1:
                 continue
-            group = f"clapnq-{number // 2 % 2}"
+            group = clapnq_group(row["id"])
             passage = Text(row["passages"][0]["title"], row["passages"][0]["text"], group)
             said = tuple(s for each in row["output"] for s in each["selected_sentences"])
             found.append(Asked(row["input"], passage, said, group, long=True))

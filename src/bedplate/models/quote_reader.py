@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedplate.encoder import Encoder, open_packaged
-from bedplate.models.quote_scoring import Column, Encoded
+from bedplate.models.quote_scoring import Column, Encoded, Places
 from bedplate.sentences import Span
 from bedplate.windows import Window, Words, stretches, window, words_of
 
@@ -26,7 +26,7 @@ Logits = NDArray[np.float32]
 Features = dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """One window of passage `place`: its best answer is `text[start:end]`, and `margin` says how
     much more speaks for it than for no answer, in logits. `any` is the same of all spans together.
@@ -43,13 +43,14 @@ class Reading:
     ends: Logits
     offsets: Sequence[tuple[int, int]]
 
-    def within(self, span: Span) -> float:
-        """The margin of the best answer that begins inside `span`; -inf where nothing does."""
+    def within(self, span: Span) -> tuple[float, Span] | None:
+        """The margin of the best answer inside `span`, and where it stands; None where none can."""
         inside = [i for i, (a, _) in enumerate(self.offsets) if span[0] <= a < span[1]]
         if not inside:
-            return -np.inf
+            return None
         part = slice(inside[0], inside[-1] + 1)
-        return _best(self.starts[part], self.ends[part])[0]
+        margin, first, last = _best(self.starts[part], self.ends[part])
+        return margin, (self.offsets[part][first][0], self.offsets[part][last][1])
 
 
 class SpanReader:
@@ -59,7 +60,7 @@ class SpanReader:
         self._encoder = encoder
 
     def read(
-        self, question: str, passages: Sequence[Encoded], place: Column, score: Column
+        self, question: str, passages: Sequence[Encoded], place: Places, score: Column
     ) -> tuple[Reading, ...]:
         """The windows around the best sentences. `place` and `score` are of the passages' sentences,
         in order; one that must not be quoted has score -inf.
@@ -80,7 +81,7 @@ class SpanReader:
         )
 
     def _windows(
-        self, passages: Sequence[Encoded], place: Column, score: Column
+        self, passages: Sequence[Encoded], place: Places, score: Column
     ) -> Iterator[tuple[float, int, Span, Words]]:
         for number, passage in enumerate(passages):
             own = score[place == number]
@@ -120,21 +121,28 @@ def _best(starts: Logits, ends: Logits) -> tuple[float, int, int]:
     return float(sums[first, last]), int(first), int(last)
 
 
+def _around(readings: Sequence[Reading], place: int, sentence: Span) -> Iterator[Reading]:
+    return (r for r in readings if r.place == place and r.span[0] <= sentence[0] < r.span[1])
+
+
+def answer_within(readings: Sequence[Reading], place: int, sentence: Span) -> Span | None:
+    """Where in a sentence of passage `place` the best answer stands; None where it was not read."""
+    found = [w for r in _around(readings, place, sentence) if (w := r.within(sentence))]
+    return max(found)[1] if found else None
+
+
 def describe_reading(readings: Sequence[Reading], place: int, sentence: Span) -> Features:
     """Features of what was read, given the sentence that would be quoted; 0 where all is even."""
-    if not readings:
-        return dict.fromkeys(
-            ("read_best", "read_any", "read_here", "read_inside", "read_agree"), -10.0
-        )
-    best = max(readings, key=lambda r: r.margin)
-    here = [r for r in readings if r.place == place and r.span[0] <= sentence[0] < r.span[1]]
-    inside = max((r.within(sentence) for r in here), default=-np.inf)
+    here = list(_around(readings, place, sentence))
+    inside = [w for r in here if (w := r.within(sentence))]
+    best = max(readings, key=lambda r: r.margin, default=None)
+    agreed = best is not None and best in here and sentence[0] <= best.start < sentence[1]
     return {
-        "read_best": _bounded(best.margin),
-        "read_any": _bounded(max(r.any for r in readings)),
+        "read_best": _bounded(best.margin if best else -np.inf),
+        "read_any": _bounded(max((r.any for r in readings), default=-np.inf)),
         "read_here": _bounded(max((r.any for r in here), default=-np.inf)),
-        "read_inside": _bounded(inside),
-        "read_agree": float(best in here and sentence[0] <= best.start < sentence[1]),
+        "read_inside": _bounded(max(inside)[0] if inside else -np.inf),
+        "read_agree": float(agreed),
     }
 
 
