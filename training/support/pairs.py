@@ -40,7 +40,6 @@ class Pair:
     claim: str
     evidence: str
     supported: bool
-    title: str = ""
 
     @property
     def kept(self) -> bool:
@@ -51,7 +50,7 @@ class Pair:
 def example(pair: Pair, weight: float = 1.0) -> Example:
     evidence = words(pair.evidence)
     shown = window(
-        words(pair.claim), words(pair.title), evidence, (0, len(pair.evidence)),
+        words(pair.claim), words(""), evidence, (0, len(pair.evidence)),
         most=CLAIM_PIECES, width=EVIDENCE_PIECES,
     )  # fmt: skip
     ids, kinds = [CLS, *shown.ids, SEP], [0, *shown.kinds, 0]
@@ -198,7 +197,7 @@ class Made:
         self, each: Asked, claim: str, context: Sequence[str] = (), *, supported: bool
     ) -> Pair:
         evidence = nearest(claim, context or sentences(each.passage.text))
-        return Pair("", "made", each.group, claim, evidence, supported, each.passage.title)
+        return Pair("", "made", each.group, claim, evidence, supported)
 
 
 def _asked_sort(question: str) -> str:

@@ -48,7 +48,7 @@ _ASIDE = re.compile(r"\s*\([^()]*\)|, (?:which|who|where)\b[^,.]*(?=,|\.|$),?")
 def stated(question: str, answer: str, draw: random.Random) -> str:
     """One of: a statement where a rule knows how, else the question followed by the answer."""
     words, answer = question.strip().rstrip(" ?:."), answer.strip().rstrip(".")
-    if draw.random() < 0.6:
+    if answer and draw.random() < 0.6:
         if found := _BE.fullmatch(words):
             return f"{found[3][0].upper()}{found[3][1:]} {found[2].lower()} {answer}."
         if found := _DID.fullmatch(words):

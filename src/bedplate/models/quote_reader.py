@@ -6,6 +6,7 @@ than the mix of scores does (quote_scoring).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +151,8 @@ def _bounded(margin: float) -> float:
     return float(np.clip(margin, -10.0, 10.0))
 
 
+@lru_cache(maxsize=1)
 def open_reader() -> SpanReader:
-    """The shipped one; reads 23 MB."""
+    """The shipped one, which all models share; reads 23 MB the first time."""
     encoder, _ = open_packaged("bedplate.models", NAME)
     return SpanReader(encoder)
