@@ -1,26 +1,24 @@
 """The App: every flow as a field, wired from a configuration and closed in one place."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
-from pathlib import Path
 
 from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.answering import open_answers, question_reader
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import Config, Slot
+from bedplate.config import Config
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.durable.protocol import Durable, Page
-from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
-from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
-from bedplate.errors import ConfigError, NotFound
+from bedplate.embedding import open_embedders
+from bedplate.errors import NotFound
 from bedplate.feeds import open_source
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
@@ -68,18 +66,19 @@ from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
 from bedplate.responses.background import Background
 from bedplate.responses.respond import Respond
+from bedplate.review.queue import ReviewQueue
+from bedplate.review.upkeep import ReviewUpkeep
+from bedplate.reviewing import open_reviewing
 from bedplate.safeguards import Safeguards, open_safeguards
 from bedplate.slots import open_optional, open_slot
-from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
-from bedplate.stores import IN_CATALOG, STORES
+from bedplate.storage import CATALOG_FILE, open_catalog, store_slot
+from bedplate.stores import STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
+from bedplate.toolbox import Toolbox
 from bedplate.tracing import Tracing, open_tracing
 from bedplate.transcripts.protocol import Transcripts
-
-CATALOG_FILE = "catalog.db"
-EMBEDDER_CACHE_FILE = "embeddings.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +110,7 @@ class App:
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
     ingest: Ingest
     reindex: Reindex
     rescrub: Rescrub
@@ -124,6 +124,8 @@ class App:
     pushes: PushDocuments
     originals: Originals
     push_syncs: PushSyncs | None
+    reviews: ReviewQueue
+    review_upkeep: ReviewUpkeep
     tracing: Tracing
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
@@ -218,21 +220,11 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
     """
     check_assistants(config)
     check_readers(config)
-    store_slot = _store(config, "store", config.store)
+    slot = store_slot(config, "store", config.store)
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        embedder = await enter(open_slot("embedder", config.embedder, EMBEDDERS.load))
-        remembering = embedder
-        if limit := config.embedder_cache.max_bytes:
-            file = config.data.dir / EMBEDDER_CACHE_FILE
-            remembering = await enter(open_embedder_cache(embedder, file, max_bytes=limit))
-        former = await enter(
-            open_optional("former_embedder", config.former_embedder, EMBEDDERS.load)
-        )
-        images = await enter(
-            open_optional("image_embedder", config.image_embedder, IMAGE_EMBEDDERS.load)
-        )
+        made = await enter(open_embedders(config))
         chunker = await enter(open_slot("chunker", config.chunker, CHUNKERS.load))
         chunkers = {
             name: await enter(open_slot(f"collections.{name}.chunker", own.chunker, CHUNKERS.load))
@@ -240,18 +232,18 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         }
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
         parser = await enter(open_parser(parse_limits(config)))
-        catalog = await enter(_catalog(config, path))
+        catalog = await enter(open_catalog(config))
         keyring = await enter(open_keyring(await enter(open_keys(config))))
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
-        store = await enter(open_slot("store", store_slot, STORES.load, path=path))
+        store = await enter(open_slot("store", slot, STORES.load, path=path))
         breakers = Breakers()
         servers = ManagedServers(config.managed, findings=Findings(config.data.dir))
         ledger = await enter(open_ledger(config))
         models = await enter(
             open_lineup(
                 config.models,
-                embedder=remembering,
+                embedder=made.remembering,
                 breakers=breakers,
                 servers=servers,
                 ledger=ledger,
@@ -263,16 +255,16 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         retrieve = Retrieve(
             catalog,
             store,
-            remembering,
+            made.remembering,
             reranker,
             ranking=ranking(config.search),
             tables=tables,
-            former=former,
+            former=made.former,
         )
         searched = (
             retrieve
-            if images is None
-            else ImageSearch(retrieve, catalog, images, most=config.search.max_images)
+            if made.images is None
+            else ImageSearch(retrieve, catalog, made.images, most=config.search.max_images)
         )
         search = Interpret(searched, catalog, reader=question_reader(config, turn))
         token_chunks = config.search.late_chunks if config.search.late_top else 0
@@ -282,10 +274,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 store,
                 parser,
                 chunker,
-                remembering,
+                made.remembering,
                 safeguards.pii,
-                former,
-                None if images is None else Pictures(parser, images),
+                made.former,
+                None if made.images is None else Pictures(parser, made.images),
                 safeguards.documents,
                 chunkers,
                 Originals(catalog, original_limits(config), original_seals(config)),
@@ -294,17 +286,18 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
             recipe=partial(recipe, config),
-            readings=Readings(catalog, recipe=reading_recipe(config, images)),
+            readings=Readings(catalog, recipe=reading_recipe(config, made.images)),
             skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, partial(open_source, catalog), sync_limits(config))
         rescrub = Rescrub(
             catalog,
             store,
-            [remembering, *([former] if former else [])],
+            [made.remembering, *([made.former] if made.former else [])],
             safeguards.pii,
             batch_chunks=config.ingest.batch_chunks,
         )
+        reviewing = await enter(open_reviewing(config, safeguards))
         answers = await enter(open_answers(config, catalog, search, turn, safeguards))
         # The last part: it uses the others until it is closed.
         parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
@@ -313,9 +306,9 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             keyring=keyring,
             catalog=catalog,
             store=store,
-            embedder=embedder,
-            former=former,
-            images=images,
+            embedder=made.embedder,
+            former=made.former,
+            images=made.images,
             reranker=reranker,
             parser=parser,
             safeguards=safeguards,
@@ -328,11 +321,12 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             respond=answers.respond,
             transcripts=answers.transcripts,
             background=answers.background,
+            toolbox=answers.toolbox,
             ingest=ingest,
             reindex=Reindex(
                 catalog,
                 store,
-                remembering,
+                made.remembering,
                 batch_chunks=config.ingest.batch_chunks,
                 token_chunks=token_chunks,
                 max_snapshots=config.data.max_snapshots,
@@ -350,48 +344,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             originals=ingest.originals,
             push_syncs=parts and parts.push_syncs,
+            reviews=reviewing.queue,
+            review_upkeep=reviewing.upkeep,
             tracing=tracing,
         )
-
-
-@asynccontextmanager
-async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
-    """The store of `[stores.NAME]`, beside the one in use.
-
-    Raises:
-        ConfigError: there is no such table, it is the store in use, or its options are wrong.
-    """
-    if name not in config.stores:
-        known = ", ".join(config.stores) or "none"
-        raise ConfigError(f"There is no [stores.{name}] in the configuration. Known: {known}.")
-    slot = config.stores[name]
-    if slot == config.store:
-        raise ConfigError(f"[stores.{name}] is the store in use: name another.")
-    path = config.data.dir / CATALOG_FILE
-    key = f"stores.{name}"
-    async with open_slot(key, _store(config, key, slot), STORES.load, path=path) as store:
-        yield store
-
-
-def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:
-    if config.data.database is None:
-        return CATALOGS.load("sqlite")(path)
-    return CATALOGS.load("postgres")(config.data.database.get_secret_value())
-
-
-def _store(config: Config, key: str, slot: Slot) -> Slot:
-    """A store's slot; one that searches the catalog's own tables is told where they are."""
-    kept = "sqlite" if config.data.database is None else "postgres"
-    wanted = IN_CATALOG.get(slot.use, kept)
-    if wanted != kept:
-        there = "is not set" if kept == "sqlite" else "names a PostgreSQL database"
-        other = next(name for name, catalog in IN_CATALOG.items() if catalog == kept)
-        raise ConfigError(
-            f"{key}.use is {slot.use!r}, which searches the tables of a {wanted} catalog, but "
-            f"data.database {there}: set {key}.use = {other!r}, or correct data.database."
-        )
-    if slot.use in IN_CATALOG and config.data.database is not None:
-        return Slot.model_validate(
-            {"database": config.data.database, **slot.options, "use": slot.use}
-        )
-    return slot

@@ -16,8 +16,9 @@ import apsw
 import psutil
 
 from bedplate.api.gates import check_exposure, is_loopback
-from bedplate.app import CATALOG_FILE, App, open_app
+from bedplate.app import App, open_app
 from bedplate.cli.findings import MASK, Finding, is_secret
+from bedplate.cli.offers import judge_offer
 from bedplate.cli.probes import PROBED, probe_model
 from bedplate.cli.screen import counted
 from bedplate.config import Config, DataConfig, Loaded, Slot
@@ -31,6 +32,7 @@ from bedplate.ingest.recall import TOP, MeasuredRecall, measure_recall
 from bedplate.keys import open_keys, were_made
 from bedplate.sqlite.database import open_database, select_one
 from bedplate.state import CATALOGS
+from bedplate.storage import CATALOG_FILE
 from bedplate.stores import IN_CATALOG
 
 GIBIBYTE = 1024**3
@@ -223,6 +225,7 @@ async def _parts(config: Config, *, new: bool) -> list[Finding]:
                 _pii(app),
                 await _groundedness(config.guards.groundedness),
                 *[finding async for finding in _local_models(app)],
+                *[judge_offer(offer) for offer in await app.toolbox.offers()],
             ]
 
 
