@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bedplate import __version__
 from bedplate.api import (
     ask,
+    assistants,
     batches,
     budgets,
     chat,
@@ -47,6 +48,7 @@ from bedplate.api import (
     rerank,
     responses,
     reviews,
+    runs,
     search,
     sources,
     tools,
@@ -172,6 +174,7 @@ async def scheduling(app: App) -> AsyncGenerator[None]:
                     app.library,
                     app.push_syncs,
                     app.originals,
+                    app.runs and app.runs.upkeep,
                     app.review_upkeep,
                 )
                 if part is not None
@@ -276,6 +279,8 @@ def _build_api(app: App) -> FastAPI:
         sources,
         pushes,
         jobs,
+        assistants,
+        runs,
         budgets,
         usage,
         traces,
