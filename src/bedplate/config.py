@@ -21,7 +21,9 @@ from bedplate.assistant_sections import AssistantConfig
 from bedplate.check_sections import CheckConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
+from bedplate.metric_sections import MetricsConfig
 from bedplate.review_sections import ReviewsConfig
+from bedplate.run_sections import RunsConfig
 from bedplate.sections import (
     AskConfig,
     BatchesConfig,
@@ -80,6 +82,7 @@ class Config(Section):
     uploads: UploadsConfig = UploadsConfig()
     files: FilesConfig = FilesConfig()
     batches: BatchesConfig = BatchesConfig()
+    runs: RunsConfig = RunsConfig()
     push: PushConfig = PushConfig()
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()
@@ -90,6 +93,7 @@ class Config(Section):
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()
+    metrics: MetricsConfig = MetricsConfig()
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])

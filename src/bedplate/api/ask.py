@@ -22,7 +22,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     },
     202: {
         "model": Answer,
-        "description": "The answer waits for a reviewer; `Location` is where the review is.",
+        "description": "The answer waits for a reviewer; `Location` has what becomes of it.",
     },
 }
 
@@ -54,7 +54,7 @@ async def ask(
     response.headers.update(cost_headers(answer.usage.cost_usd))
     if answer.checked.action == "held":
         response.status_code = HELD
-        response.headers["Location"] = f"/api/reviews/{answer.checked.review}"
+        response.headers["Location"] = f"/api/reviews/{answer.checked.review}/outcome"
     return Answer.of(answer)
 
 
