@@ -39,6 +39,7 @@ class ClaimSplitter:
     _held: str = ""
     _at: int = 0
     """Where `_held` begins in the answer."""
+    _last: bool = False
     _line_start: bool = True
     _in_item: bool = False
     _in_code: bool = False
@@ -50,28 +51,29 @@ class ClaimSplitter:
     def push(self, text: str) -> list[Statement]:
         """The claims that end in this text, in order."""
         self._held += text
-        return list(self._take(last=False))
+        return list(self._take())
 
     def finish(self) -> list[Statement]:
         """What is left."""
-        found = list(self._take(last=True))
+        self._last = True
+        found = list(self._take())
         found += self._rows(self._table.finish())
         return found
 
-    def _take(self, *, last: bool) -> Iterator[Statement]:
+    def _take(self) -> Iterator[Statement]:
         while self._held:
             before = (len(self._held), self._line_start)
-            yield from self._line(last) if self._line_start else self._prose(last)
+            yield from self._line() if self._line_start else self._prose()
             if before == (len(self._held), self._line_start):
                 return
 
-    def _line(self, last: bool) -> Iterator[Statement]:
+    def _line(self) -> Iterator[Statement]:
         """Reads how a line begins; takes all of one that is not prose."""
         blank = len(self._held) - len(self._held.lstrip())
         if blank:
             self._skip(blank)
             return
-        whole = last or "\n" in self._held or len(self._held) >= LONGEST
+        whole = self._last or "\n" in self._held or len(self._held) >= LONGEST
         if self._in_code or self._held[0] in _WHOLE_LINE:
             if whole:
                 yield from self._whole_line()
@@ -107,9 +109,9 @@ class ClaimSplitter:
         for text, heads, start, end in rows:
             yield from self._made(text, start, end, heads or self._under)
 
-    def _prose(self, last: bool) -> Iterator[Statement]:
+    def _prose(self) -> Iterator[Statement]:
         """Takes one sentence, if its end is there."""
-        end = self._sentence_end(last)
+        end = self._sentence_end()
         if end is None:
             return
         text, start = self._held[:end], self._at
@@ -117,15 +119,15 @@ class ClaimSplitter:
         self._line_start = self._held.startswith("\n")
         yield from self._statement(text, start)
 
-    def _sentence_end(self, last: bool) -> int | None:
+    def _sentence_end(self) -> int | None:
         held = self._held
-        line = self._line_end(last)
+        line = self._line_end()
         limit = min(len(held) if line is None else line, LONGEST)
         for match in _END.finditer(held, 0, limit):
             after = match.end()
             if line is not None and after >= line:
                 return line
-            if not last and line is None and _UNDECIDED.match(held, after):
+            if not self._last and line is None and _UNDECIDED.match(held, after):
                 return None
             if after >= len(held):
                 return after
@@ -133,17 +135,17 @@ class ClaimSplitter:
                 return after
         if line is not None and line <= LONGEST:
             return line
-        if len(held) >= LONGEST + len("\n") or (last and len(held) >= LONGEST):
+        if len(held) >= LONGEST + len("\n") or (self._last and len(held) >= LONGEST):
             return held.rfind(" ", 1, LONGEST) if " " in held[1:LONGEST] else LONGEST
-        return len(held) if last else None
+        return len(held) if self._last else None
 
-    def _line_end(self, last: bool) -> int | None:
+    def _line_end(self) -> int | None:
         """Where the line ends, if that is known; a line that was only wrapped goes on."""
         place = self._held.find("\n")
         while place >= 0:
             rest = self._held[place + 1 :].lstrip(" \t")
             if not rest:
-                return place if last else None
+                return place if self._last else None
             if not rest[0].islower() or self._held[:place].rstrip().endswith((".", "!", "?", ":")):
                 return place
             place = self._held.find("\n", place + 1)

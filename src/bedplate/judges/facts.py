@@ -37,9 +37,9 @@ def read_facts(text: str) -> Facts:
 def _names(text: str) -> Iterable[frozenset[str]]:
     for match in _NAME.finditer(text):
         words = match.group().split()
-        if _OPENERS.search(text, max(0, match.start() - 4), match.start()):
-            # The first word of a sentence has a capital in any case.
-            if words[0].lower() in STOP_WORDS or len(words) == 1:
-                words = words[1:]
+        opens = _OPENERS.search(text, max(0, match.start() - 4), match.start())
+        # The first word of a sentence has a capital in any case.
+        if opens and (words[0].lower() in STOP_WORDS or len(words) == 1):
+            words = words[1:]
         if terms := frozenset(analyse(" ".join(words))):
             yield terms

@@ -4,161 +4,102 @@ No feature is the claim's length: data sets where short answers are the right on
 habit. Each is written so that one sign of its weight makes sense.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from bedplate.embedders.protocol import Matrix, TokenVectors
-from bedplate.judges.facts import Facts
-from bedplate.judges.quantities import Quantity, has, has_day, in_other_unit
-from bedplate.judges.sources import Line, Sources
 from bedplate.domain.answers import Mismatch
+from bedplate.judges.encoding import Encoded
+from bedplate.judges.mismatches import mismatches
+from bedplate.judges.sources import Line
+from bedplate.judges.wording import Wording
 
 Features = dict[str, float]
 
+CHECKS: tuple[Mismatch, ...] = ("number", "date", "unit", "entity", "negation")
 
-@dataclass(frozen=True)
-class Wording:
-    """A claim as it is compared: `terms` in order with their `weights`, what it states, and the
-    words of the question and of what it stands under, which count for less.
+
+def describe(
+    wording: Wording,
+    near: Sequence[Line],
+    missing: frozenset[str],
+    claim: Encoded,
+    beside: Sequence[Encoded],
+) -> Features:
+    """`near` are the sentences nearest to the claim, best first, of which `beside` encodes the first;
+    `missing` are its terms that none of its passages has.
     """
-
-    text: str
-    terms: tuple[str, ...]
-    weights: dict[str, float]
-    facts: Facts
-    asked: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A text's token vectors, and for each token the weight of its word."""
-
-    tokens: TokenVectors
-    weights: Matrix
-
-    @property
-    def mean(self) -> Matrix:
-        total = self.tokens.vectors.sum(axis=0)
-        return total / max(float(np.linalg.norm(total)), 1e-9)
+    found = mismatches(wording, near)
+    return {
+        **_words(wording, near, missing),
+        **_order(wording, near),
+        **_meaning(claim, beside),
+        **{f"{check}_differs": float(check in found) for check in CHECKS},
+    }
 
 
-@dataclass(frozen=True)
-class Found:
-    """The evidence for a claim: the sentences nearest to it, best first, all of the passages'
-    words that it may use, and which of its statements those do not carry.
-    """
-
-    near: Sequence[Line]
-    missing: frozenset[str]
-    mismatches: tuple[Mismatch, ...] = field(default=())
-
-
-def compare(wording: Wording, found: Found) -> Features:
-    """The features that need no vectors."""
+def _words(wording: Wording, near: Sequence[Line], missing: frozenset[str]) -> Features:
+    """How much of the claim's weight is there, letter for letter."""
     weights = wording.weights
-    whole = max(sum(weights.values()), 1e-9)
-
-    def cover(bag: frozenset[str]) -> float:
-        return sum(weight for term, weight in weights.items() if term in bag) / whole
-
-    near = found.near
+    new = {term: weight for term, weight in weights.items() if term not in wording.asked}
     bags = [line.bag for line in near]
-    titles = frozenset(term for line in near for term in line.above)
-    first = bags[0] if bags else frozenset[str]()
-    two = frozenset().union(*bags[:2])
-    window = frozenset().union(*bags)
-    lost = [weight for term, weight in weights.items() if term in found.missing]
-    gaps = [weight for term, weight in weights.items() if term not in window | titles]
+    first, two, window = (frozenset[str]().union(*bags[:count]) for count in (1, 2, len(bags)))
+    titles = frozenset[str]().union(*(line.above for line in near))
+    return {
+        "cover_first": _share(weights, first),
+        "cover_two": _share(weights, two),
+        "cover_near": _share(weights, window | titles),
+        "cover_all": 1 - _share(weights, missing) if weights else 0.0,
+        "new_first": _share(new, first),
+        "new_near": _share(new, window | titles),
+        "gap": max((w for term, w in weights.items() if term not in window | titles), default=0.0)
+        / max(weights.values(), default=1.0),
+    }
+
+
+def _share(weights: Mapping[str, float], bag: Collection[str]) -> float:
+    whole = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term in bag) / whole if whole else 1.0
+
+
+def _order(wording: Wording, near: Sequence[Line]) -> Features:
+    """How much of it is there in the same order."""
     pairs = set(pairwise(wording.terms))
     seen = {pair for line in near for pair in pairwise(line.terms)}
-    new = {term: weight for term, weight in weights.items() if term not in wording.asked}
+    longest = max((_run(wording.terms, line.terms) for line in near[:2]), default=0)
     return {
-        "cover_1": cover(first),
-        "cover_2": cover(two),
-        "cover_near": cover(window),
-        "cover_titled": cover(window | titles),
-        "lost": sum(lost) / whole,
-        "lost_most": max(lost, default=0.0) / max(max(weights.values(), default=1.0), 1e-9),
-        "gap_most": max(gaps, default=0.0) / max(max(weights.values(), default=1.0), 1e-9),
-        "new_in_first": (
-            sum(weight for term, weight in new.items() if term in first)
-            / max(sum(new.values()), 1e-9)
-            if new
-            else 1.0
-        ),
-        "pairs": len(pairs & seen) / max(len(pairs), 1),
-        "run": max((_run(wording.terms, line.terms) for line in near), default=0)
-        / max(len(wording.terms), 1),
+        "pairs": len(pairs & seen) / len(pairs) if pairs else 1.0,
+        "run": longest / max(len(wording.terms), 1),
     }
 
 
 def _run(terms: Sequence[str], other: Sequence[str]) -> int:
     """The longest run of terms that both have."""
-    best, last = 0, [0] * (len(other) + 1)
+    places: dict[str, list[int]] = {}
+    for place, term in enumerate(other):
+        places.setdefault(term, []).append(place)
+    best, last = 0, dict[int, int]()
     for term in terms:
-        now = [0] * (len(other) + 1)
-        for place, each in enumerate(other, start=1):
-            if term == each:
-                now[place] = last[place - 1] + 1
-        best, last = max(best, *now), now
+        last = {place: last.get(place - 1, 0) + 1 for place in places.get(term, ())}
+        best = max(best, *last.values(), 0)
     return best
 
 
-def mismatches(
-    wording: Wording, near: Sequence[Line], known: frozenset[str]
-) -> tuple[Mismatch, ...]:
-    """What of the claim's statements the nearest sentences do not carry; `known` are the terms of
-    names that may go unsaid, such as the question's.
-    """
-    facts = wording.facts
-    quantities = [each for line in near for each in line.facts.quantities]
-    days = [each for line in near for each in line.facts.days]
-    years = [Quantity(frozenset({float(day.year)})) for day in days if day.year]
-    found: list[Mismatch] = []
-    for each in facts.quantities:
-        if in_other_unit(quantities, each):
-            found.append("unit")
-        elif not has([*quantities, *years], each):
-            found.append("number")
-    if any(not has_day(days, day) for day in facts.days):
-        found.append("date")
-    terms = known.union(*(line.bag | line.above for line in near))
-    if any(name - terms for name in facts.names):
-        found.append("entity")
-    if near and facts.negative != near[0].facts.negative:
-        found.append("negation")
-    return tuple(dict.fromkeys(found))
-
-
-def align(claim: Encoded, near: Sequence[Encoded]) -> Features:
-    """How well the claim's words are met in meaning (ColBERT's late interaction), and cosines."""
-    if not near or not len(claim.tokens.vectors):
-        return {
-            "cosine": 0.0,
-            "cosine_mean": 0.0,
-            "met_1": 0.0,
-            "met": 0.0,
-            "worst": 0.0,
-            "second": 0.0,
-        }
-    cosines = [float(claim.mean @ each.mean) for each in near]
-    each_best = [
-        (claim.tokens.vectors @ each.tokens.vectors.T).max(axis=1)
-        for each in near
-        if len(each.tokens.vectors)
-    ]
-    best = np.max(each_best, axis=0)
-    weights = claim.weights
-    total = max(float(weights.sum()), 1e-9)
-    word = np.sort(best[weights > 0]) if (weights > 0).any() else np.sort(best)
+def _meaning(claim: Encoded, beside: Sequence[Encoded]) -> Features:
+    """How near the sentences are, and how well the claim's words are met (late interaction)."""
+    others = [each for each in beside if len(each.vectors)]
+    if not others or not len(claim.vectors):
+        return {"cosine": 0.0, "met_first": 0.0, "met": 0.0, "worst": 0.0, "second": 0.0}
+    by_sentence = [(claim.vectors @ each.vectors.T).max(axis=1) for each in others]
+    best = np.max(by_sentence, axis=0)
+    weights = claim.weights if claim.weights.any() else np.ones_like(claim.weights)
+    ordered = np.sort(best[weights > 0])
+    whole = float(weights.sum())
     return {
-        "cosine": max(cosines),
-        "cosine_mean": float(np.mean(cosines[:3])),
-        "met_1": float(each_best[0] @ weights) / total,
-        "met": float(best @ weights) / total,
-        "worst": float(word[0]),
-        "second": float(word[min(1, len(word) - 1)]),
+        "cosine": max(float(claim.mean @ each.mean) for each in others),
+        "met_first": float(by_sentence[0] @ weights) / whole,
+        "met": float(best @ weights) / whole,
+        "worst": float(ordered[0]),
+        "second": float(ordered[min(1, len(ordered) - 1)]),
     }

@@ -4,7 +4,7 @@ import re
 
 _TALK = re.compile(
     r"(?:sure|certainly|of course|absolutely|great question|good question|you're welcome|thank you|thanks|"
-    r"hello|hi|sorry|yes|no|"
+    r"hello|hi|sorry|"
     r"i hope (?:this|that) helps|hope (?:this|that) helps|"
     r"(?:please )?let me know if you (?:have|need) (?:any )?(?:more|other|further|additional)? ?"
     r"(?:questions|help|information|details)|"
