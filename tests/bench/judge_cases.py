@@ -80,7 +80,8 @@ def calibration_error(scores: np.ndarray, supported: np.ndarray, bins: int = 10)
     """Expected calibration error over bins of equal width (Naeini et al. 2015)."""
     places = np.minimum((scores * bins).astype(int), bins - 1)
     return sum(
-        (places == each).mean() * abs(scores[places == each].mean() - supported[places == each].mean())
+        (places == each).mean()
+        * abs(scores[places == each].mean() - supported[places == each].mean())
         for each in range(bins)
         if (places == each).any()
     )

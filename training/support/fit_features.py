@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,10 +64,8 @@ class Table:
 
 async def read_table(rows: Sequence[Labelled]) -> Table:
     found: list[tuple[int, Mapping[str, float], float]] = []
-    async with (
-        open_onnx_embedder({"workers": 1}) as embedder,
-        open_evidence_judge({}, embedder=embedder, models={}) as judge,
-    ):
+    encoder = partial(open_onnx_embedder, {"workers": 1})
+    async with open_evidence_judge({}, encoder=encoder, models={}) as judge:
         for place, row in enumerate(rows):
             bench = await judge.read(row.case)
             statements = split_claims(row.answer, {1})

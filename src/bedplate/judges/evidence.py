@@ -16,12 +16,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.answers import Claim, Mismatch
-from bedplate.embedders.protocol import Embedder, TokenEmbedder, TokenVectors
+from bedplate.embedders.protocol import TokenEmbedder, TokenVectors
 from bedplate.errors import ConfigError
 from bedplate.judges.encoding import Encoded, SentenceVectors
 from bedplate.judges.features import Features, describe
 from bedplate.judges.mismatches import mismatches
-from bedplate.judges.protocol import Bench, Case, ClaimJudge, Statement
+from bedplate.judges.protocol import Bench, Case, ClaimJudge, OpenEncoder, Statement
 from bedplate.judges.sources import Line, Sources
 from bedplate.judges.weights import Weights, packaged_weights
 from bedplate.judges.wording import Wording, read_claim
@@ -195,15 +195,17 @@ def _is_verbatim(wording: Wording, near: Sequence[Line]) -> bool:
 
 @asynccontextmanager
 async def open_evidence_judge(
-    options: Mapping[str, Any], *, embedder: Embedder, models: Mapping[str, ChatModel]
+    options: Mapping[str, Any], *, encoder: OpenEncoder, models: Mapping[str, ChatModel]
 ) -> AsyncGenerator[ClaimJudge]:
     del models
     chosen = EvidenceOptions.model_validate(dict(options))
-    if not isinstance(embedder, TokenEmbedder):
-        raise ConfigError(
-            "The evidence judge compares token vectors, which the embedder "
-            f"{embedder.fingerprint!r} does not give."
-        )
     weights = await asyncio.to_thread(packaged_weights)
+    threshold = chosen.threshold or weights.threshold
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="judge") as pool:
-        yield EvidenceJudge(weights, chosen.threshold or weights.threshold, embedder, pool)
+        async with encoder() as embedder:
+            if not isinstance(embedder, TokenEmbedder):
+                raise ConfigError(
+                    "The evidence judge compares token vectors, which the embedder "
+                    f"{embedder.fingerprint!r} does not give."
+                )
+            yield EvidenceJudge(weights, threshold, embedder, pool)

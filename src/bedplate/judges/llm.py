@@ -16,10 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bedplate.domain.answers import Claim, Evidence, Mismatch
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, TextDelta
-from bedplate.embedders.protocol import Embedder
 from bedplate.errors import BedplateError, ConfigError, GuardFailed
 from bedplate.judges.mismatches import mismatches
-from bedplate.judges.protocol import Bench, Case, ClaimJudge, Statement
+from bedplate.judges.protocol import Bench, Case, ClaimJudge, OpenEncoder, Statement
 from bedplate.judges.sources import Sources
 from bedplate.judges.wording import read_claim
 from bedplate.models.protocol import ChatModel
@@ -246,9 +245,9 @@ def _shown(passage: Passage, mark: str, most: int) -> str:
 
 @asynccontextmanager
 async def open_llm_judge(
-    options: Mapping[str, Any], *, embedder: Embedder, models: Mapping[str, ChatModel]
+    options: Mapping[str, Any], *, encoder: OpenEncoder, models: Mapping[str, ChatModel]
 ) -> AsyncGenerator[ClaimJudge]:
-    del embedder
+    del encoder
     chosen = LlmOptions.model_validate(dict(options))
     chat = models.get(chosen.model)
     if chat is None:

@@ -14,9 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.answers import Claim
-from bedplate.embedders.protocol import Embedder
 from bedplate.judges.mismatches import mismatches
-from bedplate.judges.protocol import Bench, Case, ClaimJudge, Statement
+from bedplate.judges.protocol import Bench, Case, ClaimJudge, OpenEncoder, Statement
 from bedplate.judges.sources import Line, Sources
 from bedplate.judges.wording import read_claim
 from bedplate.models.protocol import ChatModel
@@ -112,9 +111,9 @@ def _words(text: str) -> str:
 
 @asynccontextmanager
 async def open_overlap_judge(
-    options: Mapping[str, Any], *, embedder: Embedder, models: Mapping[str, ChatModel]
+    options: Mapping[str, Any], *, encoder: OpenEncoder, models: Mapping[str, ChatModel]
 ) -> AsyncGenerator[ClaimJudge]:
-    del embedder, models
+    del encoder, models
     chosen = OverlapOptions.model_validate(dict(options))
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="overlap") as pool:
         yield OverlapJudge(chosen.threshold, pool)
