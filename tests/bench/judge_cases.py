@@ -74,14 +74,3 @@ def auroc(scores: np.ndarray, supported: np.ndarray) -> float:
     good, bad = scores[supported], np.sort(scores[~supported])
     below, upto = (np.searchsorted(bad, good, side) for side in ("left", "right"))
     return float(((below + upto) / 2).mean() / len(bad))
-
-
-def calibration_error(scores: np.ndarray, supported: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal width (Naeini et al. 2015)."""
-    places = np.minimum((scores * bins).astype(int), bins - 1)
-    return sum(
-        (places == each).mean()
-        * abs(scores[places == each].mean() - supported[places == each].mean())
-        for each in range(bins)
-        if (places == each).any()
-    )

@@ -19,7 +19,6 @@ sys.path.insert(0, str(ROOT))
 
 from tests.bench.evaluation import NoData  # noqa: E402
 from tests.bench.judge_cases import (  # noqa: E402
-    FOLDS,
     Labelled,
     auroc,
     calibration_error,
@@ -36,7 +35,14 @@ RIDGE = 10.0
 ROUNDS = 4
 FLAGGED = 0.10
 """Share of supported answers that may be flagged."""
-FEWER_IS_BETTER = ("gap", "number_differs", "date_differs", "unit_differs", "entity_differs", "negation_differs")
+FEWER_IS_BETTER = (
+    "gap",
+    "number_differs",
+    "date_differs",
+    "unit_differs",
+    "entity_differs",
+    "negation_differs",
+)
 
 Scorer = Callable[[np.ndarray], np.ndarray]
 
@@ -84,9 +90,7 @@ async def read_table(rows: Sequence[Labelled]) -> Table:
     )
 
 
-def logistic(
-    table: np.ndarray, wanted: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, float]:
+def logistic(table: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
     """Ridge logistic regression by Newton's method; weights on the features as they come."""
     mean = np.average(table, axis=0, weights=weight)
     spread = np.sqrt(np.average((table - mean) ** 2, axis=0, weights=weight)) + 1e-9
@@ -189,7 +193,12 @@ def show(table: Table, threshold: float) -> None:
 
 def main() -> None:
     table = asyncio.run(read_table(labelled()))
-    np.savez("/tmp/judge_table.npz", **{n: getattr(table, n) for n in table.__slots__} if hasattr(table, "__slots__") else vars(table))
+    np.savez(
+        "/tmp/judge_table.npz",
+        **{n: getattr(table, n) for n in table.__slots__}
+        if hasattr(table, "__slots__")
+        else vars(table),
+    )
     weights, bias = fit(table, np.ones(len(table.supported), dtype=bool))
     inside = crossed(table, table.folds)
     threshold = round(float(np.quantile(inside[table.supported], FLAGGED)), 3)
