@@ -242,9 +242,12 @@ def _stripped(text: str, start: int, end: int, form: Form) -> Iterator[Sentence]
         yield Sentence(start, start + len(words), form)
 
 
-def is_boundary(text: str, match: re.Match[str], begin: int, end: int) -> bool:
+def is_boundary(
+    text: str, match: re.Match[str], begin: int, end: int, *, lower: bool = False
+) -> bool:
     """Whether the full stop (or the like) that `match` begins with ends the sentence that began at
-    `begin`; of what follows only the next word is looked at.
+    `begin`; of what follows only the next word is looked at. With `lower` a sentence may begin with
+    a small letter.
     """
     mark = match.group()
     if mark[0] in "。！？":
@@ -253,7 +256,7 @@ def is_boundary(text: str, match: re.Match[str], begin: int, end: int) -> bool:
         return False
     following = _NEXT_WORD.match(text, match.end(), end)
     word = (following.group(1) or "") if following else ""
-    if word and not (word[0].isupper() or word[0].isdigit() or not word[0].isascii()):
+    if word and not (lower or word[0].isupper() or word[0].isdigit() or not word[0].isascii()):
         return False
     if mark[0] != "." or (len(mark) > 1 and mark.startswith("..")):
         return True

@@ -21,11 +21,11 @@ from tests.bench.evaluation import NoData  # noqa: E402
 from tests.bench.judge_cases import (  # noqa: E402
     Labelled,
     auroc,
-    calibration_error,
     labelled,
 )
 
 from bedplate.embedders.onnx import open_onnx_embedder  # noqa: E402
+from bedplate.judges.calibration import calibration_error  # noqa: E402
 from bedplate.judges.claims import split_claims  # noqa: E402
 from bedplate.judges.evidence import VERBATIM, open_evidence_judge  # noqa: E402
 from bedplate.judges.weights import Weights  # noqa: E402

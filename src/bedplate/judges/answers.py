@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from bedplate.domain.answers import Claim, Grounding
 from bedplate.errors import BedplateError, GuardFailed
-from bedplate.judges.claims import ClaimSplitter
+from bedplate.judges.claims import LONGEST, ClaimSplitter
 from bedplate.judges.protocol import Bench, Case, ClaimJudge, Statement
 
 AT_ONCE = 32
@@ -42,37 +42,46 @@ class AnswerHearing:
         self._claims: list[Claim] = []
         self._unread = 0
         self._fault = ""
+        self._said = False
+        self._start = ""
 
     async def push(self, text: str) -> Sequence[Claim]:
+        self._start += text[: LONGEST - len(self._start)]
         return await self._heard(await asyncio.to_thread(self._splitter.push, text))
 
     async def finish(self) -> Grounding:
         with suppress(GuardFailed):
             await self._heard(await asyncio.to_thread(self._splitter.finish))
+            if not self._said:
+                return Grounding(await self._talk(), "unchecked")
         return whole(self._claims, self._unread, self._fault)
 
     async def _heard(self, statements: Sequence[Statement]) -> Sequence[Claim]:
         room = max(0, self._most - len(self._claims))
+        self._said = self._said or bool(statements)
         self._unread += len(statements[room:])
-        found: list[Claim] = []
-        try:
-            for start in range(0, len(statements[:room]), AT_ONCE):
-                batch = statements[:room][start : start + AT_ONCE]
-                found += await self._judged(batch)
-        except BedplateError as error:
-            self._fault = self._fault or error.message
-            raise GuardFailed(error.message) from error
-        except Exception as error:
-            self._fault = f"The judge failed ({type(error).__name__})."
-            raise GuardFailed(self._fault) from error
-        finally:
-            self._claims += found
-        return found
+        before = len(self._claims)
+        for start in range(0, len(statements[:room]), AT_ONCE):
+            self._claims += await self._judged(statements[:room][start : start + AT_ONCE])
+        return self._claims[before:]
+
+    async def _talk(self) -> float:
+        """How far the sources carry what claims nothing, such as a question."""
+        text = self._start.strip()
+        if not any(map(str.isalnum, text)):
+            return 1.0
+        (claim,) = await self._judged([Statement(text, 0, len(self._start))])
+        return claim.score
 
     async def _judged(self, batch: Sequence[Statement]) -> Sequence[Claim]:
-        if self._bench is None:
-            self._bench = await self._judge.read(self._case)
-        return await self._bench.judge(batch)
+        try:
+            if self._bench is None:
+                self._bench = await self._judge.read(self._case)
+            return await self._bench.judge(batch)
+        except Exception as error:
+            told = error.message if isinstance(error, BedplateError) else type(error).__name__
+            self._fault = self._fault or f"The judge failed: {told}"
+            raise GuardFailed(self._fault) from error
 
 
 def whole(claims: Sequence[Claim], unread: int = 0, fault: str = "") -> Grounding:
@@ -85,6 +94,4 @@ def whole(claims: Sequence[Claim], unread: int = 0, fault: str = "") -> Groundin
     if unread:
         reason = f"Only the first {len(claims)} of {len(claims) + unread} claims were judged."
         return Grounding(0.0, "failed", (*claims,), reason, unread)
-    if not claims:
-        return Grounding(1.0, "unchecked")
     return Grounding(score, "supported", (*claims,))

@@ -13,7 +13,6 @@ from bedplate.judges.tables import Table, is_row
 from bedplate.judges.talk import claims_nothing
 from bedplate.markers import cited, without_markers
 from bedplate.sentences import is_boundary
-from bedplate.terms import analyse
 
 LONGEST = 1_000
 """Characters of a claim; what goes on without an end is cut."""
@@ -131,7 +130,7 @@ class ClaimSplitter:
                 return None
             if after >= len(held):
                 return after
-            if is_boundary(held, match, 0, len(held)):
+            if is_boundary(held, match, 0, len(held), lower=True):
                 return after
         if line is not None and line <= LONGEST:
             return line
@@ -169,7 +168,7 @@ class ClaimSplitter:
     def _made(self, text: str, start: int, end: int, under: str) -> Iterator[Statement]:
         lead = len(text) - len(text.lstrip())
         plain = _plain(without_markers(text))
-        if not analyse(plain) or claims_nothing(plain):
+        if not any(map(str.isalnum, plain)) or claims_nothing(plain):
             return
         marked = list(dict.fromkeys(number for number, _, _ in cited(text)))
         yield Statement(

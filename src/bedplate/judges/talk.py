@@ -24,6 +24,8 @@ _UNKNOWN = re.compile(
     r"i (?:do not|don't|cannot|can't) (?:know|say|tell|answer|find)\b(?:(?!, | but |; |: )[^\d]){0,160}",
     re.IGNORECASE,
 )
+_TELLS = re.compile(r"(?:\w+ ){0,3}(?:did|do) you know (?!wh|how|if\b|any)", re.IGNORECASE)
+"""A question that tells something: "Did you know that it is free?"."""
 _DENIES = re.compile(r"\b(?:not|no|none)\b|n['\u2019]t\b", re.IGNORECASE)
 
 
@@ -34,7 +36,7 @@ def claims_nothing(text: str) -> bool:
     """
     plain = text.strip().replace("\u2019", "'")
     if plain.endswith(("?", "\uff1f")):
-        return True
+        return not _TELLS.match(plain)
     if _TALK.fullmatch(plain) or _UNKNOWN.fullmatch(plain):
         return True
     return bool(_SILENT.fullmatch(plain) and _DENIES.search(plain))
