@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from bedplate.assistants.assistants import Assistants
+from bedplate.assisting import open_assistants
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
 from bedplate.options import remembers_answers
@@ -16,6 +18,7 @@ from bedplate.responses.background import Background, Limits, open_background
 from bedplate.responses.respond import Respond
 from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
+from bedplate.toolbox import Toolbox, open_toolbox
 from bedplate.transcripts import TRANSCRIPTS
 from bedplate.transcripts.protocol import Transcripts
 
@@ -25,9 +28,11 @@ TRANSCRIPTS_FILE = "transcripts.db"
 @dataclass(frozen=True, slots=True)
 class Answers:
     ask: Ask
+    assistants: Assistants
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
 
 
 def question_reader(config: Config, turn: Turn) -> ModelReader | None:
@@ -57,8 +62,11 @@ async def open_answers(
     async with (
         _transcripts(config) as transcripts,
         open_background(transcripts, _limits(config)) as background,
+        open_toolbox(config, safeguards, search) as toolbox,
+        open_assistants(config, turn, ask, safeguards, toolbox) as assistants,
     ):
-        yield Answers(ask, Respond(turn, ask, search), transcripts, background)
+        respond = Respond(turn, ask, search)
+        yield Answers(ask, assistants, respond, transcripts, background, toolbox)
 
 
 def _transcripts(config: Config) -> AbstractAsyncContextManager[Transcripts]:

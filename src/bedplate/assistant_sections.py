@@ -1,8 +1,15 @@
 """The settings of assistants."""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, model_validator
 
 from bedplate.sections import Section
+
+ANSWER = "answer"
+STAGES = ("clean", "scan", "route", "retrieve", "tools", ANSWER, "check", "shape")
+"""In the order in which a request goes through them."""
 
 
 class RunBudgetConfig(Section):
@@ -17,6 +24,15 @@ class RunBudgetConfig(Section):
     seconds: float = Field(default=600.0, ge=0, le=31_536_000)
 
 
+class MemoryConfig(Section):
+    """What an assistant keeps in mind of a conversation."""
+
+    tokens: int = Field(default=100_000, ge=500, le=10**7)
+    """Of a whole request; the oldest turns of a longer one are left out before a model is asked."""
+    summary: str | None = None
+    """The model that sums up what is left out; nobody does where it is not set."""
+
+
 class AssistantConfig(Section):
     """A model with instructions, collections and tools; clients pick it by its name."""
 
@@ -28,3 +44,19 @@ class AssistantConfig(Section):
     tools: tuple[str, ...] = ()
     """Tables `[tools.NAME]` whose tools it may call."""
     budget: RunBudgetConfig = RunBudgetConfig()
+    stages: tuple[str, ...] = STAGES
+    """Those that a request goes through; others stand where they are named (`bedplate.stages`)."""
+    output: Mapping[str, Any] | None = None
+    """A JSON Schema that every answer fits; prose where it is not set."""
+    memory: MemoryConfig = MemoryConfig()
+
+    @model_validator(mode="after")
+    def _goes_through_stages(self) -> Self:
+        if ANSWER not in self.stages:
+            raise ValueError(f"stages: {ANSWER!r} must be there")
+        if len(set(self.stages)) < len(self.stages):
+            raise ValueError("stages: each may be there once")
+        own = [name for name in self.stages if name in STAGES]
+        if own != sorted(own, key=STAGES.index):
+            raise ValueError(f"stages: the order is {', '.join(STAGES)}")
+        return self

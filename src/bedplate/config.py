@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from bedplate.assistant_sections import AssistantConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
+from bedplate.review_sections import ReviewsConfig
 from bedplate.sections import (
     AskConfig,
     BatchesConfig,
@@ -44,6 +45,7 @@ from bedplate.sections import (
     TableConfig,
     UploadsConfig,
 )
+from bedplate.tool_sections import ToolsetSlot
 from bedplate.trace_sections import TracingConfig
 from bedplate.trees import Tree, choices_first, merge, nest, read_value
 
@@ -82,12 +84,14 @@ class Config(Section):
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     responses: ResponsesConfig = ResponsesConfig()
+    reviews: ReviewsConfig = ReviewsConfig()
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
+    tools: Mapping[TableName, ToolsetSlot] = Field(default_factory=dict[str, ToolsetSlot])
     tables: Mapping[TableName, TableConfig] = Field(default_factory=dict[str, TableConfig])
 
 

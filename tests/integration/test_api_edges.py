@@ -269,7 +269,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
 
     assert set(document["paths"]) == {
         *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/guard", "/api/collections"),
-        *("/api/models/health", "/api/models/managed"),
+        *("/api/models/health", "/api/models/managed", "/api/tools"),
         "/api/collections/{collection}/originals/{document_id}",
         *("/api/sources/{source}/documents/{key}", "/api/sources/{source}/complete"),
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),
@@ -288,8 +288,13 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/sources/{source}/syncs/{id}", "/api/sources/{source}/failures"),
         *("/api/sources/{source}/retry", "/api/jobs", "/api/jobs/{id}"),
         *("/api/jobs/{id}/events", "/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"),
+        *("/api/assistants", "/api/assistants/{assistant}", "/api/assistants/{assistant}/diff"),
+        *("/api/assistants/{assistant}/versions", "/api/assistants/{assistant}/rollback"),
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
         *("/api/traces", "/api/traces/{id}", "/api/feedback", "/api/feedback/rows", "/metrics"),
+        *("/api/reviews", "/api/reviews/events", "/api/reviews/rows", "/api/reviews/secret"),
+        *("/api/reviews/{id}", "/api/reviews/{id}/outcome", "/api/reviews/{id}/events"),
+        *("/api/reviews/{id}/decision", "/api/reviews/{id}/assignee"),
         *("/api/keys", "/api/keys/{id}", "/api/keys/{id}/rotate"),
         *("/v1/files", "/v1/files/{file_id}", "/v1/files/{file_id}/content"),
         *("/v1/batches", "/v1/batches/{batch_id}", "/v1/batches/{batch_id}/cancel"),

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bedplate import __version__
 from bedplate.api import (
     ask,
+    assistants,
     batches,
     budgets,
     chat,
@@ -47,8 +48,10 @@ from bedplate.api import (
     quarantine,
     rerank,
     responses,
+    reviews,
     search,
     sources,
+    tools,
     traces,
     usage,
     vector_store_files,
@@ -158,14 +161,21 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
     """Start the syncs of sources that are due or were pushed to, clear away uploads that have had
-    their turn and originals without a document, and let files and vector stores expire, for as long
-    as the block runs.
+    their turn and originals without a document, let files, vector stores and reviews expire, and call
+    webhooks, for as long as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads, app.library, app.push_syncs, app.originals)
+                for part in (
+                    app.schedules,
+                    app.uploads,
+                    app.library,
+                    app.push_syncs,
+                    app.originals,
+                    app.review_upkeep,
+                )
                 if part is not None
             ]
             try:
@@ -247,6 +257,7 @@ def _build_api(app: App) -> FastAPI:
     for part in (
         models,
         model_health,
+        tools,
         embeddings,
         rerank,
         files,
@@ -268,10 +279,12 @@ def _build_api(app: App) -> FastAPI:
         sources,
         pushes,
         jobs,
+        assistants,
         budgets,
         usage,
         traces,
         feedback,
+        reviews,
         metrics,
         keys,
         health,
