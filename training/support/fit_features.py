@@ -4,11 +4,12 @@ Needs EVAL_DATA (groundedness); some minutes on one core, most of it encoding. P
 the card and writes src/bedplate/judges/evidence_weights.json. Nothing is drawn at random.
 """
 
+import argparse
 import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from bedplate.embedders.onnx import open_onnx_embedder  # noqa: E402
 from bedplate.judges.calibration import calibration_error  # noqa: E402
 from bedplate.judges.claims import split_claims  # noqa: E402
 from bedplate.judges.evidence import VERBATIM, open_evidence_judge  # noqa: E402
+from bedplate.judges.protocol import Statement  # noqa: E402
 from bedplate.judges.weights import Weights  # noqa: E402
 
 TARGET = ROOT / "src" / "bedplate" / "judges" / "evidence_weights.json"
@@ -74,7 +76,9 @@ async def read_table(rows: Sequence[Labelled]) -> Table:
     async with open_evidence_judge({}, encoder=encoder, models={}) as judge:
         for place, row in enumerate(rows):
             bench = await judge.read(row.case)
-            statements = split_claims(row.answer, {1})
+            statements = split_claims(row.answer, {1}) or [
+                Statement(row.answer, 0, len(row.answer))
+            ]
             for draft, features in await bench.describe([(s, frozenset({1})) for s in statements]):
                 fixed = np.nan if features else VERBATIM if draft.verbatim else 0.0
                 found.append((place, features, fixed))
@@ -137,7 +141,7 @@ def fit(table: Table, chosen: np.ndarray) -> tuple[np.ndarray, float]:
     free = np.isnan(table.fixed) & chosen[table.row]
     wanted = table.supported[table.row].astype(float)
     source = table.sources[table.row]
-    scores = table.features[:, table.names.index("cover_near")]
+    scores = table.features[:, list(table.names).index("cover_near")]
     weights, bias = np.zeros(len(table.names)), 0.0
     for _ in range(ROUNDS):
         weakest = np.zeros(len(scores), dtype=bool)
@@ -175,41 +179,75 @@ def balanced(scores: np.ndarray, supported: np.ndarray, threshold: float) -> flo
     return float((passed[supported].mean() + (~passed[~supported]).mean()) / 2)
 
 
-def show(table: Table, threshold: float) -> None:
-    inside, outside = crossed(table, table.folds), crossed(table, table.sources)
-    print("| set | rows | AUROC | left out | balanced | recall | flagged of supported | ECE |")
+def show(table: Table, inside: np.ndarray, outside: np.ndarray, threshold: float) -> None:
+    print("| set | rows | AUROC | left out | balanced | caught | flagged | ECE | ECE left out |")
     for source in [*dict.fromkeys(table.sources.tolist()), "all"]:
         part = (table.sources == source) | (source == "all")
-        scores, supported = inside[part], table.supported[part]
+        scores, away, supported = inside[part], outside[part], table.supported[part]
         print(
             f"| {source} | {part.sum()} | {auroc(scores, supported):.3f} "
-            f"| {auroc(outside[part], supported):.3f} "
-            f"| {balanced(scores, supported, threshold):.3f} "
+            f"| {auroc(away, supported):.3f} | {balanced(scores, supported, threshold):.3f} "
             f"| {(scores[~supported] < threshold).mean():.2f} "
             f"| {(scores[supported] < threshold).mean():.2f} "
-            f"| {calibration_error(scores, supported):.3f} |"
+            f"| {calibration_error(scores, supported):.3f} "
+            f"| {calibration_error(away, supported):.3f} |"
         )
 
 
+def platt(scores: np.ndarray, supported: np.ndarray) -> tuple[float, float]:
+    """Slope and shift of log-odds that make probabilities of held-out scores (Platt 1999)."""
+    odds = np.log(np.clip(scores, 1e-6, 1 - 1e-6) / np.clip(1 - scores, 1e-6, 1))
+    free = (scores > 1e-6) & (scores < VERBATIM)
+    weights, bias = logistic(odds[free, None], supported[free].astype(float), np.ones(free.sum()))
+    return float(weights[0]), bias
+
+
+def calibrated(scores: np.ndarray, slope: float, shift: float) -> np.ndarray:
+    odds = np.log(np.clip(scores, 1e-6, 1 - 1e-6) / np.clip(1 - scores, 1e-6, 1))
+    found = 1 / (1 + np.exp(-(slope * odds + shift)))
+    return np.where((scores > 1e-6) & (scores < VERBATIM), found, scores)
+
+
+def calibrated_apart(scores: np.ndarray, supported: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Each part by the slope and shift of all others."""
+    found = scores.copy()
+    for part in np.unique(parts):
+        held = parts == part
+        found[held] = calibrated(scores[held], *platt(scores[~held], supported[~held]))
+    return found
+
+
 def main() -> None:
-    table = asyncio.run(read_table(labelled()))
-    np.savez(
-        "/tmp/judge_table.npz",
-        **{n: getattr(table, n) for n in table.__slots__}
-        if hasattr(table, "__slots__")
-        else vars(table),
-    )
-    weights, bias = fit(table, np.ones(len(table.supported), dtype=bool))
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--table", type=Path, help="Features are kept there, and read if there.")
+    kept = options.parse_args().table
+    if kept is not None and kept.exists():
+        with np.load(kept) as arrays:
+            table = Table(*(arrays[field.name] for field in fields(Table)))
+    else:
+        table = asyncio.run(read_table(labelled()))
+        if kept is not None:
+            np.savez(kept, **{field.name: getattr(table, field.name) for field in fields(Table)})
     inside = crossed(table, table.folds)
-    threshold = round(float(np.quantile(inside[table.supported], FLAGGED)), 3)
-    show(table, threshold)
+    outside = crossed(table, table.sources)
+    slope, shift = platt(inside, table.supported)
+    inside = calibrated_apart(inside, table.supported, table.folds)
+    outside = calibrated_apart(outside, table.supported, table.sources)
+    threshold = round(float(np.quantile(inside[table.supported], FLAGGED)), 4)
+    show(table, inside, outside, threshold)
+    weights, bias = fit(table, np.ones(len(table.supported), dtype=bool))
     found = Weights(
         bias=round(bias, 4),
-        weights={n: round(float(w), 4) for n, w in zip(table.names, weights, strict=True) if w},
+        weights={
+            str(name): round(float(weight), 4)
+            for name, weight in zip(table.names, weights, strict=True)
+            if weight
+        },
         threshold=threshold,
+        slope=round(slope, 4),
+        shift=round(shift, 4),
     )
     TARGET.write_text(json.dumps(found.model_dump(), indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(found.model_dump(), indent=2))
 
 
 if __name__ == "__main__":
