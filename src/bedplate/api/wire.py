@@ -173,8 +173,11 @@ class ChatCompletionChunk(Struct, frozen=True):
 
 
 class Model(Struct, frozen=True):
+    """`kind` is beyond OpenAI's fields."""
+
     id: str
     created: int
+    kind: Literal["model", "assistant", "embedder"]
     owned_by: str = "bedplate"
     object: Literal["model"] = "model"
 
