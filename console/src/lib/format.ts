@@ -10,6 +10,7 @@ export function count(value: number | null | undefined): string {
 
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return NONE;
+  if (ms === 0) return '0';
   if (ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
@@ -21,6 +22,11 @@ export function dollars(value: number | null | undefined): string {
   if (value === 0) return '$0';
   if (value < 0.01) return `$${value.toPrecision(2)}`;
   return value < 1000 ? `$${value.toFixed(2)}` : `$${whole.format(value)}`;
+}
+
+/** "1 document", "2 documents". */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
 }
 
 export function share(value: number | null | undefined): string {
