@@ -16,6 +16,7 @@ from bedplate.responses.background import Background, Limits, open_background
 from bedplate.responses.respond import Respond
 from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
+from bedplate.toolbox import Toolbox, open_toolbox
 from bedplate.transcripts import TRANSCRIPTS
 from bedplate.transcripts.protocol import Transcripts
 
@@ -28,6 +29,7 @@ class Answers:
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
 
 
 def question_reader(config: Config, turn: Turn) -> ModelReader | None:
@@ -57,8 +59,9 @@ async def open_answers(
     async with (
         _transcripts(config) as transcripts,
         open_background(transcripts, _limits(config)) as background,
+        open_toolbox(config, safeguards, search) as toolbox,
     ):
-        yield Answers(ask, Respond(turn, ask, search), transcripts, background)
+        yield Answers(ask, Respond(turn, ask, search), transcripts, background, toolbox)
 
 
 def _transcripts(config: Config) -> AbstractAsyncContextManager[Transcripts]:

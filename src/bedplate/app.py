@@ -1,17 +1,16 @@
 """The App: every flow as a field, wired from a configuration and closed in one place."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
-from pathlib import Path
 
 from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.answering import open_answers, question_reader
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
-from bedplate.config import Config, Slot
+from bedplate.config import Config
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
@@ -20,7 +19,7 @@ from bedplate.durable.protocol import Durable, Page
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
-from bedplate.errors import ConfigError, NotFound
+from bedplate.errors import NotFound
 from bedplate.feeds import open_source
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
@@ -70,15 +69,15 @@ from bedplate.responses.background import Background
 from bedplate.responses.respond import Respond
 from bedplate.safeguards import Safeguards, open_safeguards
 from bedplate.slots import open_optional, open_slot
-from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog
-from bedplate.stores import IN_CATALOG, STORES
+from bedplate.storage import CATALOG_FILE, open_catalog, store_slot
+from bedplate.stores import STORES
 from bedplate.stores.protocol import Store, StoreQuery
 from bedplate.terms import TermVector
+from bedplate.toolbox import Toolbox
 from bedplate.tracing import Tracing, open_tracing
 from bedplate.transcripts.protocol import Transcripts
 
-CATALOG_FILE = "catalog.db"
 EMBEDDER_CACHE_FILE = "embeddings.db"
 
 
@@ -111,6 +110,7 @@ class App:
     respond: Respond
     transcripts: Transcripts
     background: Background
+    toolbox: Toolbox
     ingest: Ingest
     reindex: Reindex
     rescrub: Rescrub
@@ -218,7 +218,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
     """
     check_assistants(config)
     check_readers(config)
-    store_slot = _store(config, "store", config.store)
+    slot = store_slot(config, "store", config.store)
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -240,11 +240,11 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         }
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
         parser = await enter(open_parser(parse_limits(config)))
-        catalog = await enter(_catalog(config, path))
+        catalog = await enter(open_catalog(config))
         keyring = await enter(open_keyring(await enter(open_keys(config))))
         tables = business_tables(config)
         await catalog.tables.check(list(tables.values()))
-        store = await enter(open_slot("store", store_slot, STORES.load, path=path))
+        store = await enter(open_slot("store", slot, STORES.load, path=path))
         breakers = Breakers()
         servers = ManagedServers(config.managed, findings=Findings(config.data.dir))
         ledger = await enter(open_ledger(config))
@@ -328,6 +328,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             respond=answers.respond,
             transcripts=answers.transcripts,
             background=answers.background,
+            toolbox=answers.toolbox,
             ingest=ingest,
             reindex=Reindex(
                 catalog,
@@ -352,46 +353,3 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             push_syncs=parts and parts.push_syncs,
             tracing=tracing,
         )
-
-
-@asynccontextmanager
-async def open_other_store(config: Config, name: str) -> AsyncGenerator[Store]:
-    """The store of `[stores.NAME]`, beside the one in use.
-
-    Raises:
-        ConfigError: there is no such table, it is the store in use, or its options are wrong.
-    """
-    if name not in config.stores:
-        known = ", ".join(config.stores) or "none"
-        raise ConfigError(f"There is no [stores.{name}] in the configuration. Known: {known}.")
-    slot = config.stores[name]
-    if slot == config.store:
-        raise ConfigError(f"[stores.{name}] is the store in use: name another.")
-    path = config.data.dir / CATALOG_FILE
-    key = f"stores.{name}"
-    async with open_slot(key, _store(config, key, slot), STORES.load, path=path) as store:
-        yield store
-
-
-def _catalog(config: Config, path: Path) -> AbstractAsyncContextManager[Catalog]:
-    if config.data.database is None:
-        return CATALOGS.load("sqlite")(path)
-    return CATALOGS.load("postgres")(config.data.database.get_secret_value())
-
-
-def _store(config: Config, key: str, slot: Slot) -> Slot:
-    """A store's slot; one that searches the catalog's own tables is told where they are."""
-    kept = "sqlite" if config.data.database is None else "postgres"
-    wanted = IN_CATALOG.get(slot.use, kept)
-    if wanted != kept:
-        there = "is not set" if kept == "sqlite" else "names a PostgreSQL database"
-        other = next(name for name, catalog in IN_CATALOG.items() if catalog == kept)
-        raise ConfigError(
-            f"{key}.use is {slot.use!r}, which searches the tables of a {wanted} catalog, but "
-            f"data.database {there}: set {key}.use = {other!r}, or correct data.database."
-        )
-    if slot.use in IN_CATALOG and config.data.database is not None:
-        return Slot.model_validate(
-            {"database": config.data.database, **slot.options, "use": slot.use}
-        )
-    return slot

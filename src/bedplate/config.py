@@ -44,6 +44,7 @@ from bedplate.sections import (
     TableConfig,
     UploadsConfig,
 )
+from bedplate.tool_sections import ToolsetSlot
 from bedplate.trace_sections import TracingConfig
 from bedplate.trees import Tree, choices_first, merge, nest, read_value
 
@@ -88,6 +89,7 @@ class Config(Section):
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
+    tools: Mapping[TableName, ToolsetSlot] = Field(default_factory=dict[str, ToolsetSlot])
     tables: Mapping[TableName, TableConfig] = Field(default_factory=dict[str, TableConfig])
 
 

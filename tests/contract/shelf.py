@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.contract.entries import DIMENSIONS, unit
 
+from bedplate.conditions.filters import parse_filter
 from bedplate.domain.filters import Filter
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.retrieval import Mode, Scope
@@ -16,7 +17,6 @@ from bedplate.rag.scoring import nominate
 from bedplate.state import CATALOGS
 from bedplate.state.protocol import Catalog, Entry
 from bedplate.stores import STORES
-from bedplate.stores.filters import parse_filter
 from bedplate.stores.protocol import Candidates, Store, StoreQuery
 from bedplate.terms import TermVector
 

@@ -17,11 +17,12 @@ import psutil
 import pytest
 from tests.fixtures.process import BEDPLATE, ServerProcess
 
-from bedplate.app import CATALOG_FILE, App, open_app
+from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.ids import ChunkId
 from bedplate.domain.retrieval import StoredDocument
 from bedplate.rag.retrieve import SearchRequest
+from bedplate.storage import CATALOG_FILE
 
 DOCUMENTS = 400
 SECONDS = 60

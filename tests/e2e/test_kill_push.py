@@ -15,7 +15,7 @@ import pytest
 from tests.fixtures.postgres import empty_database
 from tests.fixtures.process import ServerProcess
 
-from bedplate.app import CATALOG_FILE
+from bedplate.storage import CATALOG_FILE
 
 pytestmark = pytest.mark.slow
 

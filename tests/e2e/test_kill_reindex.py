@@ -16,8 +16,8 @@ import pytest
 from tests.fixtures.postgres import catalog_database
 from tests.fixtures.process import BEDPLATE
 
-from bedplate.app import CATALOG_FILE
 from bedplate.ingest.fill import BATCH_CHUNKS
+from bedplate.storage import CATALOG_FILE
 
 pytestmark = pytest.mark.slow
 

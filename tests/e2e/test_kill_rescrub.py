@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from tests.fixtures.process import BEDPLATE
 
-from bedplate.app import CATALOG_FILE, open_app
+from bedplate.app import open_app
 from bedplate.config import load_config
 from bedplate.domain.documents import Blob
 from bedplate.ingest.incoming import Upload
 from bedplate.ingest.verify import verify
 from bedplate.rag.retrieve import SearchRequest
+from bedplate.storage import CATALOG_FILE
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ import pytest
 from tests.fixtures.postgres import empty_database
 from tests.fixtures.process import ServerProcess, start_process
 
-from bedplate.app import CATALOG_FILE
 from bedplate.ingest.schedule import TICK_SECONDS
+from bedplate.storage import CATALOG_FILE
 
 pytestmark = pytest.mark.slow
 

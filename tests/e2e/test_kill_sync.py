@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.fixtures.process import BEDPLATE
 
-from bedplate.app import CATALOG_FILE
+from bedplate.storage import CATALOG_FILE
 
 pytestmark = pytest.mark.slow
 

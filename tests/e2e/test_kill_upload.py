@@ -12,8 +12,8 @@ from urllib.request import Request, urlopen
 import pytest
 from tests.fixtures.process import ServerProcess
 
-from bedplate.app import CATALOG_FILE
 from bedplate.jobs import UPLOADS_FOLDER
+from bedplate.storage import CATALOG_FILE
 
 pytestmark = pytest.mark.slow
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from tests.fixtures.serving import Served, serving
 
-from bedplate.app import CATALOG_FILE
 from bedplate.config import load_config
 from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DocumentId
 from bedplate.errors import ConfigError
 from bedplate.ingest.incoming import Upload
 from bedplate.options import original_seals
+from bedplate.storage import CATALOG_FILE
 
 DOCUMENTS = "/api/collections/c/documents"
 ORIGINALS = "/api/collections/c/originals"

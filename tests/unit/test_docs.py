@@ -32,6 +32,8 @@ from bedplate.rerankers import RERANKERS
 from bedplate.sections import LimitsConfig
 from bedplate.sources import SOURCES
 from bedplate.stores import STORES
+from bedplate.tool_sections import ToolsetSlot
+from bedplate.tools import TOOLS
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference" / "configuration.md"
@@ -51,6 +53,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "composite models": COMPOSITES,
     "served models": SERVED,
     "sources": SOURCES,
+    "tools": TOOLS,
     "guards.pii": PII_GUARDS,
     "guards.injection": INJECTION_GUARDS,
     "guards.injection.model": INJECTION_MODELS,
@@ -92,6 +95,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "models": ModelSlot,
     "assistants": AssistantConfig,
     "tables": TableConfig,
+    "tools": ToolsetSlot,
     "budgets.tenants": LimitsConfig,
 }
 

@@ -16,7 +16,7 @@ import apsw
 import psutil
 
 from bedplate.api.gates import check_exposure, is_loopback
-from bedplate.app import CATALOG_FILE, App, open_app
+from bedplate.app import App, open_app
 from bedplate.cli.findings import MASK, Finding, is_secret
 from bedplate.cli.probes import PROBED, probe_model
 from bedplate.cli.screen import counted
@@ -31,6 +31,7 @@ from bedplate.ingest.recall import TOP, MeasuredRecall, measure_recall
 from bedplate.keys import open_keys, were_made
 from bedplate.sqlite.database import open_database, select_one
 from bedplate.state import CATALOGS
+from bedplate.storage import CATALOG_FILE
 from bedplate.stores import IN_CATALOG
 
 GIBIBYTE = 1024**3

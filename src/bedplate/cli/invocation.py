@@ -175,7 +175,7 @@ def run_async(work: Coroutine[Any, Any, None]) -> None:
 
 def need_data(config: "Config") -> None:
     """ConfigError when nothing was ever ingested: a search would only make an empty folder."""
-    from bedplate.app import CATALOG_FILE
+    from bedplate.storage import CATALOG_FILE
 
     folder = Path(config.data.dir)
     if config.data.database is None and not (folder / CATALOG_FILE).exists():

@@ -40,8 +40,9 @@ def register(app: typer.Typer) -> None:
 
 
 async def _move(invocation: Invocation, collection: str, to: str, *, afresh: bool) -> None:
-    from bedplate.app import open_app, open_other_store
+    from bedplate.app import open_app
     from bedplate.ingest.move import Move
+    from bedplate.storage import open_other_store
 
     config = invocation.load().config
     need_data(config)

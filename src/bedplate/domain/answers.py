@@ -11,7 +11,13 @@ from bedplate.domain.retrieval import Hit, SelfQuery
 REFUSAL = "I don't know: the sources do not say."
 """What every model is to say, word for word, when the passages hold no answer."""
 
-Support = Literal["supported", "unsupported", "unchecked"]
+Support = Literal["supported", "unsupported", "unchecked", "failed"]
+"""Whether an answer's sources carry it: "unchecked" where it claims nothing, "failed" where nobody
+could say, which must never pass for supported.
+"""
+
+Mismatch = Literal["number", "date", "unit", "entity", "negation"]
+"""What of a claim its sources say otherwise, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +40,49 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """The sentence that carries a claim best: `text` is `[start:end]` of the passage's own text."""
+
+    passage: int
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """One sentence of the answer and how far its sources carry it, 0 to 1."""
+    """One thing that an answer says, and the probability that its sources carry it, 0 to 1: those
+    that it cites, or all where it cites none.
+
+    It stands at `[start:end]` of the answer; `text` is that without its markers. `cited` are the
+    numbers of its markers that are passages, `invalid` those that are none. `uncited` is a passage
+    that carries it though it cites only others, which do not.
+    """
 
     text: str
     supported: bool
     score: float
+    start: int = 0
+    end: int = 0
+    evidence: Evidence | None = None
+    cited: tuple[int, ...] = ()
+    invalid: tuple[int, ...] = ()
+    uncited: int | None = None
+    mismatches: tuple[Mismatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """The check of a whole answer: its weakest claim decides."""
+    """The check of a whole answer: the probability that its sources carry all of it.
+
+    `reason` says why a check failed. `unread` counts claims beyond the most that are judged.
+    """
 
     score: float
     verdict: Support
     claims: tuple[Claim, ...] = ()
+    reason: str = ""
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

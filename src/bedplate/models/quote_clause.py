@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from bedplate.models.quote_sentences import Span
+from bedplate.sentences import Span
 
 _CUT = re.compile(
     r"[,;:，；、](?=\s)|[，；、]|\s[-–—]+\s|—|\s(?=[(\[])|(?<=[)\]])\s|\|"

@@ -10,7 +10,7 @@ from bedplate.domain.chat import Passage
 from bedplate.embedders.protocol import Matrix, TokenVectors
 from bedplate.models.quote_question import Question
 from bedplate.models.quote_scoring import Asked, Encoded
-from bedplate.models.quote_sentences import Sentence
+from bedplate.sentences import Sentence
 from bedplate.terms import STOP_WORDS, analyse
 
 CARRIED = 0.85

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bedplate.domain.chat import Passage
 from bedplate.domain.documents import MetadataValue
 from bedplate.models.quote_scoring import Scored
-from bedplate.models.quote_sentences import Span
+from bedplate.sentences import Span
 from bedplate.terms import analyse
 
 Day = tuple[int, int, int]

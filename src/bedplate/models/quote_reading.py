@@ -12,7 +12,7 @@ from bedplate.models.quote_choice import Material
 from bedplate.models.quote_encoding import align, align_whole, ask, ask_whole, head_of
 from bedplate.models.quote_freshness import day_of, family_of, has_version_of
 from bedplate.models.quote_question import Question, without_years
-from bedplate.models.quote_sentences import Sentence, split_sentences
+from bedplate.sentences import Sentence, split_sentences
 
 _SALUTATION = re.compile(
     r"(?:dear|hello|hi|hey|good (?:morning|afternoon|evening)|thanks|thank you|cheers|yours|"

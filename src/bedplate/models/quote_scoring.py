@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bedplate.embedders.protocol import Matrix
 from bedplate.models.quote_question import Question, type_match
-from bedplate.models.quote_sentences import Sentence
+from bedplate.sentences import Sentence
 from bedplate.terms import analyse
 
 Column = NDArray[np.float64]

@@ -23,13 +23,13 @@ from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, TextDe
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.guards.protocol import GroundingGuard, PassageGuard
+from bedplate.markers import MarkerFilter, cited
 from bedplate.rag.citations import resolve
 from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import Found, find
 from bedplate.rag.follow_up import whole_question
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.knowledge import Knowledge
-from bedplate.rag.markers import MarkerFilter, cited
 from bedplate.rag.prompt import Prompts
 from bedplate.rag.retrieve import SearchRequest
 from bedplate.rag.rewriter import OFF, RULES, Rewriter

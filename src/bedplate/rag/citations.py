@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from bedplate.domain.answers import Citation
 from bedplate.domain.chat import Passage
-from bedplate.rag.markers import cited, without_markers
+from bedplate.markers import cited, without_markers
 from bedplate.terms import analyse
 
 _SENTENCE_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])[\"'\u201d\u2019)\]]*\s+|\n+")

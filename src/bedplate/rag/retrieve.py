@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bedplate.conditions.filters import parse_filter
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.filters import And, Filter
 from bedplate.domain.ids import DocumentId
@@ -25,7 +26,6 @@ from bedplate.rag.rerank import rerank
 from bedplate.rag.scoring import nominate
 from bedplate.rerankers.protocol import Reranker
 from bedplate.state.protocol import Catalog
-from bedplate.stores.filters import parse_filter
 from bedplate.stores.joins import parse_join
 from bedplate.stores.protocol import Candidates, Store, StoreQuery
 from bedplate.terms import TermVector

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bedplate.conditions.filters import load_json, parse_filter
 from bedplate.domain.filters import FieldKind
 from bedplate.domain.retrieval import SelfQuery, Sort
 from bedplate.errors import BadFilter, InvalidInput
 from bedplate.rag.quoted import is_printable
-from bedplate.stores.filters import load_json, parse_filter
 from bedplate.terms import analyse
 
 MOST_CHARACTERS = 4_000

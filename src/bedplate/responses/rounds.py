@@ -12,7 +12,7 @@ from bedplate.domain.chat import (
     ToolCallDelta,
     added,
 )
-from bedplate.rag.markers import MarkerFilter
+from bedplate.markers import MarkerFilter
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
 from bedplate.responses.response import Grounded, IncompleteDetails

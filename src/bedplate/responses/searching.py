@@ -10,11 +10,11 @@ from bedplate.domain.answers import Citation
 from bedplate.domain.chat import Passage
 from bedplate.domain.retrieval import Hit, Scope
 from bedplate.domain.tools import ToolSpec
+from bedplate.markers import cited
 from bedplate.rag.citations import resolve
 from bedplate.rag.current import asks_for_past
 from bedplate.rag.find import find, interleave
 from bedplate.rag.interpret import Interpret
-from bedplate.rag.markers import cited
 from bedplate.rag.retrieve import SearchRequest
 from bedplate.responses.items import FileSearchResult
 

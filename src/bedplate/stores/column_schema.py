@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from bedplate.conditions.field_schema import Count, at, check_list, nearest, scalar, shown
 from bedplate.domain.filters import Comparison, Operator
 from bedplate.domain.tables import BusinessTable
 from bedplate.errors import BadFilter
-from bedplate.stores.field_schema import Count, at, check_list, nearest, scalar, shown
 
 
 class ColumnSchema:

@@ -4,12 +4,12 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
+from bedplate.conditions.field_schema import Fields, nearest, shown
+from bedplate.conditions.filters import load_json, read_condition
 from bedplate.domain.filters import Related
 from bedplate.domain.tables import DOCUMENT_ID, BusinessTable
 from bedplate.errors import BadFilter
 from bedplate.stores.column_schema import ColumnSchema
-from bedplate.stores.field_schema import Fields, nearest, shown
-from bedplate.stores.filters import load_json, read_condition
 
 JOINABLE = frozenset({"string", "number"})
 """Kinds of a field that compare with a key: dates are not kept as they were written."""

@@ -1,1 +1,17 @@
-"""Tools that a model may call."""
+"""Tools that a model may call. One file for each place they come from; this table is all that names
+them. What stands around each of them, whatever it is, is in `checked`, `attempted`, `paced`,
+`screened` and `simulated`.
+"""
+
+from bedplate.registry import Registry
+from bedplate.tools.protocol import OpenToolset
+
+TOOLS = Registry[OpenToolset](
+    "tools",
+    {
+        "calculator": "bedplate.tools.calculator:open_calculator",
+        "python": "bedplate.tools.python:open_python",
+        "search": "bedplate.tools.search:open_search",
+        "time": "bedplate.tools.time:open_time",
+    },
+)

@@ -30,13 +30,17 @@ class ToolResult:
 
     `failed` says that `text` is why it failed: status, what was wrong and what would be right, in
     a form in which the model can correct its call. `retryable`: the same call may work later.
-    `truncated`: there was more.
+    `unknown`: it failed so that its effect may have happened or not. `missing`: what was asked for
+    is not there. `truncated`: there was more. `flagged` names what a guard found in the text.
     """
 
     text: str
     failed: bool = False
     retryable: bool = False
+    unknown: bool = False
+    missing: bool = False
     truncated: bool = False
+    flagged: tuple[str, ...] = ()
 
 
 Effect = Literal["none", "idempotent", "once"]
@@ -48,9 +52,9 @@ class ToolPolicy:
     """What the server sees to, whatever the model wants.
 
     `approve` is whether a human confirms each call, or a condition on the arguments, e.g.
-    "amount > 100", under which one does. `attempts` counts the first; further ones only where the
-    result is retryable and `effect` is not "once". `per_minute` is of each tenant. `assistants`
-    empty means every one.
+    "amount > 100", under which one does (tools/approval.py). `attempts` counts the first; further
+    ones only where the result is retryable and `effect` is not "once". `per_minute` is of each
+    tenant, in each process. `assistants` empty means every one.
     """
 
     effect: Effect = "none"

@@ -35,6 +35,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "image_embedder": default.image_embedder,
         "speech": default.speech,
         "tables": default.tables,
+        "tools": default.tools,
         "collections": default.collections,
         "stores": default.stores,
         "former_embedder": default.former_embedder,
@@ -50,6 +51,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
     assert found.reranker is not None
     assert found.reranker.use == "http"
     assert found.tables["stock"].columns == ("city", "quantity", "added")
+    assert found.tools["clock"].options == {"timezone": "Europe/Oslo"}
     assert found.speech.model is not None
     assert found.collections["code"].chunker.options == {"size": 1500}
     assert found.assistants["docs"].collections == ("docs",)

@@ -1,8 +1,8 @@
 from bedplate.domain.chat import Passage
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
+from bedplate.markers import MarkerFilter
 from bedplate.rag.citations import resolve
-from bedplate.rag.markers import MarkerFilter
 
 
 def passage(number: int, text: str, start: int = 0) -> Passage:

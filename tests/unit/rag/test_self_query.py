@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.rag.facets import FILMS, HOTELS, PAPERS, POLICIES, SHOP, cycled, vocabulary
 
+from bedplate.conditions.filters import parse_filter
 from bedplate.domain.facets import Facets
 from bedplate.domain.filters import FieldKind
 from bedplate.domain.retrieval import SelfQuery, Sort
 from bedplate.rag.self_query import read
 from bedplate.rag.self_query_vocabulary import Vocabulary
-from bedplate.stores.filters import parse_filter
 
 TODAY = date(2026, 3, 10)
 CHEAPEST, DEAREST = Sort("price"), Sort("price", descending=True)

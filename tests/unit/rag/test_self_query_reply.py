@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bedplate.conditions.filters import parse_filter
 from bedplate.domain.filters import And, Comparison, Filter, Not, Or
 from bedplate.domain.retrieval import SelfQuery, Sort
 from bedplate.errors import BadFilter, InvalidInput
 from bedplate.rag.self_query_reply import MOST_CHARACTERS, parse_reply
-from bedplate.stores.filters import parse_filter
 from bedplate.terms import analyse
 
 FIELDS = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedplate.rag.markers import MarkerFilter, cited, without_markers
+from bedplate.markers import MarkerFilter, cited, without_markers
 
 
 def whole(text: str, numbers: set[int] | None = None) -> str:

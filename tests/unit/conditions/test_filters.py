@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bedplate.conditions.filters import load_json, parse_filter
 from bedplate.domain.filters import (
     And,
     Comparison,
@@ -17,7 +18,6 @@ from bedplate.domain.filters import (
     normalise_date,
 )
 from bedplate.errors import BadFilter
-from bedplate.stores.filters import load_json, parse_filter
 
 FIELDS = {
     "price": frozenset({"number"}),

@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from bedplate.conditions.expressions import parse_expression
+from bedplate.conditions.field_schema import MAX_DEPTH, Fields, FieldSchema, Schema, joined, shown
 from bedplate.domain.filters import And, Filter, Not, Operator, Or
 from bedplate.errors import BadFilter
-from bedplate.stores.expressions import parse_expression
-from bedplate.stores.field_schema import MAX_DEPTH, Fields, FieldSchema, Schema, joined, shown
 
 MAX_CHARACTERS = 4096
 

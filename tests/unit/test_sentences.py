@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedplate.models.quote_sentences import split_sentences
+from bedplate.sentences import split_sentences
 
 
 def parts(text: str) -> list[str]:

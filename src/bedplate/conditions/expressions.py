@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
+from bedplate.conditions.field_schema import MAX_DEPTH, Schema, joined, shown
 from bedplate.domain.documents import Scalar
 from bedplate.domain.filters import And, Filter, Not, Operator, Or, normalise_date
 from bedplate.errors import BadFilter
-from bedplate.stores.field_schema import MAX_DEPTH, Schema, joined, shown
 
 _SYMBOLS: Mapping[str, Operator] = {
     "=": "eq",

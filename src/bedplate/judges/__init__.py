@@ -1,0 +1,1 @@
+"""Judges: how far an answer's sources carry what it says. One file per adapter."""
