@@ -16,9 +16,8 @@ from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.durable.protocol import Durable, Page
-from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
-from bedplate.embedders.cache import open_embedder_cache
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
+from bedplate.embedding import open_embedders
 from bedplate.errors import NotFound
 from bedplate.feeds import open_source
 from bedplate.ingest.originals import Originals
@@ -67,6 +66,9 @@ from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
 from bedplate.responses.background import Background
 from bedplate.responses.respond import Respond
+from bedplate.review.queue import ReviewQueue
+from bedplate.review.upkeep import ReviewUpkeep
+from bedplate.reviewing import open_reviewing
 from bedplate.safeguards import Safeguards, open_safeguards
 from bedplate.slots import open_optional, open_slot
 from bedplate.state.protocol import Catalog
@@ -77,8 +79,6 @@ from bedplate.terms import TermVector
 from bedplate.toolbox import Toolbox
 from bedplate.tracing import Tracing, open_tracing
 from bedplate.transcripts.protocol import Transcripts
-
-EMBEDDER_CACHE_FILE = "embeddings.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,8 @@ class App:
     pushes: PushDocuments
     originals: Originals
     push_syncs: PushSyncs | None
+    reviews: ReviewQueue
+    review_upkeep: ReviewUpkeep
     tracing: Tracing
 
     def scope(self, collection: str, tenant: TenantId = DEFAULT_TENANT) -> Scope:
@@ -222,17 +224,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
     path = config.data.dir / CATALOG_FILE
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        embedder = await enter(open_slot("embedder", config.embedder, EMBEDDERS.load))
-        remembering = embedder
-        if limit := config.embedder_cache.max_bytes:
-            file = config.data.dir / EMBEDDER_CACHE_FILE
-            remembering = await enter(open_embedder_cache(embedder, file, max_bytes=limit))
-        former = await enter(
-            open_optional("former_embedder", config.former_embedder, EMBEDDERS.load)
-        )
-        images = await enter(
-            open_optional("image_embedder", config.image_embedder, IMAGE_EMBEDDERS.load)
-        )
+        made = await enter(open_embedders(config))
         chunker = await enter(open_slot("chunker", config.chunker, CHUNKERS.load))
         chunkers = {
             name: await enter(open_slot(f"collections.{name}.chunker", own.chunker, CHUNKERS.load))
@@ -251,7 +243,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         models = await enter(
             open_lineup(
                 config.models,
-                embedder=remembering,
+                embedder=made.remembering,
                 breakers=breakers,
                 servers=servers,
                 ledger=ledger,
@@ -263,16 +255,16 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         retrieve = Retrieve(
             catalog,
             store,
-            remembering,
+            made.remembering,
             reranker,
             ranking=ranking(config.search),
             tables=tables,
-            former=former,
+            former=made.former,
         )
         searched = (
             retrieve
-            if images is None
-            else ImageSearch(retrieve, catalog, images, most=config.search.max_images)
+            if made.images is None
+            else ImageSearch(retrieve, catalog, made.images, most=config.search.max_images)
         )
         search = Interpret(searched, catalog, reader=question_reader(config, turn))
         token_chunks = config.search.late_chunks if config.search.late_top else 0
@@ -282,10 +274,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 store,
                 parser,
                 chunker,
-                remembering,
+                made.remembering,
                 safeguards.pii,
-                former,
-                None if images is None else Pictures(parser, images),
+                made.former,
+                None if made.images is None else Pictures(parser, made.images),
                 safeguards.documents,
                 chunkers,
                 Originals(catalog, original_limits(config), original_seals(config)),
@@ -294,17 +286,18 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             max_file_bytes=config.ingest.max_file_bytes,
             token_chunks=token_chunks,
             recipe=partial(recipe, config),
-            readings=Readings(catalog, recipe=reading_recipe(config, images)),
+            readings=Readings(catalog, recipe=reading_recipe(config, made.images)),
             skip_copies=config.ingest.duplicates == "skip",
         )
         sync = SyncSource(catalog, ingest, partial(open_source, catalog), sync_limits(config))
         rescrub = Rescrub(
             catalog,
             store,
-            [remembering, *([former] if former else [])],
+            [made.remembering, *([made.former] if made.former else [])],
             safeguards.pii,
             batch_chunks=config.ingest.batch_chunks,
         )
+        reviewing = await enter(open_reviewing(config, safeguards))
         answers = await enter(open_answers(config, catalog, search, turn, safeguards))
         # The last part: it uses the others until it is closed.
         parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
@@ -313,9 +306,9 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             keyring=keyring,
             catalog=catalog,
             store=store,
-            embedder=embedder,
-            former=former,
-            images=images,
+            embedder=made.embedder,
+            former=made.former,
+            images=made.images,
             reranker=reranker,
             parser=parser,
             safeguards=safeguards,
@@ -333,7 +326,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             reindex=Reindex(
                 catalog,
                 store,
-                remembering,
+                made.remembering,
                 batch_chunks=config.ingest.batch_chunks,
                 token_chunks=token_chunks,
                 max_snapshots=config.data.max_snapshots,
@@ -351,5 +344,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             originals=ingest.originals,
             push_syncs=parts and parts.push_syncs,
+            reviews=reviewing.queue,
+            review_upkeep=reviewing.upkeep,
             tracing=tracing,
         )

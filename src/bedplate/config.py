@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from bedplate.assistant_sections import AssistantConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
+from bedplate.review_sections import ReviewsConfig
 from bedplate.sections import (
     AskConfig,
     BatchesConfig,
@@ -83,6 +84,7 @@ class Config(Section):
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
     responses: ResponsesConfig = ResponsesConfig()
+    reviews: ReviewsConfig = ReviewsConfig()
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()

@@ -1,6 +1,6 @@
 """The tools of every table `[tools.NAME]`, each behind what the server sees to."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -252,16 +252,23 @@ def _searching(search: Interpret, config: Config) -> Any:
     return searching
 
 
-def _secrets(value: object) -> list[str]:
-    """Every secret among a table's options."""
+def _secrets(options: Mapping[str, object]) -> list[str]:
+    """Every secret among a table's options, and what stands where secrets do."""
+    told = [options[key] for key in ("auth", "headers", "url") if key in options]
+    return [*_values(options, plain=False), *_values(told, plain=True)]
+
+
+def _values(value: object, *, plain: bool) -> Iterator[str]:
     match value:
         case SecretStr():
-            return [value.get_secret_value()]
+            yield value.get_secret_value()
+        case str() if plain:
+            yield value
         case Mapping():
-            return [
-                s for each in cast(Mapping[str, object], value).values() for s in _secrets(each)
-            ]
+            for each in cast(Mapping[str, object], value).values():
+                yield from _values(each, plain=plain)
         case list() | tuple():
-            return [s for each in cast(Sequence[object], value) for s in _secrets(each)]
+            for each in cast(Sequence[object], value):
+                yield from _values(each, plain=plain)
         case _:
-            return []
+            return

@@ -113,8 +113,8 @@ def pptx_sample() -> bytes:
 
 
 def image_sample() -> bytes:
-    image = Image.new("RGB", (900, 100), "white")
-    ImageDraw.Draw(image).text((30, 30), WORDS, "black", ImageFont.load_default(32))
+    image = Image.new("RGB", (640, 60), "white")
+    ImageDraw.Draw(image).text((16, 16), WORDS, "black", ImageFont.load_default(24))
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()

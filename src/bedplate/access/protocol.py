@@ -9,10 +9,11 @@ from typing import Literal, Protocol
 
 from bedplate.domain.ids import TenantId
 
-Scope = Literal["read", "ask", "write", "admin"]
+Scope = Literal["read", "ask", "write", "review", "admin"]
 
-SCOPES: tuple[Scope, ...] = ("read", "ask", "write", "admin")
-"""Reads and searches what is stored; asks models; changes what is stored; keys, budgets and usage.
+SCOPES: tuple[Scope, ...] = ("read", "ask", "write", "review", "admin")
+"""Reads and searches what is stored; asks models; changes what is stored; decides what waits for a
+human; keys, budgets and usage.
 
 `admin` includes the others.
 """

@@ -8,7 +8,7 @@ ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?", re.DOTALL)
 """Says what this server is, to any key: official clients look at the models first."""
 
 ADMIN = re.compile(
-    r"/metrics|/api/(keys|budgets|usage|models|traces|feedback/rows|collections/[^/]+/originals)(/.*)?",
+    r"/metrics|/api/(keys|budgets|usage|models|tools|traces|feedback/rows|reviews/secret|collections/[^/]+/originals)(/.*)?",
     re.DOTALL,
 )
 """Of the tenant's operator: who may call, what it costs, what everybody asked, which servers are
@@ -25,6 +25,10 @@ ASK = re.compile(
 may ask may also read its responses again.
 """
 
+REVIEWS = "/api/reviews"
+OUTCOME = re.compile(r"/api/reviews/[^/]+/(outcome|events)", re.DOTALL)
+"""Whoever may ask for a review may ask what became of it; what else is in the queue is reviewers'."""
+
 READ = re.compile(r"/api/search|/v1/vector_stores/[^/]+/search")
 """Asked by POST, yet it changes nothing."""
 
@@ -40,8 +44,10 @@ def scope_of(method: str, path: str) -> Scope | None:
     """None is any key. Whatever is not known to only read needs `write`."""
     if ADMIN.fullmatch(path):
         return "admin"
-    if ASK.fullmatch(path):
+    if ASK.fullmatch(path) or OUTCOME.fullmatch(path) or (path, method) == (REVIEWS, "POST"):
         return "ask"
+    if path == REVIEWS or path.startswith(f"{REVIEWS}/"):
+        return "review"
     if path == SESSION or (path == OWN_CHECKS and method == "POST"):
         return None
     reads = method in {"GET", "HEAD"}

@@ -48,9 +48,11 @@ from bedplate.api import (
     quarantine,
     rerank,
     responses,
+    reviews,
     search,
     session,
     sources,
+    tools,
     traces,
     usage,
     vector_store_files,
@@ -163,14 +165,21 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
 @asynccontextmanager
 async def scheduling(app: App) -> AsyncGenerator[None]:
     """Start the syncs of sources that are due or were pushed to, clear away uploads that have had
-    their turn and originals without a document, and let files and vector stores expire, for as long
-    as the block runs.
+    their turn and originals without a document, let files, vector stores and reviews expire, and call
+    webhooks, for as long as the block runs.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(part.run())
-                for part in (app.schedules, app.uploads, app.library, app.push_syncs, app.originals)
+                for part in (
+                    app.schedules,
+                    app.uploads,
+                    app.library,
+                    app.push_syncs,
+                    app.originals,
+                    app.review_upkeep,
+                )
                 if part is not None
             ]
             try:
@@ -253,6 +262,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
     for part in (
         models,
         model_health,
+        tools,
         embeddings,
         rerank,
         files,
@@ -278,6 +288,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         usage,
         traces,
         feedback,
+        reviews,
         metrics,
         keys,
         session,

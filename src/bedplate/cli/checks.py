@@ -18,6 +18,7 @@ import psutil
 from bedplate.api.gates import check_exposure, is_loopback
 from bedplate.app import App, open_app
 from bedplate.cli.findings import MASK, Finding, is_secret
+from bedplate.cli.offers import judge_offer
 from bedplate.cli.probes import PROBED, probe_model
 from bedplate.cli.screen import counted
 from bedplate.config import Config, DataConfig, Loaded, Slot
@@ -224,6 +225,7 @@ async def _parts(config: Config, *, new: bool) -> list[Finding]:
                 _pii(app),
                 await _groundedness(config.guards.groundedness),
                 *[finding async for finding in _local_models(app)],
+                *[judge_offer(offer) for offer in await app.toolbox.offers()],
             ]
 
 

@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
         tenant: TenantOption = "default",
         scope: Annotated[
             list[str] | None,
-            typer.Option("--scope", help="read, ask, write or admin; may be repeated."),
+            typer.Option("--scope", help="read, ask, write, review or admin; may be repeated."),
         ] = None,
         expires: Annotated[
             str | None, typer.Option("--expires", help="After how long: 90d, 12h or 30m.")

@@ -7,13 +7,18 @@ from bedplate.domain.reviews import NewReview, Review
 
 
 class AskHuman(Protocol):
-    """Puts something before a human. A review of another tenant is NotFound."""
+    """Puts something before a human. A review of another tenant is NotFound.
+
+    A review whose time is over is given back decided by its default.
+    """
 
     async def ask(self, request: NewReview) -> Review:
         """Put it into the queue, durably; the one that is there where `once` was asked before.
 
         Raises:
             Busy: too many wait.
+            InvalidInput: a priority or time that cannot be, or a webhook that may not be called.
+            TooLarge: more than a reviewer can be shown.
         """
         ...
 

@@ -10,6 +10,8 @@ TOOLS = Registry[OpenToolset](
     "tools",
     {
         "calculator": "bedplate.tools.calculator:open_calculator",
+        "http": "bedplate.tools.http:open_http",
+        "openapi": "bedplate.tools.openapi:open_openapi",
         "python": "bedplate.tools.python:open_python",
         "search": "bedplate.tools.search:open_search",
         "time": "bedplate.tools.time:open_time",

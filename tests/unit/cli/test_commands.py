@@ -1,9 +1,10 @@
 import json
+import shutil
 from pathlib import Path
 
 import apsw
 import pytest
-from tests.fixtures.command_line import Call
+from tests.fixtures.command_line import Call, bedplate
 from tests.fixtures.tiny_towers import picture, write_towers
 
 from bedplate.cli.search import parse_sort, snippet
@@ -20,10 +21,18 @@ ROWS = "".join(
 )
 
 
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the data of a shop; each test has a copy of its own."""
+    folder = tmp_path_factory.mktemp("stock")
+    (folder / "rows.jsonl").write_text(ROWS, encoding="utf-8")
+    assert bedplate("ingest", "rows.jsonl", "-c", "shop", cwd=folder).code == 0
+    return folder
+
+
 @pytest.fixture
-def shop(call: Call, tmp_path: Path) -> Call:
-    (tmp_path / "rows.jsonl").write_text(ROWS, encoding="utf-8")
-    assert call("ingest", "rows.jsonl", "-c", "shop").code == 0
+def shop(call: Call, stock: Path, tmp_path: Path) -> Call:
+    shutil.copytree(stock, tmp_path, dirs_exist_ok=True)
     return call
 
 

@@ -1,0 +1,138 @@
+"""A reviewer's edit is held to what a model's own answer is held to."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+from bedplate.domain.accounts import Account
+from bedplate.domain.chat import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    Message,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from bedplate.domain.reviews import Review
+from bedplate.errors import GuardBlocked, InvalidInput, TooLarge
+from bedplate.guards.protocol import CallGuard, GuardedCall, InjectionGuard
+
+MOST_CHARACTERS = 100_000
+EDITOR = "review"
+"""What guards take for the name of the model."""
+
+OnInjection = Literal["refuse", "flag"]
+
+
+class Edits:
+    """`calls` stands around models; None where none does. `injection` looks at every edit."""
+
+    def __init__(
+        self,
+        calls: CallGuard | None,
+        injection: InjectionGuard,
+        *,
+        on_injection: OnInjection = "refuse",
+    ) -> None:
+        self._calls = calls
+        self._injection = injection
+        self._on_injection: OnInjection = on_injection
+
+    async def check(self, review: Review, value: Any) -> Mapping[str, Any]:
+        """What is to be noted about an edit that passes.
+
+        What the guards found in the original alike is noted, not refused: it is no work of the
+        reviewer's.
+
+        Raises:
+            InvalidInput: an answer that is no text, or arguments that are no JSON object.
+            GuardBlocked: it holds what an answer must not, or orders to a model.
+            GuardFailed: a guard does not work.
+        """
+        text = _text(review, value)
+        await self._check_leaving(review, text)
+        found = await self._orders(review, text)
+        if found and found["edit"] and not found["original"] and self._on_injection == "refuse":
+            raise GuardBlocked(
+                "The edit holds what looks like orders to a model "
+                f"({', '.join(found['edit'])}): say it in other words.",
+                guard="injection",
+                found=tuple(found["edit"]),
+            )
+        return {"injection": found["edit"]} if found and found["edit"] else {}
+
+    async def _orders(self, review: Review, text: str) -> Mapping[str, list[str]]:
+        texts = [text, _original(review)]
+        verdicts = await self._injection.check(texts, "document")
+        named = [
+            sorted({reason.rule for reason in verdict.reasons}) if verdict.flagged else []
+            for verdict in verdicts
+        ]
+        return dict(zip(("edit", "original"), named, strict=True))
+
+    async def _check_leaving(self, review: Review, text: str) -> None:
+        if self._calls is None:
+            return
+        request = review.request
+        question = request.subject.get("question")
+        call = await self._calls.open(
+            EDITOR,
+            ChatRequest(
+                messages=(Message("user", question if isinstance(question, str) else ""),),
+                account=Account(request.tenant, assistant=request.assistant),
+            ),
+        )
+        said: ChatEvent = TextDelta(text)
+        if request.kind == "tool_call":
+            said = ToolCallDelta(0, text, id="call", name=str(request.subject.get("tool", "")))
+        left = await _taken(call, (said, Finished("stop", Usage(), EDITOR)))
+        if call.stopped is not None or left != text:
+            what = f" ({call.stopped})" if call.stopped is not None else ""
+            raise GuardBlocked(
+                f"The edit holds what guards.pii or guards.answers takes out of answers{what}: take "
+                "it out.",
+                guard="answers" if call.stopped is None else call.stopped,
+            )
+
+
+async def _taken(call: GuardedCall, events: Sequence[ChatEvent]) -> str:
+    """What leaves of a text or of a call's arguments."""
+
+    def taken() -> str:
+        left = [each for event in events for each in call.take(event)]
+        return "".join(_said(each) for each in left)
+
+    return await asyncio.to_thread(taken) if call.slow else taken()
+
+
+def _said(event: ChatEvent) -> str:
+    match event:
+        case TextDelta(text=text):
+            return text
+        case ToolCallDelta(arguments=arguments):
+            return arguments
+        case _:
+            return ""
+
+
+def _text(review: Review, value: Any) -> str:
+    if review.request.kind == "answer":
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidInput("value is missing: give the edited answer as text.", param="value")
+        text = value
+    else:
+        if not isinstance(value, dict):
+            raise InvalidInput(
+                "value is missing: give the edited arguments as a JSON object.", param="value"
+            )
+        text = json.dumps(cast(dict[str, Any], value), ensure_ascii=False)
+    if len(text) > MOST_CHARACTERS:
+        raise TooLarge(f"value has {len(text):,} characters; it may have {MOST_CHARACTERS:,}.")
+    return text
+
+
+def _original(review: Review) -> str:
+    value = review.value
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
