@@ -148,7 +148,7 @@ async def test_a_series_says_what_traces_come_to_in_each_stretch_of_time(traces:
     await traces.write([trace(4, span(4, ms=500), tenant=T2), trace(5, span(5, ms=180_000))])
 
     asked_for = SeriesQuery(BEGUN, BEGUN + timedelta(minutes=3), points=3)
-    found = await traces.series(T1, asked_for)
+    found = await traces.charts.series(T1, asked_for)
 
     assert (found.step, found.whole, len(found.points)) == (timedelta(minutes=1), True, 3)
     first, second, third = found.points
@@ -170,7 +170,7 @@ async def test_a_series_of_no_time_or_too_many_points_is_refused(
 ):
     wanted = SeriesQuery(BEGUN, BEGUN + timedelta(minutes=minutes), points=points)
     with pytest.raises(InvalidInput):
-        await traces.series(T1, wanted)
+        await traces.charts.series(T1, wanted)
 
 
 async def test_a_tenant_sees_its_own_alone(traces: Traces):

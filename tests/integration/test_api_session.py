@@ -10,6 +10,7 @@ import pytest_asyncio
 from tests.fixtures.access import bearer, headers_of, make_key
 from tests.fixtures.serving import Reply, Served, serving
 
+from bedplate.access.protocol import SCOPES
 from bedplate.access.session_tokens import SessionTokens, session_secret
 from bedplate.api.access import COOKIE
 
@@ -95,7 +96,7 @@ async def test_a_session_is_for_keys_alone_outlives_a_restart_and_ends_after_its
         who = (await served.get("/api/session")).json
         refused = await served.request("POST", "/api/session")
         assert (who["open"], who["key"], who["csrf"]) == (True, None, None)
-        assert who["scopes"] == ["read", "ask", "write", "admin"]
+        assert who["scopes"] == list(SCOPES)
         assert (refused.status, "Set-Cookie" in refused.headers) == (409, False)
         _, secret = await make_key(served.app, "ours", "read")
         _, cookie = await signed_in(served, secret)

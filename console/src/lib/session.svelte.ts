@@ -1,6 +1,6 @@
 import { ApiError, get, messageOf, onSignedOut, remove, send, useCsrf } from './api';
 
-export type Scope = 'read' | 'ask' | 'write' | 'admin';
+export type Scope = 'read' | 'ask' | 'write' | 'review' | 'admin';
 
 export type Session = {
   version: string;

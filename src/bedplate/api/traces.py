@@ -174,7 +174,7 @@ async def trace_series(
     """What traces come to over time, for charts. Sampled traces count as they were kept."""
     until = span.until or datetime.now(UTC)
     query = SeriesQuery(span.since or until - DAY, until, span.points, span.under)
-    found = await app.tracing.kept.series(tenant, query)
+    found = await app.tracing.kept.charts.series(tenant, query)
     return TraceSeries(
         since=query.since,
         until=query.until,

@@ -48,17 +48,22 @@ class SeriesQuery:
     under: float = 0.5
 
 
+class Charts(Protocol):
+    async def series(self, tenant: TenantId, query: SeriesQuery) -> TraceSeries:
+        """Over the newest 200,000 at most. InvalidInput for no time, or a number out of bounds."""
+        ...
+
+
 class Traces(Protocol):
+    @property
+    def charts(self) -> Charts: ...
+
     async def write(self, traces: Sequence[EndedTrace]) -> None:
         """In one transaction. StorageError or Unavailable: none of them is kept."""
         ...
 
     async def list(self, tenant: TenantId, query: TraceQuery) -> tuple[TraceSummary, ...]:
         """At most `query.limit`, newest first. InvalidInput for a limit that is out of bounds."""
-        ...
-
-    async def series(self, tenant: TenantId, query: SeriesQuery) -> TraceSeries:
-        """Over the newest 200,000 at most. InvalidInput for no time, or a number out of bounds."""
         ...
 
     async def spans(self, tenant: TenantId, id: str) -> tuple[EndedSpan, ...]:

@@ -9,7 +9,7 @@ from bedplate.domain.ids import TenantId
 from bedplate.domain.money import from_micro
 from bedplate.domain.traces import TracePoint, TraceSeries
 from bedplate.errors import InvalidInput
-from bedplate.sql import Row, Session
+from bedplate.sql import Row, Session, Sessions
 from bedplate.traces.protocol import MOST_POINTS, SeriesQuery
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,7 +22,15 @@ FROM trace WHERE tenant_id = ? AND listed = 1 ORDER BY id DESC LIMIT ?
 """
 
 
-def series(session: Session, tenant: TenantId, query: SeriesQuery) -> TraceSeries:
+class SqlCharts:
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def series(self, tenant: TenantId, query: SeriesQuery) -> TraceSeries:
+        return await self._sessions.read(lambda session: _series(session, tenant, query))
+
+
+def _series(session: Session, tenant: TenantId, query: SeriesQuery) -> TraceSeries:
     """Points of equal length that cover the time asked for; InvalidInput for one that is none."""
     if query.since >= query.until:
         raise InvalidInput(

@@ -10,13 +10,13 @@ import msgspec
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.money import from_micro
-from bedplate.domain.traces import EndedSpan, EndedTrace, Feedback, TraceSeries, TraceSummary
+from bedplate.domain.traces import EndedSpan, EndedTrace, Feedback, TraceSummary
 from bedplate.errors import InvalidInput, NotFound
 from bedplate.sql import Row, Session, Sessions
 from bedplate.traces.feedback import SqlFeedback
-from bedplate.traces.protocol import MOST_LISTED, SeriesQuery, TraceQuery
+from bedplate.traces.protocol import MOST_LISTED, TraceQuery
 from bedplate.traces.query import conditions
-from bedplate.traces.series import series
+from bedplate.traces.series import SqlCharts
 from bedplate.traces.summary import sums_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,6 +53,7 @@ class SqlTraces:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._feedback = SqlFeedback(sessions)
+        self.charts = SqlCharts(sessions)
 
     async def write(self, traces: Sequence[EndedTrace]) -> None:
         await self._sessions.write(lambda session: _insert(session, traces))
@@ -71,9 +72,6 @@ class SqlTraces:
             lambda session: session.select(sql, [*values, query.limit])
         )
         return tuple(_summary(row) for row in rows)
-
-    async def series(self, tenant: TenantId, query: SeriesQuery) -> TraceSeries:
-        return await self._sessions.read(lambda session: series(session, tenant, query))
 
     async def spans(self, tenant: TenantId, id: str) -> tuple[EndedSpan, ...]:
         if not re.fullmatch("[0-9a-f]{32}", id):
