@@ -2,23 +2,21 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass
 from functools import partial
 
 from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.answering import open_answers, question_reader
+from bedplate.assistants.assistants import Assistants
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config
 from bedplate.domain.accounts import LOCAL, Account
-from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.durable.protocol import Durable, Page
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.embedding import open_embedders
-from bedplate.errors import NotFound
 from bedplate.feeds import open_source
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
@@ -69,6 +67,7 @@ from bedplate.responses.respond import Respond
 from bedplate.review.queue import ReviewQueue
 from bedplate.review.upkeep import ReviewUpkeep
 from bedplate.reviewing import open_reviewing
+from bedplate.running import RunsAtWork, open_runs, setups_of, tools_of
 from bedplate.safeguards import Safeguards, open_safeguards
 from bedplate.slots import open_optional, open_slot
 from bedplate.state.protocol import Catalog
@@ -87,8 +86,8 @@ class App:
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
     that were made with it. `breakers` are those of the models' endpoints, `servers` the models that
-    run here. `jobs`, `syncs`, `schedules`, `uploads`, `library` and `push_syncs` are there where it
-    was opened for work.
+    run here. `jobs`, `syncs`, `schedules`, `uploads`, `library`, `push_syncs` and `runs` are there
+    where it was opened for work.
     """
 
     config: Config
@@ -107,6 +106,7 @@ class App:
     servers: ManagedServers
     search: Interpret
     ask: Ask
+    assistants: Assistants
     respond: Respond
     transcripts: Transcripts
     background: Background
@@ -124,6 +124,7 @@ class App:
     pushes: PushDocuments
     originals: Originals
     push_syncs: PushSyncs | None
+    runs: RunsAtWork | None
     reviews: ReviewQueue
     review_upkeep: ReviewUpkeep
     tracing: Tracing
@@ -155,36 +156,6 @@ class App:
             deadline=deadline,
             self_query=self.config.search.self_query,
             account=account,
-        )
-
-    def assistant_question(
-        self,
-        name: str,
-        question: str,
-        history: tuple[Message, ...] = (),
-        *,
-        deadline: float | None = None,
-        account: Account = LOCAL,
-    ) -> AskRequest:
-        """A question to a configured assistant, for `ask`; NotFound with the nearest name."""
-        assistants = self.config.assistants
-        if name not in assistants:
-            near = get_close_matches(name, assistants, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise NotFound(f"There is no assistant {name!r}.{hint}", param="model")
-        assistant = assistants[name]
-        return AskRequest(
-            question=question,
-            scopes=tuple(Scope(account.tenant, collection) for collection in assistant.collections),
-            model=assistant.model,
-            passages=assistant.passages or self.config.ask.passages,
-            instructions=assistant.instructions,
-            history=history,
-            rewrite=self.config.search.rewrite,
-            max_output_tokens=self.config.ask.max_output_tokens,
-            deadline=deadline,
-            self_query=self.config.search.self_query,
-            account=replace(account, assistant=name),
         )
 
     async def check(self) -> None:
@@ -300,7 +271,11 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         reviewing = await enter(open_reviewing(config, safeguards))
         answers = await enter(open_answers(config, catalog, search, turn, safeguards))
         # The last part: it uses the others until it is closed.
-        parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
+        parts = None
+        if work:
+            offer, setups = tools_of(answers.toolbox), setups_of(config.assistants)
+            runs = open_runs(config, turn, offer, setups, reviewing.queue)
+            parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))
         yield App(
             config=config,
             keyring=keyring,
@@ -318,6 +293,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             servers=servers,
             search=search,
             ask=answers.ask,
+            assistants=answers.assistants,
             respond=answers.respond,
             transcripts=answers.transcripts,
             background=answers.background,
@@ -344,6 +320,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             originals=ingest.originals,
             push_syncs=parts and parts.push_syncs,
+            runs=parts and parts.runs,
             reviews=reviewing.queue,
             review_upkeep=reviewing.upkeep,
             tracing=tracing,

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from bedplate.api.current import CurrentApp
-from bedplate.api.wire import Model, ModelList, encode
+from bedplate.api.current import CurrentAccount, CurrentApp
+from bedplate.api.wire import Model, ModelKind, ModelList, encode
 from bedplate.app import App
+from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
 
 JSON = "application/json"
@@ -13,28 +14,32 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("", response_class=Response)
-async def list_models(request: Request, app: CurrentApp) -> Response:
+async def list_models(request: Request, app: CurrentApp, account: CurrentAccount) -> Response:
     """Models, assistants, and the embedder by its fingerprint."""
-    models = tuple(_model(request, app, name) for name in _names(app))
+    kinds = await _kinds(app, account.tenant)
+    models = tuple(_model(request, name, kind) for name, kind in kinds)
     return Response(encode(ModelList(models)), media_type=JSON)
 
 
 @router.get("/{model:path}", response_class=Response)
-async def get_model(model: str, request: Request, app: CurrentApp) -> Response:
-    names = _names(app)
-    if model not in names:
+async def get_model(
+    model: str, request: Request, app: CurrentApp, account: CurrentAccount
+) -> Response:
+    kinds = dict(await _kinds(app, account.tenant))
+    if model not in kinds:
         raise NotFound(
-            f"There is no model {model!r}; there are: {', '.join(names)}.", param="model"
+            f"There is no model {model!r}; there are: {', '.join(kinds)}.", param="model"
         )
-    return Response(encode(_model(request, app, model)), media_type=JSON)
+    return Response(encode(_model(request, model, kinds[model])), media_type=JSON)
 
 
-def _names(app: App) -> list[str]:
-    return [*app.config.models, *app.config.assistants, app.embedder.fingerprint]
+async def _kinds(app: App, tenant: TenantId) -> list[tuple[str, ModelKind]]:
+    """Names, each with its kind."""
+    assistants = await app.assistants.roster.list(tenant)
+    found: list[tuple[str, ModelKind]] = [(name, "model") for name in app.config.models]
+    found += [(each.name, "assistant") for each in assistants]
+    return [*found, (app.embedder.fingerprint, "embedder")]
 
 
-def _model(request: Request, app: App, name: str) -> Model:
-    kind = "assistant" if name in app.config.assistants else "model"
-    if name not in (*app.config.models, *app.config.assistants):
-        kind = "embedder"
+def _model(request: Request, name: str, kind: ModelKind) -> Model:
     return Model(name, request.app.state.started, kind)

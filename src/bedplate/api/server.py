@@ -22,6 +22,7 @@ from bedplate import __version__
 from bedplate.access.session_tokens import SessionTokens, session_secret
 from bedplate.api import (
     ask,
+    assistants,
     batches,
     budgets,
     chat,
@@ -49,6 +50,7 @@ from bedplate.api import (
     rerank,
     responses,
     reviews,
+    runs,
     search,
     session,
     sources,
@@ -178,6 +180,7 @@ async def scheduling(app: App) -> AsyncGenerator[None]:
                     app.library,
                     app.push_syncs,
                     app.originals,
+                    app.runs and app.runs.upkeep,
                     app.review_upkeep,
                 )
                 if part is not None
@@ -284,6 +287,8 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         sources,
         pushes,
         jobs,
+        assistants,
+        runs,
         budgets,
         usage,
         traces,
