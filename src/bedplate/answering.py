@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from bedplate.assistants.assistants import Assistants
+from bedplate.assisting import open_assistants
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
 from bedplate.options import remembers_answers
@@ -26,6 +28,7 @@ TRANSCRIPTS_FILE = "transcripts.db"
 @dataclass(frozen=True, slots=True)
 class Answers:
     ask: Ask
+    assistants: Assistants
     respond: Respond
     transcripts: Transcripts
     background: Background
@@ -60,8 +63,10 @@ async def open_answers(
         _transcripts(config) as transcripts,
         open_background(transcripts, _limits(config)) as background,
         open_toolbox(config, safeguards, search) as toolbox,
+        open_assistants(config, turn, ask, safeguards, toolbox) as assistants,
     ):
-        yield Answers(ask, Respond(turn, ask, search), transcripts, background, toolbox)
+        respond = Respond(turn, ask, search)
+        yield Answers(ask, assistants, respond, transcripts, background, toolbox)
 
 
 def _transcripts(config: Config) -> AbstractAsyncContextManager[Transcripts]:

@@ -2,23 +2,21 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass
 from functools import partial
 
 from bedplate.access.keyring import Keyring, open_keyring
 from bedplate.answering import open_answers, question_reader
+from bedplate.assistants.assistants import Assistants
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config
 from bedplate.domain.accounts import LOCAL, Account
-from bedplate.domain.chat import Message
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.durable.protocol import Durable, Page
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.embedding import open_embedders
-from bedplate.errors import NotFound
 from bedplate.feeds import open_source
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
@@ -108,6 +106,7 @@ class App:
     servers: ManagedServers
     search: Interpret
     ask: Ask
+    assistants: Assistants
     respond: Respond
     transcripts: Transcripts
     background: Background
@@ -157,36 +156,6 @@ class App:
             deadline=deadline,
             self_query=self.config.search.self_query,
             account=account,
-        )
-
-    def assistant_question(
-        self,
-        name: str,
-        question: str,
-        history: tuple[Message, ...] = (),
-        *,
-        deadline: float | None = None,
-        account: Account = LOCAL,
-    ) -> AskRequest:
-        """A question to a configured assistant, for `ask`; NotFound with the nearest name."""
-        assistants = self.config.assistants
-        if name not in assistants:
-            near = get_close_matches(name, assistants, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise NotFound(f"There is no assistant {name!r}.{hint}", param="model")
-        assistant = assistants[name]
-        return AskRequest(
-            question=question,
-            scopes=tuple(Scope(account.tenant, collection) for collection in assistant.collections),
-            model=assistant.model,
-            passages=assistant.passages or self.config.ask.passages,
-            instructions=assistant.instructions,
-            history=history,
-            rewrite=self.config.search.rewrite,
-            max_output_tokens=self.config.ask.max_output_tokens,
-            deadline=deadline,
-            self_query=self.config.search.self_query,
-            account=replace(account, assistant=name),
         )
 
     async def check(self) -> None:
@@ -304,7 +273,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         # The last part: it uses the others until it is closed.
         parts = None
         if work:
-            offer, setups = tools_of(answers.toolbox), setups_of(config.assistants)
+            offer, setups = tools_of(answers.toolbox), setups_of(answers.assistants.roster)
             runs = open_runs(config, turn, offer, setups, reviewing.queue)
             parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))
         yield App(
@@ -324,6 +293,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             servers=servers,
             search=search,
             ask=answers.ask,
+            assistants=answers.assistants,
             respond=answers.respond,
             transcripts=answers.transcripts,
             background=answers.background,

@@ -1,10 +1,15 @@
 """The settings of assistants."""
 
 from collections.abc import Mapping
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bedplate.sections import Section
+
+ANSWER = "answer"
+STAGES = ("clean", "scan", "route", "retrieve", "tools", ANSWER, "check", "shape")
+"""In the order in which a request goes through them."""
 
 
 class RunBudgetConfig(Section):
@@ -19,6 +24,15 @@ class RunBudgetConfig(Section):
     seconds: float = Field(default=600.0, ge=0, le=31_536_000)
     failures: int = Field(default=20, ge=0, le=100_000)
     """Calls of a run that fail, and are told to the model so that it mends them."""
+
+
+class MemoryConfig(Section):
+    """What an assistant keeps in mind of a conversation."""
+
+    tokens: int = Field(default=100_000, ge=500, le=10**7)
+    """Of a whole request; the oldest turns of a longer one are left out before a model is asked."""
+    summary: str | None = None
+    """The model that sums up what is left out; nobody does where it is not set."""
 
 
 class AssistantConfig(Section):
@@ -38,3 +52,19 @@ class AssistantConfig(Section):
     """Tools whose results may go into effects without a human, as the user's own words may."""
     undo: Mapping[str, str] = Field(default_factory=dict[str, str])
     """Tools by the tools that take back what they did, for a run that is cancelled."""
+    stages: tuple[str, ...] = STAGES
+    """Those that a request goes through; others stand where they are named (`bedplate.stages`)."""
+    output: Mapping[str, Any] | None = None
+    """A JSON Schema that every answer fits; prose where it is not set."""
+    memory: MemoryConfig = MemoryConfig()
+
+    @model_validator(mode="after")
+    def _goes_through_stages(self) -> Self:
+        if ANSWER not in self.stages:
+            raise ValueError(f"stages: {ANSWER!r} must be there")
+        if len(set(self.stages)) < len(self.stages):
+            raise ValueError("stages: each may be there once")
+        own = [name for name in self.stages if name in STAGES]
+        if own != sorted(own, key=STAGES.index):
+            raise ValueError(f"stages: the order is {', '.join(STAGES)}")
+        return self

@@ -127,6 +127,8 @@ async def filled(served: Served, headers: Mapping[str, str], files: Path) -> dic
     await served.request(
         "PATCH", f"/api/budgets/run/{OURS}", json={"tokens_total": 9}, headers=headers
     )
+    assistant = {"name": "kept", "settings": {"collections": ["c"], "instructions": OURS}}
+    assert (await served.post("/api/assistants", assistant, headers=headers)).status == 201
     items = {"items": [{"role": "user", "content": OURS}]}
     talk = (await served.post("/v1/conversations", items, headers=headers)).json["id"]
     item = (await served.get(f"/v1/conversations/{talk}/items", headers=headers)).json["first_id"]
@@ -144,7 +146,8 @@ async def filled(served: Served, headers: Mapping[str, str], files: Path) -> dic
         "response_id": response, "conversation_id": talk, "item_id": item,
         "collection": "c", "document_id": "d", "source": "s", "kind": "tenant", "name": "ours",
         "model": "default", "/api/jobs": upload.json["job"], "/api/sources": sync["id"],
-        "/api/keys": key, "/api/reviews": review, "/api/runs": run,
+        "/api/runs": run,
+        "/api/keys": key, "assistant": "kept", "/api/reviews": review,
     }  # fmt: skip
 
 
@@ -214,14 +217,8 @@ async def test_no_route_shows_or_changes_what_another_tenant_has(tmp_path: Path)
         assert [each["group"] for each in usage] == [their_id]
         after = await seen(served, ours)
 
-        assert {
-            "/api/search",
-            "/api/ask",
-            "/api/keys",
-            "/api/budgets",
-            "/api/jobs/{id}",
-            "/api/runs/{id}",
-        } <= shown
+        assert {"/api/search", "/api/ask", "/api/keys", "/api/budgets", "/api/runs/{id}"} <= shown
+        assert {f"/api/assistants/{{assistant}}{tail}" for tail in ("", "/versions")} <= shown
         assert {path for path in shown if path.startswith("/api/collections/{collection}/doc")}
         assert "/v1/vector_stores/{vector_store_id}/files" in shown
         assert {"/api/reviews", "/api/reviews/{id}", "/api/reviews/rows"} <= shown

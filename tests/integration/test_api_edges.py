@@ -290,6 +290,8 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/sources/{source}/syncs/{id}", "/api/sources/{source}/failures"),
         *("/api/sources/{source}/retry", "/api/jobs", "/api/jobs/{id}"),
         *("/api/jobs/{id}/events", "/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"),
+        *("/api/assistants", "/api/assistants/{assistant}", "/api/assistants/{assistant}/diff"),
+        *("/api/assistants/{assistant}/versions", "/api/assistants/{assistant}/rollback"),
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
         *("/api/traces", "/api/traces/{id}", "/api/feedback", "/api/feedback/rows", "/metrics"),
         *("/api/reviews", "/api/reviews/events", "/api/reviews/rows", "/api/reviews/secret"),

@@ -439,8 +439,7 @@ async def test_what_cannot_be_used_is_named(served: Served):
 async def test_an_assistant_refuses_what_it_cannot_honour(served: Served):
     for fields, param in [
         ({"tools": [SEARCH]}, "tools"),
-        ({"tools": [WEATHER]}, "tools"),
-        ({"text": {"format": {"type": "json_object"}}}, "text.format"),
+        ({"top_logprobs": 2, "include": ["message.output_text.logprobs"]}, "logprobs"),
         ({"input": [{"role": "assistant", "content": "Hi"}]}, "input"),
     ]:
         error = await refused(served, **{"model": "support", **fields})

@@ -10,8 +10,9 @@ from tests.fixtures.serving import asked
 
 from bedplate.app import App, open_app
 from bedplate.config import load_config
+from bedplate.domain.accounts import LOCAL
 from bedplate.domain.answers import REFUSAL, Answer, AnswerDelta
-from bedplate.domain.chat import Message
+from bedplate.domain.chat import ChatRequest, Message
 from bedplate.domain.documents import Blob
 from bedplate.errors import InvalidInput, NotFound, UpstreamError
 from bedplate.ingest.incoming import Upload
@@ -40,6 +41,13 @@ async def app_with(folder: Path, replies: list[str], **settings: Any) -> AsyncIt
 
 async def ask(app: App, question: str = "What do boots cost?", collection: str = "c") -> Answer:
     return await app.ask.answer(app.question(collection, question))
+
+
+async def help_with(app: App, question: str, history: tuple[Message, ...] = ()) -> Answer:
+    assistant = await app.assistants.roster.find("help", LOCAL.tenant)
+    assert assistant is not None
+    messages = (*history, Message("user", question))
+    return await app.assistants.answer(assistant, ChatRequest(messages))
 
 
 async def test_a_marker_resolves_to_the_words_that_carry_it(tmp_path: Path) -> None:
@@ -157,10 +165,10 @@ async def test_an_assistant_answers_from_its_collections_with_its_instructions(
     }
     async with app_with(tmp_path, ["Yes [1][2]."], **settings) as app:
         await app.ingest.run(app.scope("d"), [Upload(Blob(b"Boots are brown.", "d.txt"))])
-        answer = await app.ask.answer(app.assistant_question("help", "boots?"))
+        answer = await help_with(app, "boots?")
         [request] = asked(app)
         with pytest.raises(NotFound, match="no assistant 'hlep'. Did you mean 'help'"):
-            app.assistant_question("hlep", "x")
+            await app.assistants.roster.version("hlep", LOCAL.tenant)
     assert "Speak like a clerk." in request.messages[0].content
     found = {passage.hit.source for passage in request.passages}
     assert found == {"shop.txt", "d.txt", "rules.md"}
@@ -177,7 +185,7 @@ async def test_a_follow_up_is_searched_for_with_the_turn_before_and_asked_as_it_
         chosen = {**settings, "search.rewrite": rewrite}
         async with app_with(tmp_path / rewrite, ["60 [1]."], **chosen) as app:
             await app.ingest.run(app.scope("c"), [Upload(Blob(b"It is sure to rain.", "rain.txt"))])
-            await app.ask.answer(app.assistant_question("help", "Is it sure?", history))
+            await help_with(app, "Is it sure?", history)
             [request] = asked(app)
         assert request.question == "Is it sure?"
         assert [message.content for message in request.messages[1:3]] == [
@@ -219,10 +227,10 @@ async def test_the_quoting_model_answers_a_follow_up_that_names_no_subject(tmp_p
         ]
         await app.ingest.run(app.scope("c"), uploads)
         asked = "How many bicycles did the shop sell in 2021?"
-        first = await app.ask.answer(app.assistant_question("help", asked))
+        first = await help_with(app, asked)
         history = (Message("user", asked), Message("assistant", first.text))
-        then = await app.ask.answer(app.assistant_question("help", "And in 2022?", history))
-        thanks = await app.ask.answer(app.assistant_question("help", "Thank you!", history))
+        then = await help_with(app, "And in 2022?", history)
+        thanks = await help_with(app, "Thank you!", history)
     assert "420" in first.text
     assert "530" in then.text
     assert "420" not in then.text

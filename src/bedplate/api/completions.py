@@ -1,6 +1,6 @@
 """What answers a chat completion, whichever wire asked for it: a model, or an assistant."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
@@ -10,25 +10,12 @@ from bedplate.api.chat_requests import ChatCall
 from bedplate.api.choices import side_by_side
 from bedplate.api.wire import Extension
 from bedplate.app import App
+from bedplate.assistants.protocol import Assistant, AssistantEvent, Done
 from bedplate.domain.accounts import Account
-from bedplate.domain.answers import Answer, AnswerDelta, Retrieved
-from bedplate.domain.chat import ChatRequest, Finished, TextDelta
-from bedplate.errors import InvalidInput, NotFound
-from bedplate.rag.answer import AskRequest
-from bedplate.rag.dialogue import dialogue
-
-TEXT_ONLY: Mapping[str, tuple[object, ...]] = {
-    "n": (1,),
-    "tools": ((),),
-    "response_format": (None,),
-    "logprobs": (None,),
-    "top_p": (1, 1.0),
-    "frequency_penalty": (0, 0.0),
-    "presence_penalty": (0, 0.0),
-    "logit_bias": ({},),
-    "stop": ((),),
-}
-"""What an assistant cannot honour, with the values that ask for nothing."""
+from bedplate.domain.answers import Answer, AnswerEvent, Retrieved
+from bedplate.domain.chat import ChatEvent, ChatRequest
+from bedplate.domain.ids import TenantId
+from bedplate.errors import NotFound
 
 
 class Completions:
@@ -38,27 +25,14 @@ class Completions:
     def events(
         self, call: ChatCall, account: Account, deadline: float
     ) -> AsyncGenerator[ChoiceEvent]:
-        """Of all choices; NotFound for a model that is none, InvalidInput for what an assistant
-        cannot honour.
+        """Of all choices; the first brings NotFound for a model that is none, and InvalidInput for
+        what an assistant cannot honour.
         """
-        config = self._app.config
-        if call.model in config.assistants:
-            return self._grounded(self._question(call, account, deadline))
-        if call.model not in config.models:
-            names = [*config.models, *config.assistants]
-            near = get_close_matches(call.model, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise NotFound(
-                f"There is no model or assistant {call.model!r}.{hint} "
-                f"There are: {', '.join(names)}.",
-                param="model",
-            )
         request = replace(
             call.request, deadline=deadline, account=account, whole_answer=not call.stream
         )
-        return side_by_side(
-            [self._plain(call.model, request, index) for index in range(call.choices)]
-        )
+        answers = self._plain if call.model in self._app.config.models else self._assisted
+        return side_by_side([answers(call.model, request, index) for index in range(call.choices)])
 
     async def _plain(
         self, model: str, request: ChatRequest, index: int
@@ -67,32 +41,46 @@ class Completions:
             async for event in events:
                 yield ChoiceEvent(index, event)
 
-    async def _grounded(self, request: AskRequest) -> AsyncGenerator[ChoiceEvent]:
-        async with aclosing(self._app.ask.stream(request)) as events:
+    async def _assisted(
+        self, name: str, request: ChatRequest, index: int
+    ) -> AsyncGenerator[ChoiceEvent]:
+        assistant = await find(self._app, name, request.account.tenant)
+        async with aclosing(self._app.assistants.stream(assistant, request)) as events:
             async for event in events:
                 match event:
-                    case AnswerDelta():
-                        yield ChoiceEvent(0, TextDelta(event.text))
-                    case Answer():
-                        end = Finished(event.finish_reason, event.usage, event.model)
-                        yield ChoiceEvent(0, end, _extension(event))
+                    case Done(answer, end):
+                        yield ChoiceEvent(index, end, _extension(answer))
                     case Retrieved():
                         continue
+                    case _:
+                        yield ChoiceEvent(index, event)
 
-    def _question(self, call: ChatCall, account: Account, deadline: float) -> AskRequest:
-        """The last user message is the question, what was said before it the history."""
-        _refuse_unhonoured(call)
-        said = dialogue(call.request.messages, param="messages")
-        question = self._app.assistant_question(
-            call.model, said.question, said.history, deadline=deadline, account=account
-        )
-        chosen = call.request
-        return replace(
-            question,
-            instructions="\n\n".join(filter(None, [question.instructions, *said.instructions])),
-            max_output_tokens=chosen.max_output_tokens or question.max_output_tokens,
-            temperature=chosen.temperature,
-        )
+
+async def answered(
+    events: AsyncGenerator[AssistantEvent],
+) -> AsyncGenerator[AnswerEvent | ChatEvent]:
+    """The same, with the end in two: how the model ended, and the whole answer."""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Done):
+                yield event.end
+                yield event.answer
+            else:
+                yield event
+
+
+async def find(app: App, name: str, tenant: TenantId) -> Assistant:
+    """NotFound that names all that `model` may be."""
+    found = await app.assistants.roster.find(name, tenant)
+    if found is not None:
+        return found
+    names = [*app.config.models, *(each.name for each in await app.assistants.roster.list(tenant))]
+    near = get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise NotFound(
+        f"There is no model or assistant {name!r}.{hint} There are: {', '.join(names)}.",
+        param="model",
+    )
 
 
 def _extension(answer: Answer) -> Extension:
@@ -104,23 +92,3 @@ def _extension(answer: Answer) -> Extension:
         answer.rewritten,
         answer.self_query,
     )
-
-
-def _refuse_unhonoured(call: ChatCall) -> None:
-    request = call.request
-    asked = {
-        **request.extra,
-        "n": call.choices,
-        "tools": request.tools,
-        "response_format": request.output,
-        "logprobs": request.logprobs,
-        "top_p": request.top_p,
-        "stop": request.stop,
-    }
-    for name, harmless in TEXT_ONLY.items():
-        value = asked.get(name)
-        if value is not None and value not in harmless:
-            raise InvalidInput(
-                f"{name}: an assistant cannot honour this; leave it out, or ask a plain model.",
-                param=name,
-            )

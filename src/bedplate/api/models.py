@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from bedplate.api.current import CurrentApp
+from bedplate.api.current import CurrentAccount, CurrentApp
 from bedplate.api.wire import Model, ModelList, encode
 from bedplate.app import App
+from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
 
 JSON = "application/json"
@@ -13,15 +14,18 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("", response_class=Response)
-async def list_models(request: Request, app: CurrentApp) -> Response:
+async def list_models(request: Request, app: CurrentApp, account: CurrentAccount) -> Response:
     """Models, assistants, and the embedder by its fingerprint."""
-    models = tuple(_model(request, name) for name in _names(app))
+    names = await _names(app, account.tenant)
+    models = tuple(_model(request, name) for name in names)
     return Response(encode(ModelList(models)), media_type=JSON)
 
 
 @router.get("/{model:path}", response_class=Response)
-async def get_model(model: str, request: Request, app: CurrentApp) -> Response:
-    names = _names(app)
+async def get_model(
+    model: str, request: Request, app: CurrentApp, account: CurrentAccount
+) -> Response:
+    names = await _names(app, account.tenant)
     if model not in names:
         raise NotFound(
             f"There is no model {model!r}; there are: {', '.join(names)}.", param="model"
@@ -29,8 +33,9 @@ async def get_model(model: str, request: Request, app: CurrentApp) -> Response:
     return Response(encode(_model(request, model)), media_type=JSON)
 
 
-def _names(app: App) -> list[str]:
-    return [*app.config.models, *app.config.assistants, app.embedder.fingerprint]
+async def _names(app: App, tenant: TenantId) -> list[str]:
+    assistants = [each.name for each in await app.assistants.roster.list(tenant)]
+    return [*app.config.models, *assistants, app.embedder.fingerprint]
 
 
 def _model(request: Request, name: str) -> Model:

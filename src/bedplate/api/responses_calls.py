@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bedplate.api.completions import answered, find
 from bedplate.api.responses_items import MOST_ITEMS
 from bedplate.api.responses_requests import ResponseCall, ResponsesBody, TextFormat
 from bedplate.app import App
@@ -141,21 +142,21 @@ class Calls:
             InvalidInput: something that the model or assistant cannot do.
         """
         config, model = self._app.config, call.body.model
-        if model in config.assistants:
+        if model not in config.models:
+            assistant = await find(self._app, model, caller.account.tenant)
             if call.tools.search is not None:
                 raise InvalidInput(
                     "tools: an assistant searches its own collections; leave file_search out.",
                     param="tools",
                 )
-            question = self._app.assistant_question(
-                model, "", deadline=caller.deadline, account=caller.account
+            request = replace(
+                call.request,
+                messages=Context(_instructed(call, items)).messages,
+                deadline=caller.deadline,
+                account=caller.account,
             )
-            return self._app.respond.ground(draft, _spoken(call, question, items))
-        if model not in config.models:
-            names = ", ".join([*config.models, *config.assistants])
-            raise NotFound(
-                f"There is no model or assistant {model!r}; there are: {names}.", param="model"
-            )
+            told = self._app.assistants.stream(assistant, request, param="input")
+            return self._app.respond.tell(draft, answered(told))
         search = await self._search(call, caller) if call.may_search else None
         # A model that quotes calls no tools: it is given passages, or has nothing to say.
         quotes = config.models[model].use == QUOTING

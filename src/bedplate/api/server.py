@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bedplate import __version__
 from bedplate.api import (
     ask,
+    assistants,
     batches,
     budgets,
     chat,
@@ -278,6 +279,7 @@ def _build_api(app: App) -> FastAPI:
         sources,
         pushes,
         jobs,
+        assistants,
         runs,
         budgets,
         usage,

@@ -9,6 +9,7 @@ import typer
 from bedplate import __version__
 from bedplate.cli import (
     ask,
+    assistants,
     budgets,
     calibrate,
     demo,
@@ -100,6 +101,7 @@ def build() -> typer.Typer:
         quarantine,
         reviews,
         move,
+        assistants,
         keys,
         pursue,
         runs,

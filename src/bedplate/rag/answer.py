@@ -70,6 +70,16 @@ class AskRequest:
     account: Account = LOCAL
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What an answer is made from: the passages that a model may be shown, and how they were found."""
+
+    rewritten: Rewritten
+    found: Found
+    passages: tuple[Passage, ...] = ()
+    knowledge: str = ""
+
+
 class Ask:
     def __init__(
         self,
@@ -107,21 +117,11 @@ class Ask:
         request = replace(request, account=replace(request.account, bill=bill))
         with asking(request.question, request.model, request.account) as step:
             trace_id = step.trace.id
-            rewritten = await self._rewriter.rewrite(
-                request.question,
-                request.history,
-                request.rewrite,
-                deadline=request.deadline,
-                account=request.account,
-            )
-            knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
-            found = await self._find(request, rewritten.text)
-            searched = _shown(rewritten, request.question)
+            gathered = await self.gather(request)
+            rewritten, found, passages = gathered.rewritten, gathered.found, gathered.passages
+            searched = shown(rewritten, request.question)
             if request.tell_retrieved:
                 yield Retrieved(rewritten.text, tuple(found.hits))
-            passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
-            if self._guard is not None:
-                passages = await self._cleaned(self._guard, passages)
             if not passages:
                 yield AnswerDelta(REFUSAL)
                 nothing = _nothing_found(request.model, bill.usage, started, trace_id)
@@ -129,8 +129,7 @@ class Ask:
                 return
             text, first_ms, end = "", 0.0, None
             markers = MarkerFilter([passage.number for passage in passages])
-            prompt = self._prompt(request, passages, _whole(rewritten, request))
-            prompt = replace(prompt, knowledge=knowledge)
+            prompt = self.prompt(request, gathered)
             async with aclosing(self._turn.stream(request.model, prompt)) as events:
                 async for event in events:
                     if isinstance(event, Finished):
@@ -143,7 +142,7 @@ class Ask:
                         first_ms = first_ms or (time.perf_counter() - started) * 1000
                         text += ready
                         yield AnswerDelta(ready)
-            citations, refused, grounded = await self._review(request, text, passages)
+            citations, refused, grounded = await self.review(request, text, passages)
             answer = Answer(
                 text=text,
                 citations=citations,
@@ -158,6 +157,26 @@ class Ask:
                 self_query=found.self_query,
             )
             yield told(step, answer)
+
+    async def gather(self, request: AskRequest) -> Gathered:
+        """Look for passages; those that a model must not be shown are left out.
+
+        Raises:
+            NotFound: an unknown collection.
+        """
+        rewritten = await self._rewriter.rewrite(
+            request.question,
+            request.history,
+            request.rewrite,
+            deadline=request.deadline,
+            account=request.account,
+        )
+        knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
+        found = await self._find(request, rewritten.text)
+        passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
+        if self._guard is not None:
+            passages = await self._cleaned(self._guard, passages)
+        return Gathered(rewritten, found, tuple(passages), knowledge)
 
     async def _cleaned(self, guard: PassageGuard, passages: Sequence[Passage]) -> list[Passage]:
         with span("guard passages") as step:
@@ -189,17 +208,19 @@ class Ask:
             )
         self._turn.model(request.model)
 
-    def _prompt(self, request: AskRequest, passages: Sequence[Passage], whole: str) -> ChatRequest:
+    def prompt(self, request: AskRequest, gathered: Gathered) -> ChatRequest:
+        """What a model is asked, with the passages in front of it."""
         return ChatRequest(
             messages=self._prompts.messages(
                 request.question,
-                passages,
+                gathered.passages,
                 instructions=request.instructions,
                 history=request.history,
             ),
             asked=request.question,
-            whole=whole,
-            passages=tuple(passages),
+            whole=_whole(gathered.rewritten, request),
+            passages=gathered.passages,
+            knowledge=gathered.knowledge,
             max_output_tokens=request.max_output_tokens,
             temperature=request.temperature,
             deadline=request.deadline,
@@ -221,7 +242,7 @@ class Ask:
         )
         return await find(self._search, request.scopes, search)
 
-    async def _review(
+    async def review(
         self, request: AskRequest, text: str, passages: Sequence[Passage]
     ) -> tuple[tuple[Citation, ...], bool, Grounding]:
         """What the finished text cites, whether it refuses, and how well it is grounded."""
@@ -241,8 +262,10 @@ class Ask:
             ) from error
 
 
-def _shown(rewritten: Rewritten, question: str) -> Rewritten | None:
-    """Where something else than the question was searched for, or a model was asked."""
+def shown(rewritten: Rewritten, question: str) -> Rewritten | None:
+    """What an answer tells of the rewriting: where something else than the question was searched for,
+    or a model was asked.
+    """
     same = rewritten.text == question and rewritten.by in (RULES, OFF)
     return None if same and rewritten.fallback is None else rewritten
 

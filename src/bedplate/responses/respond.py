@@ -6,13 +6,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from bedplate.chat.turn import Turn
-from bedplate.domain.answers import Answer, AnswerDelta, Retrieved
+from bedplate.domain.answers import AnswerEvent
 from bedplate.domain.chat import (
     ChatEvent,
     ChatRequest,
     FinishReason,
     TextDelta,
-    added,
 )
 from bedplate.domain.tools import ToolChoice
 from bedplate.errors import ContextOverflow
@@ -24,16 +23,9 @@ from bedplate.responses.context import Context
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
 from bedplate.responses.items import Item
-from bedplate.responses.response import Grounded
 from bedplate.responses.rounds import Round, closing
-from bedplate.responses.searching import (
-    FileSearch,
-    citation_annotations,
-    read_queries,
-    result_of,
-    run,
-    spec,
-)
+from bedplate.responses.searching import FileSearch, read_queries, run, spec
+from bedplate.responses.telling import Telling
 
 MOST_SEARCHES = 16
 """By one response, where the request sets no limit; then the model must answer."""
@@ -105,27 +97,25 @@ class Respond:
         for told in closing(draft, current.reason):
             yield told
 
-    async def ground(self, draft: Draft, request: AskRequest) -> AsyncGenerator[Event]:
+    def ground(self, draft: Draft, request: AskRequest) -> AsyncGenerator[Event]:
         """A grounded answer; where the request tells what was retrieved, as a search of it.
 
         Errors are those of `Ask.stream`.
         """
-        async with aclosing(self._ask.stream(request)) as events:
+        return self.tell(draft, self._ask.stream(request))
+
+    async def tell(
+        self, draft: Draft, events: AsyncGenerator[AnswerEvent | ChatEvent]
+    ) -> AsyncGenerator[Event]:
+        """An answer that somebody else makes, which ends with an Answer, told as a response.
+
+        Errors are those of its events.
+        """
+        telling = Telling(draft)
+        async with aclosing(events):
             async for event in events:
-                for told in draft.begin():
+                for told in telling.take(event):
                     yield told
-                match event:
-                    case Retrieved(query, hits):
-                        for told in draft.start_search([query]):
-                            yield told
-                        for told in draft.end_search([result_of(hit) for hit in hits]):
-                            yield told
-                    case AnswerDelta(text):
-                        for told in draft.say(text):
-                            yield told
-                    case Answer():
-                        for told in _answered(draft, event):
-                            yield told
 
     async def _round(
         self, asked: Asked, request: ChatRequest, current: Round
@@ -175,13 +165,6 @@ class Respond:
             )
             for told in draft.end_search(results):
                 yield told
-
-
-def _answered(draft: Draft, answer: Answer) -> tuple[Event, ...]:
-    draft.usage = added(draft.usage, answer.usage)
-    cited = tuple(draft.cite(citation_annotations(answer.text, answer.citations)))
-    grounding = Grounded(answer.citations, answer.grounded, answer.refused, answer.trace_id)
-    return (*cited, *closing(draft, answer.finish_reason, grounding))
 
 
 def _without(request: ChatRequest, tool: str) -> ChatRequest:

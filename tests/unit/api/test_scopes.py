@@ -26,6 +26,8 @@ from bedplate.api.scopes import scope_of
         ("GET", "/api/keys", "admin"),
         ("DELETE", "/api/keys/1", "admin"),
         ("GET", "/api/budgets/key/k", "admin"),
+        ("GET", "/api/assistants", "admin"),
+        ("POST", "/api/assistants/a/rollback", "admin"),
         ("DELETE", "/api/keys/a\nb", "admin"),
         ("GET", "/api/usage", "admin"),
         ("GET", "/api/models/health", "admin"),

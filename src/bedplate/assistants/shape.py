@@ -1,0 +1,54 @@
+"""`shape`: the answer has the form that was asked for, or is not given."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bedplate.assistants.protocol import StageParts, Work
+from bedplate.errors import UpstreamError
+from bedplate.models.cascade_schema import misfit
+
+PROVIDER = "shape"
+
+
+class Shape:
+    """JSON of the client's schema, or of the assistant's own. Prose is left as it is."""
+
+    async def run(self, work: Work) -> Work:
+        wanted = schema_of(work)
+        answer = work.answer
+        if wanted is None or answer is None or answer.finish_reason != "stop":
+            return work
+        problem = await asyncio.to_thread(_misfit, answer.text, wanted)
+        if problem is not None:
+            raise UpstreamError(
+                f"The answer of {work.assistant.name!r} is not of the form that was asked for: "
+                f"{problem:.300}.",
+                provider=PROVIDER,
+            )
+        return work
+
+    def holds(self, work: Work) -> bool:
+        """It cannot change the text, but can keep it from being said."""
+        return schema_of(work) is not None
+
+
+def _misfit(text: str, schema: Mapping[str, Any]) -> str | None:
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return f"it is no JSON ({str(error)[:100]})"
+    return misfit(value, schema)
+
+
+def schema_of(work: Work) -> Mapping[str, Any] | None:
+    """What the answer must fit; None where it may be prose. A client's own form goes first."""
+    output = work.request.output
+    if output is not None:
+        return output.schema or {"type": "object"}
+    return work.settings.output
+
+
+def open_shape(parts: StageParts) -> Shape:
+    return Shape()
