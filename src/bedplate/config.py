@@ -20,7 +20,9 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from bedplate.assistant_sections import AssistantConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
+from bedplate.metric_sections import MetricsConfig
 from bedplate.review_sections import ReviewsConfig
+from bedplate.run_sections import RunsConfig
 from bedplate.sections import (
     AskConfig,
     BatchesConfig,
@@ -79,6 +81,7 @@ class Config(Section):
     uploads: UploadsConfig = UploadsConfig()
     files: FilesConfig = FilesConfig()
     batches: BatchesConfig = BatchesConfig()
+    runs: RunsConfig = RunsConfig()
     push: PushConfig = PushConfig()
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()
@@ -88,6 +91,7 @@ class Config(Section):
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()
+    metrics: MetricsConfig = MetricsConfig()
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
