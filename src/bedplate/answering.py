@@ -14,7 +14,6 @@ from bedplate.models import EXTRACTIVE
 from bedplate.models.answerability import open_answerability
 from bedplate.options import remembers_answers
 from bedplate.rag.answer import Ask
-from bedplate.rag.checks.guard_judge import GuardJudge
 from bedplate.rag.checks.release import CheckedAnswers
 from bedplate.rag.checks.settings import check_problem
 from bedplate.rag.gather import Gather
@@ -79,7 +78,7 @@ async def open_answers(
             guard=safeguards.passages,
             answerability=await enter(open_answerability(embedder)),
         )
-        checked = CheckedAnswers(turn, GuardJudge(safeguards.grounding), reviews)
+        checked = CheckedAnswers(turn, safeguards.grounding, reviews)
         ask = Ask(turn, gather, checked)
         transcripts = await enter(_transcripts(config))
         background = await enter(open_background(transcripts, _limits(config)))

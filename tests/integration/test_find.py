@@ -15,10 +15,9 @@ from bedplate.domain.chat import Passage
 from bedplate.domain.documents import Blob
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import NotFound, UpstreamTimeout
-from bedplate.guards.protocol import GroundingGuard
 from bedplate.ingest.incoming import Upload
+from bedplate.judges.protocol import Judge
 from bedplate.rag.answer import Ask
-from bedplate.rag.checks.guard_judge import GuardJudge
 from bedplate.rag.checks.release import CheckedAnswers
 from bedplate.rag.find import find
 from bedplate.rag.gather import Gather
@@ -97,8 +96,8 @@ async def test_a_search_past_its_deadline_is_given_up(tmp_path: Path) -> None:
             await search.search(app.scope("a"), request)
 
 
-def asking(app: App, search: Interpret, guard: GroundingGuard) -> Ask:
-    checked = CheckedAnswers(app.turn, GuardJudge(guard), app.reviews)
+def asking(app: App, search: Interpret, judge: Judge) -> Ask:
+    checked = CheckedAnswers(app.turn, judge, app.reviews)
     return Ask(app.turn, Gather(search, Rewriter(app.turn, seconds=1)), checked)
 
 
