@@ -67,6 +67,7 @@ from bedplate.responses.respond import Respond
 from bedplate.review.queue import ReviewQueue
 from bedplate.review.upkeep import ReviewUpkeep
 from bedplate.reviewing import open_reviewing
+from bedplate.running import RunsAtWork, open_runs, setups_of, tools_of
 from bedplate.safeguards import Safeguards, open_safeguards
 from bedplate.slots import open_optional, open_slot
 from bedplate.state.protocol import Catalog
@@ -85,8 +86,8 @@ class App:
 
     `embedder` is the one without a cache: a check of it must reach it. `former` serves collections
     that were made with it. `breakers` are those of the models' endpoints, `servers` the models that
-    run here. `jobs`, `syncs`, `schedules`, `uploads`, `library` and `push_syncs` are there where it
-    was opened for work.
+    run here. `jobs`, `syncs`, `schedules`, `uploads`, `library`, `push_syncs` and `runs` are there
+    where it was opened for work.
     """
 
     config: Config
@@ -123,6 +124,7 @@ class App:
     pushes: PushDocuments
     originals: Originals
     push_syncs: PushSyncs | None
+    runs: RunsAtWork | None
     reviews: ReviewQueue
     review_upkeep: ReviewUpkeep
     tracing: Tracing
@@ -269,7 +271,11 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         reviewing = await enter(open_reviewing(config, safeguards))
         answers = await enter(open_answers(config, catalog, search, turn, safeguards))
         # The last part: it uses the others until it is closed.
-        parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub)) if work else None
+        parts = None
+        if work:
+            offer, setups = tools_of(answers.toolbox), setups_of(answers.assistants.roster)
+            runs = open_runs(config, turn, offer, setups, reviewing.queue)
+            parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))
         yield App(
             config=config,
             keyring=keyring,
@@ -314,6 +320,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             ),
             originals=ingest.originals,
             push_syncs=parts and parts.push_syncs,
+            runs=parts and parts.runs,
             reviews=reviewing.queue,
             review_upkeep=reviewing.upkeep,
             tracing=tracing,

@@ -22,6 +22,8 @@ class RunBudgetConfig(Section):
     tokens: int = Field(default=200_000, ge=0, le=10**12)
     usd: float = Field(default=1.0, ge=0, le=10**6)
     seconds: float = Field(default=600.0, ge=0, le=31_536_000)
+    failures: int = Field(default=20, ge=0, le=100_000)
+    """Calls of a run that fail, and are told to the model so that it mends them."""
 
 
 class MemoryConfig(Section):
@@ -44,6 +46,12 @@ class AssistantConfig(Section):
     tools: tuple[str, ...] = ()
     """Tables `[tools.NAME]` whose tools it may call."""
     budget: RunBudgetConfig = RunBudgetConfig()
+    delegates: tuple[str, ...] = ()
+    """Assistants that a run of this one may start runs of, as tools; in its own budget."""
+    trusted_tools: tuple[str, ...] = ()
+    """Tools whose results may go into effects without a human, as the user's own words may."""
+    undo: Mapping[str, str] = Field(default_factory=dict[str, str])
+    """Tools by the tools that take back what they did, for a run that is cancelled."""
     stages: tuple[str, ...] = STAGES
     """Those that a request goes through; others stand where they are named (`bedplate.stages`)."""
     output: Mapping[str, Any] | None = None

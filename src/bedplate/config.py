@@ -21,6 +21,7 @@ from bedplate.assistant_sections import AssistantConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
 from bedplate.review_sections import ReviewsConfig
+from bedplate.run_sections import RunsConfig
 from bedplate.sections import (
     AskConfig,
     BatchesConfig,
@@ -79,6 +80,7 @@ class Config(Section):
     uploads: UploadsConfig = UploadsConfig()
     files: FilesConfig = FilesConfig()
     batches: BatchesConfig = BatchesConfig()
+    runs: RunsConfig = RunsConfig()
     push: PushConfig = PushConfig()
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()

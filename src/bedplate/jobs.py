@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bedplate.chunkers import CHUNKERS
 from bedplate.chunkers.protocol import Chunker
 from bedplate.config import Config
-from bedplate.durable.protocol import Durable, Work
+from bedplate.durable.protocol import Durable, Queue, Work
 from bedplate.durable.traced import TracedWork
 from bedplate.ingest.pipeline import Ingest
 from bedplate.ingest.push_syncs import PushSyncs
@@ -28,6 +28,7 @@ from bedplate.library.upkeep import Upkeep
 from bedplate.library.vector_stores import VectorStores
 from bedplate.objects import OBJECTS
 from bedplate.objects.protocol import Chunking, Objects, Room
+from bedplate.running import RunsAtWork, RunsParts
 from bedplate.state.protocol import Catalog
 from bedplate.telemetry.trace import recorder_in_use
 
@@ -54,11 +55,17 @@ class JobParts:
     uploads: Uploads
     library: Library
     push_syncs: PushSyncs
+    runs: RunsAtWork
 
 
 @asynccontextmanager
 async def open_jobs(
-    config: Config, catalog: Catalog, ingest: Ingest, sync: SyncSource, rescrub: Rescrub
+    config: Config,
+    catalog: Catalog,
+    ingest: Ingest,
+    sync: SyncSource,
+    rescrub: Rescrub,
+    opening_runs: AbstractAsyncContextManager[RunsParts],
 ) -> AsyncGenerator[JobParts]:
     """Take part in durable work, for as long as the block runs; it is recorded as the block is.
 
@@ -71,7 +78,7 @@ async def open_jobs(
         max_files=config.uploads.max_files,
         max_bytes=config.uploads.max_bytes,
     )
-    async with _open_objects(config) as objects:
+    async with _open_objects(config) as objects, opening_runs as runs:
         files = UploadedFiles(
             objects,
             room=Room(config.files.max_files, config.files.max_bytes),
@@ -91,10 +98,11 @@ async def open_jobs(
             RescrubWork(rescrub, seconds=seconds),
             AttachWork(objects, catalog, ingest, files, _open_chunker, seconds=seconds),
             batch_work,
+            runs.work,
         ]
         recorder = recorder_in_use()
         traced = [TracedWork(work, recorder) for work in works]
-        async with _open_durable(config, traced) as jobs:
+        async with _open_durable(config, traced, runs.queue) as jobs:
             stores = VectorStores(objects, catalog, ingest)
             attaching = Attaching(objects, stores, catalog, ingest, jobs, seconds=seconds)
             batches = Batches(
@@ -117,6 +125,7 @@ async def open_jobs(
                     quiet_seconds=config.push.quiet_seconds,
                     longest_seconds=config.push.longest_seconds,
                 ),
+                runs.begin(jobs),
             )
 
 
@@ -133,7 +142,9 @@ def _open_chunker(chunking: Chunking) -> AbstractAsyncContextManager[Chunker]:
     return CHUNKERS.load("structure")({"size": size, "longest": size, "overlap": overlap})
 
 
-def _open_durable(config: Config, works: Sequence[Work]) -> AbstractAsyncContextManager[Durable]:
+def _open_durable(
+    config: Config, works: Sequence[Work], runs: Queue
+) -> AbstractAsyncContextManager[Durable]:
     # Over a second to import: whoever only asks must not wait for it.
     from bedplate.durable.open import DurableOptions, open_durable  # noqa: PLC0415
 
@@ -154,5 +165,6 @@ def _open_durable(config: Config, works: Sequence[Work]) -> AbstractAsyncContext
             rescrub_queue(waiting=settings.max_waiting),
             attach_queue(at_once=config.uploads.at_once, waiting=settings.max_waiting),
             batch_queue(at_once=config.batches.at_once, waiting=settings.max_waiting),
+            runs,
         ],
     )

@@ -4,6 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from bedplate.agents.runs import Runs
 from bedplate.api.access import account_of, tenant_of
 from bedplate.api.bodies import deadline_of
 from bedplate.app import App
@@ -58,6 +59,21 @@ def uploads_of(app: App) -> Uploads:
     return app.uploads
 
 
+async def _runs(request: Request) -> Runs:
+    if (running := (await _app(request)).runs) is None:
+        raise Unavailable(NO_WORK)
+    return running.runs
+
+
+async def _may_admin(request: Request) -> bool:
+    account = await _account(request)
+    if account.key is None:
+        # On this machine, while there are no keys: the gate let nobody else in.
+        return True
+    key = (await _app(request)).keyring.holder(account.key)
+    return key is not None and key.allows("admin")
+
+
 CurrentApp = Annotated[App, Depends(_app)]
 CurrentAccount = Annotated[Account, Depends(_account)]
 """Whose request it is, and who pays for the models that it asks."""
@@ -65,6 +81,10 @@ CurrentAccount = Annotated[Account, Depends(_account)]
 Tenant = Annotated[TenantId, Depends(_tenant)]
 CurrentJobs = Annotated[Durable, Depends(_jobs)]
 CurrentLibrary = Annotated[Library, Depends(_library)]
+CurrentRuns = Annotated[Runs, Depends(_runs)]
 CurrentSyncs = Annotated[SyncJobs, Depends(_syncs)]
+MayAdmin = Annotated[bool, Depends(_may_admin)]
+"""Whether it comes from the tenant's operator."""
+
 Deadline = Annotated[float, Depends(_deadline)]
 """On the event loop's clock."""

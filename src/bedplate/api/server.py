@@ -48,6 +48,7 @@ from bedplate.api import (
     rerank,
     responses,
     reviews,
+    runs,
     search,
     sources,
     tools,
@@ -173,6 +174,7 @@ async def scheduling(app: App) -> AsyncGenerator[None]:
                     app.library,
                     app.push_syncs,
                     app.originals,
+                    app.runs and app.runs.upkeep,
                     app.review_upkeep,
                 )
                 if part is not None
@@ -278,6 +280,7 @@ def _build_api(app: App) -> FastAPI:
         pushes,
         jobs,
         assistants,
+        runs,
         budgets,
         usage,
         traces,

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from bedplate.assistants.protocol import StageParts, Toolbox, Work
-from bedplate.assistants.sound import DELEGATE
 from bedplate.errors import InvalidInput
 from bedplate.telemetry.trace import current_span
 
@@ -19,11 +18,10 @@ class Offer:
     async def run(self, work: Work) -> Work:
         choice = work.request.tool_choice
         unwanted = choice is not None and choice.mode == "none"
-        named = [each for each in work.settings.tools if not each.startswith(DELEGATE)]
-        if not named or unwanted:
+        if not work.settings.tools or unwanted:
             return work
         name = work.assistant.name
-        listed = await self._toolbox.list(named, assistant=name)
+        listed = await self._toolbox.list(work.settings.tools, assistant=name)
         tools = {tool.spec.name: tool for tool in listed}
         taken = sorted({each.name for each in work.request.tools} & tools.keys())
         if taken:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bedplate.assistant_sections import AssistantConfig
 from bedplate.assistants.protocol import Assistant, Toolbox
-from bedplate.assistants.sound import DELEGATE, House, problem
+from bedplate.assistants.sound import House, problem
 from bedplate.blueprints.protocol import Blueprint, Blueprints
 from bedplate.domain.ids import TenantId
 from bedplate.errors import BedplateError, Conflict, InvalidInput, NotFound, StorageError
@@ -159,11 +159,10 @@ class Roster:
             raise await self._missing(name, tenant)
 
     async def _check_tools(self, name: str, settings: AssistantConfig) -> None:
-        named = [each for each in settings.tools if not each.startswith(DELEGATE)]
-        if not named:
+        if not settings.tools:
             return
         try:
-            await self._toolbox.list(named, assistant=name)
+            await self._toolbox.list(settings.tools, assistant=name)
         except NotFound as error:
             raise InvalidInput(f"settings.tools: {error.message}", param="settings") from error
 

@@ -1,0 +1,26 @@
+"""The journal in the catalog's PostgreSQL database. `migrations_postgres/` lays out the tables."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bedplate.journal.protocol import Journal
+from bedplate.journal.sql import SqlJournal
+from bedplate.postgres.database import open_database
+from bedplate.postgres.sessions import PostgresSessions, migrate
+
+
+@asynccontextmanager
+async def open_postgres_journal(place: Path | str) -> AsyncGenerator[Journal]:
+    """
+    Raises:
+        ConfigError: the database does not let us in, or does not hold the catalog yet.
+        Unavailable: the server cannot be reached.
+    """
+    dsn = str(place)
+    await asyncio.to_thread(
+        migrate, dsn, "bedplate.journal", "migrations_postgres", version_table="run_version"
+    )
+    async with open_database(dsn) as database:
+        yield SqlJournal(PostgresSessions(database))

@@ -1,0 +1,156 @@
+"""Runs, wired: their journal, what they are pursued with, and how they come to be jobs."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Protocol
+
+from bedplate.agents.asking import Humans
+from bedplate.agents.run_work import OfferTools, RunParts, RunWork, run_queue
+from bedplate.agents.runs import Runs, SetupOf
+from bedplate.agents.upkeep import RunUpkeep
+from bedplate.assistant_sections import AssistantConfig, RunBudgetConfig
+from bedplate.assistants.roster import Roster
+from bedplate.chat.turn import Turn
+from bedplate.config import Config
+from bedplate.domain.ids import TenantId
+from bedplate.domain.money import to_micro
+from bedplate.domain.runs import Run, RunLimits, RunSetup
+from bedplate.durable.protocol import Durable, Queue
+from bedplate.errors import NotFound
+from bedplate.journal import JOURNALS
+from bedplate.journal.protocol import Journal
+from bedplate.review.protocol import AskHuman
+from bedplate.tools.protocol import Tool
+
+JOURNAL_FILE = "runs.db"
+
+
+@dataclass(frozen=True, slots=True)
+class RunsParts:
+    """What pursues runs; `begin` gives it the jobs, which know its work by then."""
+
+    journal: Journal
+    work: RunWork
+    queue: Queue
+    begin: Callable[[Durable], "RunsAtWork"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunsAtWork:
+    runs: Runs
+    upkeep: RunUpkeep
+
+
+def open_journal(config: Config) -> AbstractAsyncContextManager[Journal]:
+    """A file in the data folder, or tables in the catalog's database."""
+    database = config.data.database
+    if database is None:
+        return JOURNALS.load("sqlite")(config.data.dir / JOURNAL_FILE)
+    return JOURNALS.load("postgres")(database.get_secret_value())
+
+
+@asynccontextmanager
+async def open_runs(
+    config: Config, turn: Turn, offer: OfferTools, setup_of: SetupOf, reviews: AskHuman | None
+) -> AsyncGenerator[RunsParts]:
+    """
+    Raises:
+        ConfigError, StorageError, Unavailable: the journal cannot be used.
+    """
+    settings = config.runs
+    humans = None
+    if reviews is not None:
+        humans = Humans(reviews, settings.approval_seconds, settings.approval_default)
+    async with open_journal(config) as journal:
+        # A leg that is taken up the moment the jobs open may start a run before `begin` returned.
+        begun: asyncio.Future[Runs] = asyncio.get_running_loop().create_future()
+
+        async def start(parent: Run, id: str, assistant: str, goal: str) -> Run:
+            return await (await asyncio.shield(begun)).start_child(parent, id, assistant, goal)
+
+        async def look(parent: Run, id: str) -> Run:
+            return await journal.get(parent.tenant, id)
+
+        def begin(durable: Durable) -> RunsAtWork:
+            runs = Runs(journal, durable, setup_of)
+            begun.set_result(runs)
+            keep = timedelta(days=settings.keep_days)
+            upkeep = RunUpkeep(journal, durable, runs, humans, keep=keep, most=settings.max_kept)
+            return RunsAtWork(runs, upkeep)
+
+        parts = RunParts(
+            journal,
+            turn,
+            offer,
+            humans,
+            start,
+            look,
+            provenance=settings.provenance,
+            repeats=settings.repeats,
+        )
+        queue = run_queue(at_once=settings.at_once, waiting=settings.max_waiting)
+        yield RunsParts(journal, RunWork(parts), queue, begin)
+
+
+class ListTools(Protocol):
+    """See Toolbox: the tools that the names of tables or tools mean."""
+
+    async def list(
+        self, names: Sequence[str] | None = None, *, assistant: str | None = None
+    ) -> tuple[Tool, ...]: ...
+
+
+def tools_of(toolbox: ListTools) -> OfferTools:
+    """The tools of a run, by the names under which a model calls them."""
+
+    async def offer(assistant: str, names: Sequence[str]) -> Mapping[str, Tool]:
+        found = await toolbox.list(list(names), assistant=assistant)
+        return {tool.spec.name: tool for tool in found}
+
+    return offer
+
+
+def setups_of(roster: Roster) -> SetupOf:
+    """The assistants that are declared or stored, at the version that holds, or as "name@3"."""
+
+    async def setup_of(tenant: TenantId, name: str) -> RunSetup:
+        found = await roster.find(name, tenant)
+        if found is None:
+            names = [each.name for each in await roster.list(tenant)]
+            near = get_close_matches(name, names, n=1)
+            known = ", ".join(names) or "none"
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {known}."
+            raise NotFound(f"There is no assistant {name!r}. {hint}", param="assistant")
+        return setup_of_assistant(found.settings)
+
+    return setup_of
+
+
+def setup_of_assistant(assistant: AssistantConfig) -> RunSetup:
+    """The assistant as a run takes it with it."""
+    return RunSetup(
+        model=assistant.model,
+        instructions=assistant.instructions,
+        tools=assistant.tools,
+        delegates=assistant.delegates,
+        limits=limits_of(assistant.budget),
+        trusted=assistant.trusted_tools,
+        undo=assistant.undo,
+    )
+
+
+def limits_of(budget: RunBudgetConfig) -> RunLimits:
+    return RunLimits(
+        steps=budget.steps,
+        model_calls=budget.model_calls,
+        tool_calls=budget.tool_calls,
+        tokens=budget.tokens,
+        micro_usd=to_micro(Decimal(str(budget.usd))),
+        seconds=budget.seconds,
+        failures=budget.failures,
+    )

@@ -1,0 +1,132 @@
+"""Runs over a real socket: started, followed, stopped, gone on with."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.fixtures.serving import Served, serving
+
+SLOW = 0.1
+SUM = {"name": "calculator", "arguments": {"expression": "2+2"}}
+RULES = [
+    {"match": "2+2", "result": "4", "reply": "It is 4."},
+    {"match": "2+2", "tool_calls": [SUM]},
+    {"match": "endless", "result": "4", "tool_calls": [SUM]},
+    {"match": "endless", "tool_calls": [SUM]},
+]
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    async with serving(
+        tmp_path_factory.mktemp("runs"),
+        work=True,
+        models__quick={"use": "scripted", "rules": RULES},
+        models__slow={"use": "scripted", "rules": RULES, "delay_seconds": SLOW},
+        tools__calculator={"use": "calculator"},
+        assistants__clerk={"tools": ["calculator"], "model": "quick"},
+        assistants__slow_clerk={"tools": ["calculator"], "model": "slow"},
+    ) as served:
+        yield served
+
+
+async def start(served: Served, goal: str, assistant: str = "clerk", **given: Any) -> Any:
+    reply = await served.post("/api/runs", {"assistant": assistant, "goal": goal, **given})
+    assert reply.status == 202, reply.body
+    return reply.json
+
+
+async def followed(served: Served, id: str, after: int = -1) -> list[tuple[str, int | None, Any]]:
+    """The events of a run until it ends: name, id, data."""
+    reply = await served.get(f"/api/runs/{id}/events", headers={"Last-Event-ID": str(after)})
+    assert reply.status == 200
+    found: list[tuple[str, int | None, Any]] = []
+    for event in reply.body.decode().split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in event.split("\n"))
+        number = int(fields["id"]) if "id" in fields else None
+        found.append((fields["event"], number, json.loads(fields["data"])))
+    return found
+
+
+async def test_a_run_is_started_followed_and_looked_at(served: Served) -> None:
+    started = await start(served, "What is 2+2?", id="sum")
+    assert (started["id"], started["status"], started["budget"]["steps"]) == ("sum", "waiting", 20)
+    assert (await start(served, "What is 2+2?", id="sum"))["created_at"] == started["created_at"]
+    events = await followed(served, "sum")
+    assert [(name, number) for name, number, _ in events] == [
+        ("run", None),
+        *(("started", 0), ("model", 1), ("call", 2), ("result", 3), ("model", 4), ("status", 5)),
+        ("run", None),
+    ]
+    ended = events[-1][2]
+    assert (ended["status"], ended["summary"]) == ("succeeded", "It is 4.")
+    assert (ended["used"]["steps"], ended["used"]["tool_calls"]) == (2, 1)
+    assert [number for _, number, _ in await followed(served, "sum", after=3)] == [None, 4, 5, None]
+    log = (await served.get("/api/runs/sum/entries?limit=2&after=1")).json
+    assert ([e["kind"] for e in log["entries"]], log["more"]) == (["call", "result"], True)
+    assert (await served.get("/api/runs?assistant=clerk&status=succeeded&limit=1")).json[
+        "runs"
+    ] == [ended]
+
+
+async def test_a_run_that_goes_round_in_circles_stops_and_may_go_on(served: Served) -> None:
+    run = await start(served, "endless 1")
+    ended = (await followed(served, run["id"]))[-1][2]
+    assert (ended["status"], ended["reason"]) == ("looping", "same_call")
+    assert "calculator (3)" in ended["summary"]
+    resumed = await served.post(f"/api/runs/{run['id']}/resume", {"message": "What is 2+2?"})
+    assert (resumed.status, resumed.json["status"]) == (200, "waiting")
+    ended = (await followed(served, run["id"]))[-1][2]
+    assert (ended["status"], ended["summary"]) == ("succeeded", "It is 4.")
+
+
+async def test_a_run_is_paused_between_steps_and_goes_on(served: Served) -> None:
+    run = await start(served, "What is 2+2?", "slow_clerk")
+    await served.post(f"/api/runs/{run['id']}/pause", {})
+    stood = (await followed(served, run["id"]))[-1][2]
+    assert stood["status"] == "paused"
+    await served.post(f"/api/runs/{run['id']}/resume", {})
+    ended = (await followed(served, run["id"]))[-1][2]
+    assert (ended["status"], ended["used"]["model_calls"]) == ("succeeded", 2)
+
+
+async def test_a_cancelled_run_stays_so(served: Served) -> None:
+    run = await start(served, "endless 2", "slow_clerk")
+    cancelled = await served.post(f"/api/runs/{run['id']}/cancel", {})
+    assert cancelled.json["status"] == "cancelled"
+    assert (await followed(served, run["id"]))[-1][2]["status"] == "cancelled"
+    again = await served.post(f"/api/runs/{run['id']}/resume", {})
+    assert (again.status, again.error["code"]) == (409, "conflict")
+
+
+async def test_a_run_is_forked_before_an_answer_of_its_model(served: Served) -> None:
+    run = await start(served, "endless 3", budget={"steps": 2})
+    ended = (await followed(served, run["id"]))[-1][2]
+    assert (ended["status"], ended["reason"]) == ("out_of_budget", "steps")
+    forked = await served.post(f"/api/runs/{run['id']}/fork", {"at": 4, "goal": "What is 2+2?"})
+    assert forked.status == 202
+    ended = (await followed(served, forked.json["id"]))[-1][2]
+    assert (ended["summary"], ended["used"]["tool_calls"]) == ("It is 4.", 0)
+    wrong = await served.post(f"/api/runs/{run['id']}/fork", {"at": 3})
+    assert (wrong.status, wrong.error["param"]) == (400, "at")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        ({"assistant": "clerc", "goal": "x"}, 404, "assistant"),
+        ({"assistant": "clerk", "goal": " "}, 400, "goal"),
+        ({"assistant": "clerk", "goal": "x", "id": "a/b"}, 400, "id"),
+        ({"assistant": "clerk", "goal": "x", "budget": {"steps": 21}}, 400, "budget.steps"),
+        ({"assistant": "clerk", "goal": "x", "budgets": {}}, 400, "budgets"),
+    ],
+)
+async def test_what_cannot_be_started_is_refused(
+    served: Served, body: dict[str, Any], status: int, param: str
+) -> None:
+    reply = await served.post("/api/runs", body)
+    assert (reply.status, reply.error["param"]) == (status, param)
