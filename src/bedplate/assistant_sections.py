@@ -46,17 +46,17 @@ class AssistantConfig(Section):
     tools: tuple[str, ...] = ()
     """Tables `[tools.NAME]` whose tools it may call."""
     budget: RunBudgetConfig = RunBudgetConfig()
+    stages: tuple[str, ...] = STAGES
+    """Those that a request goes through; others stand where they are named (`bedplate.stages`)."""
+    output: Mapping[str, Any] | None = None
+    """A JSON Schema that every answer fits; prose where it is not set."""
+    memory: MemoryConfig = MemoryConfig()
     delegates: tuple[str, ...] = ()
     """Assistants that a run of this one may start runs of, as tools; in its own budget."""
     trusted_tools: tuple[str, ...] = ()
     """Tools whose results may go into effects without a human, as the user's own words may."""
     undo: Mapping[str, str] = Field(default_factory=dict[str, str])
     """Tools by the tools that take back what they did, for a run that is cancelled."""
-    stages: tuple[str, ...] = STAGES
-    """Those that a request goes through; others stand where they are named (`bedplate.stages`)."""
-    output: Mapping[str, Any] | None = None
-    """A JSON Schema that every answer fits; prose where it is not set."""
-    memory: MemoryConfig = MemoryConfig()
 
     @model_validator(mode="after")
     def _goes_through_stages(self) -> Self:

@@ -137,13 +137,16 @@ async def filled(served: Served, headers: Mapping[str, str], files: Path) -> dic
     review = (
         await served.post("/api/reviews", {"subject": {"question": OURS}}, headers=headers)
     ).json["id"]
+    goal = {"assistant": "clerk", "goal": OURS}
+    run = (await served.post("/api/runs", goal, headers=headers)).json["id"]
+    await served.get(f"/api/runs/{run}/events", headers=headers)
     verdict = {"verdict": "approve"}
     await served.post(f"/api/reviews/{review}/decision", verdict, headers=headers)
     return {
         "response_id": response, "conversation_id": talk, "item_id": item,
         "collection": "c", "document_id": "d", "source": "s", "kind": "tenant", "name": "ours",
         "model": "default", "/api/jobs": upload.json["job"], "/api/sources": sync["id"],
-        "/api/keys": key, "assistant": "kept", "/api/reviews": review,
+        "/api/keys": key, "assistant": "kept", "/api/reviews": review, "/api/runs": run,
     }  # fmt: skip
 
 
@@ -169,7 +172,7 @@ BODIES: Mapping[str, Any] = {
 
 async def seen(served: Served, headers: Mapping[str, str]) -> Any:
     """All that the tenant has, but for what moves by itself."""
-    listed = ("collections", "sources", "jobs", "usage", "usage?by=key", "budgets", "keys")
+    listed = ("collections", "sources", "jobs", "usage", "usage?by=key", "budgets", "keys", "runs")
     paths = [*(f"/api/{name}" for name in listed), DOCUMENTS, f"{DOCUMENTS}/d",
              "/api/collections/c/quarantine", "/api/collections/c/quality"]  # fmt: skip
     found = [(await served.get(path, headers=headers)).json for path in paths]
@@ -184,7 +187,7 @@ async def test_no_route_shows_or_changes_what_another_tenant_has(tmp_path: Path)
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "one.md").write_text(f"# {OURS}", encoding="utf-8")
     settings = {"sync__allow_local": True, "ingest__secrets": "quarantine",
-                "models__quote": {"use": "quote"}}  # fmt: skip
+                "models__quote": {"use": "quote"}, "assistants__clerk": {}}  # fmt: skip
     async with serving(tmp_path, work=True, **settings) as served:
         ours = await headers_of(served, "ours", *SCOPES)
         their_id, secret = await make_key(served.app, "theirs", *SCOPES)
@@ -213,7 +216,14 @@ async def test_no_route_shows_or_changes_what_another_tenant_has(tmp_path: Path)
         assert [each["group"] for each in usage] == [their_id]
         after = await seen(served, ours)
 
-        assert {"/api/search", "/api/ask", "/api/keys", "/api/budgets", "/api/jobs/{id}"} <= shown
+        assert {
+            "/api/search",
+            "/api/ask",
+            "/api/keys",
+            "/api/budgets",
+            "/api/jobs/{id}",
+            "/api/runs/{id}",
+        } <= shown
         assert {"/api/assistants/{assistant}", "/api/assistants/{assistant}/versions"} <= shown
         assert {path for path in shown if path.startswith("/api/collections/{collection}/doc")}
         assert "/v1/vector_stores/{vector_store_id}/files" in shown

@@ -270,6 +270,8 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
     assert set(document["paths"]) == {
         *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/guard", "/api/collections"),
         *("/api/models/health", "/api/models/managed", "/api/tools"),
+        *("/api/runs", "/api/runs/{id}", "/api/runs/{id}/entries", "/api/runs/{id}/events"),
+        *(f"/api/runs/{{id}}/{done}" for done in ("pause", "resume", "cancel", "fork")),
         "/api/collections/{collection}/originals/{document_id}",
         *("/api/sources/{source}/documents/{key}", "/api/sources/{source}/complete"),
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),
@@ -291,6 +293,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/assistants", "/api/assistants/{assistant}", "/api/assistants/{assistant}/diff"),
         *("/api/assistants/{assistant}/versions", "/api/assistants/{assistant}/rollback"),
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
+        *("/api/usage/lines", "/api/usage/reconciliation"),
         *("/api/traces", "/api/traces/{id}", "/api/feedback", "/api/feedback/rows", "/metrics"),
         *("/api/reviews", "/api/reviews/events", "/api/reviews/rows", "/api/reviews/secret"),
         *("/api/reviews/{id}", "/api/reviews/{id}/outcome", "/api/reviews/{id}/events"),
