@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.fixtures.examples import copied, ended, in_example, rows, service
+from tests.fixtures.examples import copied, documents, ended, in_example, rows, service
 from tests.fixtures.serving import Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,9 +60,8 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Shop]
         service(calendar) as address,
         in_example(place, tools__calendar__server=address) as served,
     ):
-        for file in (place / "policies").iterdir():
-            document = {"id": file.name, "title": file.stem, "text": file.read_text("utf-8")}
-            await served.post("/api/collections/policies/documents", [document])
+        policies = documents(place / "policies")
+        assert (await served.post("/api/collections/policies/documents", policies)).status == 200
         yield Shop(served, place / "shop.db", calendar[api.CALLS])
 
 
