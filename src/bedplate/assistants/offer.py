@@ -18,10 +18,11 @@ class Offer:
     async def run(self, work: Work) -> Work:
         choice = work.request.tool_choice
         unwanted = choice is not None and choice.mode == "none"
-        if not work.settings.tools or unwanted:
+        named = work.settings.tools
+        if not named or unwanted:
             return work
         name = work.assistant.name
-        listed = await self._toolbox.list(work.settings.tools, assistant=name)
+        listed = await self._toolbox.list(named, assistant=name)
         tools = {tool.spec.name: tool for tool in listed}
         taken = sorted({each.name for each in work.request.tools} & tools.keys())
         if taken:

@@ -91,7 +91,7 @@ class Roster:
         if name in self._declared:
             found.append(Version(name, 0, self._declared[name]))
         if not found:
-            raise await self._missing(name, tenant)
+            raise await self.missing(name, tenant)
         return found
 
     async def version(self, name: str, tenant: TenantId, version: int | None = None) -> Version:
@@ -102,7 +102,7 @@ class Roster:
         if name in self._declared and not version:
             return Version(name, 0, self._declared[name])
         if version is None:
-            raise await self._missing(name, tenant)
+            raise await self.missing(name, tenant)
         raise NotFound(f"The assistant {name!r} has no version {version}.", param="version")
 
     async def create(
@@ -156,7 +156,7 @@ class Roster:
         if not await self._blueprints.remove(tenant, name):
             if name in self._declared:
                 raise Conflict(f"{name!r} stands in the configuration: take it out there.")
-            raise await self._missing(name, tenant)
+            raise await self.missing(name, tenant)
 
     async def _check_tools(self, name: str, settings: AssistantConfig) -> None:
         if not settings.tools:
@@ -187,7 +187,8 @@ class Roster:
                 self._read.popitem(last=False)
         return self._read[key]
 
-    async def _missing(self, name: str, tenant: TenantId) -> BedplateError:
+    async def missing(self, name: str, tenant: TenantId) -> BedplateError:
+        """What is raised where `find` finds nothing: NotFound with the nearest name."""
         names = [each.name for each in await self.list(tenant)]
         near = get_close_matches(name, names, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
