@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from bedplate.assistant_sections import AssistantConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
+from bedplate.metric_sections import MetricsConfig
 from bedplate.review_sections import ReviewsConfig
 from bedplate.run_sections import RunsConfig
 from bedplate.sections import (
@@ -90,6 +91,7 @@ class Config(Section):
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()
+    metrics: MetricsConfig = MetricsConfig()
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
@@ -112,7 +114,7 @@ BUILT_IN: Tree = {
     "guards": {
         "injection": {"use": "scanner"},
         "pii": {"use": "patterns"},
-        "groundedness": {"use": "overlap"},
+        "groundedness": {"use": "evidence"},
     },
     "models": {"quote": {"use": "quote"}, "default": {"use": "quote"}},
 }
