@@ -18,8 +18,10 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from bedplate.assistant_sections import AssistantConfig
+from bedplate.check_sections import CheckConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
+from bedplate.metric_sections import MetricsConfig
 from bedplate.review_sections import ReviewsConfig
 from bedplate.run_sections import RunsConfig
 from bedplate.sections import (
@@ -85,11 +87,13 @@ class Config(Section):
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
+    check: CheckConfig = CheckConfig()
     responses: ResponsesConfig = ResponsesConfig()
     reviews: ReviewsConfig = ReviewsConfig()
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()
+    metrics: MetricsConfig = MetricsConfig()
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
@@ -112,7 +116,7 @@ BUILT_IN: Tree = {
     "guards": {
         "injection": {"use": "scanner"},
         "pii": {"use": "patterns"},
-        "groundedness": {"use": "overlap"},
+        "groundedness": {"use": "evidence"},
     },
     "models": {"quote": {"use": "quote"}, "default": {"use": "quote"}},
 }

@@ -125,6 +125,15 @@ async def _model(
         yield around_calls(name, slot, metered, breakers)
 
 
+def provider_models(slots: Mapping[str, ModelSlot]) -> Mapping[str, str]:
+    """What providers call the models that are configured under these names."""
+    return {
+        name: model
+        for name, slot in slots.items()
+        if isinstance(model := slot.options.get("model"), str)
+    }
+
+
 def _by_key(name: str, slot: ModelSlot) -> list[Slot]:
     """The slot, or one for each of its keys."""
     if not slot.api_keys:

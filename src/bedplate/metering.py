@@ -1,12 +1,50 @@
-"""What is read for metrics when they are asked for: queues, and what budgets have left."""
+"""What is read for metrics when they are asked for, queues and what budgets have left, and where
+metrics go by themselves.
+"""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
+
+import aiohttp
 
 from bedplate.app import App
 from bedplate.errors import BedplateError
+from bedplate.telemetry.export import ExportOptions
+from bedplate.telemetry.metric_export import MetricExport
 
 MILLION = 1_000_000
+
+
+@asynccontextmanager
+async def exporting(app: App) -> AsyncGenerator[None]:
+    """Send metrics to the configured places while the block runs, and once more at its end."""
+    settings = app.config.metrics
+    if not settings.exports:
+        yield
+        return
+    places = [
+        ExportOptions(
+            name=name,
+            url=str(place.url),
+            headers={key: value.get_secret_value() for key, value in place.headers.items()},
+            resource=place.resource,
+            seconds=place.seconds,
+        )
+        for name, place in settings.exports.items()
+    ]
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        export = MetricExport(app.tracing.metrics, places, session, measure=partial(measured, app))
+        sending = asyncio.get_running_loop().create_task(export.run(settings.every_seconds))
+        try:
+            yield
+        finally:
+            sending.cancel()
+            await asyncio.wait([sending])
+            await app.tracing.recorder.flush()
+            await export.send()
 
 
 async def measured(app: App) -> None:
@@ -20,6 +58,8 @@ async def measured(app: App) -> None:
         "For a turn at their model.",
         [({"model": name}, waiting) for name, waiting in _waiting(app)],
     )
+    if (reviews := await _reviews(app)) is not None:
+        metrics.gauge("reviews_waiting", "For a human's decision.", [({}, reviews)])
     metrics.gauge("budget_left", "In the unit of its measure.", await _left(app))
 
 
@@ -31,6 +71,13 @@ def _waiting(app: App) -> Iterator[tuple[str, int]]:
                 yield name, waiting
                 break
             inner = getattr(inner, "inner", None)
+
+
+async def _reviews(app: App) -> int | None:
+    try:
+        return await app.reviews.waiting()
+    except BedplateError:
+        return None
 
 
 async def _left(app: App) -> list[tuple[Mapping[str, str], float]]:

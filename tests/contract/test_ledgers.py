@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import apsw
@@ -431,6 +433,36 @@ async def test_a_new_budget_counts_what_was_used_before_it(ledger: Ledger, clock
     await reserve(ledger, "0.3", tokens=10)
     assert await sums(ledger) == (700_000, 300_000)
     assert await sums(ledger, measure="tokens_total") == (57, 10)
+
+
+async def test_each_line_of_usage_is_of_one_day_tenant_key_assistant_and_model(
+    ledger: Ledger, clock: Clock
+) -> None:
+    log = ledger.usage
+    mine = Account(T1, key="k", assistant="shop")
+    log.record(call(clock, replace(used("0.5", 10), cached_tokens=4), mine))
+    log.record(call(clock, Usage(5, 1, estimated=True), mine))
+    log.record(call(clock, used("0.1"), Account(T1)))
+    log.record(call(clock, used("0.1"), Account(T2), model="n"))
+    since = clock() - timedelta(days=1)
+    clock.turn(days=1)
+    log.record(call(clock, used("0.2"), mine))
+    until = clock() + timedelta(seconds=1)
+    found = await log.lines(None, since=since, until=until)
+    first, second = (f"{clock() - timedelta(days=n):%Y-%m-%d}" for n in (1, 0))
+    assert [(e.day, e.tenant, e.key, e.assistant, e.model) for e in found] == [
+        (first, T1, "", "", "m"),
+        (first, T1, "k", "shop", "m"),
+        (first, T2, "", "", "n"),
+        (second, T1, "k", "shop", "m"),
+    ]
+    line = found[1]
+    assert (line.requests, line.cached_tokens, line.unpriced, line.estimated) == (2, 4, 1, 1)
+    assert line.cost_usd == Decimal("0.5")
+    assert line.input_tokens == used("0.5", 10).input_tokens + 5
+    assert await log.lines(T2, since=since, until=until) == (found[2],)
+    by_tenant = await log.summarise(None, "tenant", since=since, until=until)
+    assert {each.group: each.requests for each in by_tenant} == {T1: 4, T2: 1}
 
 
 async def test_usage_is_written_when_the_ledger_closes_and_forgotten_when_it_is_old(

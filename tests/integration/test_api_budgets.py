@@ -123,6 +123,34 @@ async def test_usage_is_told_by_day_and_model(served: Served) -> None:
     assert (await served.get("/api/usage?since=2020-01-01T00:00:00")).status == 400
 
 
+async def test_each_line_is_told_and_a_provider_s_figures_are_compared(tmp_path: Path) -> None:
+    priced = {**PRICED, "price": {"input": 10_000, "output": 0}}
+    async with serving(tmp_path, models__default=priced) as served:
+        await served.post(CHAT, body())
+        found = (await served.get("/api/usage/lines")).json
+        [line] = found["lines"]
+        assert (line["day"], line["model"], line["cost_usd"]) == (
+            found["until"][:10],
+            "default",
+            0.05,
+        )
+        file = await served.get("/api/usage/lines?format=csv")
+        assert file.headers["Content-Type"].startswith("text/csv")
+        assert file.headers["Content-Disposition"] == 'attachment; filename="usage.csv"'
+        [head, row] = file.body.decode().splitlines()
+        assert dict(zip(head.split(","), row.split(","), strict=True))["cost_usd"] == "0.05"
+        bill = [{"day": line["day"], "model": "default", "input_tokens": 5, "cost_usd": 0.04}]
+        told = (await served.post("/api/usage/reconciliation", {"lines": bill})).json
+        [drift] = told["lines"]
+        assert told["within"] is False
+        assert (drift["input_share"], drift["output_share"]) == (0.0, None)
+        assert drift["cost_share"] == pytest.approx(0.25)
+        loose = {"lines": bill, "tolerance": 0.3}
+        assert (await served.post("/api/usage/reconciliation", loose)).json["within"] is True
+        for wrong in ({}, {"lines": []}, {"lines": [{"day": "2026-13-01", "model": "m"}]}):
+            assert (await served.post("/api/usage/reconciliation", wrong)).status == 400
+
+
 @pytest.mark.parametrize(
     ("path", "payload", "status"),
     [

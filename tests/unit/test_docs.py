@@ -19,12 +19,12 @@ from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, T
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guard_sections import InjectionJudgeSlot, InjectionSlot, PiiSlot
 from bedplate.guards import (
-    GROUNDING_GUARDS,
     INJECTION_GUARDS,
     INJECTION_JUDGES,
     INJECTION_MODELS,
     PII_GUARDS,
 )
+from bedplate.judges import JUDGES
 from bedplate.models import COMPOSITES, MODELS, SERVED
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
@@ -58,7 +58,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "guards.injection": INJECTION_GUARDS,
     "guards.injection.model": INJECTION_MODELS,
     "guards.injection.judge": INJECTION_JUDGES,
-    "guards.groundedness": GROUNDING_GUARDS,
+    "guards.groundedness": JUDGES,
 }
 ADAPTERS = [(kind, name) for kind, registry in KINDS.items() for name in registry.names()]
 
@@ -104,6 +104,10 @@ def is_section(annotation: object) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
+ELSEWHERE = {"assistants.<name>.check"}
+"""Tables whose settings are those of another section."""
+
+
 GUARDS = {
     "guards.pii": PiiSlot,
     "guards.injection": InjectionSlot,
@@ -123,7 +127,7 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
             yield "stores.<name>.use", "required"
         elif key == "collections":
             yield "collections.<name>.chunker", "required"
-        elif get_origin(inner) is Mapping:
+        elif get_origin(inner) is Mapping or key in ELSEWHERE:
             yield key, default(field)
         elif isinstance(inner, type) and issubclass(inner, Slot):
             value = field.get_default(call_default_factory=True)

@@ -37,6 +37,7 @@ from bedplate.api import (
     guard,
     health,
     jobs,
+    judge,
     keys,
     mcp,
     messages,
@@ -57,6 +58,7 @@ from bedplate.api import (
     tools,
     traces,
     usage,
+    usage_lines,
     vector_store_files,
     vector_stores,
 )
@@ -77,6 +79,7 @@ from bedplate.app import App, open_app
 from bedplate.config import Config
 from bedplate.errors import BedplateError
 from bedplate.keys import were_made
+from bedplate.metering import exporting
 from bedplate.telemetry.trace import trace_id
 
 logger = logging.getLogger(__name__)
@@ -213,7 +216,12 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(config: Config, announce: Announce) -> None:
-    async with open_app(config, work=True) as app, scheduling(app), running(app) as url:
+    async with (
+        open_app(config, work=True) as app,
+        exporting(app),
+        scheduling(app),
+        running(app) as url,
+    ):
         logger.info("serving", extra={"url": url})
         # What is here now stays: walking it in every full collection would cost each request.
         gc.collect()
@@ -284,6 +292,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         search,
         ask,
         guard,
+        judge,
         sources,
         pushes,
         jobs,
@@ -291,6 +300,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         runs,
         budgets,
         usage,
+        usage_lines,
         traces,
         feedback,
         reviews,

@@ -43,11 +43,17 @@ async def report_usage(
     until: Annotated[AwareDatetime | None, Query(description="Before this moment; now.")] = None,
 ) -> UsageReport:
     """Days in order; others dearest first."""
-    last = until or datetime.now(UTC)
-    first = since or last - timedelta(days=DAYS)
-    if first >= last:
-        raise InvalidInput(f"since is {first}, which is not before {last}.", param="since")
+    first, last = period(since, until)
     found = await app.ledger.usage.summarise(tenant, by, since=first, until=last)
     return UsageReport(
         by=by, since=first, until=last, usage=[Used.model_validate(each) for each in found]
     )
+
+
+def period(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    """The last 30 days where nothing is said. InvalidInput where it would have no length."""
+    last = until or datetime.now(UTC)
+    first = since or last - timedelta(days=DAYS)
+    if first >= last:
+        raise InvalidInput(f"since is {first}, which is not before {last}.", param="since")
+    return first, last

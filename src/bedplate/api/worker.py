@@ -10,6 +10,7 @@ from bedplate.api.server import loop_factory, running, scheduling
 from bedplate.api.workers import Failed, Post, Ready
 from bedplate.app import App, open_app
 from bedplate.errors import BedplateError
+from bedplate.metering import exporting
 
 
 def work(set_up: Callable[[], None], post: Post) -> None:
@@ -31,6 +32,7 @@ def work(set_up: Callable[[], None], post: Post) -> None:
 async def _work(post: Post) -> None:
     async with (
         open_app(post.config, work=True) as app,
+        exporting(app),
         _schedules(app, leads=post.leads),
         running(app, post.listener),
     ):

@@ -11,10 +11,14 @@ from bedplate.domain.accounts import Account
 from bedplate.domain.budgets import Kind, Limit, Measure, Standing, Subject, Used
 from bedplate.domain.chat import Usage
 from bedplate.domain.ids import TenantId
+from bedplate.domain.usage import UsageLine
 from bedplate.models.protocol import Bound
 
 UnknownPrice = Literal["refuse", "warn"]
-Grouping = Literal["day", "model", "key", "assistant"]
+Grouping = Literal["day", "tenant", "model", "key", "assistant"]
+
+MOST_LINES = 100_000
+"""Of one report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,16 @@ class UsageLog(Protocol):
         self, tenant: TenantId | None, by: Grouping, *, since: datetime, until: datetime
     ) -> tuple[Used, ...]:
         """What was used from `since` until before `until`, days in order, others dearest first."""
+        ...
+
+    async def lines(
+        self, tenant: TenantId | None, *, since: datetime, until: datetime
+    ) -> tuple[UsageLine, ...]:
+        """The same by day, tenant, key, assistant and model at once, in that order.
+
+        Raises:
+            TooLarge: more than MOST_LINES.
+        """
         ...
 
 

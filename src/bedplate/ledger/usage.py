@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from bedplate.domain.budgets import Used
 from bedplate.domain.ids import TenantId, new_id
 from bedplate.domain.money import from_micro, to_micro
-from bedplate.errors import BedplateError
+from bedplate.domain.usage import UsageLine
+from bedplate.errors import BedplateError, TooLarge
 from bedplate.ledger.periods import DAY, micros, moment
-from bedplate.ledger.protocol import Call, Grouping, LedgerOptions
+from bedplate.ledger.protocol import MOST_LINES, Call, Grouping, LedgerOptions
 from bedplate.ledger.sessions import Row, Session, Sessions
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ FORGOTTEN = 1_000
 MOST_GROUPS = 10_000
 GROUPS: Mapping[Grouping, str] = {
     "day": f"at / {DAY}",
+    "tenant": "tenant_id",
     "model": "model",
     "key": "coalesce(key_id, '')",
     "assistant": "coalesce(assistant, '')",
@@ -40,6 +42,12 @@ INSERT INTO ledger_call (id, tenant_id, at, key_id, assistant, run, model, statu
   output_tokens, cached_tokens, estimated, cost, ttft_ms, took_ms, trace_id)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+
+LINES = (
+    f"SELECT at / {DAY}, tenant_id, coalesce(key_id, ''), coalesce(assistant, ''), model, count(*),"  # noqa: S608 - constants
+    " sum(input_tokens), sum(output_tokens), sum(cached_tokens), coalesce(sum(cost), 0),"
+    " sum(CASE WHEN cost IS NULL THEN 1 ELSE 0 END), sum(estimated) FROM ledger_call"
+)
 
 
 class SqlUsageLog:
@@ -113,9 +121,7 @@ class SqlUsageLog:
         self, tenant: TenantId | None, by: Grouping, *, since: datetime, until: datetime
     ) -> tuple[Used, ...]:
         await self.flush()
-        where, values = "at >= ? AND at < ?", [micros(since), micros(until)]
-        if tenant is not None:
-            where, values = f"{where} AND tenant_id = ?", [*values, tenant]
+        where, values = _between(tenant, since, until)
         order = "1" if by == "day" else "5 DESC, 1"
         sql = (
             f"SELECT {GROUPS[by]}, count(*), sum(input_tokens), sum(output_tokens),"  # noqa: S608 - constants
@@ -124,6 +130,46 @@ class SqlUsageLog:
         )
         rows = await self._sessions.read(lambda session: session.select(sql, values))
         return tuple(_used(by, row) for row in rows)
+
+    async def lines(
+        self, tenant: TenantId | None, *, since: datetime, until: datetime
+    ) -> tuple[UsageLine, ...]:
+        await self.flush()
+        where, values = _between(tenant, since, until)
+        sql = (
+            f"{LINES} WHERE {where} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+            f" LIMIT {MOST_LINES + 1}"
+        )
+        rows = await self._sessions.read(lambda session: session.select(sql, values))
+        if len(rows) > MOST_LINES:
+            raise TooLarge(f"More than {MOST_LINES:,} lines: give a shorter time.")
+        return tuple(_line(row) for row in rows)
+
+
+def _between(
+    tenant: TenantId | None, since: datetime, until: datetime
+) -> tuple[str, list[int | str]]:
+    where: str = "at >= ? AND at < ?"
+    values: list[int | str] = [micros(since), micros(until)]
+    return (where, values) if tenant is None else (f"{where} AND tenant_id = ?", [*values, tenant])
+
+
+def _line(row: Row) -> UsageLine:
+    day, tenant, key, assistant, model, requests, sent, made, cached, cost, unpriced, guessed = row
+    return UsageLine(
+        day=f"{moment(int(day) * DAY):%Y-%m-%d}",
+        tenant=TenantId(tenant),
+        key=key,
+        assistant=assistant,
+        model=model,
+        requests=int(requests),
+        input_tokens=int(sent),
+        output_tokens=int(made),
+        cached_tokens=int(cached),
+        cost_usd=from_micro(int(cost)),
+        unpriced=int(unpriced),
+        estimated=int(guessed),
+    )
 
 
 def _row(call: Call) -> Row:

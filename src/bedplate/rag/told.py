@@ -4,11 +4,13 @@ from bedplate.domain.accounts import Account
 from bedplate.domain.answers import Answer, Grounding
 from bedplate.telemetry.conventions import (
     ANSWER,
+    CHECKED,
     CITATIONS,
     CLAIMS,
     EVALUATION,
     EVALUATION_LABEL,
     EVALUATION_SCORE,
+    FAILED_RULES,
     OPERATION,
     QUESTION,
     REFUSED,
@@ -30,6 +32,9 @@ def asking(question: str, model: str, account: Account) -> Span:
 def told(step: Span, answer: Answer) -> Answer:
     """The answer, once its trace knows it."""
     step.set(REFUSED, answer.refused)
+    step.set(CHECKED, answer.checked.action)
+    if answer.checked.failures:
+        step.set(FAILED_RULES, sorted({each.rule for each in answer.checked.failures}))
     step.set(CITATIONS, [each.chunk_id for each in answer.citations])
     step.content(ANSWER, answer.text)
     return answer
@@ -38,7 +43,7 @@ def told(step: Span, answer: Answer) -> Answer:
 def tell_grounded(step: Span, grounded: Grounding) -> None:
     step.set(EVALUATION, "groundedness")
     step.set(EVALUATION_LABEL, grounded.verdict)
-    if grounded.verdict != "unchecked":
+    if grounded.verdict in ("supported", "unsupported"):
         step.set(EVALUATION_SCORE, grounded.score)
     step.content(
         CLAIMS,

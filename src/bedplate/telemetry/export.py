@@ -90,7 +90,7 @@ class OtlpExport:
     async def _send_first(self) -> bool:
         """False where it is to be tried again."""
         body, traces = self._waiting[0]
-        problem, again = await self._post(body)
+        problem, again = await post(self._session, self._options, body)
         if problem is None:
             self.sent += traces
         elif again:
@@ -103,26 +103,6 @@ class OtlpExport:
         if not self._waiting:
             self._some.clear()
         return True
-
-    async def _post(self, body: bytes) -> tuple[str | None, bool]:
-        """What went wrong, and whether it may pass."""
-        options = self._options
-        try:
-            async with asyncio.timeout(options.seconds):
-                # A redirect would carry the headers' secrets to another host.
-                async with self._session.post(
-                    options.url,
-                    data=body,
-                    headers={**HEADERS, **options.headers},
-                    allow_redirects=False,
-                ) as response:
-                    if response.status < GONE:
-                        return None, False
-                    return f"it answered {response.status}", response.status in AGAIN
-        except TimeoutError:
-            return f"no answer within {options.seconds:g} s", True
-        except aiohttp.ClientError as error:
-            return f"it cannot be reached ({type(error).__name__})", True
 
     def _body(self, traces: Sequence[EndedTrace]) -> bytes:
         options = self._options
@@ -139,6 +119,28 @@ class OtlpExport:
             self._said_at = now
             extra = {"export": self._options.name, "why": what}
             logger.warning("traces are not exported", extra=extra)
+
+
+async def post(
+    session: aiohttp.ClientSession, options: ExportOptions, body: bytes
+) -> tuple[str | None, bool]:
+    """What went wrong, and whether it may pass. `body` is gzip."""
+    try:
+        async with asyncio.timeout(options.seconds):
+            # A redirect would carry the headers' secrets to another host.
+            async with session.post(
+                options.url,
+                data=body,
+                headers={**HEADERS, **options.headers},
+                allow_redirects=False,
+            ) as response:
+                if response.status < GONE:
+                    return None, False
+                return f"it answered {response.status}", response.status in AGAIN
+    except TimeoutError:
+        return f"no answer within {options.seconds:g} s", True
+    except aiohttp.ClientError as error:
+        return f"it cannot be reached ({type(error).__name__})", True
 
 
 @asynccontextmanager

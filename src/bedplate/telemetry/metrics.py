@@ -59,6 +59,9 @@ class Metrics:
         self._cost = self._counter(
             "cost_usd", "US dollars, where prices are known.", "model", "tenant", "assistant", "key"
         )
+        self._priced = self._counter(
+            "priced_calls", "Calls that those are of.", "model", "tenant", "assistant", "key"
+        )
         self._first = self._histogram(
             "time_to_first_token_seconds", "From a call to its first piece.", SECONDS, "model"
         )
@@ -163,12 +166,14 @@ class Metrics:
             self._reported.labels(model).inc(sent)
             self._estimated.labels(model).inc(_number(found[ESTIMATED_INPUT_TOKENS]))
         if COST in found:
-            self._cost.labels(
+            whose = (
                 model,
                 self._of("tenant", trace.tenant),
                 self._of("assistant", trace.assistant or ""),
                 self._of("key", trace.key or ""),
-            ).inc(_number(found[COST]))
+            )
+            self._cost.labels(*whose).inc(_number(found[COST]))
+            self._priced.labels(*whose).inc()
 
     def _of(self, label: str, value: str) -> str:
         """The value, or "other" where the label has too many."""

@@ -137,6 +137,22 @@ def test_usage_is_what_answers_used_and_a_spent_budget_ends_with_3(
     rows = list(csv.DictReader(io.StringIO(call("usage", "--csv").out)))
     assert [(row["requests"], row["input_tokens"]) for row in rows] == [("1", "5")]
     assert "default" in call("usage", "--by", "model").out
+    (line,) = call("usage", "--lines", "--json").json["lines"]
+    assert (line["tenant"], line["model"], line["input_tokens"]) == ("default", "default", 5)
+    (row,) = csv.DictReader(io.StringIO(call("usage", "--lines", "--csv").out))
+    assert (row["day"], row["key"], row["output_tokens"]) == (line["day"], "", "3")
+    assert "default" in call("usage", "--lines").out
+    bill = tmp_path / "bill.csv"
+    bill.write_text(f"day,model,input_tokens,output_tokens\n{line['day']},default,5,3\n")
+    assert call("usage", "--bill", "bill.csv", "--json").json["within"] is True
+    bill.write_text(f"day,model,input_tokens\n{line['day']},default,10\n")
+    over = call("usage", "--bill", "bill.csv", "--json")
+    assert (over.code, over.json["lines"][0]["input_share"]) == (4, -0.5)
+    shown = call("usage", "--bill", "bill.csv")
+    assert (shown.code, "-50.0% / - / -  over" in shown.out) == (4, True)
+    assert call("usage", "--bill", "bill.csv", "--tolerance", "0.5").code == 0
+    assert call("usage", "--bill", "nothing.csv").code == 2
+    assert call("usage", "--bill", "bill.csv", "--csv").code == 2
     assert call("budgets", "set", "tenant", "default", "--tokens-day", "10").code == 0
     refused = call("ask", "-c", "c", "Are boots warm?", "--json")
     assert refused.code == 3

@@ -45,6 +45,7 @@ READ = {
     "traces_lost",
     "model_calls_waiting",
     "budget_left",
+    "reviews_waiting",
 }
 """Gauges that are read when they are asked for (metering.py)."""
 
@@ -85,6 +86,7 @@ def test_a_trace_is_counted_for_what_it_holds():
     assert value(metrics, "tokens_total", model="m", direction="in") == 40
     billed = {"model": "m", "tenant": "default", "assistant": "docs", "key": "k"}
     assert value(metrics, "cost_usd_total", **billed) == 0.25
+    assert value(metrics, "priced_calls_total", **billed) == 1
     assert value(metrics, "time_to_first_token_seconds_sum", model="m") == 0.2
     assert value(metrics, "time_per_output_token_seconds_sum", model="m") == 0.02
     assert value(metrics, "decisions_total", kind="cache", model="m") == 1

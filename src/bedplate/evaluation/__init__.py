@@ -1,0 +1,1 @@
+"""Online evaluation: a share of the answers is judged while nobody waits."""
