@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.fixtures.access import make_key
 from tests.fixtures.serving import Served, serving
 
@@ -185,7 +185,7 @@ async def test_every_page_opens_in_both_colours_and_at_the_width_of_a_phone(
         for name in PAGES:
             await console.open(name)
             await page.locator("main h1").wait_for()
-            await page.wait_for_function("!document.querySelector('main [role=status].waiting')")
+            await expect(page.locator("main [role=status].waiting")).to_have_count(0)
             wider = "document.documentElement.scrollWidth - innerWidth"
             assert await page.evaluate(wider) <= 0, (name, width)
             await console.shoot(f"{name}-{colours}-{width}")
