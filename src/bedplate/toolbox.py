@@ -254,7 +254,7 @@ def _searching(search: Interpret, config: Config) -> Any:
 
 def _secrets(options: Mapping[str, object]) -> list[str]:
     """Every secret among a table's options, and what stands where secrets do."""
-    told = [options[key] for key in ("auth", "headers", "url") if key in options]
+    told = [options[key] for key in ("auth", "env", "headers", "url") if key in options]
     return [*_values(options, plain=False), *_values(told, plain=True)]
 
 

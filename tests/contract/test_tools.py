@@ -3,13 +3,17 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import apsw
+import psycopg
 import pytest
+from tests.fixtures.mcp_server import mcp_server
 from tests.fixtures.order_service import TOKEN, order_service
+from tests.fixtures.postgres import empty_database
 from tests.fixtures.tools import toolbox
 
 from bedplate.toolbox import Toolbox
@@ -29,6 +33,15 @@ class Kind:
     fails: tuple[str, dict[str, Any], str] | None = None
     secret: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+
+
+NEEDS_APP = {"search"}
+"""What the app hands something over to; see tests/integration/test_tools.py."""
+
+OTHER_PLACES = {"postgresql": "sql"}
+"""Further places of a kind."""
+
+USES = [*(use for use in TOOLS.names() if use not in NEEDS_APP), *OTHER_PLACES]
 
 
 @asynccontextmanager
@@ -76,6 +89,34 @@ async def place(use: str, tmp_path: Path) -> AsyncGenerator[Kind]:
                     ("get_order", {"order": "A-404"}, "HTTP 404 Not Found"),
                     secret=TOKEN,
                 )
+        case "mcp":
+            async with mcp_server() as server:
+                yield Kind(
+                    {"url": server.url, "allow_private": True},
+                    ("find_order", {"order": "A-1"}, "A-1 is sent"),
+                    ("find_order", {"order": "A-404"}, "there is no order A-404"),
+                )
+        case "sql":
+            (tmp_path / "shop.db").unlink(missing_ok=True)
+            with closing(apsw.Connection(str(tmp_path / "shop.db"))) as db:
+                db.execute(
+                    "CREATE TABLE orders (id TEXT, total REAL); INSERT INTO orders VALUES ('A-1', 12.5)"
+                ).fetchall()
+            yield Kind(
+                {"url": f"sqlite:///{tmp_path}/shop.db"},
+                ("place_query", {"sql": "SELECT id FROM orders"}, '"rows":[["A-1"]]'),
+                ("place_query", {"sql": "DELETE FROM orders"}, "Only a query may be run"),
+            )
+        case "postgresql":
+            with empty_database() as address:
+                with psycopg.connect(address) as connection:
+                    connection.execute("CREATE TABLE orders (id text, total numeric)")
+                    connection.execute("INSERT INTO orders VALUES ('A-1', 12.5)")
+                yield Kind(
+                    {"url": address},
+                    ("place_query", {"sql": "SELECT id FROM orders"}, '"rows":[{"id":"A-1"}]'),
+                    ("place_query", {"sql": "DELETE FROM orders"}, "Only a query may be run"),
+                )
         case _:
             raise AssertionError(f"there is no place of the kind {use!r} here")
 
@@ -83,15 +124,9 @@ async def place(use: str, tmp_path: Path) -> AsyncGenerator[Kind]:
 @asynccontextmanager
 async def opened(use: str, tmp_path: Path, **settings: Any) -> AsyncGenerator[tuple[Toolbox, Kind]]:
     async with place(use, tmp_path) as kind:
-        table = {"use": use, **kind.options, **kind.settings, **settings}
+        table = {"use": OTHER_PLACES.get(use, use), **kind.options, **kind.settings, **settings}
         async with toolbox({"place": table}) as tools:
             yield tools, kind
-
-
-NEEDS_APP = {"search"}
-"""What the app hands something over to; see tests/integration/test_tools.py."""
-
-USES = [use for use in TOOLS.names() if use not in NEEDS_APP]
 
 
 @pytest.mark.parametrize("use", USES)
