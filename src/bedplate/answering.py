@@ -8,6 +8,7 @@ from bedplate.assistants.assistants import Assistants
 from bedplate.assisting import open_assistants
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
+from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.options import remembers_answers
 from bedplate.rag.answer import Ask
 from bedplate.rag.interpret import Interpret
@@ -45,9 +46,15 @@ def question_reader(config: Config, turn: Turn) -> ModelReader | None:
 
 @asynccontextmanager
 async def open_answers(
-    config: Config, catalog: Catalog, search: Interpret, turn: Turn, safeguards: Safeguards
+    config: Config,
+    catalog: Catalog,
+    search: Interpret,
+    turn: Turn,
+    safeguards: Safeguards,
+    watch: WatchAnswers | None = None,
 ) -> AsyncGenerator[Answers]:
-    """
+    """`watch` is told of answers as they leave.
+
     Raises:
         ConfigError, StorageError, Unavailable: the place of transcripts cannot be used.
     """
@@ -58,12 +65,13 @@ async def open_answers(
         Rewriter(turn, seconds=config.search.model_seconds),
         knowledge=Knowledge(catalog) if remembers_answers(config) else None,
         guard=safeguards.passages,
+        watch=watch,
     )
     async with (
         _transcripts(config) as transcripts,
         open_background(transcripts, _limits(config)) as background,
         open_toolbox(config, safeguards, search) as toolbox,
-        open_assistants(config, turn, ask, safeguards, toolbox) as assistants,
+        open_assistants(config, turn, ask, safeguards, toolbox, watch) as assistants,
     ):
         respond = Respond(turn, ask, search)
         yield Answers(ask, assistants, respond, transcripts, background, toolbox)

@@ -17,6 +17,8 @@ from bedplate.domain.retrieval import Scope
 from bedplate.durable.protocol import Durable, Page
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.embedding import open_embedders
+from bedplate.evaluating import open_evaluation
+from bedplate.evaluation.online import OnlineEvaluation
 from bedplate.feeds import open_source
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
@@ -125,6 +127,7 @@ class App:
     originals: Originals
     push_syncs: PushSyncs | None
     runs: RunsAtWork | None
+    evaluation: OnlineEvaluation
     reviews: ReviewQueue
     review_upkeep: ReviewUpkeep
     tracing: Tracing
@@ -269,7 +272,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             batch_chunks=config.ingest.batch_chunks,
         )
         reviewing = await enter(open_reviewing(config, safeguards))
-        answers = await enter(open_answers(config, catalog, search, turn, safeguards))
+        evaluation = await enter(open_evaluation(config, models, ledger, made.embedder))
+        answers = await enter(
+            open_answers(config, catalog, search, turn, safeguards, evaluation)
+        )
         # The last part: it uses the others until it is closed.
         parts = None
         if work:
@@ -321,6 +327,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             originals=ingest.originals,
             push_syncs=parts and parts.push_syncs,
             runs=parts and parts.runs,
+            evaluation=evaluation,
             reviews=reviewing.queue,
             review_upkeep=reviewing.upkeep,
             tracing=tracing,

@@ -18,6 +18,7 @@ from bedplate.blueprints import BLUEPRINTS
 from bedplate.blueprints.protocol import Blueprints
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
+from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.errors import ConfigError, NotFound, Unavailable, UpstreamError
 from bedplate.models import EXTRACTIVE
 from bedplate.rag.answer import Ask
@@ -30,7 +31,12 @@ ASSISTANTS_FILE = "assistants.db"
 
 @asynccontextmanager
 async def open_assistants(
-    config: Config, turn: Turn, ask: Ask, safeguards: Safeguards, toolbox: Toolbox
+    config: Config,
+    turn: Turn,
+    ask: Ask,
+    safeguards: Safeguards,
+    toolbox: Toolbox,
+    watch: WatchAnswers | None = None,
 ) -> AsyncGenerator[Assistants]:
     """
     Raises:
@@ -53,7 +59,7 @@ async def open_assistants(
         self_query=config.search.self_query,
         max_output_tokens=config.ask.max_output_tokens,
     )
-    pipeline = Pipeline(stages, Answering(ask, Rounds(turn)))
+    pipeline = Pipeline(stages, Answering(ask, Rounds(turn)), watch)
     async with _blueprints(config) as blueprints:
         roster = Roster(config.assistants, blueprints, house, toolbox)
         yield Assistants(roster, pipeline, Memory(turn), defaults)

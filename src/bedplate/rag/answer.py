@@ -20,8 +20,10 @@ from bedplate.domain.answers import (
 )
 from bedplate.domain.bills import Bill
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, TextDelta, Usage
+from bedplate.domain.evaluations import Answered
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
+from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.guards.protocol import GroundingGuard, PassageGuard
 from bedplate.markers import MarkerFilter, cited
 from bedplate.rag.citations import resolve
@@ -90,10 +92,12 @@ class Ask:
         knowledge: Knowledge | None = None,
         *,
         guard: PassageGuard | None = None,
+        watch: WatchAnswers | None = None,
     ) -> None:
         """`knowledge` stamps requests, where answers are remembered; `guard` looks at passages before
-        a model is shown them.
+        a model is shown them; `watch` is told of answers as they leave.
         """
+        self._watch = watch
         self._guard = guard
         self._knowledge = knowledge
         self._rewriter = rewriter
@@ -156,6 +160,8 @@ class Ask:
                 rewritten=searched,
                 self_query=found.self_query,
             )
+            if self._watch is not None:
+                self._watch.saw(answered(request, passages, answer))
             yield told(step, answer)
 
     async def gather(self, request: AskRequest) -> Gathered:
@@ -260,6 +266,20 @@ class Ask:
                 "The answer was not checked against its sources by the deadline.",
                 provider="grounding",
             ) from error
+
+
+def answered(request: AskRequest, passages: Sequence[Passage], answer: Answer) -> Answered:
+    """The answer as evaluation sees it."""
+    return Answered(
+        question=request.question,
+        text=answer.text,
+        passages=tuple(passages),
+        grounded=answer.grounded,
+        model=request.model,
+        collections=tuple(scope.collection for scope in request.scopes),
+        account=request.account,
+        trace_id=answer.trace_id,
+    )
 
 
 def shown(rewritten: Rewritten, question: str) -> Rewritten | None:

@@ -46,6 +46,9 @@ READ = {
     "model_calls_waiting",
     "budget_left",
     "reviews_waiting",
+    "evaluations_waiting",
+    "evaluations_dropped",
+    "hallucination_rate",
 }
 """Gauges that are read when they are asked for (metering.py)."""
 
