@@ -116,7 +116,7 @@ BUILT_IN: Tree = {
     "guards": {
         "injection": {"use": "scanner"},
         "pii": {"use": "patterns"},
-        "groundedness": {"use": "overlap"},
+        "groundedness": {"use": "evidence"},
     },
     "models": {"quote": {"use": "quote"}, "default": {"use": "quote"}},
 }

@@ -38,7 +38,7 @@ async def open_evaluation(
             # What is judged beside the traffic is no turn, and is paid for all the same.
             paid = {name: Accounted(name, model, ledger) for name, model in models.items()}
             judge = await enter(
-                open_slot_judge(config, "evaluation.judge", slot, paid, embedder)
+                open_slot_judge("evaluation.judge", slot, config, paid, embedder)
             )
         options = EvaluationOptions(
             share=settings.share,

@@ -24,7 +24,8 @@ from bedplate.domain.evaluations import Answered
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.evaluation.protocol import WatchAnswers
-from bedplate.guards.protocol import GroundingGuard, PassageGuard
+from bedplate.guards.protocol import PassageGuard
+from bedplate.judges.protocol import Case, Judge
 from bedplate.markers import MarkerFilter, cited
 from bedplate.rag.citations import resolve
 from bedplate.rag.current import asks_for_past
@@ -87,7 +88,7 @@ class Ask:
         self,
         search: Interpret,
         turn: Turn,
-        grounding: GroundingGuard,
+        grounding: Judge,
         rewriter: Rewriter,
         knowledge: Knowledge | None = None,
         *,
@@ -257,8 +258,9 @@ class Ask:
                 citations = await asyncio.to_thread(resolve, text, passages)
                 if is_refusal(text, citations):
                     return citations, True, Grounding(1.0, "unchecked")
+                case = Case(request.question, (*passages,), request.deadline, request.account)
                 with span("check grounding") as step:
-                    grounded = await self._grounding.check(request.question, text, passages)
+                    grounded = await self._grounding.check(case, text)
                     tell_grounded(step, grounded)
                 return citations, False, grounded
         except TimeoutError as error:
