@@ -223,7 +223,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 ledger=ledger,
             )
         )
-        safeguards = await enter(open_safeguards(config, models, embedder))
+        safeguards = await enter(open_safeguards(config, models, made.embedder))
         tracing = await enter(open_tracing(config, safeguards))
         turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=safeguards.calls)
         retrieve = Retrieve(
@@ -273,9 +273,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         reviewing = await enter(open_reviewing(config, safeguards))
         evaluation = await enter(open_evaluation(config, models, ledger, made.embedder))
-        answers = await enter(
-            open_answers(config, catalog, search, turn, safeguards, evaluation)
-        )
+        answers = await enter(open_answers(config, catalog, search, turn, safeguards, evaluation))
         # The last part: it uses the others until it is closed.
         parts = None
         if work:

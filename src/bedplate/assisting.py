@@ -18,8 +18,8 @@ from bedplate.blueprints import BLUEPRINTS
 from bedplate.blueprints.protocol import Blueprints
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
-from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.errors import ConfigError, NotFound, Unavailable, UpstreamError
+from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.models import EXTRACTIVE
 from bedplate.rag.answer import Ask
 from bedplate.safeguards import Safeguards

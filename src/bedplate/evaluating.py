@@ -37,9 +37,7 @@ async def open_evaluation(
         if (slot := settings.judge) is not None:
             # What is judged beside the traffic is no turn, and is paid for all the same.
             paid = {name: Accounted(name, model, ledger) for name, model in models.items()}
-            judge = await enter(
-                open_slot_judge("evaluation.judge", slot, config, paid, embedder)
-            )
+            judge = await enter(open_slot_judge("evaluation.judge", slot, config, paid, embedder))
         options = EvaluationOptions(
             share=settings.share,
             waiting=settings.max_waiting,

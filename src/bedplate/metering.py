@@ -64,13 +64,9 @@ async def measured(app: App) -> None:
         [({"model": name}, waiting) for name, waiting in _waiting(app)],
     )
     evaluation = app.evaluation
-    metrics.gauge(
-        "evaluations_waiting", "Answers to be judged.", [({}, evaluation.waiting)]
-    )
+    metrics.gauge("evaluations_waiting", "Answers to be judged.", [({}, evaluation.waiting)])
     metrics.gauge("evaluations_dropped", "Found no room.", [({}, evaluation.dropped)])
-    metrics.gauge(
-        "hallucination_rate", "Of a day, with its interval.", await _hallucinations(app)
-    )
+    metrics.gauge("hallucination_rate", "Of a day, with its interval.", await _hallucinations(app))
     if (reviews := await _reviews(app)) is not None:
         metrics.gauge("reviews_waiting", "For a human's decision.", [({}, reviews)])
     metrics.gauge("budget_left", "In the unit of its measure.", await _left(app))

@@ -12,8 +12,8 @@ TEXT = "Refunds take 30 days."
 MODEL = {
     **SCRIPTED,
     "rules": [
-        {"match": "refund", "reply": "Refunds take 30 days [1]."},
         {"match": "whale", "reply": "Whales sing opera in Vienna [1]."},
+        {"match": "refund", "reply": "Refunds take 30 days [1]."},
     ],
 }
 SETTINGS: dict[str, Any] = {
