@@ -23,7 +23,7 @@ from typing import Any
 from tests.bench.evaluation import NoData, folder, rows
 
 from bedplate.domain.guard import Finding
-from bedplate.guards.encoder import TOKENIZER, Encoder, open_packaged
+from bedplate.encoder import TOKENIZER, Encoder, open_packaged
 from bedplate.guards.pii import TYPES, PatternGuard
 from bedplate.guards.pii_head import TagHead
 from bedplate.guards.tagged import TAGS, TaggedGuard
@@ -172,7 +172,7 @@ print(json.dumps({"cpu": time.process_time() - started, "found": all_found}))
 
 def guard(model: Path | None) -> TaggedGuard:
     if model is None:
-        encoder, facts = open_packaged("pii")
+        encoder, facts = open_packaged("bedplate.guards", "models/pii")
     else:
         facts = json.loads(model.with_suffix(".json").read_text())
         encoder = Encoder(model.read_bytes(), read_packaged(*TOKENIZER))

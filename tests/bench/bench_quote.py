@@ -1,6 +1,6 @@
 """How well and how fast `quote` answers. Run: python tests/bench/bench_quote.py [--json]
 
-Reads qa_squad2 and qa_clapnq below EVAL_DATA; about eight minutes on one core. The weights
+Reads qa_squad2, qa_clapnq and qa_mtrag_un below EVAL_DATA; about fifteen minutes on one core. The weights
 were fitted on these development articles (training/quote/README.md has the cross-validated
 figures); the half of CLAPNQ shown here was kept out of the fit. Point EVAL_DATA at other
 articles for a held-out run.
@@ -12,8 +12,9 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from evaluation import NoData
@@ -24,6 +25,7 @@ from quote_cases import (
     clapnq_cases,
     contains,
     is_held_out,
+    mtrag_cases,
     squad_cases,
 )
 
@@ -43,9 +45,11 @@ class Answered:
     words: int
 
 
-async def answer(cases: Sequence[Case], embedder: OnnxEmbedder) -> list[Answered]:
+async def answer(
+    cases: Sequence[Case], embedder: OnnxEmbedder, options: Mapping[str, Any]
+) -> list[Answered]:
     found: list[Answered] = []
-    async with open_quote_model({}, embedder=Remembering(embedder)) as model:
+    async with open_quote_model(options, embedder=Remembering(embedder)) as model:
         for case in cases:
             choice = await model.choose(case.request)
             text = " ".join(piece.text for piece in choice.pieces)
@@ -55,11 +59,13 @@ async def answer(cases: Sequence[Case], embedder: OnnxEmbedder) -> list[Answered
     return found
 
 
-async def seconds_cold(cases: Sequence[Case], embedder: OnnxEmbedder) -> list[tuple[float, float]]:
+async def seconds_cold(
+    cases: Sequence[Case], embedder: OnnxEmbedder, options: Mapping[str, Any]
+) -> list[tuple[float, float]]:
     """Wall and CPU time of one answer whose passages were never read before."""
     times: list[tuple[float, float]] = []
     for case in cases[:: max(1, len(cases) // TIMED)][:TIMED]:
-        async with open_quote_model({}, embedder=embedder) as model:
+        async with open_quote_model(options, embedder=embedder) as model:
             wall, cpu = time.perf_counter(), time.process_time()
             await model.choose(case.request)
             times.append((time.perf_counter() - wall, time.process_time() - cpu))
@@ -70,6 +76,7 @@ def measure(answers: Sequence[Answered], caution: float) -> dict[str, object]:
     squad = [a for a in answers if a.case.set == "squad"]
     off = np.array([a.chance for a in answers if a.case.set == "off-topic"])
     natural = [a for a in answers if is_held_out(a.case)]
+    turns = [a for a in answers if a.case.set == "mtrag"]
     impossible = np.array([a.chance for a in squad if not a.case.answerable])
     half = float(np.quantile(impossible, 0.5))
 
@@ -84,6 +91,8 @@ def measure(answers: Sequence[Answered], caution: float) -> dict[str, object]:
             "squad_contained": _share([a.contained and a.chance >= threshold for a in possible]),
             "clapnq_refused": _share(np.array(unreal) < threshold),
             "clapnq_false_refusal": _share(np.array(real) < threshold),
+            "mtrag_refused": _refused(turns, threshold, answerable=False),
+            "mtrag_false_refusal": _refused(turns, threshold, answerable=True),
             "off_topic_refused": _share(off < threshold),
             "mean_words": round(statistics.fmean(given), 1) if given else 0.0,
         }
@@ -92,11 +101,16 @@ def measure(answers: Sequence[Answered], caution: float) -> dict[str, object]:
         "squad_questions": len(squad),
         "squad_auroc": round(_auroc(squad), 3),
         "clapnq_auroc": round(_auroc(natural), 3),
+        "mtrag_auroc": round(_auroc(turns), 3),
         "without_refusal": at(0.0),
         "default": at(caution),
         "half_refused": at(half),
         "curve": [at(t) for t in CURVE],
     }
+
+
+def _refused(answers: Sequence[Answered], threshold: float, *, answerable: bool) -> float:
+    return _share([a.chance < threshold for a in answers if a.case.answerable == answerable])
 
 
 def _share(values: object) -> float:
@@ -111,7 +125,7 @@ def _auroc(answers: Sequence[Answered]) -> float:
 def show(figures: dict[str, object]) -> None:
     print(
         f"SQuAD 2.0: {figures['squad_questions']} questions, AUROC {figures['squad_auroc']}; "
-        f"CLAPNQ kept half: AUROC {figures['clapnq_auroc']}"
+        f"CLAPNQ kept half: AUROC {figures['clapnq_auroc']}; MTRAG-UN: AUROC {figures['mtrag_auroc']}"
     )
     rows = [("no refusal", figures["without_refusal"]), ("default", figures["default"]),
             ("half refused", figures["half_refused"])]  # fmt: skip
@@ -129,15 +143,19 @@ def show(figures: dict[str, object]) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser(description="Bench of the quote model.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--light", action="store_true", help="without the span reader")
+    parser.add_argument("--words", type=int, default=40, help="limit of a sentence")
     chosen = parser.parse_args()
+    options = {"reader": not chosen.light, "words": chosen.words}
     async with open_onnx_embedder({}) as embedder:
         try:
             cases = await squad_cases(embedder) + await clapnq_cases(embedder)
+            cases += await mtrag_cases(embedder)
         except NoData as error:
             print(f"skipped: {error}", file=sys.stderr)
             return
-        times = await seconds_cold(cases, embedder)
-        figures = measure(await answer(cases, embedder), load_weights().caution)
+        times = await seconds_cold(cases, embedder, options)
+        figures = measure(await answer(cases, embedder, options), load_weights().caution)
     figures["cold_ms_median"] = round(statistics.median(wall for wall, _ in times) * 1000)
     figures["cold_ms_max"] = round(max(wall for wall, _ in times) * 1000)
     figures["cold_cpu_ms_median"] = round(statistics.median(cpu for _, cpu in times) * 1000)

@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from evaluation import folder, rows
@@ -19,6 +20,7 @@ from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.embedders.onnx import OnnxEmbedder
 from bedplate.embedders.protocol import Embedder, Matrix, TokenVectors
+from bedplate.rag.follow_up import whole_question
 from bedplate.terms import analyse
 
 
@@ -151,6 +153,33 @@ async def clapnq_cases(embedder: Embedder) -> list[Case]:
         )
         for row, vector in zip(asked, vectors, strict=True)
     ]
+
+
+async def mtrag_cases(embedder: Embedder) -> list[Case]:
+    """MTRAG-UN's last turns, made whole by rule as a chat makes them, over all contexts of their
+    collection. Only those that are answerable or not: the rest asks back, or is answered in part.
+    """
+    asked = list(rows(folder("qa_mtrag_un") / "tasks.jsonl"))
+    cases: list[Case] = []
+    for name in sorted({row["Collection"] for row in asked}):
+        own = [row for row in asked if row["Collection"] == name]
+        contexts = {c["document_id"]: c["text"].strip() for row in own for c in row["contexts"]}
+        texts = [Text(key, "", text) for key, text in sorted(contexts.items())]
+        collection = Collection(texts, await embedder.embed([t.text for t in texts]))
+        for row in own:
+            kind = row["answerability"][0]
+            if kind not in ("ANSWERABLE", "UNANSWERABLE"):
+                continue
+            *before, last = [Message(_ROLES[t["speaker"]], t["text"]) for t in row["input"]]
+            whole = whole_question(last.content, before)
+            wanted = whole or last.content
+            (vector,) = await embedder.embed([wanted])
+            request = ChatRequest((last,), passages=collection.search(wanted, vector), whole=whole)
+            cases.append(Case(row["task_id"], "mtrag", name, (), kind == "ANSWERABLE", request))
+    return cases
+
+
+_ROLES: dict[str, Literal["user", "assistant"]] = {"user": "user", "agent": "assistant"}
 
 
 def _request(question: str, passages: tuple[Passage, ...]) -> ChatRequest:

@@ -6,7 +6,7 @@ from pathlib import Path
 from training.encoder.bert import TOKENIZER, packaged
 from training.pii.data import TYPES, Row
 
-from bedplate.guards.encoder import Encoder
+from bedplate.encoder import Encoder
 from bedplate.guards.pii_head import TagHead
 
 GRID = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)

@@ -1,10 +1,13 @@
-"""Fits the refusal weights of the `quote` model. Run: python training/quote/fit.py
+"""Fits the refusal weights of the `quote` model. Run: python training/quote/fit.py --reader FILE
 
-Needs EVAL_DATA (qa_squad2, qa_clapnq); about five minutes on one core. Prints the
-cross-validated figures of the card and writes src/bedplate/models/quote_weights.json. Two runs
-give the same file: nothing is drawn at random but the off-topic questions, with a fixed seed.
+FILE is a span reader that was fitted without fold 0 (training/reader/fit_model.py --fold 0): how
+sure a reader is of text that it was fitted on says nothing of other text. Needs EVAL_DATA
+(qa_squad2, qa_clapnq); about ten minutes on one core. Prints the cross-validated figures of the
+card and writes src/bedplate/models/quote_weights.json. Two runs give the same file: nothing is
+drawn at random but the off-topic questions, with a fixed seed.
 """
 
+import argparse
 import asyncio
 import json
 import sys
@@ -15,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "bench"))
+sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT)]
 
 from evaluation import NoData  # noqa: E402
 from quote_cases import (  # noqa: E402
@@ -27,14 +30,18 @@ from quote_cases import (  # noqa: E402
     is_held_out,
     squad_cases,
 )
+from training.reader.folds import clapnq_group, fold_of  # noqa: E402
 
 from bedplate.domain.chat import ChatRequest  # noqa: E402
 from bedplate.embedders.onnx import open_onnx_embedder  # noqa: E402
 from bedplate.embedders.protocol import Embedder  # noqa: E402
+from bedplate.encoder import TOKENIZER, Encoder  # noqa: E402
 from bedplate.models.quote_question import read_question  # noqa: E402
+from bedplate.models.quote_reader import SpanReader, describe_reading  # noqa: E402
 from bedplate.models.quote_reading import Reader  # noqa: E402
 from bedplate.models.quote_refusal import Features, describe  # noqa: E402
 from bedplate.models.quote_scoring import score_sentences  # noqa: E402
+from bedplate.packaged import read_packaged  # noqa: E402
 
 TARGET = ROOT / "src" / "bedplate" / "models" / "quote_weights.json"
 CAUTION = 0.3
@@ -48,8 +55,11 @@ LEXICAL = ("cover", "missing", "entities_missing", "type")
 
 @dataclass(frozen=True)
 class Row:
+    """`read` are the reader's features; none where it was fitted on the case."""
+
     case: Case
     features: Features
+    read: Features
     contained: bool
 
 
@@ -63,17 +73,28 @@ class Fit:
         return 1 / (1 + np.exp(-(table[:, list(self.columns)] @ self.weights + self.bias)))
 
 
-async def read_rows(cases: Sequence[Case], embedder: Embedder) -> list[Row]:
+async def read_rows(cases: Sequence[Case], embedder: Embedder, spans: SpanReader) -> list[Row]:
     reader = Reader(embedder, PASSAGES)
-    return [await read_row(case, case.request, reader) for case in cases]
+    return [await read_row(case, case.request, reader, spans) for case in cases]
 
 
-async def read_row(case: Case, request: ChatRequest, reader: Reader) -> Row:
+def unread(case: Case) -> bool:
+    """Whether the reader without fold 0 has not seen the case's passages with a question of theirs."""
+    if case.set == "clapnq":
+        return is_held_out(case) or fold_of(clapnq_group(case.id)) == 0
+    return fold_of(case.group) == 0
+
+
+async def read_row(case: Case, request: ChatRequest, reader: Reader, spans: SpanReader) -> Row:
     material = await reader.read(read_question(request.question), request.passages)
     scored = score_sentences(material.asked, material.encoded)
     top = int(np.argmax(scored.score))
     features = describe(material.asked, material.encoded, scored, top)
-    return Row(case, features, contains(scored.words[top], case.answers))
+    read: Features = {}
+    if unread(case):
+        found = spans.read(request.question, material.encoded, scored.passage, scored.score)
+        read = describe_reading(found, int(scored.passage[top]), scored.span(top))
+    return Row(case, features, read, contains(scored.words[top], case.answers))
 
 
 def logistic(table: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
@@ -150,7 +171,7 @@ class Sample:
 def sample(rows: Sequence[Row], names: Sequence[str]) -> Sample:
     return Sample(
         names=tuple(names),
-        table=np.array([[r.features[n] for n in names] for r in rows]),
+        table=np.array([[(r.features | r.read)[n] for n in names] for r in rows]),
         answerable=np.array([r.case.answerable for r in rows], dtype=float),
         contained=np.array([r.contained for r in rows], dtype=float),
         sets=np.array([r.case.set for r in rows]),
@@ -187,21 +208,34 @@ def tree(model: Fit, names: Sequence[str]) -> dict[str, object]:
 
 
 async def main() -> None:
+    parser = argparse.ArgumentParser(description="Fits when quote refuses.")
+    parser.add_argument("--reader", type=Path, required=True)
+    chosen = parser.parse_args()
+    spans = SpanReader(Encoder(chosen.reader.read_bytes(), read_packaged(*TOKENIZER)))
     async with open_onnx_embedder({}) as embedder:
         try:
             cases = await squad_cases(embedder) + await clapnq_cases(embedder)
         except NoData as error:
             raise SystemExit(str(error)) from error
-        rows = await read_rows(cases, Remembering(embedder))
+        rows = await read_rows(cases, Remembering(embedder), spans)
+    write(rows)
+
+
+def write(rows: Sequence[Row]) -> None:
     names = list(rows[0].features)
+    read = list(next(row.read for row in rows if row.read))
+    lexical = [n for n in names if n.startswith(LEXICAL)]
     fitted: dict[str, object] = {"caution": CAUTION}
-    for profile, chosen in (
+    for profile, features in (
         ("tokens", names),
-        ("words", [n for n in names if n.startswith(LEXICAL)]),
+        ("words", lexical),
+        ("tokens_read", names + read),
+        ("words_read", lexical + read),
     ):
-        data_of = sample(rows, chosen)
+        usable = rows if not profile.endswith("read") else [row for row in rows if row.read]
+        data_of = sample(usable, features)
         report(profile, data_of, data_of.cross_validated())
-        fitted[profile] = tree(data_of.fit(~data_of.held_out), chosen)
+        fitted[profile] = tree(data_of.fit(~data_of.held_out), features)
     TARGET.write_text(json.dumps(fitted, indent=2) + "\n", encoding="utf-8")
     print(f"\nwrote {TARGET.relative_to(ROOT)}")
 

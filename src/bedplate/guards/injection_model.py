@@ -19,9 +19,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.guard import Reason, TextKind
+from bedplate.encoder import TOKENIZER, Encoder, Window, open_packaged, windows
 from bedplate.errors import ConfigError
 from bedplate.guards.disguises import View, bare
-from bedplate.guards.encoder import TOKENIZER, Encoder, Window, open_packaged, windows
 from bedplate.guards.protocol import LocalInjectionModel
 from bedplate.packaged import read_packaged
 
@@ -138,7 +138,7 @@ async def open_encoder(options: Mapping[str, Any]) -> AsyncGenerator[LocalInject
     """Raises ConfigError for a file that is not the shipped one."""
     chosen = EncoderOptions.model_validate(dict(options))
     facts = await asyncio.to_thread(checked, NAME)
-    load = partial(open_packaged, NAME, threads=chosen.threads)
+    load = partial(open_packaged, "bedplate.guards", f"models/{NAME}", threads=chosen.threads)
     with ThreadPoolExecutor(chosen.workers, thread_name_prefix="injection-model") as pool:
         yield TwoHeads(lambda: load()[0], facts, chosen, pool)
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedplate.domain.guard import Finding
+from bedplate.encoder import Encoder, Pieces
 from bedplate.guards.blocks import ALONE
-from bedplate.guards.encoder import Encoder, Pieces
 from bedplate.guards.pii_shapes import shapes
 
 WIDEST = 254

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.guard import Finding, Scrubbed
-from bedplate.guards.encoder import open_packaged
+from bedplate.encoder import open_packaged
 from bedplate.guards.pii import REPLACED, TYPES, PatternGuard, PiiType, Recogniser, fold
 from bedplate.guards.pii_head import Head, TagHead
 from bedplate.guards.protocol import PiiGuard
@@ -148,7 +148,7 @@ def _free(found: Finding, taken: Sequence[Finding]) -> list[tuple[int, int]]:
 async def open_tagged_guard(options: Mapping[str, Any]) -> AsyncGenerator[PiiGuard]:
     """ConfigError where the shipped model is not itself."""
     chosen = TaggedOptions.model_validate(dict(options))
-    encoder, facts = await asyncio.to_thread(open_packaged, "pii")
+    encoder, facts = await asyncio.to_thread(open_packaged, "bedplate.guards", "models/pii")
     shaped = PatternGuard(chosen.types, [own.made() for own in chosen.custom])
     head = TagHead(encoder, facts, dict[str, float](chosen.thresholds.items()))
     yield TaggedGuard(shaped, head, chosen.tags, chosen.workers)

@@ -10,6 +10,7 @@ from bedplate.domain.ids import DocumentId
 from bedplate.models.quote_clause import cut_clause, overlap_worth, size
 from bedplate.models.quote_freshness import superseded
 from bedplate.models.quote_question import type_match
+from bedplate.models.quote_reader import Reading, SpanReader, answer_within, describe_reading
 from bedplate.models.quote_refusal import AnswerOdds, describe
 from bedplate.models.quote_scoring import Asked, Column, Encoded, Scored, score_sentences
 from bedplate.terms import analyse
@@ -59,8 +60,18 @@ class Material:
     encoded: tuple[Encoded, ...]
 
 
-def choose(material: Material, odds: AnswerOdds, limit: int) -> Choice:
-    """The answer's sentences, each cut to `limit` words."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What decides whether the best sentence answers, and, where there is one, what reads it. The
+    odds are those fitted with or without a reader.
+    """
+
+    odds: AnswerOdds
+    reader: SpanReader | None = None
+
+
+def choose(material: Material, means: Means, limit: int) -> Choice:
+    """The answer's sentences, each cut to `limit` words. Blocks for as long as the reader reads."""
     if not any(e.sentences for e in material.encoded):
         return Choice((), 0.0)
     question = material.asked.question
@@ -69,10 +80,15 @@ def choose(material: Material, odds: AnswerOdds, limit: int) -> Choice:
     barred = gone | np.array([_echoes(material.asked, words) for words in scored.words])
     score: Column = np.where(barred & ~barred.all(), -np.inf, scored.score)
     top = int(np.argmax(score))
-    chance = odds.probability(describe(material.asked, material.encoded, scored, top))
+    features = describe(material.asked, material.encoded, scored, top)
+    readings: tuple[Reading, ...] = ()
+    if means.reader is not None:
+        readings = means.reader.read(question.text, material.encoded, scored.passage, score)
+        features |= describe_reading(readings, int(scored.passage[top]), scored.span(top))
+    chance = means.odds.probability(features)
     rows = _rows(material, scored, score, top)
     return Choice(
-        pieces=tuple(_pieces(material, scored, rows, limit)),
+        pieces=tuple(_pieces(material, scored, readings, rows, limit)),
         probability=min(1.0, chance * BROWSING_EASE) if question.browsing else chance,
     )
 
@@ -166,7 +182,13 @@ def _repeats(scored: Scored, i: int, chosen: Sequence[int]) -> bool:
     return any(len(own & o) / max(len(own | o), 1) >= REPEATED for o in others)
 
 
-def _pieces(material: Material, scored: Scored, rows: Sequence[int], limit: int) -> Iterator[Piece]:
+def _pieces(
+    material: Material,
+    scored: Scored,
+    readings: Sequence[Reading],
+    rows: Sequence[int],
+    limit: int,
+) -> Iterator[Piece]:
     question = material.asked.question
     overlap = overlap_worth(material.asked.terms, scored.weight)
 
@@ -174,8 +196,9 @@ def _pieces(material: Material, scored: Scored, rows: Sequence[int], limit: int)
         return overlap(analyse(text)) + TYPE_WORTH * type_match(question, text)
 
     for i in rows:
-        passage = material.passages[int(scored.passage[i])]
-        sentence = scored.sentences[i]
-        start, end = cut_clause(passage.hit.text, (sentence.start, sentence.end), limit, worth)
-        listed = sentence.form == "item" and len(rows) > 1
+        place, span = int(scored.passage[i]), scored.span(i)
+        passage = material.passages[place]
+        said = answer_within(readings, place, span)
+        start, end = cut_clause(passage.hit.text, span, limit, worth, said)
+        listed = scored.sentences[i].form == "item" and len(rows) > 1
         yield Piece(passage, start, end, item=listed)

@@ -17,6 +17,7 @@ _PAIRS = (("(", ")"), ("[", "]"))
 CHARACTERS_PER_WORD = 12
 SHARE_WEIGHT = 0.35
 START_WEIGHT = 0.05
+SAID_WEIGHT = 10.0
 
 
 def size(text: str) -> float:
@@ -24,11 +25,18 @@ def size(text: str) -> float:
     return max(len(text.split()), len(text) / CHARACTERS_PER_WORD)
 
 
-def cut_clause(text: str, span: Span, limit: int, worth: Callable[[str], float]) -> Span:
+def cut_clause(
+    text: str,
+    span: Span,
+    limit: int,
+    worth: Callable[[str], float],
+    said: Span | None = None,
+) -> Span:
     """The run of neighbouring clauses of `text[span]` that is worth most within `limit` words.
 
     `worth` scores a text, about 0 to 1; longer runs and runs from the sentence's start are
-    preferred a little. A single clause over the limit is cut after `limit` words.
+    preferred a little, those that hold `said` always. A single clause over the limit is cut after
+    `limit` words.
     """
     start, end = span
     if size(text[start:end]) <= limit:
@@ -44,6 +52,7 @@ def cut_clause(text: str, span: Span, limit: int, worth: Callable[[str], float])
                 break
             value = worth(text[slice(*run)]) + SHARE_WEIGHT * words / limit
             value += START_WEIGHT * (begin == start)
+            value += SAID_WEIGHT * (said is not None and run[0] <= said[0] and said[1] <= run[1])
             if run[1] > run[0] and value > best_worth:
                 best, best_worth = run, value
     return best

@@ -65,6 +65,7 @@ def align(
     return Encoded(
         text=passage.hit.text,
         head=head,
+        title=passage.hit.title,
         sentences=tuple(sentences),
         alignment=alignment,
         cosines=cosines,
@@ -86,6 +87,7 @@ def align_whole(
     return Encoded(
         text=passage.hit.text,
         head=head_of(passage),
+        title=passage.hit.title,
         sentences=tuple(sentences),
         alignment=cosines[:, None],
         cosines=cosines,

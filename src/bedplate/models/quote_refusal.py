@@ -36,13 +36,20 @@ class AnswerOdds:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """`tokens` is for encoders that give token vectors, `words` for those that do not.
-    `caution` is the operating point chosen on development data.
+    """`tokens` is for encoders that give token vectors, `words` for those that do not; `read` says
+    that a reader helps. `caution` is the operating point chosen on development data.
     """
 
     tokens: AnswerOdds
     words: AnswerOdds
+    tokens_read: AnswerOdds
+    words_read: AnswerOdds
     caution: float
+
+    def odds(self, *, tokens: bool, read: bool) -> AnswerOdds:
+        if tokens:
+            return self.tokens_read if read else self.tokens
+        return self.words_read if read else self.words
 
 
 class _Regression(BaseModel):
@@ -54,6 +61,8 @@ class _WeightsFile(BaseModel):
     caution: float
     tokens: _Regression
     words: _Regression
+    tokens_read: _Regression
+    words_read: _Regression
 
 
 def load_weights() -> Weights:
@@ -63,7 +72,13 @@ def load_weights() -> Weights:
         found = _WeightsFile.model_validate_json(content)
     except ValidationError as error:
         raise ConfigError(f"{WEIGHTS} is damaged: reinstall bedplate.") from error
-    return Weights(_odds(found.tokens), _odds(found.words), found.caution)
+    return Weights(
+        tokens=_odds(found.tokens),
+        words=_odds(found.words),
+        tokens_read=_odds(found.tokens_read),
+        words_read=_odds(found.words_read),
+        caution=found.caution,
+    )
 
 
 def _odds(found: _Regression) -> AnswerOdds:

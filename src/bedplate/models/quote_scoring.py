@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from bedplate.embedders.protocol import Matrix
 from bedplate.models.quote_question import Question, type_match
-from bedplate.sentences import Sentence
+from bedplate.sentences import Sentence, Span
 from bedplate.terms import analyse
 
 Column = NDArray[np.float64]
+Places = NDArray[np.int64]
 Terms = Mapping[str, float]
 
 BM25_WEIGHT = 0.3
@@ -57,6 +58,7 @@ class Encoded:
 
     text: str
     head: str
+    title: str
     sentences: tuple[Sentence, ...]
     alignment: Matrix
     cosines: Matrix
@@ -73,7 +75,7 @@ class Scored:
     `unseen` is that of a term none of them has.
     """
 
-    passage: NDArray[np.int64]
+    passage: Places
     sentences: tuple[Sentence, ...]
     words: tuple[str, ...]
     terms: tuple[Terms, ...]
@@ -86,6 +88,10 @@ class Scored:
     score: Column
     idf: Terms
     unseen: float
+
+    def span(self, row: int) -> Span:
+        """Where the sentence stands in its passage."""
+        return self.sentences[row].start, self.sentences[row].end
 
     def weight(self, term: str) -> float:
         return self.idf.get(term, self.unseen)

@@ -13,9 +13,9 @@ from tests.fixtures.tiny_classifier import write_classifier
 
 from bedplate.domain.guard import Reason
 from bedplate.embedders import EMBEDDERS
+from bedplate.encoder import open_packaged
 from bedplate.errors import ConfigError, GuardFailed, InvalidInput
 from bedplate.guards.actions import REMOVED, sanitised
-from bedplate.guards.encoder import open_packaged
 from bedplate.guards.injection import (
     InjectionDocuments,
     Judge,
@@ -113,8 +113,8 @@ def test_a_file_that_is_another_than_expected_is_refused() -> None:
         read_packaged("bedplate.guards", "models/none.onnx", "0" * 64)
     with pytest.raises(ConfigError, match="needs the package"):
         read_packaged("no_such_package", "model.onnx", "0" * 64)
-    with pytest.raises(ConfigError, match="facts of the none model"):
-        open_packaged("none")
+    with pytest.raises(ConfigError, match="facts of bedplate.guards: models/none"):
+        open_packaged("bedplate.guards", "models/none")
 
 
 async def test_a_classifier_is_found_in_either_place_and_its_classes_by_name(

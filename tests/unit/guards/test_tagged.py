@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from bedplate.domain.chat import ChatRequest, Message
+from bedplate.encoder import open_packaged
 from bedplate.errors import ConfigError
 from bedplate.guards.calls import PiiCalls
-from bedplate.guards.encoder import open_packaged
 from bedplate.guards.pii import TYPES, PatternGuard
 from bedplate.guards.pii_head import TagHead
 from bedplate.guards.pii_shapes import shapes
@@ -26,7 +26,7 @@ MAIL = (
 
 @pytest.fixture(scope="module")
 def guard():
-    encoder, facts = open_packaged("pii")
+    encoder, facts = open_packaged("bedplate.guards", "models/pii")
     return TaggedGuard(PatternGuard(TYPES), TagHead(encoder, facts, {}), TAGS)
 
 

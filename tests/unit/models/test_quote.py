@@ -177,6 +177,33 @@ async def test_caution_moves_the_point_of_refusal(embedder: Embedder):
         assert await answer(shy, "Is return postage free?", found) == REFUSAL
 
 
+async def test_the_reader_tells_an_answer_from_what_only_shares_its_words(embedder: Embedder):
+    found = passages({"Shop": "The shop was opened by Anna Berg in 2015. It sells tents."})
+
+    async def chance(question: str, *, reader: bool) -> float:
+        async with open_quote_model({"reader": reader}, embedder=embedder) as model:
+            return (await model.choose(ask(question, found))).probability
+
+    right, wrong = "Who opened the shop in 2015?", "Who opened the bank in 2015?"
+    light = await chance(right, reader=False) - await chance(wrong, reader=False)
+
+    assert await chance(right, reader=True) - await chance(wrong, reader=True) > light
+
+
+async def test_a_sentence_is_shortened_to_the_words_that_answer(embedder: Embedder):
+    found = passages(
+        {
+            "Shop": "The shop by the old harbour, which sells tents, lamps and ropes to those who "
+            "walk the coast, was founded in 2015, after the ferry had stopped, by Anna Berg."
+        }
+    )
+    async with open_quote_model({"words": 12, "caution": 0}, embedder=embedder) as model:
+        text = await answer(model, "Who founded the shop by the harbour?", found)
+
+    assert "Anna Berg" in text
+    assert len(text.split()) <= 13
+
+
 async def test_looking_for_things_shows_several_documents(model: QuoteModel):
     text = await answer(model, "rainy weather gear", passages(PRODUCTS))
 

@@ -111,14 +111,16 @@ def windows(pieces: Pieces, width: int, stride: int) -> Iterator[Window]:
         )
 
 
-def open_packaged(name: str, *, threads: int = 1) -> tuple[Encoder, dict[str, Any]]:
-    """The shipped model of that name and the facts beside it; ConfigError where it is not itself."""
-    path = files("bedplate.guards").joinpath("models", f"{name}.json")
+def open_packaged(package: str, name: str, *, threads: int = 1) -> tuple[Encoder, dict[str, Any]]:
+    """The model `name` that `package` ships and the facts beside it; ConfigError where it is not
+    itself.
+    """
+    path = files(package).joinpath(f"{name}.json")
     try:
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"The facts of the {name} model cannot be read: {error}.") from error
-    model = read_packaged("bedplate.guards", f"models/{name}.onnx", facts["sha256"])
+        raise ConfigError(f"The facts of {package}: {name} cannot be read: {error}.") from error
+    model = read_packaged(package, f"{name}.onnx", facts["sha256"])
     return Encoder(model, read_packaged(*TOKENIZER), threads=threads), facts
 
 
