@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bedplate.access.keyring import Keyring, open_keyring
-from bedplate.answering import open_answers, question_reader
+from bedplate.answering import Oversight, open_answers, question_reader
 from bedplate.assistants.assistants import Assistants
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
@@ -59,6 +59,7 @@ from bedplate.options import (
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import Parser
 from bedplate.rag.answer import Ask, AskRequest
+from bedplate.rag.checks.settings import read_check
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Retrieve
@@ -159,6 +160,7 @@ class App:
             deadline=deadline,
             self_query=self.config.search.self_query,
             account=account,
+            check=read_check(self.config.check),
         )
 
     async def check(self) -> None:
@@ -273,7 +275,17 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         )
         reviewing = await enter(open_reviewing(config, safeguards))
         evaluation = await enter(open_evaluation(config, models, ledger, made.embedder))
-        answers = await enter(open_answers(config, catalog, search, turn, safeguards, evaluation))
+        answers = await enter(
+            open_answers(
+                config,
+                catalog,
+                search,
+                turn,
+                safeguards,
+                made.remembering,
+                Oversight(reviewing.queue, evaluation),
+            )
+        )
         # The last part: it uses the others until it is closed.
         parts = None
         if work:

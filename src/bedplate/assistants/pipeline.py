@@ -13,8 +13,7 @@ from bedplate.domain.answers import Retrieved
 from bedplate.domain.bills import Bill
 from bedplate.domain.chat import Finished, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 from bedplate.evaluation.protocol import WatchAnswers
-from bedplate.rag.answer import answered
-from bedplate.rag.told import asking, told
+from bedplate.rag.told import asking, told, watched
 from bedplate.telemetry.trace import Span, span
 
 VERSION = "gen_ai.agent.version"
@@ -83,8 +82,7 @@ class Pipeline:
         last = done(work, end)
         if held and last.answer.text:
             yield TextDelta(last.answer.text)
-        if self._watch is not None:
-            self._watch.saw(answered(work.asking, work.passages, last.answer))
+        watched(self._watch, work.asking, work.passages, last.answer)
         told(step, last.answer)
         yield last
 
