@@ -55,11 +55,15 @@ async def test_each_answers_own_check_counts_by_assistant_model_and_collection(
         for by, group in (("collection", "c"), ("model", "default")):
             [each] = (await served.get(f"{PATH}?by={by}")).json["rates"]
             assert (each["group"], each["judged"], each["unsupported"]) == (group, 3, 1)
+        await served.app.tracing.recorder.flush()
         scraped = (await served.get("/metrics")).body.decode()
         assert (
             'bedplate_hallucination_rate{bound="rate",by="collection",name="c"} 0.3333' in scraped
         )
         assert "bedplate_evaluations_waiting 0.0" in scraped
+        # Each of the three answers makes one claim, and cites its passage.
+        assert 'bedplate_citations_total{valid="true"} 2.0' in scraped
+        assert 'bedplate_citations_total{valid="false"} 1.0' in scraped
         old = f"{PATH}?since=2020-01-01T00:00:00Z&until=2020-02-01T00:00:00Z"
         assert (await served.get(old)).json["rates"] == []
         assert (await served.get(f"{PATH}?by=planet")).status == 400

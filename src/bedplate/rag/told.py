@@ -12,6 +12,7 @@ from bedplate.telemetry.conventions import (
     ANSWER,
     CHECKED,
     CITATIONS,
+    CITED_CLAIMS,
     CLAIMS,
     EVALUATION,
     EVALUATION_LABEL,
@@ -21,6 +22,7 @@ from bedplate.telemetry.conventions import (
     QUESTION,
     REFUSED,
     REQUEST_MODEL,
+    VALID_CITATIONS,
 )
 from bedplate.telemetry.trace import Span, span
 
@@ -43,6 +45,9 @@ def told(step: Span, answer: Answer) -> Answer:
         step.set(FAILED_RULES, sorted({each.rule for each in answer.checked.failures}))
     step.set(CITATIONS, [each.chunk_id for each in answer.citations])
     step.content(ANSWER, answer.text)
+    if cited := [claim for claim in answer.grounded.claims if claim.cited]:
+        step.set(CITED_CLAIMS, len(cited))
+        step.set(VALID_CITATIONS, sum(claim.supported for claim in cited))
     return answer
 
 
