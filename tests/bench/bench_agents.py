@@ -62,13 +62,14 @@ async def measure(suite: str, path: Path) -> dict[str, Any]:
             began = time.perf_counter()
             async with open_app(config, work=True) as app, scheduling(app):
                 assert app.runs is not None
+                runs = app.runs.runs
                 gate = asyncio.Semaphore(AT_ONCE)
 
                 async def one(id: str) -> tuple[str, str]:
                     async with gate:
                         new = NewRun("agent", f"Do the task {id} .", id)
-                        await app.runs.runs.start(LOCAL, new)
-                        while (run := await app.runs.runs.get(LOCAL.tenant, id)).status in BUSY:  # noqa: ASYNC110 - nobody tells
+                        await runs.start(LOCAL, new)
+                        while (run := await runs.get(LOCAL.tenant, id)).status in BUSY:  # noqa: ASYNC110 - nobody tells
                             await asyncio.sleep(0.05)
                         return id, str(run.status)
 

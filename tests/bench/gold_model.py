@@ -32,12 +32,13 @@ async def gold_model(play: Play) -> AsyncGenerator[str]:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        for choice in (
+        choices: list[dict[str, Any]] = [
             {"index": 0, "delta": delta},
             {"index": 0, "delta": {}, "finish_reason": reason},
-        ):
-            chunk = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "gold"}
-            chunk |= {"choices": [choice], "usage": usage}
+        ]
+        for choice in choices:
+            chunk: dict[str, Any] = {"id": "c", "object": "chat.completion.chunk", "created": 0}
+            chunk |= {"model": "gold", "choices": [choice], "usage": usage}
             await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
         await response.write(b"data: [DONE]\n\n")
         return response

@@ -73,11 +73,11 @@ def update_reservation_flights(
     with opened(folder, context.run) as records:
         reservation = records.get("reservations", reservation_id)
         flown = {(f["flight_number"], f["date"]): f for f in reservation["flights"]}
-        chosen = []
+        chosen: list[Document] = []
         for flight in flights:
             kept = flown.get((flight["flight_number"], flight["date"]))
-            same = kept is not None and cabin == reservation["cabin"]
-            chosen.append(kept if same else _leg(records, flight, cabin))
+            same = cabin == reservation["cabin"]
+            chosen.append(kept if kept and same else _leg(records, flight, cabin))
         people = len(reservation["passengers"])
         before = sum(flight["price"] for flight in reservation["flights"])
         difference = (sum(flight["price"] for flight in chosen) - before) * people

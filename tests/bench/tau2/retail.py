@@ -71,7 +71,9 @@ def cancel_pending_order(
     """Cancel an order that is pending, and give the money back."""
     with opened(folder, context.run) as records:
         order = _order(records, order_id, "pending")
-        refunds = [{**paid, "transaction_type": "refund"} for paid in order["payment_history"]]
+        refunds: list[Document] = [
+            {**paid, "transaction_type": "refund"} for paid in order["payment_history"]
+        ]
         for refund in refunds:
             _pay(records, order["user_id"], refund["payment_method_id"], -refund["amount"])
         order |= {"status": "cancelled", "cancel_reason": reason}
