@@ -21,6 +21,7 @@ from bedplate.config import Config
 from bedplate.errors import ConfigError, NotFound, Unavailable, UpstreamError
 from bedplate.models import EXTRACTIVE
 from bedplate.rag.answer import Ask
+from bedplate.rag.checks.settings import read_check
 from bedplate.safeguards import Safeguards
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ async def open_assistants(
         rewrite=config.search.rewrite,
         self_query=config.search.self_query,
         max_output_tokens=config.ask.max_output_tokens,
+        check=read_check(config.check),
     )
     pipeline = Pipeline(stages, Answering(ask, Rounds(turn)))
     async with _blueprints(config) as blueprints:
