@@ -97,12 +97,11 @@ class Runs:
     async def start_child(self, parent: Run, id: str, assistant: str, goal: str) -> Run:
         """A run that another starts: it has an assistant's own tools, and its root's budget."""
         setup = await self._setup_of(parent.tenant, assistant)
-        limits = _shared(setup.limits, parent.setup.limits)
         run = Run(
             id,
             setup.name or assistant,
             goal,
-            replace(setup, limits=limits, depth=parent.setup.depth + 1),
+            replace(setup, depth=parent.setup.depth + 1),
             created_at=soon(0),
             root=parent.root,
             tenant=parent.tenant,
@@ -342,8 +341,3 @@ def check_narrower(limits: RunLimits, widest: RunLimits) -> None:
                 f"budget.{name}: {mine} is more than {most}, which the assistant may use.",
                 param=f"budget.{name}",
             )
-
-
-def _shared(own: RunLimits, parent: RunLimits) -> RunLimits:
-    """A child's: its price must be known where its root's budget is in dollars."""
-    return own if own.micro_usd is not None else replace(own, micro_usd=parent.micro_usd)
