@@ -210,7 +210,8 @@ class Runs:
             id,
             [each for each in RunStatus if not each.final and each is not RunStatus.CANCELLING],
             Change(
-                {"status": to, "reason": "cancelled", "leg": run.leg + 1, "wanted": ""},
+                # A call under way may still tell the leg's log what it came to.
+                {"status": to, "reason": "cancelled", "leg": run.leg + undoing, "wanted": ""},
                 soon() if undoing else None,
             ),
             entries.status(to, reason="cancelled"),
