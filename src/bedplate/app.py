@@ -220,7 +220,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 ledger=ledger,
             )
         )
-        safeguards = await enter(open_safeguards(config, models))
+        safeguards = await enter(open_safeguards(config, models, made.embedder))
         tracing = await enter(open_tracing(config, safeguards))
         turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=safeguards.calls)
         retrieve = Retrieve(
@@ -273,7 +273,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         # The last part: it uses the others until it is closed.
         parts = None
         if work:
-            offer, setups = tools_of(answers.toolbox), setups_of(config.assistants)
+            offer, setups = tools_of(answers.toolbox), setups_of(answers.assistants.roster)
             runs = open_runs(config, turn, offer, setups, reviewing.queue)
             parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))
         yield App(

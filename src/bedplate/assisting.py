@@ -13,7 +13,7 @@ from bedplate.assistants.pipeline import Pipeline
 from bedplate.assistants.protocol import StageParts, Toolbox
 from bedplate.assistants.roster import Roster
 from bedplate.assistants.rounds import Rounds
-from bedplate.assistants.sound import DELEGATE, House, problem
+from bedplate.assistants.sound import House, problem
 from bedplate.blueprints import BLUEPRINTS
 from bedplate.blueprints.protocol import Blueprints
 from bedplate.chat.turn import Turn
@@ -64,7 +64,7 @@ async def _check_tools(
 ) -> None:
     """ConfigError for a tool that is not there; one that is elsewhere may be there later."""
     for name in settings.tools:
-        if name in config.tools or name.startswith(DELEGATE):
+        if name in config.tools:
             continue
         try:
             await toolbox.list([name], assistant=assistant)

@@ -114,7 +114,7 @@ BUILT_IN: Tree = {
     "guards": {
         "injection": {"use": "scanner"},
         "pii": {"use": "patterns"},
-        "groundedness": {"use": "overlap"},
+        "groundedness": {"use": "evidence"},
     },
     "models": {"quote": {"use": "quote"}, "default": {"use": "quote"}},
 }

@@ -104,4 +104,4 @@ class GuardsConfig(Section):
     injection: InjectionSlot = InjectionSlot(use="scanner")
     pii: PiiSlot | Literal[False] = PiiSlot(use="patterns")
     """`false` keeps personal data as it is."""
-    groundedness: Slot = Slot(use="overlap")
+    groundedness: Slot = Slot(use="evidence")

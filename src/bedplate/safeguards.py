@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from bedplate.config import Config
 from bedplate.domain.guard import TextKind
-from bedplate.errors import ConfigError
+from bedplate.embedders.protocol import Embedder
+from bedplate.errors import ConfigError, GuardFailed
 from bedplate.guard_sections import (
     InjectionJudgeSlot,
     InjectionSlot,
@@ -19,7 +20,6 @@ from bedplate.guard_sections import (
 )
 from bedplate.guards import (
     DOCUMENT_GUARDS,
-    GROUNDING_GUARDS,
     INJECTION_GUARDS,
     INJECTION_JUDGES,
     INJECTION_MODELS,
@@ -33,14 +33,17 @@ from bedplate.guards.policy import Kept, Mode, Policy
 from bedplate.guards.protocol import (
     CallGuard,
     DocumentGuard,
-    GroundingGuard,
     InjectionGuard,
-    Judge,
     PassageGuard,
     PiiGuard,
 )
+from bedplate.guards.protocol import (
+    Judge as InjectionJudge,
+)
 from bedplate.guards.redaction import Redaction
 from bedplate.guards.report import Report, reports
+from bedplate.judges.protocol import Case, Judge
+from bedplate.judging import open_judge
 from bedplate.models.protocol import ChatModel
 from bedplate.slots import open_optional, open_slot
 from bedplate.telemetry.redacting import redacted_by
@@ -56,7 +59,7 @@ class Safeguards:
     finding: PiiGuard | None
     pii: PiiGuard | None
     injection: InjectionGuard
-    grounding: GroundingGuard
+    grounding: Judge
     calls: CallGuard | None
     passages: PassageGuard | None
     documents: tuple[DocumentGuard, ...]
@@ -74,14 +77,18 @@ class Safeguards:
         if self.finding is not None:
             await asyncio.to_thread(self.finding.find, "Ann Lee of Oslo writes to ann@example.com.")
         await self.injection.check(["Ready?"], "user")
-        await self.grounding.check("Ready?", "Ready.", ())
+        grounded = await self.grounding.check(Case("Ready?", ()), "All is ready.")
+        if grounded.verdict == "failed":
+            raise GuardFailed(f"guards.groundedness: {grounded.reason}")
 
 
 @asynccontextmanager
 async def open_safeguards(
-    config: Config, models: Mapping[str, ChatModel] | None = None
+    config: Config,
+    models: Mapping[str, ChatModel] | None = None,
+    embedder: Embedder | None = None,
 ) -> AsyncGenerator[Safeguards]:
-    """`models` are the configured ones, of which a judge is one.
+    """`models` are the configured ones, of which judges may be some; `embedder` is the one that searches.
 
     Raises:
         ConfigError: an adapter that does not exist, options that it does not take, a model that is
@@ -115,9 +122,7 @@ async def open_safeguards(
             finding=finding,
             pii=_for_documents(guards.pii, finding) if guards.pii and finding else None,
             injection=injection,
-            grounding=await enter(
-                open_slot("guards.groundedness", guards.groundedness, GROUNDING_GUARDS.load)
-            ),
+            grounding=await enter(open_judge(config, models or {}, embedder)),
             calls=_around_calls(config, finding, injection),
             passages=InjectionPassages(injection) if "document" in guards.injection.on else None,
             policy=pii_policy(guards.pii) if guards.pii else Policy(),
@@ -134,7 +139,7 @@ async def open_safeguards(
 @asynccontextmanager
 async def _judge(
     slot: InjectionJudgeSlot | None, models: Mapping[str, ChatModel]
-) -> AsyncGenerator[Judge | None]:
+) -> AsyncGenerator[InjectionJudge | None]:
     if slot is None:
         yield None
         return
@@ -147,7 +152,7 @@ async def _judge(
     async with open_slot(
         "guards.injection.judge", slot, INJECTION_JUDGES.load, chat=chat
     ) as opened:
-        yield Judge(opened, slot.above, slot.below)
+        yield InjectionJudge(opened, slot.above, slot.below)
 
 
 def document_guards(config: Config) -> dict[str, Mapping[str, Any]]:

@@ -220,7 +220,7 @@ def _is_alone(text: str, unit: Sentence) -> bool:
 def _prose(text: str, start: int, end: int, form: Form) -> Iterator[Sentence]:
     begin = start
     for match in _END.finditer(text, start, end):
-        if match.end() < end and not _is_boundary(text, match, begin, end):
+        if match.end() < end and not is_boundary(text, match, begin, end):
             continue
         if begin == start and match.end() < end and _is_label(text[begin : match.end()]):
             continue
@@ -242,7 +242,13 @@ def _stripped(text: str, start: int, end: int, form: Form) -> Iterator[Sentence]
         yield Sentence(start, start + len(words), form)
 
 
-def _is_boundary(text: str, match: re.Match[str], begin: int, end: int) -> bool:
+def is_boundary(
+    text: str, match: re.Match[str], begin: int, end: int, *, lower: bool = False
+) -> bool:
+    """Whether the full stop (or the like) that `match` begins with ends the sentence that began at
+    `begin`; of what follows only the next word is looked at. With `lower` a sentence may begin with
+    a small letter.
+    """
     mark = match.group()
     if mark[0] in "。！？":
         return True
@@ -250,7 +256,7 @@ def _is_boundary(text: str, match: re.Match[str], begin: int, end: int) -> bool:
         return False
     following = _NEXT_WORD.match(text, match.end(), end)
     word = (following.group(1) or "") if following else ""
-    if word and not (word[0].isupper() or word[0].isdigit() or not word[0].isascii()):
+    if word and not (lower or word[0].isupper() or word[0].isdigit() or not word[0].isascii()):
         return False
     if mark[0] != "." or (len(mark) > 1 and mark.startswith("..")):
         return True

@@ -19,12 +19,12 @@ from bedplate.config import AssistantConfig, Config, ModelSlot, Section, Slot, T
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
 from bedplate.guard_sections import InjectionJudgeSlot, InjectionSlot, PiiSlot
 from bedplate.guards import (
-    GROUNDING_GUARDS,
     INJECTION_GUARDS,
     INJECTION_JUDGES,
     INJECTION_MODELS,
     PII_GUARDS,
 )
+from bedplate.judges import JUDGES
 from bedplate.models import COMPOSITES, MODELS, SERVED
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
@@ -58,7 +58,7 @@ KINDS: Mapping[str, Registry[Any]] = {
     "guards.injection": INJECTION_GUARDS,
     "guards.injection.model": INJECTION_MODELS,
     "guards.injection.judge": INJECTION_JUDGES,
-    "guards.groundedness": GROUNDING_GUARDS,
+    "guards.groundedness": JUDGES,
 }
 ADAPTERS = [(kind, name) for kind, registry in KINDS.items() for name in registry.names()]
 

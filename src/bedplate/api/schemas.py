@@ -342,16 +342,38 @@ class Citation(Shown):
     heading: str | None
 
 
+class Evidence(Shown):
+    passage: int
+    text: str
+    start: int
+    end: int
+
+
 class Claim(Shown):
+    """`mismatches` are what of it the sources say otherwise or not at all; `uncited` is a passage
+    that carries it, where those that it cites do not.
+    """
+
     text: str
     supported: bool
     score: float
+    start: int
+    end: int
+    evidence: Evidence | None
+    cited: list[int]
+    invalid: list[int]
+    uncited: int | None
+    mismatches: list[answers.Mismatch]
 
 
 class Grounded(Shown):
+    """`reason` says why a check failed; `unread` counts claims that were not judged."""
+
     score: float
     verdict: answers.Support
     claims: list[Claim]
+    reason: str
+    unread: int
 
 
 class Usage(Shown):

@@ -172,9 +172,15 @@ class ChatCompletionChunk(Struct, frozen=True):
     bedplate: Extension | UnsetType = UNSET
 
 
+ModelKind = Literal["model", "assistant", "embedder"]
+
+
 class Model(Struct, frozen=True):
+    """`kind` is beyond OpenAI's fields."""
+
     id: str
     created: int
+    kind: ModelKind
     owned_by: str = "bedplate"
     object: Literal["model"] = "model"
 

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from bedplate.assistant_sections import ANSWER, AssistantConfig
 
-DELEGATE = "assistant:"
-"""Begins the name of another assistant among tools, which runs alone can call."""
-
 
 @dataclass(frozen=True, slots=True)
 class House:

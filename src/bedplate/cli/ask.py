@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bedplate.cli.grounded import grounded_as_json
 from bedplate.cli.invocation import Invocation, command, need_data, run_async
 from bedplate.cli.screen import Typewriter, console, one_line, table, write_json
 from bedplate.cli.search import parse_join, place
@@ -113,7 +114,7 @@ async def _batch(
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
-    grounded, usage = answer.grounded, answer.usage
+    usage = answer.usage
     return {
         "answer": answer.text,
         "citations": [
@@ -131,14 +132,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
             }
             for citation in answer.citations
         ],
-        "grounded": {
-            "score": grounded.score,
-            "verdict": grounded.verdict,
-            "claims": [
-                {"text": claim.text, "supported": claim.supported, "score": claim.score}
-                for claim in grounded.claims
-            ],
-        },
+        "grounded": grounded_as_json(answer.grounded),
         "refused": answer.refused,
         "model": answer.model,
         "usage": {
@@ -167,6 +161,17 @@ async def _show(app: App, request: AskRequest) -> None:
                 writer.write(event.text)
 
 
+def _verdict(answer: Answer) -> str:
+    grounded = answer.grounded
+    if answer.refused:
+        return "refused: the passages found hold no answer"
+    if grounded.verdict == "unchecked":
+        return "not checked against the sources"
+    if grounded.verdict == "failed":
+        return f"the check against the sources failed: {grounded.reason}"
+    return f"{grounded.verdict} by the sources ({grounded.score:.2f})"
+
+
 def _show_sources(out: Console, answer: Answer) -> None:
     if answer.citations:
         sources = table("", "source", "page", "quote")
@@ -180,13 +185,10 @@ def _show_sources(out: Console, answer: Answer) -> None:
         out.print()
         out.print(sources)
     grounded = answer.grounded
-    if answer.refused:
-        verdict = "refused: the passages found hold no answer"
-    elif grounded.verdict == "unchecked":
-        verdict = "not checked against the sources"
-    else:
-        verdict = f"{grounded.verdict} by the sources ({grounded.score:.2f})"
-    colour = {"supported": "green", "unsupported": "yellow"}.get(grounded.verdict, "dim")
+    verdict = _verdict(answer)
+    colour = {"supported": "green", "unsupported": "yellow", "failed": "yellow"}.get(
+        grounded.verdict, "dim"
+    )
     out.print(
         one_line(f"{verdict} · {answer.model} · first words after {answer.ttft_ms:.0f} ms"),
         style="dim" if answer.refused else colour,

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bedplate.cli import calibrate_cache, calibrate_compare, calibrate_injection
+from bedplate.cli import (
+    calibrate_cache,
+    calibrate_compare,
+    calibrate_groundedness,
+    calibrate_injection,
+)
 from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.screen import console, plain, table, write_json
 
@@ -27,6 +32,7 @@ def register(app: typer.Typer) -> None:
     )
     app.add_typer(group, name="calibrate")
     calibrate_injection.register(group)
+    calibrate_groundedness.register(group)
     calibrate_cache.register(group)
     calibrate_compare.register(group)
 

@@ -27,8 +27,8 @@ from bedplate.domain.ids import DEFAULT_TENANT, ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Hit
 from bedplate.durable.places import FILE as DURABLE_FILE
 from bedplate.errors import BedplateError
-from bedplate.guards import GROUNDING_GUARDS
 from bedplate.ingest.recall import TOP, MeasuredRecall, measure_recall
+from bedplate.judges.protocol import Case
 from bedplate.keys import open_keys, were_made
 from bedplate.sqlite.database import open_database, select_one
 from bedplate.state import CATALOGS
@@ -44,7 +44,7 @@ LOW_RECALL = 0.95
 RECALL_SECONDS = 30.0
 """For all collections together."""
 
-LOCAL = frozenset({"quote", "scripted", "overlap"})
+LOCAL = frozenset({"quote", "scripted", "overlap", "evidence"})
 """Adapters that run here and cost nothing, so that the doctor may call them."""
 
 QUESTION = "How long do refunds take?"
@@ -223,7 +223,7 @@ async def _parts(config: Config, *, new: bool) -> list[Finding]:
                 await _embedder(app),
                 *[finding async for finding in _collections(app)],
                 _pii(app),
-                await _groundedness(config.guards.groundedness),
+                await _groundedness(app),
                 *[finding async for finding in _local_models(app)],
                 *[judge_offer(offer) for offer in await app.toolbox.offers()],
             ]
@@ -332,12 +332,15 @@ async def _local_models(app: App) -> AsyncIterator[Finding]:
             yield Finding(check, "ok", f"{app.turn.model(name).name} runs: {answer!r}")
 
 
-async def _groundedness(slot: Slot) -> Finding:
-    check = "guard groundedness"
-    async with GROUNDING_GUARDS.load(slot.use)(slot.options) as guard:
-        if slot.use not in LOCAL:
-            return Finding(check, "ok", f"{slot.use} opens; it was not called.")
-        found = await guard.check(QUESTION, f"{PASSAGE.hit.text} [1]", [PASSAGE])
+async def _groundedness(app: App) -> Finding:
+    check, slot = "guard groundedness", app.config.guards.groundedness
+    if slot.use not in LOCAL:
+        return Finding(check, "ok", f"{slot.use} opens; it was not called.")
+    found = await app.safeguards.grounding.check(
+        Case(QUESTION, (PASSAGE,)), f"{PASSAGE.hit.text} [1]"
+    )
+    if found.verdict == "failed":
+        return Finding(check, "fail", found.reason, "Correct guards.groundedness.")
     return Finding(check, "ok", f"{slot.use} runs: {found.verdict} ({found.score:.2f})")
 
 

@@ -2,7 +2,6 @@
 
 from bedplate.guards.protocol import (
     OpenDocumentGuard,
-    OpenGroundingGuard,
     OpenInjectionGuard,
     OpenInjectionJudge,
     OpenInjectionModel,
@@ -18,9 +17,6 @@ PII_GUARDS = Registry[OpenPiiGuard](
         "tags": "bedplate.guards.tagged:open_tagged_guard",
     },
     extras={"presidio": "presidio"},
-)
-GROUNDING_GUARDS = Registry[OpenGroundingGuard](
-    "guards.groundedness", {"overlap": "bedplate.guards.overlap:open_overlap_guard"}
 )
 INJECTION_GUARDS = Registry[OpenInjectionGuard](
     "guards.injection", {"scanner": "bedplate.guards.injection:open_scanner"}

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bedplate.domain.answers import Grounding
 from bedplate.domain.chat import ChatEvent, ChatRequest, Passage
 from bedplate.domain.guard import Action, Finding, Injection, Reason, Scrubbed, TextKind
 from bedplate.guards.spans import Finder, Scan
@@ -126,15 +125,6 @@ class CallGuard(Protocol):
         ...
 
 
-class GroundingGuard(Protocol):
-    """Checks an answer against the passages it cites.
-
-    `answer` carries its [n] markers. An answer without claims is "unchecked".
-    """
-
-    async def check(self, question: str, answer: str, passages: Sequence[Passage]) -> Grounding: ...
-
-
 class OpenPiiGuard(Protocol):
     def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[PiiGuard]: ...
 
@@ -181,9 +171,3 @@ class OpenDocumentGuard(Protocol):
     def __call__(
         self, options: Mapping[str, Any], *, model: LocalInjectionModel | None = None
     ) -> AbstractAsyncContextManager[DocumentGuard]: ...
-
-
-class OpenGroundingGuard(Protocol):
-    def __call__(
-        self, options: Mapping[str, Any]
-    ) -> AbstractAsyncContextManager[GroundingGuard]: ...

@@ -1,6 +1,6 @@
 """What a judge is: an answer and its passages in, what they carry of it out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -109,9 +109,13 @@ class OpenPairScorer(Protocol):
     def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[PairScorer]: ...
 
 
+OpenEncoder = Callable[[], AbstractAsyncContextManager[Embedder]]
+"""Opens the bundled encoder, or gives the one that is open, for a judge that needs it."""
+
+
 class OpenJudge(Protocol):
-    """`embedder` is the bundled encoder; `models` are the configured ones, by name."""
+    """`models` are the configured ones, by name."""
 
     def __call__(
-        self, options: Mapping[str, Any], *, embedder: Embedder, models: Mapping[str, ChatModel]
+        self, options: Mapping[str, Any], *, encoder: OpenEncoder, models: Mapping[str, ChatModel]
     ) -> AbstractAsyncContextManager[ClaimJudge]: ...

@@ -22,7 +22,8 @@ from bedplate.domain.bills import Bill
 from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, TextDelta, Usage
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import InvalidInput, UpstreamTimeout
-from bedplate.guards.protocol import GroundingGuard, PassageGuard
+from bedplate.guards.protocol import PassageGuard
+from bedplate.judges.protocol import Case, Judge
 from bedplate.markers import MarkerFilter, cited
 from bedplate.rag.citations import resolve
 from bedplate.rag.current import asks_for_past
@@ -85,7 +86,7 @@ class Ask:
         self,
         search: Interpret,
         turn: Turn,
-        grounding: GroundingGuard,
+        grounding: Judge,
         rewriter: Rewriter,
         knowledge: Knowledge | None = None,
         *,
@@ -251,8 +252,9 @@ class Ask:
                 citations = await asyncio.to_thread(resolve, text, passages)
                 if is_refusal(text, citations):
                     return citations, True, Grounding(1.0, "unchecked")
+                case = Case(request.question, (*passages,), request.deadline, request.account)
                 with span("check grounding") as step:
-                    grounded = await self._grounding.check(request.question, text, passages)
+                    grounded = await self._grounding.check(case, text)
                     tell_grounded(step, grounded)
                 return citations, False, grounded
         except TimeoutError as error:

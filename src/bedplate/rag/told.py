@@ -38,7 +38,7 @@ def told(step: Span, answer: Answer) -> Answer:
 def tell_grounded(step: Span, grounded: Grounding) -> None:
     step.set(EVALUATION, "groundedness")
     step.set(EVALUATION_LABEL, grounded.verdict)
-    if grounded.verdict != "unchecked":
+    if grounded.verdict in ("supported", "unsupported"):
         step.set(EVALUATION_SCORE, grounded.score)
     step.content(
         CLAIMS,

@@ -1,14 +1,12 @@
-"""What the overlap guard takes as support, and what it flags."""
+"""What the overlap judge takes as support, and what it flags."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.fixtures.judging import opened_judge, passage
 
-from bedplate.domain.chat import Passage
-from bedplate.domain.ids import ChunkId, DocumentId
-from bedplate.domain.retrieval import Hit
-from bedplate.guards.overlap import open_overlap_guard
+from bedplate.judges.protocol import Case
 
 POLICY = (
     "Umbrellas may be returned within 30 days of purchase. Refunds are paid to the original card. "
@@ -17,19 +15,12 @@ POLICY = (
 CARE = "Wash the trench coat at 40 degrees and do not tumble dry it."
 
 
-def passage(number, text, title="", heading=None):
-    hit = Hit(
-        DocumentId("d"), ChunkId(f"d#{number}"), 1.0, text, title, "s", 0, len(text), None, heading
-    )
-    return Passage(number, hit)
-
-
 SOURCES = [passage(1, POLICY), passage(2, CARE)]
 
 
 async def check(answer, passages=SOURCES, question="", **options):
-    async with open_overlap_guard(options) as guard:
-        return await guard.check(question, answer, passages)
+    async with opened_judge("overlap", **options) as judge:
+        return await judge.check(Case(question, tuple(passages)), answer)
 
 
 async def test_a_sentence_quoted_word_for_word_scores_one():
