@@ -18,7 +18,9 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from bedplate.assistant_sections import AssistantConfig
+from bedplate.check_sections import CheckConfig
 from bedplate.errors import ConfigError
+from bedplate.evaluation_sections import EvaluationConfig
 from bedplate.guard_sections import GuardsConfig
 from bedplate.metric_sections import MetricsConfig
 from bedplate.review_sections import ReviewsConfig
@@ -86,12 +88,14 @@ class Config(Section):
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
+    check: CheckConfig = CheckConfig()
     responses: ResponsesConfig = ResponsesConfig()
     reviews: ReviewsConfig = ReviewsConfig()
     guards: GuardsConfig = GuardsConfig()
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()
     metrics: MetricsConfig = MetricsConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])
