@@ -119,7 +119,7 @@ async def test_a_question_is_answered_and_cited(served: Served):
         *("answer", "citations", "grounded", "refused", "model", "usage"),
         *("ttft_ms", "trace_id", "finish_reason", "self_query"),
     }
-    assert set(answer["grounded"]) == {"score", "verdict", "claims"}
+    assert set(answer["grounded"]) == {"score", "verdict", "claims", "reason", "unread"}
     assert answer["usage"]["input_tokens"] == 5
     assert answer["trace_id"] == reply.headers["x-request-id"]
 
