@@ -12,7 +12,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all:
 # One more than the cores of a small machine: a part of the tests waits for other processes.
 WORKERS ?= 3
 
-.PHONY: help demo test test-all conformance kits check fix bench bench-relay models docs lock clean
+.PHONY: help demo test test-all conformance kits check fix bench bench-relay models console console-test docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -83,6 +83,16 @@ models: .venv-training/ready  ## train the small models anew; needs EVAL_DATA, a
 
 bench-relay: .venv/dev  ## the relay's CPU against a bare proxy's; fails above its bounds
 	$(BIN)/python -m tests.bench.bench_relay --gate
+
+console/node_modules: console/package-lock.json
+	cd console && npm ci --silent
+	@touch $@
+
+console: console/node_modules  ## check the console's source and build its bundle; needs Node 20
+	cd console && npm run --silent check && npm run --silent build
+
+console-test: console/node_modules  ## the console's own tests
+	cd console && npm test --silent
 
 docs: .venv/dev  ## build the documentation into site/
 	$(BIN)/zensical build

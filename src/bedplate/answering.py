@@ -1,21 +1,29 @@
 """What answers questions, wired: ask, responses, and what of them is kept."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bedplate.assistants.assistants import Assistants
 from bedplate.assisting import open_assistants
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
+from bedplate.embedders.protocol import Embedder
+from bedplate.errors import ConfigError
+from bedplate.models import EXTRACTIVE
+from bedplate.models.answerability import open_answerability
 from bedplate.options import remembers_answers
 from bedplate.rag.answer import Ask
+from bedplate.rag.checks.release import CheckedAnswers
+from bedplate.rag.checks.settings import check_problem
+from bedplate.rag.gather import Gather
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.knowledge import Knowledge
 from bedplate.rag.rewriter import RULES, Rewriter
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.responses.background import Background, Limits, open_background
 from bedplate.responses.respond import Respond
+from bedplate.review.protocol import AskHuman
 from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
 from bedplate.toolbox import Toolbox, open_toolbox
@@ -45,26 +53,37 @@ def question_reader(config: Config, turn: Turn) -> ModelReader | None:
 
 @asynccontextmanager
 async def open_answers(
-    config: Config, catalog: Catalog, search: Interpret, turn: Turn, safeguards: Safeguards
+    config: Config,
+    catalog: Catalog,
+    search: Interpret,
+    turn: Turn,
+    safeguards: Safeguards,
+    embedder: Embedder,
+    reviews: AskHuman,
 ) -> AsyncGenerator[Answers]:
     """
     Raises:
-        ConfigError, StorageError, Unavailable: the place of transcripts cannot be used.
+        ConfigError, StorageError, Unavailable: a check that cannot be kept, or the place of
+            transcripts cannot be used.
     """
-    ask = Ask(
-        search,
-        turn,
-        safeguards.grounding,
-        Rewriter(turn, seconds=config.search.model_seconds),
-        knowledge=Knowledge(catalog) if remembers_answers(config) else None,
-        guard=safeguards.passages,
-    )
-    async with (
-        _transcripts(config) as transcripts,
-        open_background(transcripts, _limits(config)) as background,
-        open_toolbox(config, safeguards, search) as toolbox,
-        open_assistants(config, turn, ask, safeguards, toolbox) as assistants,
-    ):
+    quotes = {name: slot.use in EXTRACTIVE for name, slot in config.models.items()}
+    if (wrong := check_problem(config.check, config.ask.model, quotes)) is not None:
+        raise ConfigError(f"check.{wrong}")
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        gather = Gather(
+            search,
+            Rewriter(turn, seconds=config.search.model_seconds),
+            knowledge=Knowledge(catalog) if remembers_answers(config) else None,
+            guard=safeguards.passages,
+            answerability=await enter(open_answerability(embedder)),
+        )
+        checked = CheckedAnswers(turn, safeguards.grounding, reviews)
+        ask = Ask(turn, gather, checked)
+        transcripts = await enter(_transcripts(config))
+        background = await enter(open_background(transcripts, _limits(config)))
+        toolbox = await enter(open_toolbox(config, safeguards, search))
+        assistants = await enter(open_assistants(config, turn, ask, safeguards, toolbox))
         respond = Respond(turn, ask, search)
         yield Answers(ask, assistants, respond, transcripts, background, toolbox)
 

@@ -57,6 +57,7 @@ from bedplate.options import (
 from bedplate.parsers.isolated import open_parser
 from bedplate.parsers.protocol import Parser
 from bedplate.rag.answer import Ask, AskRequest
+from bedplate.rag.checks.settings import read_check
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Retrieve
@@ -156,6 +157,7 @@ class App:
             deadline=deadline,
             self_query=self.config.search.self_query,
             account=account,
+            check=read_check(self.config.check),
         )
 
     async def check(self) -> None:
@@ -269,11 +271,15 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             batch_chunks=config.ingest.batch_chunks,
         )
         reviewing = await enter(open_reviewing(config, safeguards))
-        answers = await enter(open_answers(config, catalog, search, turn, safeguards))
+        answers = await enter(
+            open_answers(
+                config, catalog, search, turn, safeguards, made.remembering, reviewing.queue
+            )
+        )
         # The last part: it uses the others until it is closed.
         parts = None
         if work:
-            offer, setups = tools_of(answers.toolbox), setups_of(config.assistants)
+            offer, setups = tools_of(answers.toolbox), setups_of(answers.assistants.roster)
             runs = open_runs(config, turn, offer, setups, reviewing.queue)
             parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))
         yield App(

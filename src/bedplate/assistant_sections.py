@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from bedplate.check_sections import CheckConfig
 from bedplate.sections import Section
 
 ANSWER = "answer"
@@ -46,6 +47,8 @@ class AssistantConfig(Section):
     tools: tuple[str, ...] = ()
     """Tables `[tools.NAME]` whose tools it may call."""
     budget: RunBudgetConfig = RunBudgetConfig()
+    check: CheckConfig | None = None
+    """What its answers must be; as `[check]` where it is not set."""
     stages: tuple[str, ...] = STAGES
     """Those that a request goes through; others stand where they are named (`bedplate.stages`)."""
     output: Mapping[str, Any] | None = None

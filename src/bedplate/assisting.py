@@ -13,7 +13,7 @@ from bedplate.assistants.pipeline import Pipeline
 from bedplate.assistants.protocol import StageParts, Toolbox
 from bedplate.assistants.roster import Roster
 from bedplate.assistants.rounds import Rounds
-from bedplate.assistants.sound import DELEGATE, House, problem
+from bedplate.assistants.sound import House, problem
 from bedplate.blueprints import BLUEPRINTS
 from bedplate.blueprints.protocol import Blueprints
 from bedplate.chat.turn import Turn
@@ -21,6 +21,7 @@ from bedplate.config import Config
 from bedplate.errors import ConfigError, NotFound, Unavailable, UpstreamError
 from bedplate.models import EXTRACTIVE
 from bedplate.rag.answer import Ask
+from bedplate.rag.checks.settings import read_check
 from bedplate.safeguards import Safeguards
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ async def open_assistants(
         rewrite=config.search.rewrite,
         self_query=config.search.self_query,
         max_output_tokens=config.ask.max_output_tokens,
+        check=read_check(config.check),
     )
     pipeline = Pipeline(stages, Answering(ask, Rounds(turn)))
     async with _blueprints(config) as blueprints:
@@ -64,7 +66,7 @@ async def _check_tools(
 ) -> None:
     """ConfigError for a tool that is not there; one that is elsewhere may be there later."""
     for name in settings.tools:
-        if name in config.tools or name.startswith(DELEGATE):
+        if name in config.tools:
             continue
         try:
             await toolbox.list([name], assistant=assistant)

@@ -18,6 +18,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from bedplate.assistant_sections import AssistantConfig
+from bedplate.check_sections import CheckConfig
 from bedplate.errors import ConfigError
 from bedplate.guard_sections import GuardsConfig
 from bedplate.metric_sections import MetricsConfig
@@ -86,6 +87,7 @@ class Config(Section):
     originals: OriginalsConfig = OriginalsConfig()
     search: SearchConfig = SearchConfig()
     ask: AskConfig = AskConfig()
+    check: CheckConfig = CheckConfig()
     responses: ResponsesConfig = ResponsesConfig()
     reviews: ReviewsConfig = ReviewsConfig()
     guards: GuardsConfig = GuardsConfig()

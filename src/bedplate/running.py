@@ -6,21 +6,21 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Protocol
 
 from bedplate.agents.asking import Humans
 from bedplate.agents.run_work import OfferTools, RunParts, RunWork, run_queue
 from bedplate.agents.runs import Runs, SetupOf
 from bedplate.agents.upkeep import RunUpkeep
-from bedplate.assistant_sections import AssistantConfig, RunBudgetConfig
+from bedplate.assistant_sections import RunBudgetConfig
+from bedplate.assistants.protocol import Assistant
+from bedplate.assistants.roster import Roster
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
 from bedplate.domain.ids import TenantId
 from bedplate.domain.money import to_micro
 from bedplate.domain.runs import Run, RunLimits, RunSetup
 from bedplate.durable.protocol import Durable, Queue
-from bedplate.errors import NotFound
 from bedplate.journal import JOURNALS
 from bedplate.journal.protocol import Journal
 from bedplate.review.protocol import AskHuman
@@ -114,22 +114,21 @@ def tools_of(toolbox: ListTools) -> OfferTools:
     return offer
 
 
-def setups_of(assistants: Mapping[str, AssistantConfig]) -> SetupOf:
-    """The assistants that are configured."""
+def setups_of(roster: Roster) -> SetupOf:
+    """The assistants that there are, each in the version that answers or is named."""
 
-    async def setup_of(_tenant: TenantId, name: str) -> RunSetup:
-        if name not in assistants:
-            near = get_close_matches(name, assistants, n=1)
-            known = ", ".join(assistants) or "there is none"
-            hint = f"Did you mean {near[0]!r}?" if near else f"Configured: {known}."
-            raise NotFound(f"There is no assistant {name!r}. {hint}", param="assistant")
-        return setup_of_assistant(assistants[name])
+    async def setup_of(tenant: TenantId, name: str) -> RunSetup:
+        found = await roster.find(name, tenant)
+        if found is None:
+            raise await roster.missing(name, tenant)
+        return setup_of_assistant(found)
 
     return setup_of
 
 
-def setup_of_assistant(assistant: AssistantConfig) -> RunSetup:
+def setup_of_assistant(found: Assistant) -> RunSetup:
     """The assistant as a run takes it with it."""
+    assistant = found.settings
     return RunSetup(
         model=assistant.model,
         instructions=assistant.instructions,
@@ -138,6 +137,8 @@ def setup_of_assistant(assistant: AssistantConfig) -> RunSetup:
         limits=limits_of(assistant.budget),
         trusted=assistant.trusted_tools,
         undo=assistant.undo,
+        name=found.name,
+        version=found.version,
     )
 
 

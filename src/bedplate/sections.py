@@ -142,6 +142,8 @@ class ModelSlot(Slot):
     """How many tokens the model takes at once, the answer included."""
     overflow: Literal["refuse", "compact"] = "refuse"
     """What becomes of a longer request: an error, or its oldest turns are left out."""
+    written_calls: bool = False
+    """Whether calls of tools are looked for in the text, for a server that does not read them."""
     hedge: HedgeConfig | None = None
     fallback: tuple[str, ...] = ()
     """Other models to ask, in order, where this one fails before its answer has begun."""

@@ -22,7 +22,7 @@ from bedplate.telemetry.conventions import (
     REQUEST_MODEL,
     STATUS,
 )
-from bedplate.traces.protocol import TraceQuery, Traces
+from bedplate.traces.protocol import SeriesQuery, TraceQuery, Traces
 from bedplate.traces.sqlite import open_sqlite_traces
 
 T1, T2 = TenantId("t1"), TenantId("t2")
@@ -137,6 +137,40 @@ async def test_what_is_looked_for_is_words_and_never_syntax(traces: Traces, text
             await ids(traces, text=text)
     else:
         assert await ids(traces, text=text) == []
+
+
+async def test_a_series_says_what_traces_come_to_in_each_stretch_of_time(traces: Traces):
+    call = {FIRST_CHUNK: 0.1, INPUT_TOKENS: 40, OUTPUT_TOKENS: 10, COST: 0.002}
+    good = span(1, took=600, attributes={**call, EVALUATION_SCORE: 0.9, STATUS: 200})
+    poor = span(2, ms=1_000, took=1_100, attributes={**call, EVALUATION_SCORE: 0.3, STATUS: 200})
+    failed = span(3, ms=70_000, took=5, attributes={STATUS: 502})
+    await traces.write([trace(1, good), trace(2, poor), trace(3, failed)])
+    await traces.write([trace(4, span(4, ms=500), tenant=T2), trace(5, span(5, ms=180_000))])
+
+    asked_for = SeriesQuery(BEGUN, BEGUN + timedelta(minutes=3), points=3)
+    found = await traces.charts.series(T1, asked_for)
+
+    assert (found.step, found.whole, len(found.points)) == (timedelta(minutes=1), True, 3)
+    first, second, third = found.points
+    assert [point.at - BEGUN for point in found.points] == [found.step * n for n in range(3)]
+    assert (first.requests, first.errors, first.input_tokens, first.output_tokens) == (2, 0, 80, 20)
+    assert (first.cost_usd, first.checked, first.under) == (Decimal("0.004"), 2, 1)
+    assert first.grounded == pytest.approx(0.6)
+    assert (first.took_p50_ms, first.took_p99_ms) == (600, 1_100)
+    assert (first.ttft_p50_ms, first.ttft_p99_ms) == (100, 100)
+    assert first.tokens_per_second == pytest.approx(10)
+    assert (second.requests, second.errors, second.ttft_p50_ms) == (1, 1, None)
+    assert (third.requests, third.grounded, third.tokens_per_second) == (0, None, None)
+    assert (found.total.requests, found.total.under) == (3, 1)
+
+
+@pytest.mark.parametrize(("minutes", "points"), [(0, 5), (-1, 5), (1, 0), (1, 501)])
+async def test_a_series_of_no_time_or_too_many_points_is_refused(
+    traces: Traces, minutes: int, points: int
+):
+    wanted = SeriesQuery(BEGUN, BEGUN + timedelta(minutes=minutes), points=points)
+    with pytest.raises(InvalidInput):
+        await traces.charts.series(T1, wanted)
 
 
 async def test_a_tenant_sees_its_own_alone(traces: Traces):

@@ -13,6 +13,7 @@ from bedplate.models.protocol import MeteredModel
 Opener = Callable[[], AbstractAsyncContextManager[MeteredModel]]
 
 WRAPPERS: Mapping[str, Mapping[str, Any]] = {
+    "written calls": {"written_calls": True},
     "timeouts": {"timeouts": {"first_token_seconds": 30.0, "idle_seconds": 30.0}},
     "concurrency": {"concurrency": {"calls": 4}},
     "breaker": {"breaker": {"failures": 5}},

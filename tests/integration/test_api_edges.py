@@ -49,6 +49,8 @@ async def test_models_assistants_and_the_embedder_are_listed(served: Served):
     ]
     assert {model["owned_by"] for model in listed["data"]} == {"bedplate"}
     assert {model["object"] for model in listed["data"]} == {"model"}
+    kinds = [model["kind"] for model in listed["data"]]
+    assert kinds == ["model", "model", "assistant", "embedder"]
 
 
 async def test_one_model_is_shown_and_an_unknown_one_is_404(served: Served):
@@ -276,6 +278,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/sources/{source}/documents/{key}", "/api/sources/{source}/complete"),
         *("/api/collections/{collection}", "/api/collections/{collection}/documents"),
         "/api/collections/{collection}/documents/{document_id}",
+        "/api/collections/{collection}/chunks/{document_id}",
         "/api/collections/{collection}/quality",
         "/api/collections/{collection}/rescrub",
         "/api/collections/{collection}/quarantine",
@@ -294,7 +297,8 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/assistants/{assistant}/versions", "/api/assistants/{assistant}/rollback"),
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
         *("/api/usage/lines", "/api/usage/reconciliation"),
-        *("/api/traces", "/api/traces/{id}", "/api/feedback", "/api/feedback/rows", "/metrics"),
+        *("/api/session", "/api/traces", "/api/traces/series", "/api/traces/{id}"),
+        *("/api/feedback", "/api/feedback/rows", "/metrics"),
         *("/api/reviews", "/api/reviews/events", "/api/reviews/rows", "/api/reviews/secret"),
         *("/api/reviews/{id}", "/api/reviews/{id}/outcome", "/api/reviews/{id}/events"),
         *("/api/reviews/{id}/decision", "/api/reviews/{id}/assignee"),

@@ -16,8 +16,12 @@ from bedplate.domain.documents import Blob
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import NotFound, UpstreamTimeout
 from bedplate.ingest.incoming import Upload
+from bedplate.judges.protocol import Judge
 from bedplate.rag.answer import Ask
+from bedplate.rag.checks.release import CheckedAnswers
 from bedplate.rag.find import find
+from bedplate.rag.gather import Gather
+from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Ranking, Retrieve, SearchRequest
 from bedplate.rag.rewriter import Rewriter
 
@@ -92,10 +96,15 @@ async def test_a_search_past_its_deadline_is_given_up(tmp_path: Path) -> None:
             await search.search(app.scope("a"), request)
 
 
+def asking(app: App, search: Interpret, judge: Judge) -> Ask:
+    checked = CheckedAnswers(app.turn, judge, app.reviews)
+    return Ask(app.turn, Gather(search, Rewriter(app.turn, seconds=1)), checked)
+
+
 async def test_a_question_is_not_searched_for_beyond_its_deadline(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
         silent = retrieve(app, Counting(app.embedder, silent=True))
-        ask = Ask(silent, app.turn, app.safeguards.grounding, Rewriter(app.turn, seconds=1))
+        ask = asking(app, silent, app.safeguards.grounding)
         late = asyncio.get_running_loop().time() + 0.05
         with pytest.raises(UpstreamTimeout, match="not searched by the deadline"):
             await ask.answer(app.question("a", "Which boots?", deadline=late))
@@ -103,7 +112,7 @@ async def test_a_question_is_not_searched_for_beyond_its_deadline(tmp_path: Path
 
 async def test_an_answer_is_not_checked_beyond_its_deadline(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
-        ask = Ask(app.search, app.turn, SilentGuard(), Rewriter(app.turn, seconds=1))
+        ask = asking(app, app.search, SilentGuard())
         late = asyncio.get_running_loop().time() + 1
         with pytest.raises(UpstreamTimeout, match="not checked against its sources"):
             await ask.answer(app.question("a", "Which boots?", deadline=late))

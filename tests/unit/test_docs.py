@@ -104,6 +104,10 @@ def is_section(annotation: object) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
+ELSEWHERE = {"assistants.<name>.check"}
+"""Tables whose settings are those of another section."""
+
+
 GUARDS = {
     "guards.pii": PiiSlot,
     "guards.injection": InjectionSlot,
@@ -123,7 +127,7 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
             yield "stores.<name>.use", "required"
         elif key == "collections":
             yield "collections.<name>.chunker", "required"
-        elif get_origin(inner) is Mapping:
+        elif get_origin(inner) is Mapping or key in ELSEWHERE:
             yield key, default(field)
         elif isinstance(inner, type) and issubclass(inner, Slot):
             value = field.get_default(call_default_factory=True)

@@ -58,9 +58,13 @@ class Keyring:
 
     def find(self, secret: str) -> AccessKey | None:
         """The valid key that `secret` is, noted as used; Unavailable where that is not known."""
+        return self.find_digest(digest_of(secret))
+
+    def find_digest(self, digest: bytes) -> AccessKey | None:
+        """As `find`, by the digest of the secret."""
         self._check_fresh()
         now = self._now()
-        key = self._known.get(digest_of(secret))
+        key = self._known.get(digest)
         if key is None or not key.holds_at(now):
             return None
         self._used[key.id] = now

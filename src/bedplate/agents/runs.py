@@ -76,7 +76,7 @@ class Runs:
             setup = replace(setup, limits=new.limits)
         run = Run(
             id,
-            new.assistant,
+            setup.name or new.assistant,
             new.goal,
             setup,
             created_at=soon(0),
@@ -92,7 +92,7 @@ class Runs:
         limits = _shared(setup.limits, parent.setup.limits)
         run = Run(
             id,
-            assistant,
+            setup.name or assistant,
             goal,
             replace(setup, limits=limits, depth=parent.setup.depth + 1),
             created_at=soon(0),

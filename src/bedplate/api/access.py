@@ -1,20 +1,27 @@
 """Who calls, and whether they may: by access key, before anything is read of the request.
 
+A browser that signed in sends a cookie in place of the key (`access/session_tokens.py`). It counts
+as the key, yet a browser sends it by itself: what may change something needs the CSRF token, too.
+
 While no key was ever made, and only where the server listens on loopback alone, this machine's own
 calls are let in as the default tenant's.
 """
 
+import hmac
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bedplate.access.keyring import Keyring
 from bedplate.access.protocol import AccessKey
 from bedplate.access.secret import read_secret
+from bedplate.access.session_tokens import SessionToken, SessionTokens
 from bedplate.api.errors import PERMISSION, refuse
-from bedplate.api.gates import Loopback, wrong_address
+from bedplate.api.gates import READ_ONLY, Loopback, wrong_address
 from bedplate.api.scopes import scope_of
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.ids import TenantId
@@ -26,6 +33,9 @@ ACCOUNT = "account"
 PROBES = frozenset({"/healthz", "/readyz"})
 """Answered to anyone; they say nothing of what is stored."""
 
+COOKIE = "bedplate_session"
+CSRF = "x-csrf-token"
+
 
 class Gate:
     """401 for a request without a valid key, 403 for a key without the route's scope.
@@ -33,10 +43,13 @@ class Gate:
     `local` says that the server listens on loopback alone.
     """
 
-    def __init__(self, app: ASGIApp, keyring: Keyring, *, local: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, keyring: Keyring, sessions: SessionTokens, *, local: bool
+    ) -> None:
         self._app = app
         self._loopback = Loopback(app)
         self._keyring = keyring
+        self._sessions = sessions
         self._local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,8 +59,10 @@ class Gate:
         elif self._local and self._keyring.is_open:
             _set_account(scope, LOCAL)
             await self._loopback(scope, receive, send)
-        elif (key := self._find(Headers(scope=scope))) is None:
+        elif (key := self._find(headers := Headers(scope=scope))) is None:
             await _unknown()(scope, receive, send)
+        elif (session := self._session(headers)) and not _is_meant(scope, headers, session):
+            await _forged()(scope, receive, send)
         elif (needed := scope_of(scope["method"], scope["path"])) and not key.allows(needed):
             await _not_allowed(scope, needed)(scope, receive, send)
         else:
@@ -70,8 +85,19 @@ class Gate:
         if any(len(values) > 1 for values in given):
             return None
         first, second = (values[0] if values else None for values in given)
+        if first is None and second is None:
+            session = self._session(headers)
+            return self._keyring.find_digest(session.digest) if session else None
         secret = read_secret(first, second)
         return self._keyring.find(secret) if secret else None
+
+    def _session(self, headers: Headers) -> SessionToken | None:
+        """That of the cookie, where no header names a key."""
+        if "authorization" in headers or "x-api-key" in headers:
+            return None
+        cookies = headers.getlist("cookie")
+        value = cookie_parser(cookies[0]).get(COOKIE) if len(cookies) == 1 else None
+        return self._sessions.read(value, datetime.now(UTC)) if value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +159,24 @@ def _account(key: AccessKey) -> Account:
 
 def _set_account(scope: Scope, account: Account) -> None:
     scope.setdefault("state", {})[ACCOUNT] = account
+
+
+def _is_meant(scope: Scope, headers: Headers, session: SessionToken) -> bool:
+    """Whether our own page sends it: another's cannot read the token, nor set the header."""
+    given = headers.getlist(CSRF)
+    return scope["method"] in READ_ONLY or (
+        len(given) == 1 and hmac.compare_digest(given[0].encode(), session.csrf.encode())
+    )
+
+
+def _forged() -> Response:
+    return refuse(
+        403,
+        f"A session's requests that may change something need its CSRF token as `{CSRF}`; "
+        "`GET /api/session` tells it.",
+        code="csrf_failed",
+        type=PERMISSION,
+    )
 
 
 def _unknown() -> Response:

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from bedplate.api.answer_schemas import Answer, Question
 from bedplate.api.costs import cost_headers
 from bedplate.api.current import CurrentAccount, CurrentApp, Deadline
-from bedplate.api.schemas import Answer, Question
 from bedplate.api.sse import MEDIA_TYPE, encode_event
 from bedplate.api.streams import open_stream
 from bedplate.app import App
@@ -19,8 +19,14 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "With `stream`: `delta` events with text, then one `answer` event.",
         "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
-    }
+    },
+    202: {
+        "model": Answer,
+        "description": "The answer waits for a reviewer; `Location` has what becomes of it.",
+    },
 }
+
+HELD = 202
 
 router = APIRouter(prefix="/api", tags=["ask"])
 
@@ -46,6 +52,9 @@ async def ask(
         return await open_stream(_events(app, request))
     answer = await app.ask.answer(request)
     response.headers.update(cost_headers(answer.usage.cost_usd))
+    if answer.checked.action == "held":
+        response.status_code = HELD
+        response.headers["Location"] = f"/api/reviews/{answer.checked.review}/outcome"
     return Answer.of(answer)
 
 

@@ -91,4 +91,7 @@ def _extension(answer: Answer) -> Extension:
         answer.trace_id,
         answer.rewritten,
         answer.self_query,
+        answer.checked,
+        answer.conflicts,
+        answer.sufficiency,
     )

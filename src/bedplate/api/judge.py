@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from bedplate.api.answer_schemas import Grounded
 from bedplate.api.current import CurrentAccount, CurrentApp, Deadline
-from bedplate.api.schemas import Grounded
 from bedplate.judges.passages import case_of
 
 MOST_PASSAGES = 100

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from bedplate.access.protocol import Scope
-from bedplate.api.schemas import Answer, Body, Collection, Document, Filter, SearchResult, Text
+from bedplate.api.answer_schemas import Answer
+from bedplate.api.schemas import Body, Collection, Document, Filter, SearchResult, Text
 from bedplate.app import App
 from bedplate.domain.accounts import Account
 from bedplate.domain.ids import DocumentId

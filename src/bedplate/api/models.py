@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from bedplate.api.current import CurrentAccount, CurrentApp
-from bedplate.api.wire import Model, ModelList, encode
+from bedplate.api.wire import Model, ModelKind, ModelList, encode
 from bedplate.app import App
 from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
@@ -16,8 +16,8 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 @router.get("", response_class=Response)
 async def list_models(request: Request, app: CurrentApp, account: CurrentAccount) -> Response:
     """Models, assistants, and the embedder by its fingerprint."""
-    names = await _names(app, account.tenant)
-    models = tuple(_model(request, name) for name in names)
+    kinds = await _kinds(app, account.tenant)
+    models = tuple(_model(request, name, kind) for name, kind in kinds)
     return Response(encode(ModelList(models)), media_type=JSON)
 
 
@@ -25,18 +25,21 @@ async def list_models(request: Request, app: CurrentApp, account: CurrentAccount
 async def get_model(
     model: str, request: Request, app: CurrentApp, account: CurrentAccount
 ) -> Response:
-    names = await _names(app, account.tenant)
-    if model not in names:
+    kinds = dict(await _kinds(app, account.tenant))
+    if model not in kinds:
         raise NotFound(
-            f"There is no model {model!r}; there are: {', '.join(names)}.", param="model"
+            f"There is no model {model!r}; there are: {', '.join(kinds)}.", param="model"
         )
-    return Response(encode(_model(request, model)), media_type=JSON)
+    return Response(encode(_model(request, model, kinds[model])), media_type=JSON)
 
 
-async def _names(app: App, tenant: TenantId) -> list[str]:
-    assistants = [each.name for each in await app.assistants.roster.list(tenant)]
-    return [*app.config.models, *assistants, app.embedder.fingerprint]
+async def _kinds(app: App, tenant: TenantId) -> list[tuple[str, ModelKind]]:
+    """Names, each with its kind."""
+    assistants = await app.assistants.roster.list(tenant)
+    found: list[tuple[str, ModelKind]] = [(name, "model") for name in app.config.models]
+    found += [(each.name, "assistant") for each in assistants]
+    return [*found, (app.embedder.fingerprint, "embedder")]
 
 
-def _model(request: Request, name: str) -> Model:
-    return Model(name, request.app.state.started)
+def _model(request: Request, name: str, kind: ModelKind) -> Model:
+    return Model(name, request.app.state.started, kind)

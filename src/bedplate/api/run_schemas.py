@@ -87,6 +87,7 @@ class Run(Shown):
 
     id: str
     assistant: str
+    version: int
     goal: str
     status: RunStatus
     reason: str
@@ -104,6 +105,7 @@ class Run(Shown):
         return cls(
             id=run.id,
             assistant=run.assistant,
+            version=run.setup.version,
             goal=run.goal,
             status=run.status,
             reason=run.reason,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from bedplate.domain import answers, retrieval
+from bedplate.domain import retrieval
 from bedplate.domain.documents import MetadataValue
 from bedplate.domain.filters import FieldKind
 from bedplate.domain.profiles import Likeness
@@ -318,100 +318,3 @@ class SearchResult(Shown):
     recall: retrieval.Recall
     took_ms: float
     self_query: SelfQuery | None
-
-
-class Question(Body):
-    collection: Text
-    question: Text
-    model: Text | None = None
-    filter: Filter = None
-    join: Join = None
-    stream: bool = False
-
-
-class Citation(Shown):
-    marker: str
-    document_id: str
-    chunk_id: str
-    title: str
-    source: str
-    quote: str
-    start: int
-    end: int
-    page: int | None
-    heading: str | None
-
-
-class Evidence(Shown):
-    passage: int
-    text: str
-    start: int
-    end: int
-
-
-class Claim(Shown):
-    """`mismatches` are what of it the sources say otherwise or not at all; `uncited` is a passage
-    that carries it, where those that it cites do not.
-    """
-
-    text: str
-    supported: bool
-    score: float
-    start: int
-    end: int
-    evidence: Evidence | None
-    cited: list[int]
-    invalid: list[int]
-    uncited: int | None
-    mismatches: list[answers.Mismatch]
-
-
-class Grounded(Shown):
-    """`reason` says why a check failed; `unread` counts claims that were not judged."""
-
-    score: float
-    verdict: answers.Support
-    claims: list[Claim]
-    reason: str
-    unread: int
-
-
-class Usage(Shown):
-    """`estimated` when the model did not count; `cost_usd` is null where no price is known."""
-
-    input_tokens: int
-    output_tokens: int
-    estimated: bool
-    cost_usd: float | None = None
-
-
-class Answer(Shown):
-    """`self_query` has how the question was read, by collection, where it was."""
-
-    answer: str
-    citations: list[Citation]
-    grounded: Grounded
-    refused: bool
-    model: str
-    usage: Usage
-    ttft_ms: float
-    finish_reason: str
-    trace_id: str
-    self_query: dict[str, SelfQuery]
-
-    @classmethod
-    def of(cls, found: answers.Answer) -> Self:
-        return cls(
-            answer=found.text,
-            citations=[Citation.model_validate(citation) for citation in found.citations],
-            grounded=Grounded.model_validate(found.grounded),
-            refused=found.refused,
-            model=found.model,
-            usage=Usage.model_validate(found.usage),
-            ttft_ms=found.ttft_ms,
-            finish_reason=found.finish_reason,
-            trace_id=found.trace_id,
-            self_query={
-                name: SelfQuery.model_validate(read) for name, read in found.self_query.items()
-            },
-        )

@@ -36,6 +36,10 @@ OWN_CHECKS = "/mcp"
 """Looks at the key for each tool, as a key may be allowed some of them."""
 
 
+SESSION = "/api/session"
+"""Signing in and out, with any key; and who one is."""
+
+
 def scope_of(method: str, path: str) -> Scope | None:
     """None is any key. Whatever is not known to only read needs `write`."""
     if ADMIN.fullmatch(path):
@@ -44,7 +48,7 @@ def scope_of(method: str, path: str) -> Scope | None:
         return "ask"
     if path == REVIEWS or path.startswith(f"{REVIEWS}/"):
         return "review"
-    if path == OWN_CHECKS and method == "POST":
+    if path == SESSION or (path == OWN_CHECKS and method == "POST"):
         return None
     reads = method in {"GET", "HEAD"}
     if reads and ANY.fullmatch(path):

@@ -19,12 +19,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bedplate import __version__
+from bedplate.access.session_tokens import SessionTokens, session_secret
 from bedplate.api import (
     ask,
     assistants,
     batches,
     budgets,
     chat,
+    chunks,
     collections,
     conversations,
     documents,
@@ -51,6 +53,7 @@ from bedplate.api import (
     reviews,
     runs,
     search,
+    session,
     sources,
     tools,
     traces,
@@ -63,6 +66,7 @@ from bedplate.api.access import Gate, KeyGate
 from bedplate.api.admission import Admission, Lines
 from bedplate.api.bodies import Bodies
 from bedplate.api.completions import Completions
+from bedplate.api.console import Console
 from bedplate.api.errors import answer, refuse, unexpected
 from bedplate.api.gates import check_exposure, is_loopback
 from bedplate.api.heads import BoundedHeads
@@ -103,7 +107,8 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         messages.COUNT_PATH: messages.count_tokens,
         mcp.PATH: mcp.Mcp(app),
     }
-    routes = _Dispatch(hot, _build_api(app))
+    sessions = SessionTokens(session_secret(app.config.data.dir))
+    routes = _Dispatch(hot, _build_api(app, sessions))
     bodies = Bodies(routes, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
     lines = Lines(
         settings.max_requests, room=settings.max_waiting, wait_seconds=settings.wait_seconds
@@ -114,7 +119,8 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         # Past the lines: a batch has its own bound, and its work is not cut off but resumed.
         own = KeyGate(bodies, app.keyring, local=local)
         app.library.calls.open(OwnRequests(Trail(own, recorder)))
-    return Trail(Gate(admission, app.keyring, local=local), recorder), admission
+    gate = Gate(admission, app.keyring, sessions, local=local)
+    return Trail(Console(gate), recorder), admission
 
 
 @asynccontextmanager
@@ -244,7 +250,7 @@ class _Dispatch:
             await _wrong_method(scope["method"], scope["path"], "POST")(scope, receive, send)
 
 
-def _build_api(app: App) -> FastAPI:
+def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
     # The interactive pages load their scripts from a public CDN, so there are none.
     api = FastAPI(
         title="Bedplate",
@@ -261,6 +267,7 @@ def _build_api(app: App) -> FastAPI:
         },
     )
     api.state.bedplate = app
+    api.state.sessions = sessions
     api.state.readiness = Readiness(app)
     api.state.started = int(time.time())
     for part in (
@@ -278,6 +285,7 @@ def _build_api(app: App) -> FastAPI:
         conversations,
         collections,
         documents,
+        chunks,
         originals,
         quality,
         quarantine,
@@ -298,6 +306,7 @@ def _build_api(app: App) -> FastAPI:
         reviews,
         metrics,
         keys,
+        session,
         health,
     ):
         api.include_router(part.router)

@@ -1,7 +1,7 @@
 """/api/traces: what requests, ingests and jobs did, step by step. Each tenant sees its own."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Self
 
@@ -11,7 +11,9 @@ from pydantic import AwareDatetime, Field
 from bedplate.api.current import CurrentApp, Tenant
 from bedplate.api.schemas import Body, Shown, Text
 from bedplate.domain.traces import EndedSpan, SpanKind, TraceSummary, Value
-from bedplate.traces.protocol import MOST_LISTED, TraceQuery, TraceState
+from bedplate.traces.protocol import MOST_LISTED, MOST_POINTS, SeriesQuery, TraceQuery, TraceState
+
+DAY = timedelta(days=1)
 
 router = APIRouter(prefix="/api/traces", tags=["traces"])
 
@@ -110,6 +112,48 @@ class Wanted(Body):
         )
 
 
+class TracePoint(Shown):
+    """Of the traces that began in `step_seconds` from `at`; null where nothing was measured.
+
+    `checked` answers have a score of groundedness; of so many it is `under` the bound asked for.
+    """
+
+    at: datetime
+    requests: int
+    errors: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    took_p50_ms: float | None
+    took_p99_ms: float | None
+    ttft_p50_ms: float | None
+    ttft_p99_ms: float | None
+    tokens_per_second: float | None
+    checked: int
+    under: int
+    grounded: float | None
+
+
+class TraceSeries(Shown):
+    """Not `whole` where there are too many traces to look at all: those before are left out."""
+
+    since: datetime
+    until: datetime
+    step_seconds: float
+    whole: bool
+    total: TracePoint
+    points: list[TracePoint]
+
+
+class Span(Body):
+    """The time that a series covers, in so many points."""
+
+    since: Annotated[AwareDatetime | None, Field(description="A day before `until`.")] = None
+    until: Annotated[AwareDatetime | None, Field(description="Now.")] = None
+    points: Annotated[int, Field(ge=1, le=MOST_POINTS)] = 60
+    under: Annotated[float, Field(ge=0, le=1, description="A score of groundedness.")] = 0.5
+
+
 @router.get("")
 async def list_traces(
     app: CurrentApp, tenant: Tenant, wanted: Annotated[Wanted, Query()]
@@ -120,6 +164,24 @@ async def list_traces(
     return TraceList(
         traces=[TraceLine.of(each) for each in found],
         next=str(found[-1].number) if more else None,
+    )
+
+
+@router.get("/series")
+async def trace_series(
+    app: CurrentApp, tenant: Tenant, span: Annotated[Span, Query()]
+) -> TraceSeries:
+    """What traces come to over time, for charts. Sampled traces count as they were kept."""
+    until = span.until or datetime.now(UTC)
+    query = SeriesQuery(span.since or until - DAY, until, span.points, span.under)
+    found = await app.tracing.kept.charts.series(tenant, query)
+    return TraceSeries(
+        since=query.since,
+        until=query.until,
+        step_seconds=found.step.total_seconds(),
+        whole=found.whole,
+        total=TracePoint.model_validate(found.total),
+        points=[TracePoint.model_validate(each) for each in found.points],
     )
 
 

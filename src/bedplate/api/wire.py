@@ -13,8 +13,9 @@ import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 from numpy.typing import NDArray
 
-from bedplate.domain.answers import Citation, Grounding, Rewritten
+from bedplate.domain.answers import Citation, Conflict, Grounding, Rewritten
 from bedplate.domain.chat import FinishReason, TokenLogprob, Usage
+from bedplate.domain.checks import Checked, Sufficiency
 from bedplate.domain.retrieval import SelfQuery
 from bedplate.errors import (
     BedplateError,
@@ -60,6 +61,9 @@ class Extension(Struct, frozen=True):
     trace_id: str
     rewritten: Rewritten | None = None
     self_query: Mapping[str, SelfQuery] = msgspec.field(default_factory=dict[str, SelfQuery])
+    checked: Checked | None = None
+    conflicts: tuple[Conflict, ...] = ()
+    sufficiency: Sufficiency | None = None
 
 
 class FunctionCall(Struct, frozen=True):
@@ -98,7 +102,7 @@ class AssistantMessage(Struct, frozen=True):
 
     content: str | None
     role: Literal["assistant"] = "assistant"
-    refusal: None = None
+    refusal: str | None = None
     annotations: tuple[()] = ()
     tool_calls: tuple[ToolCallMessage, ...] | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
@@ -172,9 +176,15 @@ class ChatCompletionChunk(Struct, frozen=True):
     bedplate: Extension | UnsetType = UNSET
 
 
+ModelKind = Literal["model", "assistant", "embedder"]
+
+
 class Model(Struct, frozen=True):
+    """`kind` is beyond OpenAI's fields."""
+
     id: str
     created: int
+    kind: ModelKind
     owned_by: str = "bedplate"
     object: Literal["model"] = "model"
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from bedplate.assistants.protocol import Assistant, Done, Work
-from bedplate.assistants.rounds import Answered, Fit, Rounds
-from bedplate.assistants.spending import Spending
-from bedplate.domain.answers import Answer, Grounding
+from bedplate.assistants.protocol import Done, Work
+from bedplate.assistants.rounds import Fit, Rounds
+from bedplate.assistants.writing import Writing
+from bedplate.domain.answers import Answer, Conflict
 from bedplate.domain.chat import (
     ChatRequest,
     Finished,
@@ -19,10 +19,14 @@ from bedplate.domain.chat import (
     TextPart,
     ToolCallDelta,
 )
-from bedplate.domain.tools import OutputFormat
-from bedplate.markers import MarkerFilter
-from bedplate.rag.answer import Ask, shown
+from bedplate.rag.answer import Ask, cited_in, unsent
+from bedplate.rag.checks.draft import Aside, Draft
+from bedplate.rag.checks.outcome import Outcome, Piece, unchecked
+from bedplate.rag.checks.subject import Subject
+from bedplate.rag.gather import shown
 from bedplate.telemetry.trace import trace_id
+
+CHECK = "check"
 
 INSTRUCTING = frozenset({"system", "developer"})
 
@@ -50,43 +54,53 @@ class Answering:
         self._rounds = rounds
 
     async def stream(self, work: Work, fit: Fit) -> AsyncGenerator[AnswerPart]:
-        """Text as it is final, then the work with its answer: not yet checked.
+        """Text as it may leave by the assistant's check, then the work with its answer.
 
         Raises:
             BudgetExceeded: of the assistant.
             UpstreamError, InvalidInput: as `Turn.stream`.
         """
         started, first_ms, text = time.perf_counter(), 0.0, ""
-        request = self._request(work)
-        # An array of numbers is no marker.
-        cites = bool(work.passages) and request.output is None
-        markers = MarkerFilter([each.number for each in work.passages]) if cites else None
-        spending = Spending(work.assistant.name, work.settings.budget, work.account)
-        async with aclosing(self._rounds.stream(work, request, spending, fit)) as events:
+        checks = CHECK in work.settings.stages
+        found = await self._conflicts(work) if checks else ()
+        writing = Writing(self._rounds, work, fit)
+        subject = self._ask.subject(
+            work.asking,
+            self._request(work, found),
+            found,
+            write=writing.write,
+            told=writing.sources,
+        )
+        outcome: Outcome | None = None
+        stream = self._ask.checked.stream(subject) if checks else _as_it_comes(subject)
+        async with aclosing(stream) as events:
             async for event in events:
-                if markers is not None and not isinstance(event, TextDelta | ReasoningDelta):
-                    event_text = markers.finish()
-                    if event_text:
-                        text += event_text
-                        yield TextDelta(event_text)
                 match event:
-                    case TextDelta():
-                        said = event if markers is None else TextDelta(markers.push(event.text))
-                        if said.text:
-                            first_ms = first_ms or (time.perf_counter() - started) * 1000
-                            text += said.text
-                            yield said
-                    case Answered(messages):
-                        work = replace(work, told=(*work.told, *messages))
-                    case Finished():
-                        answer = _answer(work, text, event, first_ms)
-                        yield Ended(replace(work, answer=answer), event)
-                    case _:
-                        yield event
+                    case Piece(said):
+                        first_ms = first_ms or (time.perf_counter() - started) * 1000
+                        text += said
+                        yield TextDelta(said)
+                    case Aside(aside):
+                        yield aside
+                    case Outcome():
+                        outcome = event
+        if outcome is None:
+            raise AssertionError("a checked answer ends with its outcome")
+        if rest := unsent(work.asking, outcome, text, found):
+            text += rest
+            yield TextDelta(rest)
+        end = replace(writing.end, reason=outcome.reason or writing.end.reason)
+        answer = _answer(work, text, outcome, found, end, first_ms)
+        work = replace(work, told=writing.told, answer=answer, checked=text if checks else None)
+        yield Ended(work, end)
 
-    def _request(self, work: Work) -> ChatRequest:
-        output = work.request.output or _output(work.assistant)
-        request = replace(work.request, output=output)
+    async def _conflicts(self, work: Work) -> tuple[Conflict, ...]:
+        if work.gathered is None:
+            return ()
+        return await self._ask.conflicts(work.asking, work.gathered)
+
+    def _request(self, work: Work, found: tuple[Conflict, ...]) -> ChatRequest:
+        request = replace(work.request, output=work.asking.output)
         if work.gathered is None or not work.passages:
             return replace(
                 request,
@@ -96,7 +110,8 @@ class Answering:
         instructions = work.asking.instructions
         if work.tools or work.request.tools:
             instructions = f"{instructions}\n\n{TOOLS_TOO}".strip()
-        prompt = self._ask.prompt(replace(work.asking, instructions=instructions), work.gathered)
+        asking = replace(work.asking, instructions=instructions)
+        prompt = self._ask.prompt(asking, work.gathered, found)
         return replace(
             request,
             messages=_spoken(work, prompt.messages),
@@ -129,27 +144,39 @@ def _spoken(work: Work, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
     return (*prompt[:-1], asked, *since)
 
 
-def _output(assistant: Assistant) -> OutputFormat | None:
-    settings = assistant.settings
-    if settings.output is None or "shape" not in settings.stages:
-        return None
-    return OutputFormat(settings.output)
+async def _as_it_comes(subject: Subject) -> AsyncGenerator[Piece | Aside | Outcome]:
+    """Where nothing is checked."""
+    draft = Draft(subject.write, subject.prompt, subject.numbers)
+    async with aclosing(draft.pieces()) as pieces:
+        async for piece in pieces:
+            yield piece if isinstance(piece, Aside) else Piece(piece)
+    yield unchecked(draft)
 
 
-def _answer(work: Work, text: str, end: Finished, first_ms: float) -> Answer:
+def _answer(
+    work: Work,
+    text: str,
+    outcome: Outcome,
+    found: tuple[Conflict, ...],
+    end: Finished,
+    first_ms: float,
+) -> Answer:
     gathered, bill = work.gathered, work.account.bill
     return Answer(
         text=text,
-        citations=(),
-        grounded=Grounding(1.0, "unchecked"),
-        refused=False,
-        model=end.model,
+        citations=cited_in(outcome, text, found),
+        grounded=outcome.grounding,
+        refused=outcome.refused,
+        model=outcome.model or end.model,
         usage=bill.usage if bill else end.usage,
         ttft_ms=round(first_ms, 1),
         trace_id=trace_id(),
         finish_reason=end.reason,
         rewritten=shown(gathered.rewritten, work.question) if gathered else None,
         self_query=gathered.found.self_query if gathered else {},
+        checked=outcome.checked,
+        conflicts=found,
+        sufficiency=gathered.sufficiency if gathered else None,
     )
 
 

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bedplate.assistant_sections import AssistantConfig
 from bedplate.assistants.memory import Memory
 from bedplate.assistants.pipeline import Pipeline
 from bedplate.assistants.protocol import Assistant, AssistantEvent, Done, Work
@@ -12,9 +13,12 @@ from bedplate.assistants.roster import Roster
 from bedplate.assistants.spoken import spoken
 from bedplate.domain.answers import Answer
 from bedplate.domain.chat import ChatRequest
+from bedplate.domain.checks import Check
 from bedplate.domain.retrieval import Scope
+from bedplate.domain.tools import OutputFormat
 from bedplate.errors import InvalidInput
-from bedplate.rag.answer import AskRequest
+from bedplate.rag.ask_request import UNCHECKED, AskRequest
+from bedplate.rag.checks.settings import read_check
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Defaults:
     rewrite: str
     self_query: bool
     max_output_tokens: int | None
+    check: Check = UNCHECKED
 
 
 class Assistants:
@@ -91,6 +96,8 @@ class Assistants:
             deadline=request.deadline,
             self_query=defaults.self_query,
             account=account,
+            check=read_check(settings.check) if settings.check else defaults.check,
+            output=request.output or _own_output(settings),
         )
         return Work(
             assistant=assistant,
@@ -100,3 +107,9 @@ class Assistants:
             asking=asking,
             tell_retrieved=tell_retrieved,
         )
+
+
+def _own_output(settings: AssistantConfig) -> OutputFormat | None:
+    if settings.output is None or "shape" not in settings.stages:
+        return None
+    return OutputFormat(settings.output)

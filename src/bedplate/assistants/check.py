@@ -1,4 +1,8 @@
-"""`check`: what the answer cites, whether it refuses, and how well its sources carry it."""
+"""`check`: what the answer cites, how well its sources carry it, and what becomes of one that fails.
+
+The answer is checked on its way out, as `check.release` says (rag/checks/release.py). Here is looked
+at what a stage in between made of it.
+"""
 
 from dataclasses import replace
 
@@ -7,29 +11,31 @@ from bedplate.rag.answer import Ask
 
 
 class Check:
-    """An answer that calls functions, or was to be JSON, cites nothing and is left unchecked."""
+    """A text that a stage changed is checked as it is now, and not written anew."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
     async def run(self, work: Work) -> Work:
         answer = work.answer
-        if answer is None or not work.passages or _is_unread(work):
+        if answer is None or work.gathered is None or work.checked in (None, answer.text):
             return work
-        citations, refused, grounded = await self._ask.review(
-            work.asking, answer.text, work.passages
+        prompt = replace(work.request, passages=work.passages, output=work.asking.output)
+        subject = self._ask.subject(work.asking, prompt, answer.conflicts)
+        outcome = await self._ask.checked.reread(subject, answer.text)
+        checked = replace(
+            answer,
+            text=outcome.text,
+            citations=outcome.citations,
+            refused=outcome.refused,
+            grounded=outcome.grounding,
+            checked=outcome.checked,
         )
-        return replace(
-            work, answer=replace(answer, citations=citations, refused=refused, grounded=grounded)
-        )
+        return replace(work, answer=checked, checked=outcome.text)
 
     def holds(self, work: Work) -> bool:
+        """Only a text that another stage holds can be changed."""
         return False
-
-
-def _is_unread(work: Work) -> bool:
-    calls = work.answer is not None and work.answer.finish_reason == "tool_calls"
-    return calls or work.request.output is not None or work.settings.output is not None
 
 
 def open_check(parts: StageParts) -> Check:

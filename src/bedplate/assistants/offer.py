@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from bedplate.assistants.protocol import StageParts, Toolbox, Work
-from bedplate.assistants.sound import DELEGATE
 from bedplate.errors import InvalidInput
 from bedplate.telemetry.trace import current_span
 
@@ -19,7 +18,7 @@ class Offer:
     async def run(self, work: Work) -> Work:
         choice = work.request.tool_choice
         unwanted = choice is not None and choice.mode == "none"
-        named = [each for each in work.settings.tools if not each.startswith(DELEGATE)]
+        named = work.settings.tools
         if not named or unwanted:
             return work
         name = work.assistant.name

@@ -17,7 +17,8 @@ from bedplate.domain.chat import (
     ToolCallDelta,
 )
 from bedplate.domain.retrieval import Scope
-from bedplate.rag.answer import AskRequest, Gathered
+from bedplate.rag.ask_request import AskRequest
+from bedplate.rag.gather import Gathered
 from bedplate.tools.protocol import Tool
 
 
@@ -45,6 +46,7 @@ class Work:
 
     `keep_route` has all rounds of one request go to the model that a router chose in the first.
     `tools` are those of the server that the model may call, by name. `told` is what tools answered.
+    `checked` is the answer's text as it was checked, None where it was not.
     """
 
     assistant: Assistant
@@ -57,6 +59,7 @@ class Work:
     tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
     told: tuple[Message, ...] = ()
     answer: Answer | None = None
+    checked: str | None = None
     tell_retrieved: bool = False
 
     @property

@@ -3,16 +3,17 @@
 from dataclasses import replace
 
 from bedplate.assistants.protocol import StageParts, Work
-from bedplate.domain.answers import REFUSAL, Answer, Grounding
+from bedplate.domain.answers import Answer
 from bedplate.domain.chat import Usage
-from bedplate.rag.answer import Ask, shown
+from bedplate.rag.answer import Ask, without_model
+from bedplate.rag.gather import shown
 from bedplate.telemetry.conventions import HITS
 from bedplate.telemetry.trace import current_span, trace_id
 
 
 class Retrieve:
-    """Where nothing is found and there are no tools to ask, the answer is a refusal, and no model is
-    asked. Without collections it does nothing.
+    """Where what is found does not suffice and there are no tools to ask, no model is asked. Without
+    collections it does nothing.
     """
 
     def __init__(self, ask: Ask) -> None:
@@ -26,20 +27,22 @@ class Retrieve:
         if step is not None:
             step.set(HITS, len(gathered.passages))
         work = replace(work, gathered=gathered)
-        may_ask_tools = work.settings.tools or work.request.tools
-        if gathered.passages or may_ask_tools:
+        outcome = without_model(work.asking, gathered)
+        if outcome is None or work.settings.tools or work.request.tools:
             return work
         refusal = Answer(
-            text=REFUSAL,
+            text=outcome.text,
             citations=(),
-            grounded=Grounding(1.0, "unchecked"),
-            refused=True,
+            grounded=outcome.grounding,
+            refused=outcome.refused,
             model=work.model,
             usage=work.account.bill.usage if work.account.bill else Usage(),
             ttft_ms=0.0,
             trace_id=trace_id(),
             rewritten=shown(gathered.rewritten, work.question),
             self_query=gathered.found.self_query,
+            checked=outcome.checked,
+            sufficiency=gathered.sufficiency,
         )
         return replace(work, answer=refusal)
 

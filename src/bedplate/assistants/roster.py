@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bedplate.assistant_sections import AssistantConfig
 from bedplate.assistants.protocol import Assistant, Toolbox
-from bedplate.assistants.sound import DELEGATE, House, problem
+from bedplate.assistants.sound import House, problem
 from bedplate.blueprints.protocol import Blueprint, Blueprints
 from bedplate.domain.ids import TenantId
 from bedplate.errors import BedplateError, Conflict, InvalidInput, NotFound, StorageError
@@ -91,7 +91,7 @@ class Roster:
         if name in self._declared:
             found.append(Version(name, 0, self._declared[name]))
         if not found:
-            raise await self._missing(name, tenant)
+            raise await self.missing(name, tenant)
         return found
 
     async def version(self, name: str, tenant: TenantId, version: int | None = None) -> Version:
@@ -102,7 +102,7 @@ class Roster:
         if name in self._declared and not version:
             return Version(name, 0, self._declared[name])
         if version is None:
-            raise await self._missing(name, tenant)
+            raise await self.missing(name, tenant)
         raise NotFound(f"The assistant {name!r} has no version {version}.", param="version")
 
     async def create(
@@ -156,14 +156,13 @@ class Roster:
         if not await self._blueprints.remove(tenant, name):
             if name in self._declared:
                 raise Conflict(f"{name!r} stands in the configuration: take it out there.")
-            raise await self._missing(name, tenant)
+            raise await self.missing(name, tenant)
 
     async def _check_tools(self, name: str, settings: AssistantConfig) -> None:
-        named = [each for each in settings.tools if not each.startswith(DELEGATE)]
-        if not named:
+        if not settings.tools:
             return
         try:
-            await self._toolbox.list(named, assistant=name)
+            await self._toolbox.list(settings.tools, assistant=name)
         except NotFound as error:
             raise InvalidInput(f"settings.tools: {error.message}", param="settings") from error
 
@@ -188,7 +187,8 @@ class Roster:
                 self._read.popitem(last=False)
         return self._read[key]
 
-    async def _missing(self, name: str, tenant: TenantId) -> BedplateError:
+    async def missing(self, name: str, tenant: TenantId) -> BedplateError:
+        """What is raised where `find` finds nothing: NotFound with the nearest name."""
         names = [each.name for each in await self.list(tenant)]
         near = get_close_matches(name, names, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""

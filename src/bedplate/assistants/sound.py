@@ -4,9 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bedplate.assistant_sections import ANSWER, AssistantConfig
-
-DELEGATE = "assistant:"
-"""Begins the name of another assistant among tools, which runs alone can call."""
+from bedplate.rag.checks.settings import check_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,10 @@ def problem(settings: AssistantConfig, house: House) -> str | None:
         if stage != ANSWER and stage not in house.stages:
             known = ", ".join([*house.stages, ANSWER])
             return f"stages names {stage!r}, which is not there. Known: {known}."
+    if settings.check is not None:
+        wrong = check_problem(settings.check, settings.model, house.models)
+        if wrong is not None:
+            return f"check.{wrong}"
     if house.models[settings.model] and (settings.tools or not settings.collections):
         what = "calls no tools" if settings.tools else "answers from collections alone"
         return f"model is {settings.model!r}, a model that quotes: it {what}. Name another model."

@@ -144,6 +144,26 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "trace_id": answer.trace_id,
         "finish_reason": answer.finish_reason,
         "self_query": {name: asdict(read) for name, read in answer.self_query.items()},
+        "checked": asdict(answer.checked),
+        "conflicts": [
+            {
+                "about": each.about,
+                "newer": each.newer,
+                "sides": [
+                    {
+                        "marker": side.citation.marker,
+                        "document_id": side.citation.document_id,
+                        "chunk_id": side.citation.chunk_id,
+                        "title": side.citation.title,
+                        "quote": side.citation.quote,
+                        "since": side.since,
+                    }
+                    for side in each.sides
+                ],
+            }
+            for each in answer.conflicts
+        ],
+        "sufficiency": answer.sufficiency and asdict(answer.sufficiency),
     }
 
 
@@ -200,5 +220,22 @@ def _show_sources(out: Console, answer: Answer) -> None:
     for claim in grounded.claims:
         if not claim.supported:
             out.print(one_line(f"  not found in the sources: {claim.text}"), style="yellow")
+    _show_checks(out, answer)
     if answer.finish_reason == "length":
         out.print("The answer was cut off at ask.max_output_tokens.", style="yellow")
+
+
+def _show_checks(out: Console, answer: Answer) -> None:
+    checked = answer.checked
+    if checked.action != "passed":
+        tries = f" after {checked.tries} tries" if checked.tries > 1 else ""
+        review = f" (review {checked.review}, {checked.state})" if checked.review else ""
+        out.print(one_line(f"{checked.action}{tries}{review}"), style="yellow", soft_wrap=True)
+    for failure in checked.failures:
+        if failure.rule != "grounding" or not failure.claim:
+            about = f" {failure.claim}" if failure.claim else ""
+            out.print(
+                one_line(f"  {failure.rule}: {failure.message}{about}"),
+                style="yellow",
+                soft_wrap=True,
+            )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bedplate.domain.chat import FinishReason, Usage
+from bedplate.domain.checks import PASSED, Checked, Sufficiency
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit, SelfQuery
 
@@ -107,6 +108,27 @@ class Retrieved:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a contradiction; `since` is the day from which its document holds, ISO 8601."""
+
+    citation: Citation
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two passages that say different things of the same matter.
+
+    `newer` is the marker of the one that counts; None where dates do not say. `about` is what they
+    differ in.
+    """
+
+    about: Literal["number", "date", "negation"]
+    sides: tuple[Side, Side]
+    newer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerDelta:
     """Answer text that is final: its markers are already resolved."""
 
@@ -119,6 +141,8 @@ class Answer:
 
     `rewritten` is there where something else than the question was searched for, or a model was
     asked to rewrite it; `self_query` is how it was read, by collection, as in `SearchResult`.
+    `checked` says what became of it, `conflicts` what its passages contradict each other in;
+    `sufficiency` is there where it was asked for.
     """
 
     text: str
@@ -132,6 +156,9 @@ class Answer:
     finish_reason: FinishReason = "stop"
     rewritten: Rewritten | None = None
     self_query: Mapping[str, SelfQuery] = field(default_factory=dict[str, SelfQuery])
+    checked: Checked = PASSED
+    conflicts: tuple[Conflict, ...] = ()
+    sufficiency: Sufficiency | None = None
 
 
 AnswerEvent = Retrieved | AnswerDelta | Answer

@@ -108,6 +108,7 @@ def with_limits(former: RunLimits, amounts: Mapping[str, Any]) -> RunLimits:
 @dataclass(frozen=True, slots=True)
 class RunSetup:
     """The assistant as it was when the run began: a later change of it does not reach the run.
+    `name` and `version` say which it was.
 
     `delegates` are assistants that it may start runs of, `trusted` are tools whose results count as the operator's word, `undo` says by which tool an
     effect of another is taken back. `depth` is 0 of a run that no other started.
@@ -121,6 +122,8 @@ class RunSetup:
     trusted: tuple[str, ...] = ()
     undo: Mapping[str, str] = field(default_factory=dict[str, str])
     depth: int = 0
+    name: str = ""
+    version: int = 0
 
 
 EntryKind = Literal[

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -97,3 +97,41 @@ class Feedback:
     key: str | None = None
     question: str | None = None
     answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TracePoint:
+    """What the traces that began in a stretch of time come to.
+
+    Quantiles are None where nothing was measured. `tokens_per_second` is the median over answers, of
+    output tokens after the first one until the end. `checked` answers have a score of groundedness,
+    whose mean is `grounded`; of so many it is `under` the bound that was asked for.
+    """
+
+    at: datetime
+    requests: int
+    errors: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+    took_p50_ms: float | None
+    took_p99_ms: float | None
+    ttft_p50_ms: float | None
+    ttft_p99_ms: float | None
+    tokens_per_second: float | None
+    checked: int
+    under: int
+    grounded: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSeries:
+    """Points that follow each other by `step`, and what they come to in all.
+
+    Not `whole`: older traces were too many to look at.
+    """
+
+    step: timedelta
+    whole: bool
+    total: TracePoint
+    points: tuple[TracePoint, ...]

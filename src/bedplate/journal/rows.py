@@ -99,4 +99,6 @@ def _setup_of(found: dict[str, Any]) -> RunSetup:
         trusted=tuple(found["trusted"]),
         undo=found["undo"],
         depth=found["depth"],
+        name=found["name"],
+        version=found["version"],
     )

@@ -1,7 +1,7 @@
 """What is wrapped around a configured model, and in which order: decision 13.
 
-From the inside out: timeouts, concurrency, breaker, retry, context; then, of composites as well,
-hedge, fallback, cache. A layer that would do nothing is left out.
+From the inside out: written calls, timeouts, concurrency, breaker, retry, context; then, of
+composites as well, hedge, fallback, cache. A layer that would do nothing is left out.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from bedplate.models.hedge import Hedging
 from bedplate.models.protocol import MeteredModel
 from bedplate.models.retry import Retrying
 from bedplate.models.timeouts import Timed
+from bedplate.models.written import Written
 from bedplate.sections import ModelSlot
 
 LOCAL = frozenset({"quote", "scripted"})
@@ -28,7 +29,16 @@ KEEP_TIME = frozenset({"openai", "anthropic"})
 """Adapters with options of their own for the time to the first token and between tokens."""
 
 OF_CALLS = frozenset(
-    {"api_keys", "timeouts", "concurrency", "breaker", "retry", "context_tokens", "overflow"}
+    {
+        "api_keys",
+        "written_calls",
+        "timeouts",
+        "concurrency",
+        "breaker",
+        "retry",
+        "context_tokens",
+        "overflow",
+    }
 )
 """Settings about calls of a model's own, which one made of other models does not make."""
 
@@ -39,6 +49,8 @@ def around_calls(
     """The layers about each call that one adapter makes; ConfigError for one it has itself."""
     remote = slot.use not in LOCAL
     given = slot.model_fields_set
+    if slot.written_calls:
+        model = Written(model)
     if slot.timeouts.first_token_seconds or slot.timeouts.idle_seconds:
         if slot.use in KEEP_TIME:
             raise ConfigError(

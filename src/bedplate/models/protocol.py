@@ -45,6 +45,14 @@ class MeteredModel(ChatModel, Protocol):
     def bound(self, request: ChatRequest) -> Bound: ...
 
 
+class Answerability(Protocol):
+    """Tells whether passages suffice, before a model is asked."""
+
+    async def likely(self, request: ChatRequest) -> float:
+        """The chance, 0 to 1, that the request's passages hold the answer to its question."""
+        ...
+
+
 class OpenModel(Protocol):
     """Opens a model from its own options; `embedder` is there for models that read passages."""
 

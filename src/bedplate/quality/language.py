@@ -24,13 +24,13 @@ class Languages:
         self._lock = threading.Lock()
         self._identifier: Any = None
 
-    def of(self, texts: Iterable[str]) -> str | None:
+    def of(self, texts: Iterable[str], *, least_letters: int = LEAST_LETTERS) -> str | None:
         """The language that these texts, read one after the other, are most likely in.
 
-        None where they have too few letters, or could well be in another.
+        None where they have fewer letters, or could well be in another.
         """
         sample = _start(texts)
-        if sum(map(str.isalpha, sample)) < LEAST_LETTERS:
+        if sum(map(str.isalpha, sample)) < least_letters:
             return None
         with self._lock:
             if self._identifier is None:

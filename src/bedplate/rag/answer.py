@@ -2,193 +2,124 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bedplate.chat.turn import Turn
-from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.answers import (
     REFUSAL,
     Answer,
     AnswerDelta,
     AnswerEvent,
     Citation,
-    Grounding,
+    Conflict,
     Retrieved,
-    Rewritten,
 )
 from bedplate.domain.bills import Bill
-from bedplate.domain.chat import ChatRequest, Finished, Message, Passage, TextDelta, Usage
-from bedplate.domain.retrieval import Scope
-from bedplate.errors import InvalidInput, UpstreamTimeout
-from bedplate.guards.protocol import PassageGuard
-from bedplate.judges.protocol import Case, Judge
-from bedplate.markers import MarkerFilter, cited
-from bedplate.rag.citations import resolve
-from bedplate.rag.current import asks_for_past
-from bedplate.rag.find import Found, find
-from bedplate.rag.follow_up import whole_question
-from bedplate.rag.interpret import Interpret
-from bedplate.rag.knowledge import Knowledge
+from bedplate.domain.chat import ChatRequest, Passage
+from bedplate.domain.checks import Checked
+from bedplate.quality.language import Languages
+from bedplate.rag.ask_request import AskRequest, check_question
+from bedplate.rag.checks.conflicts import conflicts, in_prompt, note
+from bedplate.rag.checks.contract import TextRules
+from bedplate.rag.checks.draft import Write
+from bedplate.rag.checks.json_schema import AnswerSchema
+from bedplate.rag.checks.outcome import Outcome, Piece, instead
+from bedplate.rag.checks.release import CheckedAnswers
+from bedplate.rag.checks.subject import Subject
+from bedplate.rag.checks.sufficiency import insufficient
+from bedplate.rag.gather import Gather, Gathered, shown, whole
 from bedplate.rag.prompt import Prompts
-from bedplate.rag.retrieve import SearchRequest
-from bedplate.rag.rewriter import OFF, RULES, Rewriter
-from bedplate.rag.told import asking, tell_grounded, told
-from bedplate.telemetry.conventions import GUARD, REASON, VERDICT
-from bedplate.telemetry.trace import span
+from bedplate.rag.told import asking, told
+from bedplate.telemetry.trace import trace_id
 
-REFUSAL_START = "i don't know"
-MAX_QUESTION_CHARACTERS = 20_000
+ANSWERED = frozenset({"passed", "annotated", "repaired", "dropped"})
+"""What becomes of an answer that is still the model's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskRequest:
-    """A question to one or more collections of a tenant.
+@dataclass(slots=True)
+class _Progress:
+    """An answer under way: what is known of it before its outcome."""
 
-    `history` is the conversation before the question; `rewrite` says what completes a question that
-    leans on it for the search, "rules" (rag/follow_up.py) or a model, or is "off"; the answering
-    model is asked the question itself, and given the completed one beside it. `deadline` is on the
-    event loop's clock. `self_query` is as in `SearchRequest`. `tell_retrieved` makes what was
-    found the first event. `account` pays, for every model that
-    is asked on the way.
-    """
+    started: float = field(default_factory=time.perf_counter)
+    first_ms: float = 0.0
+    text: str = ""
 
-    question: str
-    scopes: tuple[Scope, ...]
-    model: str
-    filter: str | Mapping[str, object] | None = None
-    join: Mapping[str, object] | None = None
-    passages: int = 8
-    instructions: str = ""
-    history: tuple[Message, ...] = ()
-    rewrite: str = RULES
-    max_output_tokens: int | None = None
-    temperature: float | None = None
-    deadline: float | None = None
-    self_query: bool = True
-    tell_retrieved: bool = False
-    account: Account = LOCAL
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What an answer is made from: the passages that a model may be shown, and how they were found."""
-
-    rewritten: Rewritten
-    found: Found
-    passages: tuple[Passage, ...] = ()
-    knowledge: str = ""
+    def delta(self, text: str) -> AnswerDelta:
+        self.first_ms = self.first_ms or (time.perf_counter() - self.started) * 1000
+        self.text += text
+        return AnswerDelta(text)
 
 
 class Ask:
-    def __init__(
-        self,
-        search: Interpret,
-        turn: Turn,
-        grounding: Judge,
-        rewriter: Rewriter,
-        knowledge: Knowledge | None = None,
-        *,
-        guard: PassageGuard | None = None,
-    ) -> None:
-        """`knowledge` stamps requests, where answers are remembered; `guard` looks at passages before
-        a model is shown them.
-        """
-        self._guard = guard
-        self._knowledge = knowledge
-        self._rewriter = rewriter
-        self._search = search
+    def __init__(self, turn: Turn, gather: Gather, checked: CheckedAnswers) -> None:
         self._turn = turn
-        self._grounding = grounding
+        self._gather = gather
+        self._checked = checked
+        self._languages = Languages()
         self._prompts = Prompts()
+
+    @property
+    def checked(self) -> CheckedAnswers:
+        """What checks answers, for those who have others write them."""
+        return self._checked
 
     async def stream(self, request: AskRequest) -> AsyncGenerator[AnswerEvent]:
         """Text as it is final, then the Answer, which repeats the whole text.
 
         Raises:
-            InvalidInput: an empty question, or one that is too long.
+            InvalidInput: an empty question, or one that is too long; a schema that is none.
             NotFound: an unknown collection or model.
             UpstreamError: the model failed; text that was streamed before stands alone.
             UpstreamTimeout: found, answered or checked too late for the deadline.
         """
-        started = time.perf_counter()
-        self._check(request)
+        progress = _Progress()
+        check_question(request.question)
+        self._turn.model(request.model)
+        _schema(request)
         bill = Bill()
         request = replace(request, account=replace(request.account, bill=bill))
         with asking(request.question, request.model, request.account) as step:
-            trace_id = step.trace.id
-            gathered = await self.gather(request)
-            rewritten, found, passages = gathered.rewritten, gathered.found, gathered.passages
-            searched = shown(rewritten, request.question)
+            found = await self.gather(request)
             if request.tell_retrieved:
-                yield Retrieved(rewritten.text, tuple(found.hits))
-            if not passages:
-                yield AnswerDelta(REFUSAL)
-                nothing = _nothing_found(request.model, bill.usage, started, trace_id)
-                yield told(step, replace(nothing, rewritten=searched, self_query=found.self_query))
-                return
-            text, first_ms, end = "", 0.0, None
-            markers = MarkerFilter([passage.number for passage in passages])
-            prompt = self.prompt(request, gathered)
-            async with aclosing(self._turn.stream(request.model, prompt)) as events:
-                async for event in events:
-                    if isinstance(event, Finished):
-                        end, ready = event, markers.finish()
-                    elif isinstance(event, TextDelta):
-                        ready = markers.push(event.text)
-                    else:
-                        continue
-                    if ready:
-                        first_ms = first_ms or (time.perf_counter() - started) * 1000
-                        text += ready
-                        yield AnswerDelta(ready)
-            citations, refused, grounded = await self.review(request, text, passages)
-            answer = Answer(
-                text=text,
-                citations=citations,
-                grounded=grounded,
-                refused=refused,
-                model=end.model if end else request.model,
-                usage=bill.usage,
-                ttft_ms=round(first_ms, 1),
-                trace_id=trace_id,
-                finish_reason=end.reason if end else "stop",
-                rewritten=searched,
-                self_query=found.self_query,
+                yield Retrieved(found.rewritten.text, tuple(found.found.hits))
+            outcome = without_model(request, found)
+            contradictions: tuple[Conflict, ...] = ()
+            if outcome is None:
+                contradictions = await self.conflicts(request, found)
+                prompt = self.prompt(request, found, contradictions)
+                subject = self.subject(request, prompt, contradictions)
+                async with aclosing(self._checked.stream(subject)) as events:
+                    async for event in events:
+                        if isinstance(event, Piece):
+                            yield progress.delta(event.text)
+                        elif isinstance(event, Outcome):
+                            outcome = event
+            if outcome is None:
+                raise AssertionError("a checked answer ends with its outcome")
+            if rest := unsent(request, outcome, progress.text, contradictions):
+                yield progress.delta(rest)
+            yield told(
+                step,
+                Answer(
+                    text=progress.text,
+                    citations=cited_in(outcome, progress.text, contradictions),
+                    grounded=outcome.grounding,
+                    refused=outcome.refused,
+                    model=outcome.model or request.model,
+                    usage=bill.usage,
+                    ttft_ms=round(progress.first_ms, 1),
+                    trace_id=step.trace.id,
+                    finish_reason=outcome.reason or "stop",
+                    rewritten=shown(found.rewritten, request.question),
+                    self_query=found.found.self_query,
+                    checked=outcome.checked,
+                    conflicts=contradictions,
+                    sufficiency=found.sufficiency,
+                ),
             )
-            yield told(step, answer)
-
-    async def gather(self, request: AskRequest) -> Gathered:
-        """Look for passages; those that a model must not be shown are left out.
-
-        Raises:
-            NotFound: an unknown collection.
-        """
-        rewritten = await self._rewriter.rewrite(
-            request.question,
-            request.history,
-            request.rewrite,
-            deadline=request.deadline,
-            account=request.account,
-        )
-        knowledge = await self._knowledge.stamp(request.scopes) if self._knowledge else ""
-        found = await self._find(request, rewritten.text)
-        passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
-        if self._guard is not None:
-            passages = await self._cleaned(self._guard, passages)
-        return Gathered(rewritten, found, tuple(passages), knowledge)
-
-    async def _cleaned(self, guard: PassageGuard, passages: Sequence[Passage]) -> list[Passage]:
-        with span("guard passages") as step:
-            step.set(GUARD, "passages")
-            kept = await guard.cleaned(passages)
-            gone = [p.hit.chunk_id for p in passages if all(p.number != k.number for k in kept)]
-            changed = any(all(each is not p for p in passages) for each in kept)
-            step.set(VERDICT, "block" if gone else "sanitise" if changed else "allow")
-            if gone:
-                step.set(REASON, gone)
-            return kept
 
     async def answer(self, request: AskRequest) -> Answer:
         """The stream, collected."""
@@ -198,101 +129,100 @@ class Ask:
                     return event
         raise AssertionError("an answer stream ends with an Answer")
 
-    def _check(self, request: AskRequest) -> None:
-        if not request.question.strip():
-            raise InvalidInput("The question is empty.", param="question")
-        if len(request.question) > MAX_QUESTION_CHARACTERS:
-            raise InvalidInput(
-                f"The question has {len(request.question)} characters; at most "
-                f"{MAX_QUESTION_CHARACTERS} are read.",
-                param="question",
-            )
-        self._turn.model(request.model)
+    async def gather(self, request: AskRequest) -> Gathered:
+        """As `Gather.gather`."""
+        return await self._gather.gather(request)
 
-    def prompt(self, request: AskRequest, gathered: Gathered) -> ChatRequest:
+    async def conflicts(self, request: AskRequest, found: Gathered) -> tuple[Conflict, ...]:
+        """What the passages contradict each other in, where the check asks for it."""
+        if not request.check.conflicts or len(found.passages) < 2:
+            return ()
+        return await asyncio.to_thread(
+            conflicts, request.question, found.passages, current=found.current
+        )
+
+    def prompt(
+        self, request: AskRequest, found: Gathered, contradictions: tuple[Conflict, ...] = ()
+    ) -> ChatRequest:
         """What a model is asked, with the passages in front of it."""
         return ChatRequest(
             messages=self._prompts.messages(
                 request.question,
-                gathered.passages,
+                found.passages,
                 instructions=request.instructions,
                 history=request.history,
+                note=in_prompt(contradictions),
+                output=request.output,
             ),
             asked=request.question,
-            whole=_whole(gathered.rewritten, request),
-            passages=gathered.passages,
-            knowledge=gathered.knowledge,
+            whole=whole(found.rewritten, request),
+            passages=found.passages,
             max_output_tokens=request.max_output_tokens,
             temperature=request.temperature,
+            output=request.output,
             deadline=request.deadline,
+            knowledge=found.knowledge,
             account=request.account,
         )
 
-    async def _find(self, request: AskRequest, text: str) -> Found:
-        search = SearchRequest(
-            text,
-            filter=request.filter,
-            join=request.join,
-            limit=request.passages,
-            unique=True,
-            current=not asks_for_past(text),
-            self_query=request.self_query,
-            by_relevance=True,
-            deadline=request.deadline,
+    def subject(
+        self,
+        request: AskRequest,
+        prompt: ChatRequest,
+        contradictions: tuple[Conflict, ...] = (),
+        *,
+        write: Write | None = None,
+        told: Callable[[], Sequence[Passage]] = tuple,
+    ) -> Subject:
+        """The question as its checks see it; `write` where it is more than the model's one call,
+        `told` what tools answered meanwhile.
+        """
+        return Subject(
+            question=request.question,
+            model=request.model,
+            write=write or partial(self._turn.stream, request.model),
+            check=request.check,
+            rules=TextRules(request.check.contract, self._languages),
+            prompt=prompt,
+            passages=prompt.passages,
             account=request.account,
+            trace=trace_id(),
+            conflicts=contradictions,
+            json=prompt.output is not None,
+            schema=_schema(request),
+            deadline=request.deadline,
+            told=told,
         )
-        return await find(self._search, request.scopes, search)
-
-    async def review(
-        self, request: AskRequest, text: str, passages: Sequence[Passage]
-    ) -> tuple[tuple[Citation, ...], bool, Grounding]:
-        """What the finished text cites, whether it refuses, and how well it is grounded."""
-        try:
-            async with asyncio.timeout_at(request.deadline):
-                citations = await asyncio.to_thread(resolve, text, passages)
-                if is_refusal(text, citations):
-                    return citations, True, Grounding(1.0, "unchecked")
-                case = Case(request.question, (*passages,), request.deadline, request.account)
-                with span("check grounding") as step:
-                    grounded = await self._grounding.check(case, text)
-                    tell_grounded(step, grounded)
-                return citations, False, grounded
-        except TimeoutError as error:
-            raise UpstreamTimeout(
-                "The answer was not checked against its sources by the deadline.",
-                provider="grounding",
-            ) from error
 
 
-def shown(rewritten: Rewritten, question: str) -> Rewritten | None:
-    """What an answer tells of the rewriting: where something else than the question was searched for,
-    or a model was asked.
-    """
-    same = rewritten.text == question and rewritten.by in (RULES, OFF)
-    return None if same and rewritten.fallback is None else rewritten
+def _schema(request: AskRequest) -> AnswerSchema | None:
+    if request.output is None or not request.output.schema:
+        return None
+    return AnswerSchema(request.output.schema, param="response_format")
 
 
-def _whole(rewritten: Rewritten, request: AskRequest) -> str:
-    """The completed question; empty where the question was left as it is."""
-    if rewritten.by == RULES:
-        return whole_question(request.question, request.history)
-    return "" if rewritten.text == request.question else rewritten.text
+def without_model(request: AskRequest, found: Gathered) -> Outcome | None:
+    """What is said where no model need be asked."""
+    if not found.passages:
+        return instead(REFUSAL, Checked("passed", tries=0))
+    score = found.sufficiency
+    if score is not None and score.score < request.check.sufficiency:
+        return insufficient(request.check, score.score, found.passages)
+    return None
 
 
-def is_refusal(text: str, citations: Sequence[Citation]) -> bool:
-    """Whether a model said that the sources hold no answer."""
-    plain = text.strip().replace("\u2019", "'").casefold()
-    return not plain or (plain.startswith(REFUSAL_START) and not citations and not cited(text))
+def unsent(request: AskRequest, outcome: Outcome, sent: str, found: tuple[Conflict, ...]) -> str:
+    """What is yet to be sent: all where no model was asked, or a note on contradictions."""
+    if not sent:
+        return outcome.text
+    mine = outcome.checked.action in ANSWERED and not outcome.refused
+    mine = mine and request.output is None
+    return note(found, sent) if mine else ""
 
 
-def _nothing_found(model: str, usage: Usage, started: float, trace_id: str) -> Answer:
-    return Answer(
-        text=REFUSAL,
-        citations=(),
-        grounded=Grounding(1.0, "unchecked"),
-        refused=True,
-        model=model,
-        usage=usage,
-        ttft_ms=round((time.perf_counter() - started) * 1000, 1),
-        trace_id=trace_id,
-    )
+def cited_in(outcome: Outcome, text: str, found: tuple[Conflict, ...]) -> tuple[Citation, ...]:
+    """The answer's citations, and those of the contradictions whose note stands in `text`."""
+    if text == outcome.text:
+        return outcome.citations
+    sides = [side.citation for each in found for side in each.sides if side.citation.marker in text]
+    return tuple(dict.fromkeys([*outcome.citations, *sides]))

@@ -40,13 +40,14 @@ def resolve(answer: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
         quote_start, quote_end = texts[number].locate(statement)
         key = (number, quote_start, quote_end)
         if key not in found:
-            found[key] = _citation(passage, quote_start, quote_end)
+            found[key] = citation(passage, quote_start, quote_end)
         if not _BEFORE_MARKER.match(answer, end):
             last = end
     return tuple(found.values())
 
 
-def _citation(passage: Passage, start: int, end: int) -> Citation:
+def citation(passage: Passage, start: int, end: int) -> Citation:
+    """Of characters `start` to `end` of the passage's text."""
     hit = passage.hit
     return Citation(
         marker=f"[{passage.number}]",

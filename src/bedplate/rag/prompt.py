@@ -10,6 +10,8 @@ from importlib.resources import files
 from bedplate.domain.answers import REFUSAL
 from bedplate.domain.chat import Message, Passage
 from bedplate.domain.documents import Metadata
+from bedplate.domain.tools import OutputFormat
+from bedplate.rag.quoted import quoted
 
 MOST_FIELDS = 20
 LONGEST_VALUE = 200
@@ -26,6 +28,7 @@ class Prompts:
         folder = files("bedplate.rag").joinpath("prompts")
         self._answer = folder.joinpath("answer.md").read_text(encoding="utf-8")
         self._sources = folder.joinpath("sources.md").read_text(encoding="utf-8")
+        self._json = folder.joinpath("json.md").read_text(encoding="utf-8")
 
     def messages(
         self,
@@ -34,14 +37,26 @@ class Prompts:
         *,
         instructions: str = "",
         history: Sequence[Message] = (),
+        note: str = "",
+        output: OutputFormat | None = None,
     ) -> tuple[Message, ...]:
-        """`history` is what was said before the question, without system messages."""
+        """`history` is what was said before the question, without system messages; `note` is told of
+        the sources; `output` makes the answer JSON.
+        """
         system = self._answer.format(refusal=REFUSAL)
+        if output is not None:
+            system += f"\n{self._json.format(shape=_shape(output))}"
         if instructions:
             system += f"\n{instructions}\n"
-        sources = "\n\n".join(show(passage) for passage in passages)
+        sources = "\n\n".join(filter(None, [*map(show, passages), note]))
         user = self._sources.format(sources=sources, question=question)
         return (Message("system", system), *history, Message("user", user))
+
+
+def _shape(output: OutputFormat) -> str:
+    if not output.schema:
+        return "object"
+    return f"value that fits this JSON Schema: {quoted(output.schema)}"
 
 
 def show(passage: Passage) -> str:

@@ -4,11 +4,13 @@ from bedplate.domain.accounts import Account
 from bedplate.domain.answers import Answer, Grounding
 from bedplate.telemetry.conventions import (
     ANSWER,
+    CHECKED,
     CITATIONS,
     CLAIMS,
     EVALUATION,
     EVALUATION_LABEL,
     EVALUATION_SCORE,
+    FAILED_RULES,
     OPERATION,
     QUESTION,
     REFUSED,
@@ -30,6 +32,9 @@ def asking(question: str, model: str, account: Account) -> Span:
 def told(step: Span, answer: Answer) -> Answer:
     """The answer, once its trace knows it."""
     step.set(REFUSED, answer.refused)
+    step.set(CHECKED, answer.checked.action)
+    if answer.checked.failures:
+        step.set(FAILED_RULES, sorted({each.rule for each in answer.checked.failures}))
     step.set(CITATIONS, [each.chunk_id for each in answer.citations])
     step.content(ANSWER, answer.text)
     return answer

@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from bedplate.domain.answers import Citation, Grounding
+from bedplate.domain.answers import Citation, Conflict, Grounding
 from bedplate.domain.chat import Usage
+from bedplate.domain.checks import Checked
 from bedplate.errors import BedplateError, InvalidInput, RateLimited, UpstreamRateLimited
 from bedplate.responses.items import Item
 
@@ -56,6 +57,8 @@ class Grounded(Struct, frozen=True):
     grounded: Grounding
     refused: bool
     trace_id: str
+    checked: Checked | None = None
+    conflicts: tuple[Conflict, ...] = ()
 
 
 class Response(Struct, frozen=True, kw_only=True):

@@ -48,5 +48,12 @@ class Telling:
             cut_off = answer.finish_reason == "length"
             yield from draft.close("incomplete" if cut_off else "completed")
             yield from draft.keep_thoughts(self._thoughts)
-        grounding = Grounded(answer.citations, answer.grounded, answer.refused, answer.trace_id)
+        grounding = Grounded(
+            answer.citations,
+            answer.grounded,
+            answer.refused,
+            answer.trace_id,
+            answer.checked,
+            answer.conflicts,
+        )
         yield from closing(draft, answer.finish_reason, grounding)

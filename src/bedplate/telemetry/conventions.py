@@ -52,6 +52,8 @@ EVALUATION_LABEL = "gen_ai.evaluation.score.label"
 # Answers
 REFUSED = "bedplate.answer.refused"
 CITATIONS = "bedplate.answer.citations"
+CHECKED = "bedplate.answer.checked"
+FAILED_RULES = "bedplate.answer.failed_rules"
 
 # Ingest and jobs
 ADDED = "bedplate.ingest.added"

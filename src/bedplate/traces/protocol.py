@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from bedplate.domain.ids import TenantId
-from bedplate.domain.traces import EndedSpan, EndedTrace, Feedback, TraceSummary
+from bedplate.domain.traces import EndedSpan, EndedTrace, Feedback, TraceSeries, TraceSummary
 
 TraceState = Literal["ok", "error"]
 
 MOST_LISTED = 200
+MOST_POINTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,26 @@ class TraceQuery:
     limit: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesQuery:
+    """The time to cover, in how many points, and the bound of `TracePoint.under`."""
+
+    since: datetime
+    until: datetime
+    points: int = 60
+    under: float = 0.5
+
+
+class Charts(Protocol):
+    async def series(self, tenant: TenantId, query: SeriesQuery) -> TraceSeries:
+        """Over the newest 200,000 at most. InvalidInput for no time, or a number out of bounds."""
+        ...
+
+
 class Traces(Protocol):
+    @property
+    def charts(self) -> Charts: ...
+
     async def write(self, traces: Sequence[EndedTrace]) -> None:
         """In one transaction. StorageError or Unavailable: none of them is kept."""
         ...

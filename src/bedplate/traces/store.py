@@ -16,6 +16,7 @@ from bedplate.sql import Row, Session, Sessions
 from bedplate.traces.feedback import SqlFeedback
 from bedplate.traces.protocol import MOST_LISTED, TraceQuery
 from bedplate.traces.query import conditions
+from bedplate.traces.series import SqlCharts
 from bedplate.traces.summary import sums_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,6 +53,7 @@ class SqlTraces:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._feedback = SqlFeedback(sessions)
+        self.charts = SqlCharts(sessions)
 
     async def write(self, traces: Sequence[EndedTrace]) -> None:
         await self._sessions.write(lambda session: _insert(session, traces))

@@ -1,12 +1,16 @@
 """A run with a model and tools: what it does, in which order, and how it ends."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.fixtures.runs import Till, calls, reader, says, world
 
+from bedplate.agents.runs import NewRun
+from bedplate.domain.accounts import LOCAL
 from bedplate.domain.ids import DEFAULT_TENANT
-from bedplate.domain.runs import RunLimits, RunStatus
+from bedplate.domain.reviews import Decision
+from bedplate.domain.runs import RunLimits, RunSetup, RunStatus
 
 PAY = ("pay", {"to": "Ann", "amount": 5})
 
@@ -87,3 +91,107 @@ async def test_each_limit_ends_a_run_that_goes_on_with_a_larger_one(
         run = await w.resume(run, limits=RunLimits())
         assert (run.status, run.summary) == (RunStatus.SUCCEEDED, "Paid.")
         assert len(till.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (("pai", {}), "There is no tool 'pai': pay."),
+        (("pay", '{"to": "Ann", "amount": '), "The arguments are no JSON"),
+        (("pay", {"to": "Ann", "amount": "five"}), 'amount: it is "five"; it must be number'),
+        (("pay", "[]"), "write one JSON object"),
+    ],
+)
+async def test_a_call_that_cannot_be_made_is_told_so_that_the_model_mends_it(
+    tmp_path: Path, wanted: tuple[str, dict[str, str] | str], told: str
+) -> None:
+    script = [says("Paid.", after="pay done"), calls(wanted), calls(PAY, after="")]
+    till = Till()
+    async with world(tmp_path, script, till) as w:
+        run = await w.run("Pay Ann 5")
+        results = [entry.data for entry in await w.entries(run, "result")]
+        assert told in results[0]["text"]
+        assert ([r["failed"] for r in results], run.used.failures) == ([True, False], 1)
+        assert (run.summary, len(till.calls)) == ("Paid.", 1)
+
+
+async def test_failures_are_bounded(tmp_path: Path) -> None:
+    script = [calls(*[("pay", {"to": "Ann", "amount": n}) for n in range(6)])]
+    till = Till(fails=9)
+    limits = RunLimits(failures=2)
+    async with world(tmp_path, script, till, limits=limits, provenance="off") as w:
+        run = await w.run("Pay Ann")
+        assert (run.status, run.reason) == (RunStatus.OUT_OF_BUDGET, "failures")
+        assert len(till.calls) == 3
+        assert "Failed: pay (3)." in run.summary
+
+
+async def test_the_same_call_again_and_again_ends_a_run(tmp_path: Path) -> None:
+    script = [calls(("look", '{ "id":"1" }')), calls(("look", {"id": "1"}), after="")]
+    async with world(tmp_path, script, reader("look", "nothing")) as w:
+        run = await w.run("Look")
+        assert (run.status, run.reason) == (RunStatus.LOOPING, "same_call")
+        assert run.used.tool_calls == 3
+
+
+async def test_a_goal_is_handed_on_to_another_assistant_in_the_same_budget(tmp_path: Path) -> None:
+    script = [calls(("ask_helper", {"goal": "Find 7"})), says("Found: it is here.", after="here")]
+    other = RunSetup("helper", tools=("look",))
+    lines = [calls(("look", {"id": "7"})), says("It is here.", after="here")]
+    async with world(
+        tmp_path,
+        script,
+        reader("look", "7 is here"),
+        others={"helper": (lines, other)},
+        delegates=("helper",),
+        tools=(),
+    ) as w:
+        run = await w.run("Where is 7?")
+        assert run.status is RunStatus.WAITING_RUN
+        (child,) = await w.journal.children(DEFAULT_TENANT, run.id)
+        assert (child.status, child.summary) == (RunStatus.SUCCEEDED, "It is here.")
+        await w.upkeep.look()
+        run = await w.go_on(run)
+        assert (run.status, run.summary) == (RunStatus.SUCCEEDED, "Found: it is here.")
+        assert (child.used.steps, run.used.steps, run.used.tool_calls) == (2, 4, 2)
+
+
+async def test_a_child_cannot_use_more_than_its_root_has(tmp_path: Path) -> None:
+    script = [calls(("ask_helper", {"goal": "Find 7"})), says("No.", after="out_of_budget")]
+    lines = [calls(("look", {"id": "7"})), says("It is here.", after="here")]
+    async with world(
+        tmp_path,
+        script,
+        reader("look", "7 is here"),
+        others={"helper": (lines, RunSetup("helper", tools=("look",)))},
+        delegates=("helper",),
+        tools=(),
+        limits=RunLimits(tool_calls=1),
+    ) as w:
+        run = await w.run("Where is 7?")
+        await w.upkeep.look()
+        run = await w.go_on(run)
+        (child,) = await w.journal.children(DEFAULT_TENANT, run.id)
+        assert (child.status, child.reason) == (RunStatus.OUT_OF_BUDGET, "tool_calls")
+        assert (run.status, run.summary) == (RunStatus.SUCCEEDED, "No.")
+
+
+async def test_a_run_keeps_the_assistant_it_began_with(tmp_path: Path) -> None:
+    till = Till(approve=True)
+    async with world(tmp_path, [calls(PAY), says("Paid.", after="done")], till) as w:
+        run = await w.run("Pay Ann 5")
+        w.setups["clerk"] = RunSetup("another model")
+        run = await w.decide(run, Decision("approve", by="Kim"))
+        assert (run.status, run.summary) == (RunStatus.SUCCEEDED, "Paid.")
+
+
+async def test_a_leg_that_lost_its_job_is_given_one(tmp_path: Path) -> None:
+    async with world(tmp_path, [says("Hi.")]) as w:
+        run = await w.run("Greet")
+        w.queue.jobs.clear()
+        waiting = await w.runs.start(LOCAL, NewRun("clerk", "Greet again"))
+        w.queue.jobs.clear()
+        await w.journal.look(DEFAULT_TENANT, waiting.id, datetime.now(UTC))
+        await w.upkeep.look()
+        assert (await w.go_on(waiting)).status is RunStatus.SUCCEEDED
+        assert run.summary == "Hi."

@@ -31,6 +31,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "data": found.data.model_copy(update={"database": None}),
         "models": default.models,
         "assistants": default.assistants,
+        "check": default.check,
         "reranker": default.reranker,
         "image_embedder": default.image_embedder,
         "speech": default.speech,
@@ -43,6 +44,8 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "reviews": found.reviews.model_copy(update={"webhook_secret": None}),
     }
     assert found.model_copy(update=examples) == default
+    hidden = {"release", "language", "most_words", "grader", "review_webhook"}
+    assert found.check.model_dump(exclude=hidden) == default.check.model_dump(exclude=hidden)
     assert found.data.database is not None
     assert found.reviews.webhook_secret is not None
     assert found.models["local"].use == "openai"
