@@ -23,7 +23,7 @@ from bedplate.domain.answers import Answer, AnswerDelta
 from bedplate.domain.checks import Check
 from bedplate.ingest.files import find_files
 from bedplate.rag.ask_request import AskRequest
-from bedplate.sample import SHOWCASE, sample_folder
+from bedplate.sample import SHOWCASE, sample_path
 
 WAYS: Mapping[str, Check] = {
     "annotate, after": Check(conflicts=False),
@@ -95,7 +95,7 @@ async def measure(
 
 
 async def run(rounds: int, delay: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as home, sample_folder() as files:
+    with tempfile.TemporaryDirectory() as home, sample_path() as files:
         scripted = {
             "use": "scripted",
             "replies": [SAID],
