@@ -16,6 +16,7 @@ from tests.fixtures.order_service import TOKEN, order_service
 from tests.fixtures.postgres import empty_database
 from tests.fixtures.tools import toolbox
 
+from bedplate.errors import ConfigError
 from bedplate.toolbox import Toolbox
 from bedplate.tools import TOOLS
 from bedplate.tools.arguments import Arguments
@@ -190,6 +191,6 @@ async def test_calls_at_once_do_not_disturb_each_other(use: str, tmp_path: Path)
 
 @pytest.mark.parametrize("use", USES)
 async def test_an_option_that_does_not_exist_is_refused(use: str, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match=r"tools.place.no_such"):
+    with pytest.raises(ConfigError, match=r"tools.place.no_such"):
         async with opened(use, tmp_path, no_such=1):
             pass

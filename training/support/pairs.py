@@ -43,7 +43,7 @@ class Pair:
 
     @property
     def kept(self) -> bool:
-        """Whether it is of the half that is never fitted but for the model that ships."""
+        """Whether it is of the half that `--halves` does not fit."""
         return zlib.crc32(self.group.encode()) % 2 == 1
 
 

@@ -27,7 +27,7 @@ class Finding:
 def is_secret(key: str) -> bool:
     """Whether a setting's name says that its value must not be shown."""
     parts = key.casefold().split(".")
-    return bool({"headers", "auth"} & set(parts)) or bool(_SECRET.search(parts[-1]))
+    return bool({"auth", "env", "headers"} & set(parts)) or bool(_SECRET.search(parts[-1]))
 
 
 def redact(setting: Setting) -> Setting:

@@ -11,9 +11,6 @@ from bedplate.domain.chat import Passage
 from bedplate.embedders.protocol import Embedder
 from bedplate.models.protocol import ChatModel
 
-Pair = tuple[str, str]
-"""A claim, and the words that may carry it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -88,25 +85,6 @@ class ClaimJudge(Protocol):
     """What an adapter implements; judges/answers.py makes a Judge of it."""
 
     async def read(self, case: Case) -> Bench: ...
-
-
-class PairScorer(Protocol):
-    """A trained model that reads a claim together with its evidence. Batches are its own matter."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Names model and weights."""
-        ...
-
-    async def score(self, pairs: Sequence[Pair]) -> list[float]:
-        """The probability that the evidence carries the claim, 0 to 1, one a pair; texts of any
-        length.
-        """
-        ...
-
-
-class OpenPairScorer(Protocol):
-    def __call__(self, options: Mapping[str, Any]) -> AbstractAsyncContextManager[PairScorer]: ...
 
 
 OpenEncoder = Callable[[], AbstractAsyncContextManager[Embedder]]

@@ -41,7 +41,7 @@ class QuoteOptions(BaseModel):
     """`caution` is how sure it must be, 0 to 1, before it answers: 0 always quotes something, 1
     always refuses; left out, it is the point chosen on development data. `words` is the limit a
     sentence is shortened to, `passages` how many of those retrieved are read. `reader` has a small
-    model read the best of them: more refusals are right, for about 70 ms and 23 MB.
+    model read the best of them: more refusals are right, for about 85 ms of CPU and 23 MB.
     """
 
     model_config = ConfigDict(extra="forbid")

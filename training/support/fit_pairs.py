@@ -1,8 +1,8 @@
-"""Fits the pair model of the judge: python training/support/fit_model.py
+"""Fits a model that reads a claim beside its evidence: python training/support/fit_pairs.py
 
-Needs EVAL_DATA (groundedness, qa_squad2, qa_clapnq, qa_xquad) and the trunk that training/reader left
-in build/. `--without` leaves sets out; `--halves` fits one half of each set's rows only. Both are for
-the figures of the card; what ships has seen all.
+Nothing of it ships: training/support/pairs.md says what it is worth beside the features. Needs
+EVAL_DATA (groundedness, qa_squad2, qa_clapnq, qa_xquad) and the trunk that training/reader left in
+build/. `--without` leaves sets out; `--halves` fits one half of each set's rows only.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from training.support.scoring import report
 from bedplate.windows import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGET = ROOT / "src" / "bedplate" / "judges" / "support.onnx"
+TARGET = ROOT / "build" / "support.onnx"
 SEED = 20261129
 FROZEN = 1
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", choices=SETS, default=[])
     parser.add_argument("--halves", action="store_true")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--made", type=int, default=3_500, help="pairs by rule in an epoch")
+    parser.add_argument("--made", type=int, default=2_800, help="pairs by rule in an epoch")
     chosen = parser.parse_args()
     start(SEED)
     known = [
