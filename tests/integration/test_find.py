@@ -11,6 +11,7 @@ from tests.fixtures.serving import asked
 from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.answers import Grounding
+from bedplate.domain.chat import ChatRequest
 from bedplate.domain.documents import Blob
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import NotFound, UpstreamTimeout
