@@ -12,7 +12,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all:
 # One more than the cores of a small machine: a part of the tests waits for other processes.
 WORKERS ?= 3
 
-.PHONY: help demo test test-all conformance kits check fix bench bench-relay models console console-test docs lock clean
+.PHONY: help demo test test-all conformance kits check fix bench bench-agents bench-relay models console console-test docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -80,6 +80,9 @@ bench: .venv/dev  ## measure; needs EVAL_DATA for the quality figures
 
 models: .venv-training/ready  ## train the small models anew; needs EVAL_DATA, an hour or two
 	@for fit in training/*/fit_model.py; do PYTHONPATH=.:src .venv-training/bin/python $$fit; done
+
+bench-agents: .venv/dev  ## agents: tau2-bench's gold actions, and AgentDojo's attacks; needs EVAL_DATA
+	$(BIN)/python tests/bench/run.py bench_agents bench_dojo
 
 bench-relay: .venv/dev  ## the relay's CPU against a bare proxy's; fails above its bounds
 	$(BIN)/python -m tests.bench.bench_relay --gate

@@ -10,6 +10,7 @@ from bedplate.chat.turn import Turn
 from bedplate.config import Config
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError
+from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.models import EXTRACTIVE
 from bedplate.models.answerability import open_answerability
 from bedplate.options import remembers_answers
@@ -43,6 +44,14 @@ class Answers:
     toolbox: Toolbox
 
 
+@dataclass(frozen=True, slots=True)
+class Oversight:
+    """The human whom answers may be held for, and what judges those that left."""
+
+    reviews: AskHuman
+    watch: WatchAnswers
+
+
 def question_reader(config: Config, turn: Turn) -> ModelReader | None:
     """The model that reads conditions out of questions, where one is configured."""
     settings = config.search
@@ -59,7 +68,7 @@ async def open_answers(
     turn: Turn,
     safeguards: Safeguards,
     embedder: Embedder,
-    reviews: AskHuman,
+    oversight: Oversight,
 ) -> AsyncGenerator[Answers]:
     """
     Raises:
@@ -78,12 +87,14 @@ async def open_answers(
             guard=safeguards.passages,
             answerability=await enter(open_answerability(embedder)),
         )
-        checked = CheckedAnswers(turn, safeguards.grounding, reviews)
-        ask = Ask(turn, gather, checked)
+        checked = CheckedAnswers(turn, safeguards.grounding, oversight.reviews)
+        ask = Ask(turn, gather, checked, oversight.watch)
         transcripts = await enter(_transcripts(config))
         background = await enter(open_background(transcripts, _limits(config)))
         toolbox = await enter(open_toolbox(config, safeguards, search))
-        assistants = await enter(open_assistants(config, turn, ask, safeguards, toolbox))
+        assistants = await enter(
+            open_assistants(config, turn, ask, safeguards, toolbox, oversight.watch)
+        )
         respond = Respond(turn, ask, search)
         yield Answers(ask, assistants, respond, transcripts, background, toolbox)
 

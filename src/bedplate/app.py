@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bedplate.access.keyring import Keyring, open_keyring
-from bedplate.answering import open_answers, question_reader
+from bedplate.answering import Oversight, open_answers, question_reader
 from bedplate.assistants.assistants import Assistants
 from bedplate.chat.turn import Turn
 from bedplate.chunkers import CHUNKERS
@@ -17,6 +17,8 @@ from bedplate.domain.retrieval import Scope
 from bedplate.durable.protocol import Durable, Page
 from bedplate.embedders.protocol import Embedder, ImageEmbedder
 from bedplate.embedding import open_embedders
+from bedplate.evaluating import open_evaluation
+from bedplate.evaluation.online import OnlineEvaluation
 from bedplate.feeds import open_source
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
@@ -126,6 +128,7 @@ class App:
     originals: Originals
     push_syncs: PushSyncs | None
     runs: RunsAtWork | None
+    evaluation: OnlineEvaluation
     reviews: ReviewQueue
     review_upkeep: ReviewUpkeep
     tracing: Tracing
@@ -271,9 +274,16 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             batch_chunks=config.ingest.batch_chunks,
         )
         reviewing = await enter(open_reviewing(config, safeguards))
+        evaluation = await enter(open_evaluation(config, models, ledger, made.embedder))
         answers = await enter(
             open_answers(
-                config, catalog, search, turn, safeguards, made.remembering, reviewing.queue
+                config,
+                catalog,
+                search,
+                turn,
+                safeguards,
+                made.remembering,
+                Oversight(reviewing.queue, evaluation),
             )
         )
         # The last part: it uses the others until it is closed.
@@ -327,6 +337,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             originals=ingest.originals,
             push_syncs=parts and parts.push_syncs,
             runs=parts and parts.runs,
+            evaluation=evaluation,
             reviews=reviewing.queue,
             review_upkeep=reviewing.upkeep,
             tracing=tracing,

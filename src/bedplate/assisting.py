@@ -19,6 +19,7 @@ from bedplate.blueprints.protocol import Blueprints
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
 from bedplate.errors import ConfigError, NotFound, Unavailable, UpstreamError
+from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.models import EXTRACTIVE
 from bedplate.rag.answer import Ask
 from bedplate.rag.checks.settings import read_check
@@ -31,7 +32,12 @@ ASSISTANTS_FILE = "assistants.db"
 
 @asynccontextmanager
 async def open_assistants(
-    config: Config, turn: Turn, ask: Ask, safeguards: Safeguards, toolbox: Toolbox
+    config: Config,
+    turn: Turn,
+    ask: Ask,
+    safeguards: Safeguards,
+    toolbox: Toolbox,
+    watch: WatchAnswers | None = None,
 ) -> AsyncGenerator[Assistants]:
     """
     Raises:
@@ -55,7 +61,7 @@ async def open_assistants(
         max_output_tokens=config.ask.max_output_tokens,
         check=read_check(config.check),
     )
-    pipeline = Pipeline(stages, Answering(ask, Rounds(turn)))
+    pipeline = Pipeline(stages, Answering(ask, Rounds(turn)), watch)
     async with _blueprints(config) as blueprints:
         roster = Roster(config.assistants, blueprints, house, toolbox)
         yield Assistants(roster, pipeline, Memory(turn), defaults)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from bedplate.assistant_sections import AssistantConfig
 from bedplate.check_sections import CheckConfig
 from bedplate.errors import ConfigError
+from bedplate.evaluation_sections import EvaluationConfig
 from bedplate.guard_sections import GuardsConfig
 from bedplate.metric_sections import MetricsConfig
 from bedplate.review_sections import ReviewsConfig
@@ -94,6 +95,7 @@ class Config(Section):
     budgets: BudgetsConfig = BudgetsConfig()
     tracing: TracingConfig = TracingConfig()
     metrics: MetricsConfig = MetricsConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     managed: ManagedConfig = ManagedConfig()
     models: Mapping[str, ModelSlot] = Field(default_factory=dict[str, ModelSlot])
     assistants: Mapping[str, AssistantConfig] = Field(default_factory=dict[str, AssistantConfig])

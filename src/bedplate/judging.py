@@ -1,9 +1,9 @@
 """The judge of answers that the configuration sets, opened."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from bedplate.config import Config
+from bedplate.config import Config, Slot
 from bedplate.embedders import EMBEDDERS
 from bedplate.embedders.protocol import Embedder
 from bedplate.judges import JUDGES
@@ -17,12 +17,24 @@ MOST_CLAIMS = 500
 BUNDLED = "onnx"
 
 
-@asynccontextmanager
-async def open_judge(
+def open_judge(
     config: Config, models: Mapping[str, ChatModel], embedder: Embedder | None = None
+) -> AbstractAsyncContextManager[Judge]:
+    """The judge of every answer: see `open_slot_judge`."""
+    slot = config.guards.groundedness
+    return open_slot_judge("guards.groundedness", slot, config, models, embedder)
+
+
+@asynccontextmanager
+async def open_slot_judge(
+    key: str,
+    slot: Slot,
+    config: Config,
+    models: Mapping[str, ChatModel],
+    embedder: Embedder | None = None,
 ) -> AsyncGenerator[Judge]:
     """`models` are the configured ones, of which a judge may be one; `embedder` is the one that
-    searches, if it is open.
+    searches, if it is open. `key` names the setting.
 
     Raises:
         ConfigError: an adapter that does not exist, options that it does not take, a judge that is
@@ -38,11 +50,5 @@ async def open_judge(
         async with EMBEDDERS.load(BUNDLED)({}) as opened:
             yield opened
 
-    async with open_slot(
-        "guards.groundedness",
-        config.guards.groundedness,
-        JUDGES.load,
-        encoder=encoder,
-        models=models,
-    ) as opened:
+    async with open_slot(key, slot, JUDGES.load, encoder=encoder, models=models) as opened:
         yield AnswerJudge(opened, most=MOST_CLAIMS)

@@ -5,17 +5,22 @@ metrics go by themselves.
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import aiohttp
 
 from bedplate.app import App
+from bedplate.domain.evaluations import EvaluationGroup
 from bedplate.errors import BedplateError
 from bedplate.telemetry.export import ExportOptions
 from bedplate.telemetry.metric_export import MetricExport
 
 MILLION = 1_000_000
+BY: tuple[EvaluationGroup, ...] = ("assistant", "model", "collection")
+MOST_NAMES = 22
+"""Of each of them, so that a gauge holds all three with both ends of their intervals."""
 
 
 @asynccontextmanager
@@ -58,6 +63,10 @@ async def measured(app: App) -> None:
         "For a turn at their model.",
         [({"model": name}, waiting) for name, waiting in _waiting(app)],
     )
+    evaluation = app.evaluation
+    metrics.gauge("evaluations_waiting", "Answers to be judged.", [({}, evaluation.waiting)])
+    metrics.gauge("evaluations_dropped", "Found no room.", [({}, evaluation.dropped)])
+    metrics.gauge("hallucination_rate", "Of a day, with its interval.", await _hallucinations(app))
     if (reviews := await _reviews(app)) is not None:
         metrics.gauge("reviews_waiting", "For a human's decision.", [({}, reviews)])
     metrics.gauge("budget_left", "In the unit of its measure.", await _left(app))
@@ -71,6 +80,23 @@ def _waiting(app: App) -> Iterator[tuple[str, int]]:
                 yield name, waiting
                 break
             inner = getattr(inner, "inner", None)
+
+
+async def _hallucinations(app: App) -> list[tuple[Mapping[str, str], float]]:
+    """The share by assistant, model and collection, of all tenants, and both ends of its interval."""
+    until = datetime.now(UTC)
+    since = until - timedelta(days=1)
+    rows: list[tuple[Mapping[str, str], float]] = []
+    for by in BY:
+        try:
+            found = await app.evaluation.rates(None, by, since=since, until=until)
+        except BedplateError:
+            return []
+        for each in found[:MOST_NAMES]:
+            if each.rate is not None:
+                for bound, value in (("rate", each.rate), ("low", each.low), ("high", each.high)):
+                    rows.append(({"by": by, "name": each.group, "bound": bound}, value))
+    return rows
 
 
 async def _reviews(app: App) -> int | None:

@@ -190,7 +190,7 @@ async def test_decisions_are_exported_as_labelled_rows_a_page_at_a_time(served: 
     assert page.headers["Content-Type"].startswith("application/jsonl")
     [row] = [json.loads(line) for line in page.body.splitlines()]
     assert (row["id"], row["supported"]) == (f"{ids[1]}#1", False)
-    assert (row["context"], row["question"]) == ("Refunds take 30 days.", SUBJECT["question"])
+    assert (row["context"], row["question"]) == (["Refunds take 30 days."], SUBJECT["question"])
     rest = await served.get(f"{PATH}/rows?after={page.headers['x-next']}")
     [row] = [json.loads(line) for line in rest.body.splitlines()]
     assert (row["id"], row["answer"], row["supported"]) == (ids[0], SUBJECT["answer"], True)

@@ -10,8 +10,9 @@ const NEAR = 0.8;
 const SHOWN = 5;
 
 /** Each part is asked for by itself: one that fails hides none of the others. */
-export async function attention(admin: boolean): Promise<Matter[]> {
+export async function attention(admin: boolean, reviewer: boolean): Promise<Matter[]> {
   const parts = [readiness(), sources(), jobs()];
+  if (reviewer) parts.push(reviews());
   if (admin) parts.push(endpoints(), budgets());
   const found = await Promise.allSettled(parts);
   const matters = found.flatMap((part) => (part.status === 'fulfilled' ? part.value : []));
@@ -53,6 +54,13 @@ async function jobs(): Promise<Matter[]> {
     if (error instanceof ApiError && error.status === 503) return [];
     throw error;
   }
+}
+
+async function reviews(): Promise<Matter[]> {
+  const found = await get<{ reviews: { id: string }[]; next: string | null }>('/api/reviews?state=pending&limit=200');
+  if (found.reviews.length === 0) return [];
+  const number = `${found.reviews.length}${found.next ? '+' : ''}`;
+  return [{ severity: 'warn', title: `${number} to review`, detail: 'Answers and tool calls that wait for a decision.', link: href(['reviews']) }];
 }
 
 async function endpoints(): Promise<Matter[]> {

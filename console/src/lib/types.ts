@@ -205,3 +205,48 @@ export type AccessKey = {
 
 export type Endpoint = { endpoint: string; state: 'closed' | 'open' | 'half_open'; calls: number; failures: number; last_error: string | null; retry_after: number | null };
 export type Managed = { model: string; state: string; device: string; memory_bytes: number; requests: number; starts: number; crashes: number; log: string[] };
+
+export type ReviewLine = {
+  id: string;
+  kind: 'answer' | 'tool_call';
+  state: string;
+  assistant: string | null;
+  priority: number;
+  created_at: string;
+  due_at: string;
+  decided_at: string | null;
+  verdict: string | null;
+  by: string | null;
+  about: string;
+  score: number | null;
+  trace_id: string;
+};
+
+export type Review = ReviewLine & {
+  subject: Record<string, unknown>;
+  decision: { verdict: string; by: string; reason: string } | null;
+};
+
+export type Measures = { steps: number; model_calls: number; tool_calls: number; tokens: number; usd: number | null; seconds: number; failures: number };
+
+export type Run = {
+  id: string;
+  assistant: string;
+  goal: string;
+  status: string;
+  reason: string;
+  summary: string;
+  used: Measures;
+  budget: Measures;
+  entries: number;
+  waits_for: string[];
+  parent: string | null;
+  created_at: string;
+  ended_at: string | null;
+};
+
+export type RunEntry = { number: number; kind: string; at: string; data: unknown };
+
+export type AssistantEntry = { name: string; version: number; newest: number; declared: boolean };
+export type AssistantVersion = { name: string; version: number; settings: Record<string, unknown>; note: string; by: string | null; created_at: string | null };
+export type Difference = { path: string; before: unknown; after: unknown };

@@ -12,15 +12,24 @@ from bedplate.assistants.rounds import Fit
 from bedplate.domain.answers import Retrieved
 from bedplate.domain.bills import Bill
 from bedplate.domain.chat import Finished, ReasoningDelta, TextDelta, ToolCallDelta, Usage
-from bedplate.rag.told import asking, told
+from bedplate.evaluation.protocol import WatchAnswers
+from bedplate.rag.told import asking, told, watched
 from bedplate.telemetry.trace import Span, span
 
 VERSION = "gen_ai.agent.version"
 
 
 class Pipeline:
-    def __init__(self, stages: Mapping[str, Stage], answering: Answering) -> None:
-        """`stages` are those that assistants may name, opened once."""
+    def __init__(
+        self,
+        stages: Mapping[str, Stage],
+        answering: Answering,
+        watch: WatchAnswers | None = None,
+    ) -> None:
+        """`stages` are those that assistants may name, opened once; `watch` is told of answers as they
+        leave.
+        """
+        self._watch = watch
         self._stages = stages
         self._answering = answering
 
@@ -73,6 +82,7 @@ class Pipeline:
         last = done(work, end)
         if held and last.answer.text:
             yield TextDelta(last.answer.text)
+        watched(self._watch, work.asking, work.passages, last.answer)
         told(step, last.answer)
         yield last
 

@@ -20,6 +20,7 @@ from bedplate.domain.answers import (
 from bedplate.domain.bills import Bill
 from bedplate.domain.chat import ChatRequest, Passage
 from bedplate.domain.checks import Checked
+from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.quality.language import Languages
 from bedplate.rag.ask_request import AskRequest, check_question
 from bedplate.rag.checks.conflicts import conflicts, in_prompt, note
@@ -32,7 +33,7 @@ from bedplate.rag.checks.subject import Subject
 from bedplate.rag.checks.sufficiency import insufficient
 from bedplate.rag.gather import Gather, Gathered, shown, whole
 from bedplate.rag.prompt import Prompts
-from bedplate.rag.told import asking, told
+from bedplate.rag.told import asking, told, watched
 from bedplate.telemetry.trace import trace_id
 
 ANSWERED = frozenset({"passed", "annotated", "repaired", "dropped"})
@@ -54,7 +55,15 @@ class _Progress:
 
 
 class Ask:
-    def __init__(self, turn: Turn, gather: Gather, checked: CheckedAnswers) -> None:
+    def __init__(
+        self,
+        turn: Turn,
+        gather: Gather,
+        checked: CheckedAnswers,
+        watch: WatchAnswers | None = None,
+    ) -> None:
+        """`watch` is told of answers as they leave."""
+        self._watch = watch
         self._turn = turn
         self._gather = gather
         self._checked = checked
@@ -101,25 +110,24 @@ class Ask:
                 raise AssertionError("a checked answer ends with its outcome")
             if rest := unsent(request, outcome, progress.text, contradictions):
                 yield progress.delta(rest)
-            yield told(
-                step,
-                Answer(
-                    text=progress.text,
-                    citations=cited_in(outcome, progress.text, contradictions),
-                    grounded=outcome.grounding,
-                    refused=outcome.refused,
-                    model=outcome.model or request.model,
-                    usage=bill.usage,
-                    ttft_ms=round(progress.first_ms, 1),
-                    trace_id=step.trace.id,
-                    finish_reason=outcome.reason or "stop",
-                    rewritten=shown(found.rewritten, request.question),
-                    self_query=found.found.self_query,
-                    checked=outcome.checked,
-                    conflicts=contradictions,
-                    sufficiency=found.sufficiency,
-                ),
+            answer = Answer(
+                text=progress.text,
+                citations=cited_in(outcome, progress.text, contradictions),
+                grounded=outcome.grounding,
+                refused=outcome.refused,
+                model=outcome.model or request.model,
+                usage=bill.usage,
+                ttft_ms=round(progress.first_ms, 1),
+                trace_id=step.trace.id,
+                finish_reason=outcome.reason or "stop",
+                rewritten=shown(found.rewritten, request.question),
+                self_query=found.found.self_query,
+                checked=outcome.checked,
+                conflicts=contradictions,
+                sufficiency=found.sufficiency,
             )
+            watched(self._watch, request, found.passages, answer)
+            yield told(step, answer)
 
     async def answer(self, request: AskRequest) -> Answer:
         """The stream, collected."""

@@ -42,14 +42,13 @@ def labelled_rows(review: Review) -> Iterator[Row]:
         yield _row(f"{review.id}#edited", _text(decision.value), supported=True, facts=facts)
 
 
-def context_of(subject: Mapping[str, Any]) -> str:
-    """The passages' texts, an empty line between them."""
+def context_of(subject: Mapping[str, Any]) -> list[str]:
+    """The passages' texts, in the order that markers count them in."""
     passages = cast("list[Any]", subject.get("passages") or [])
-    texts = [
+    return [
         _text(cast("Mapping[str, Any]", each).get("text") if isinstance(each, dict) else each)
         for each in passages
     ]
-    return "\n\n".join(filter(None, texts))
 
 
 def _row(id: str, answer: str, *, supported: bool, facts: Row) -> Row:

@@ -52,6 +52,8 @@ EVALUATION_LABEL = "gen_ai.evaluation.score.label"
 # Answers
 REFUSED = "bedplate.answer.refused"
 CITATIONS = "bedplate.answer.citations"
+CITED_CLAIMS = "bedplate.answer.cited_claims"
+VALID_CITATIONS = "bedplate.answer.valid_citations"
 CHECKED = "bedplate.answer.checked"
 FAILED_RULES = "bedplate.answer.failed_rules"
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bedplate.domain.traces import EndedSpan, EndedTrace, Value
 from bedplate.telemetry.conventions import (
+    CITED_CLAIMS,
     COST,
     ESTIMATED_INPUT_TOKENS,
     EVALUATION_LABEL,
@@ -31,6 +32,7 @@ from bedplate.telemetry.conventions import (
     ROUTE,
     STATUS,
     TOKENS_PER_SECOND,
+    VALID_CITATIONS,
     VERDICT,
 )
 
@@ -86,6 +88,9 @@ class Metrics:
         self._answers = self._counter("answers", "Grounded answers.", "refused")
         self._checked = self._counter("answers_checked", "By verdict of the check.", "verdict")
         self._grounded = self._histogram("groundedness", "Scores of checked answers.", SCORES)
+        self._cited = self._counter(
+            "citations", "Claims that cite, by whether what they cite carries them.", "valid"
+        )
         self._gauges: dict[str, Gauge] = {}
 
     def observe(self, trace: EndedTrace) -> None:
@@ -138,6 +143,10 @@ class Metrics:
     def _answer(self, found: Mapping[str, Value]) -> None:
         if REFUSED in found:
             self._answers.labels(str(found[REFUSED]).lower()).inc()
+        if CITED_CLAIMS in found:
+            cited, valid = _number(found[CITED_CLAIMS]), _number(found.get(VALID_CITATIONS, 0))
+            self._cited.labels("true").inc(valid)
+            self._cited.labels("false").inc(cited - valid)
         if EVALUATION_LABEL in found:
             self._checked.labels(str(found[EVALUATION_LABEL])).inc()
             if EVALUATION_SCORE in found:

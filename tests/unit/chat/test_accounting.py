@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bedplate.chat.accounted import Accounted
 from bedplate.chat.turn import Turn
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.budgets import MEASURES, Subject, Used
@@ -215,3 +216,19 @@ async def test_more_than_the_bound_is_counted_in_full(ledger: Ledger) -> None:
     assert await sums(ledger) == (1_500_000, 0)
     with pytest.raises(BudgetExceeded):
         await events(turn(ledger, speaker).stream("m", asked(most=1)))
+
+
+async def test_a_model_that_is_asked_beside_turns_is_held_to_the_run_that_pays(
+    ledger: Ledger,
+) -> None:
+    run = Account(run="evaluation")
+    await ledger.budgets.set(Subject("run", "evaluation", DEFAULT_TENANT), {DAY: 450_000})
+    speaker = Speaker()
+    model = Accounted("m", Metered(speaker, PRICE, output_tokens=50), ledger)
+    deadline = asyncio.get_running_loop().time() + 20
+    request = replace(asked(account=run), deadline=deadline)
+    assert isinstance((await events(model.stream(request)))[-1], Finished)
+    with pytest.raises(BudgetExceeded):
+        await events(model.stream(request))
+    assert len(speaker.asked) == 1
+    assert [(each.group, each.cost_usd) for each in await kept(ledger)] == [("m", Decimal("0.2"))]

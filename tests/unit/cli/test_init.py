@@ -41,6 +41,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
         "stores": default.stores,
         "former_embedder": default.former_embedder,
         "managed": default.managed,
+        "evaluation": found.evaluation.model_copy(update={"judge": None}),
         "reviews": found.reviews.model_copy(update={"webhook_secret": None}),
     }
     assert found.model_copy(update=examples) == default
@@ -48,6 +49,7 @@ def test_every_hidden_setting_of_the_template_is_its_default(tmp_path: Path) -> 
     assert found.check.model_dump(exclude=hidden) == default.check.model_dump(exclude=hidden)
     assert found.data.database is not None
     assert found.reviews.webhook_secret is not None
+    assert found.evaluation.judge is not None
     assert found.models["local"].use == "openai"
     assert found.stores["other"].use == "memory"
     assert found.former_embedder is not None

@@ -95,7 +95,7 @@ def test_decisions_are_exported_as_rows(call: Call, asked: list[str], tmp_path: 
         ("14 days.", False),
         ("30 days.", True),
     ]
-    assert lines[0]["context"] == "Refunds take 30 days."
+    assert lines[0]["context"] == ["Refunds take 30 days."]
     told = call("reviews", "export", "--out", "rows.jsonl", "--json").json
     assert told == {"file": "rows.jsonl", "rows": 2}
     written = (tmp_path / "rows.jsonl").read_text().splitlines()

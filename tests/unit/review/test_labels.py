@@ -42,7 +42,7 @@ def test_a_row_says_what_it_was_about_and_where_it_is_from() -> None:
     assert row == {
         "id": "r",
         "question": "How long?",
-        "context": "Refunds take 30 days.\n\nSent back free of charge.",
+        "context": ["Refunds take 30 days.", "Sent back free of charge.", ""],
         "answer": "30 days [1]. Free [2].",
         "supported": False,
         "model": "m",

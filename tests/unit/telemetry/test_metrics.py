@@ -7,6 +7,7 @@ from typing import Any
 
 from bedplate.domain.traces import EndedSpan, EndedTrace
 from bedplate.telemetry.conventions import (
+    CITED_CLAIMS,
     COST,
     ESTIMATED_INPUT_TOKENS,
     EVALUATION_LABEL,
@@ -24,6 +25,7 @@ from bedplate.telemetry.conventions import (
     ROUTE,
     STATUS,
     TOKENS_PER_SECOND,
+    VALID_CITATIONS,
     VERDICT,
 )
 from bedplate.telemetry.metrics import MOST_VALUES, Metrics
@@ -46,6 +48,9 @@ READ = {
     "model_calls_waiting",
     "budget_left",
     "reviews_waiting",
+    "evaluations_waiting",
+    "evaluations_dropped",
+    "hallucination_rate",
 }
 """Gauges that are read when they are asked for (metering.py)."""
 
@@ -76,7 +81,7 @@ def test_a_trace_is_counted_for_what_it_holds():
             {MODE: "hybrid"},
             {GUARD: "pii", VERDICT: "block"},
             {EVALUATION_LABEL: "unsupported", EVALUATION_SCORE: 0.25},
-            {REFUSED: False},
+            {REFUSED: False, CITED_CLAIMS: 3, VALID_CITATIONS: 2},
             key="k",
             assistant="docs",
         )
@@ -95,6 +100,8 @@ def test_a_trace_is_counted_for_what_it_holds():
     assert value(metrics, "answers_checked_total", verdict="unsupported") == 1
     assert value(metrics, "groundedness_sum") == 0.25
     assert value(metrics, "answers_total", refused="false") == 1
+    assert value(metrics, "citations_total", valid="true") == 2
+    assert value(metrics, "citations_total", valid="false") == 1
     assert value(metrics, "estimated_input_tokens_total", model="m") == 44
 
 

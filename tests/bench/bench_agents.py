@@ -1,0 +1,144 @@
+"""Agents: what tau2-bench's gold actions leave in its databases when a run makes them.
+
+For each development task of the retail shop and the airline a scripted model, on OpenAI's wire, asks
+for the task's gold actions one after the other. They are made as tools of a durable run, on a
+database that begins as the data set's. The state is right where it equals that of a second database
+on which the same functions were called directly, and where no action failed there.
+"""
+
+import asyncio
+import gzip
+import importlib
+import inspect
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.bench.evaluation import NoData, folder, rows
+from tests.bench.gold_model import Call, gold_model
+from tests.bench.tau2.records import contents, make
+
+from bedplate.agents.runs import NewRun
+from bedplate.api.server import scheduling
+from bedplate.app import open_app
+from bedplate.config import load_config
+from bedplate.domain.accounts import LOCAL
+from bedplate.domain.runs import RunStatus
+from bedplate.tools.protocol import ToolContext
+
+SUITES = ("retail", "airline")
+AT_ONCE = 4
+BUSY = (RunStatus.WAITING, RunStatus.RUNNING)
+
+
+async def measure(suite: str, path: Path) -> dict[str, Any]:
+    module = importlib.import_module(f"tests.bench.tau2.{suite}")
+    data = json.loads(gzip.decompress((path / "db.json.gz").read_bytes()))
+    tasks = {
+        f"{suite}-{task['id']}": [
+            (action["name"], action["arguments"])
+            for action in task["evaluation_criteria"]["actions"] or ()
+        ]
+        for task in rows(path / "tasks_train.jsonl")
+    }
+
+    def play(messages: Sequence[Mapping[str, Any]]) -> Call | None:
+        goal = next(str(m["content"]) for m in messages if m["role"] == "user")
+        actions = tasks[next(word for word in goal.split() if word in tasks)]
+        done = sum(message["role"] == "tool" for message in messages)
+        return actions[done] if done < len(actions) else None
+
+    with tempfile.TemporaryDirectory() as home:
+        place = Path(home) / "databases"
+        place.mkdir()
+        make(place / "shop.db", data)
+        async with gold_model(play) as base_url:
+            config = load_config(
+                environment={}, arguments=_settings(suite, module, place, home, base_url)
+            ).config
+            began = time.perf_counter()
+            async with open_app(config, work=True) as app, scheduling(app):
+                assert app.runs is not None
+                runs = app.runs.runs
+                gate = asyncio.Semaphore(AT_ONCE)
+
+                async def one(id: str) -> tuple[str, str]:
+                    async with gate:
+                        new = NewRun("agent", f"Do the task {id} .", id)
+                        await runs.start(LOCAL, new)
+                        while (run := await runs.get(LOCAL.tenant, id)).status in BUSY:  # noqa: ASYNC110 - nobody tells
+                            await asyncio.sleep(0.05)
+                        return id, str(run.status)
+
+                ended = dict(await asyncio.gather(*(one(id) for id in tasks)))
+            seconds = time.perf_counter() - began
+        failed = {id: errors for id in tasks if (errors := _directly(module, place, id, tasks[id]))}
+        right = [
+            id
+            for id, actions in tasks.items()
+            if not actions or contents(str(place), id) == contents(str(place), f"direct-{id}")
+        ]
+    wrong = sorted(set(tasks) - set(right))
+    return {
+        "suite": suite,
+        "tasks": len(tasks),
+        "actions": sum(map(len, tasks.values())),
+        "runs that succeeded": sum(status == "succeeded" for status in ended.values()),
+        "right state": len(right),
+        "wrong": wrong,
+        "actions that the shop refuses": failed,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _settings(suite: str, module: Any, place: Path, home: str, base_url: str) -> dict[str, Any]:
+    effects = {name: {"effect": "once"} for name in module.EFFECTS}
+    reads = {name: {"effect": "none"} for name in module.READS}
+    functions = [f"{module.__name__}:{name}" for name in (*module.READS, *module.EFFECTS)]
+    return {
+        "data.dir": f"{home}/data",
+        "embedder.use": "hashing",
+        "models.default": {"use": "openai", "base_url": base_url, "model": "gold",
+                           "price": {"input": 0, "output": 0}},
+        "tools.shop": {"use": "python", "functions": functions, "given": {"folder": str(place)},
+                       "each": {**effects, **reads}},
+        "tools.calculate": {"use": "calculator"},
+        "assistants.agent": {"tools": ["shop", "calculate"], "budget": {"steps": 60}},
+        # A script knows what nobody told it: e-mail addresses, say, which are not to leave a model.
+        "guards.pii": False,
+        # The gold actions are the operator's own: whose words they are is measured elsewhere.
+        "runs.provenance": "off",
+    }  # fmt: skip
+
+
+def _directly(module: Any, place: Path, id: str, actions: Sequence[Call]) -> list[str]:
+    """The same calls on another copy; what the functions refuse."""
+    errors: list[str] = []
+    for name, arguments in actions:
+        if name == "calculate":
+            continue
+        function = getattr(module, name)
+        own = {"folder": str(place), "context": ToolContext(run=f"direct-{id}")}
+        taken = inspect.signature(function).parameters
+        try:
+            function(**arguments, **{key: value for key, value in own.items() if key in taken})
+        except (ValueError, LookupError) as error:
+            errors.append(f"{name}: {error}")
+    return errors
+
+
+async def main() -> None:
+    try:
+        root = folder("agents_tau2")
+    except NoData as missing:
+        print(f"skipped: {missing}")
+        return
+    for suite in SUITES:
+        print(json.dumps(await measure(suite, root / suite)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

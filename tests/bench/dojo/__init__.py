@@ -1,0 +1,1 @@
+"""AgentDojo's bank: its tools, and a model that obeys whatever it reads."""
