@@ -23,7 +23,7 @@ from bedplate.domain.answers import Answer, AnswerDelta
 from bedplate.domain.checks import Check
 from bedplate.ingest.files import find_files
 from bedplate.rag.ask_request import AskRequest
-from bedplate.sample import SHOWCASE, sample_folder
+from bedplate.sample import SHOWCASE, sample_path
 
 WAYS: Mapping[str, Check] = {
     "annotate, after": Check(conflicts=False),
@@ -94,8 +94,8 @@ async def measure(
     }
 
 
-async def run(rounds: int, delay: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as home, sample_folder() as files:
+async def run(rounds: int, delay: float, most: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as home, sample_path() as files:
         scripted = {
             "use": "scripted",
             "replies": [SAID],
@@ -109,7 +109,7 @@ async def run(rounds: int, delay: float) -> dict[str, Any]:
         config = load_config(environment={}, arguments=arguments).config
         async with open_app(config) as app:
             await app.ingest.run(app.scope("sample"), find_files([str(files)], max_files=1_000))
-            questions = [each.question for each in SHOWCASE if each.how == "ask"]
+            questions = [each.question for each in SHOWCASE if each.how == "ask"][:most]
             return {
                 "questions": len(questions),
                 "rounds": rounds,
@@ -122,8 +122,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--delay", type=float, default=0.05, help="seconds between two pieces")
+    parser.add_argument("--questions", type=int, default=20, help="the first so many")
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(run(given.rounds, given.delay)), indent=1))
+    print(json.dumps(asyncio.run(run(given.rounds, given.delay, given.questions)), indent=1))
 
 
 if __name__ == "__main__":

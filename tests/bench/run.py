@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 BENCHES = (
     "bench_footprint", "bench_formats", "bench_ingest", "bench_search", "bench_stores", "bench_retrieval",
-    "bench_query_side", "bench_structured", "bench_chunking", "bench_tau2", "bench_ask", "bench_quote",
+    "bench_query_side", "bench_structured", "bench_chunking", "bench_tau2", "bench_ask", "bench_checks", "bench_quote",
     "bench_guards", "bench_bfcl",
 )  # fmt: skip
 

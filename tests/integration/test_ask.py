@@ -14,7 +14,8 @@ from bedplate.domain.accounts import LOCAL
 from bedplate.domain.answers import REFUSAL, Answer, AnswerDelta
 from bedplate.domain.chat import ChatRequest, Message
 from bedplate.domain.documents import Blob
-from bedplate.errors import InvalidInput, NotFound, UpstreamError
+from bedplate.domain.ids import DEFAULT_TENANT
+from bedplate.errors import ConfigError, InvalidInput, NotFound, UpstreamError
 from bedplate.ingest.incoming import Upload
 
 TEXT = "Boots cost 90 dollars. Hats are free for members. Coats are sold in May."
@@ -235,3 +236,31 @@ async def test_the_quoting_model_answers_a_follow_up_that_names_no_subject(tmp_p
     assert "530" in then.text
     assert "420" not in then.text
     assert thanks.refused
+
+
+async def test_what_no_source_carries_is_dropped_while_the_answer_streams(tmp_path: Path) -> None:
+    reply = "Boots cost 90 dollars [1]. Lions ate 700 boots in Paris [1]. Hats are free [1]."
+    check = {"check.below": "drop", "check.release": "sentence"}
+    async with app_with(tmp_path, [reply], **check) as app:
+        answer = await ask(app)
+    assert answer.text.startswith("Boots cost 90 dollars [1].")
+    assert "Lions" not in answer.text
+    assert answer.checked.action == "dropped"
+    assert any("Lions" in claim for claim in answer.checked.dropped)
+
+
+async def test_an_answer_is_held_in_the_queue_of_reviews(tmp_path: Path) -> None:
+    async with app_with(
+        tmp_path, ["Lions ate 700 boots in Paris [1]."], **{"check.below": "review"}
+    ) as app:
+        answer = await ask(app)
+        review = await app.reviews.get(answer.checked.review or "", tenant=DEFAULT_TENANT)
+    assert (answer.checked.action, answer.checked.state) == ("held", "pending")
+    assert review.request.subject["answer"] == "Lions ate 700 boots in Paris [1]."
+
+
+async def test_a_check_that_its_model_cannot_meet_is_an_error_at_start_up(tmp_path: Path) -> None:
+    check = {"check.below": "repair", "ask.model": "quote"}
+    with pytest.raises(ConfigError, match="below is 'repair', but 'quote' follows no instructions"):
+        async with app_with(tmp_path, ["x"], **check):
+            pass

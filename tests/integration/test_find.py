@@ -11,12 +11,12 @@ from tests.fixtures.serving import asked
 from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.answers import Grounding
-from bedplate.domain.chat import Passage
+from bedplate.domain.chat import ChatRequest
 from bedplate.domain.documents import Blob
 from bedplate.embedders.protocol import Embedder, Matrix
 from bedplate.errors import NotFound, UpstreamTimeout
 from bedplate.ingest.incoming import Upload
-from bedplate.judges.protocol import Judge
+from bedplate.judges.protocol import Case, Hearing, Judge
 from bedplate.rag.answer import Ask
 from bedplate.rag.checks.release import CheckedAnswers
 from bedplate.rag.find import find
@@ -42,10 +42,18 @@ class Counting:
         return await self._embedder.embed(texts)
 
 
-class SilentGuard:
-    async def check(self, question: str, answer: str, passages: Sequence[Passage]) -> Grounding:
+class Sure:
+    async def likely(self, request: ChatRequest) -> float:
+        return 1.0
+
+
+class SilentJudge:
+    async def check(self, case: Case, answer: str) -> Grounding:
         await asyncio.Event().wait()
         raise AssertionError("it never ends")
+
+    def hear(self, case: Case) -> Hearing:
+        raise AssertionError("it is asked of whole answers")
 
 
 @asynccontextmanager
@@ -98,7 +106,8 @@ async def test_a_search_past_its_deadline_is_given_up(tmp_path: Path) -> None:
 
 def asking(app: App, search: Interpret, judge: Judge) -> Ask:
     checked = CheckedAnswers(app.turn, judge, app.reviews)
-    return Ask(app.turn, Gather(search, Rewriter(app.turn, seconds=1)), checked)
+    gather = Gather(search, Rewriter(app.turn, seconds=1), answerability=Sure())
+    return Ask(app.turn, gather, checked)
 
 
 async def test_a_question_is_not_searched_for_beyond_its_deadline(tmp_path: Path) -> None:
@@ -112,7 +121,7 @@ async def test_a_question_is_not_searched_for_beyond_its_deadline(tmp_path: Path
 
 async def test_an_answer_is_not_checked_beyond_its_deadline(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
-        ask = asking(app, app.search, SilentGuard())
+        ask = asking(app, app.search, SilentJudge())
         late = asyncio.get_running_loop().time() + 1
         with pytest.raises(UpstreamTimeout, match="not checked against its sources"):
             await ask.answer(app.question("a", "Which boots?", deadline=late))

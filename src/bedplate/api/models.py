@@ -35,10 +35,12 @@ async def get_model(
 
 async def _kinds(app: App, tenant: TenantId) -> list[tuple[str, ModelKind]]:
     """Names, each with its kind."""
-    assistants = await app.assistants.roster.list(tenant)
-    found: list[tuple[str, ModelKind]] = [(name, "model") for name in app.config.models]
-    found += [(each.name, "assistant") for each in assistants]
-    return [*found, (app.embedder.fingerprint, "embedder")]
+    kinds: dict[ModelKind, list[str]] = {
+        "model": list(app.config.models),
+        "assistant": [each.name for each in await app.assistants.roster.list(tenant)],
+        "embedder": [app.embedder.fingerprint],
+    }
+    return [(name, kind) for kind, names in kinds.items() for name in names]
 
 
 def _model(request: Request, name: str, kind: ModelKind) -> Model:
