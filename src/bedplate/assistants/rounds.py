@@ -34,7 +34,6 @@ CUT_OFF: frozenset[FinishReason] = frozenset({"length", "content_filter"})
 AT_ONCE = 8
 """Calls of one round that are under way together."""
 
-
 NO_CALL_LEFT = (
     "Not called: the budget of this request allows no further calls of tools. Answer now."
 )
