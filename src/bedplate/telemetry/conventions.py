@@ -17,8 +17,6 @@ ANONYMOUS = "bedplate.anonymous"
 
 # Calls of models
 OPERATION = "gen_ai.operation.name"
-TOOL_NAME = "gen_ai.tool.name"
-TOOL_FAILED = "bedplate.tool.failed"
 PROVIDER = "gen_ai.provider.name"
 AGENT = "gen_ai.agent.name"
 REQUEST_MODEL = "gen_ai.request.model"
