@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bedplate.chunkers import CHUNKERS
 from bedplate.chunkers.protocol import Chunker
 from bedplate.config import Config
-from bedplate.durable.protocol import Durable, Queue, Work
+from bedplate.durable.protocol import Durable, Work
 from bedplate.durable.traced import TracedWork
 from bedplate.ingest.pipeline import Ingest
 from bedplate.ingest.push_syncs import PushSyncs
@@ -98,11 +98,11 @@ async def open_jobs(
             RescrubWork(rescrub, seconds=seconds),
             AttachWork(objects, catalog, ingest, files, _open_chunker, seconds=seconds),
             batch_work,
-            runs.work,
+            *runs.works,
         ]
         recorder = recorder_in_use()
         traced = [TracedWork(work, recorder) for work in works]
-        async with _open_durable(config, traced, runs.queue) as jobs:
+        async with _open_durable(config, traced, runs) as jobs:
             stores = VectorStores(objects, catalog, ingest)
             attaching = Attaching(objects, stores, catalog, ingest, jobs, seconds=seconds)
             batches = Batches(
@@ -143,7 +143,7 @@ def _open_chunker(chunking: Chunking) -> AbstractAsyncContextManager[Chunker]:
 
 
 def _open_durable(
-    config: Config, works: Sequence[Work], runs: Queue
+    config: Config, works: Sequence[Work], runs: RunsParts
 ) -> AbstractAsyncContextManager[Durable]:
     # Over a second to import: whoever only asks must not wait for it.
     from bedplate.durable.open import DurableOptions, open_durable  # noqa: PLC0415
@@ -165,6 +165,7 @@ def _open_durable(
             rescrub_queue(waiting=settings.max_waiting),
             attach_queue(at_once=config.uploads.at_once, waiting=settings.max_waiting),
             batch_queue(at_once=config.batches.at_once, waiting=settings.max_waiting),
-            runs,
+            runs.queue,
         ],
+        schedules=runs.schedules,
     )

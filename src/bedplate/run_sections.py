@@ -1,10 +1,37 @@
 """The settings of runs."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bedplate.sections import Section
+
+
+class RunScheduleConfig(Section):
+    """A run that starts by the clock."""
+
+    assistant: str
+    goal: str = Field(min_length=1, max_length=100_000)
+    cron: str | None = None
+    """Five fields, read in `timezone`."""
+    every_seconds: float | None = Field(default=None, ge=1, le=31_536_000)
+    timezone: str = "UTC"
+    tenant: str = "default"
+
+    @model_validator(mode="after")
+    def _by_one_clock(self) -> Self:
+        if (self.cron is None) == (self.every_seconds is None):
+            raise ValueError("a schedule needs either cron or every_seconds")
+        return self
+
+
+class RunHookConfig(Section):
+    """A run that starts when somebody posts to /api/runs/hooks/NAME."""
+
+    assistant: str
+    goal: str = Field(min_length=1, max_length=100_000)
+    """What is posted is shown to the model beside it, as data."""
 
 
 class RunsConfig(Section):
@@ -25,3 +52,5 @@ class RunsConfig(Section):
     """Whether a human confirms effects whose arguments come from what a tool answered."""
     repeats: int = Field(default=3, ge=2, le=100)
     """How often the same call with the same result, or the same two in turn, end a run."""
+    schedules: Mapping[str, RunScheduleConfig] = Field(default_factory=dict[str, RunScheduleConfig])
+    hooks: Mapping[str, RunHookConfig] = Field(default_factory=dict[str, RunHookConfig])

@@ -10,17 +10,20 @@ from typing import Protocol
 
 from bedplate.agents.asking import Humans
 from bedplate.agents.run_work import OfferTools, RunParts, RunWork, run_queue
-from bedplate.agents.runs import Runs, SetupOf
+from bedplate.agents.runs import NewRun, Runs, SetupOf
+from bedplate.agents.start_work import StartWork, run_schedule
 from bedplate.agents.upkeep import RunUpkeep
 from bedplate.assistant_sections import RunBudgetConfig
 from bedplate.assistants.protocol import Assistant
 from bedplate.assistants.roster import Roster
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
+from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId
 from bedplate.domain.money import to_micro
 from bedplate.domain.runs import Run, RunLimits, RunSetup
-from bedplate.durable.protocol import Durable, Queue
+from bedplate.durable.protocol import Durable, Queue, Schedule, Work
+from bedplate.errors import ConfigError
 from bedplate.journal import JOURNALS
 from bedplate.journal.protocol import Journal
 from bedplate.review.protocol import AskHuman
@@ -34,8 +37,9 @@ class RunsParts:
     """What pursues runs; `begin` gives it the jobs, which know its work by then."""
 
     journal: Journal
-    work: RunWork
+    works: tuple[Work, ...]
     queue: Queue
+    schedules: tuple[Schedule, ...]
     begin: Callable[[Durable], "RunsAtWork"]
 
 
@@ -60,7 +64,9 @@ async def open_runs(
     """
     Raises:
         ConfigError, StorageError, Unavailable: the journal cannot be used.
+        ConfigError: a schedule, a hook or a delegate names no declared assistant.
     """
+    check_runs(config)
     settings = config.runs
     humans = None
     if reviews is not None:
@@ -71,6 +77,9 @@ async def open_runs(
 
         async def start(parent: Run, id: str, assistant: str, goal: str) -> Run:
             return await (await asyncio.shield(begun)).start_child(parent, id, assistant, goal)
+
+        async def start_new(account: Account, new: NewRun) -> Run:
+            return await (await asyncio.shield(begun)).start(account, new)
 
         async def look(parent: Run, id: str) -> Run:
             return await journal.get(parent.tenant, id)
@@ -93,7 +102,39 @@ async def open_runs(
             repeats=settings.repeats,
         )
         queue = run_queue(at_once=settings.at_once, waiting=settings.max_waiting)
-        yield RunsParts(journal, RunWork(parts), queue, begin)
+        works = (RunWork(parts), StartWork(start_new))
+        yield RunsParts(journal, works, queue, _schedules(config), begin)
+
+
+def check_runs(config: Config) -> None:
+    """ConfigError where a setting of runs names an assistant that is not declared."""
+    settings = config.runs
+    named = {f"runs.schedules.{name}": each.assistant for name, each in settings.schedules.items()}
+    named |= {f"runs.hooks.{name}": each.assistant for name, each in settings.hooks.items()}
+    named |= {
+        f"assistants.{name}.delegates": delegate
+        for name, each in config.assistants.items()
+        for delegate in each.delegates
+    }
+    for key, assistant in named.items():
+        if assistant not in config.assistants:
+            known = ", ".join(config.assistants) or "none"
+            raise ConfigError(f"{key} names the assistant {assistant!r}. Declared: {known}.")
+
+
+def _schedules(config: Config) -> tuple[Schedule, ...]:
+    return tuple(
+        run_schedule(
+            name,
+            each.assistant,
+            each.goal,
+            tenant=TenantId(each.tenant),
+            cron=each.cron,
+            every=None if each.every_seconds is None else timedelta(seconds=each.every_seconds),
+            timezone=each.timezone,
+        )
+        for name, each in config.runs.schedules.items()
+    )
 
 
 class ListTools(Protocol):

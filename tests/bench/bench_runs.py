@@ -8,6 +8,7 @@ legs out, as served. `parked` has so many runs wait for a human and measures the
     python -m tests.bench.bench_runs steps --steps 50 --runs 10
     python -m tests.bench.bench_runs parked --runs 300 --seconds 20
     python -m tests.bench.bench_runs chaos --runs 200 --kills 20
+    python -m tests.bench.bench_runs chaos-postgres --runs 50 --kills 10
 """
 
 import argparse
@@ -24,6 +25,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.postgres import empty_database
 from tests.fixtures.process import ServerProcess, start_process
 from tests.fixtures.run_chaos import chaos, toml
 from tests.fixtures.runs import Till, calls, says, world
@@ -37,6 +39,7 @@ from bedplate.domain.runs import RunLimits, RunStatus
 from bedplate.durable.open import DurableOptions, open_durable
 
 PARKED = RunStatus.WAITING_APPROVAL
+DEAD_SECONDS = 6.0
 WIDE = RunLimits(10_000, 10_000, 10_000, 10**9, None, 3_600.0, 100)
 
 
@@ -110,9 +113,17 @@ async def parked(folder: Path, runs: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def killed(folder: Path, runs: int, kills: int, seed: int) -> dict[str, Any]:
+def killed(
+    folder: Path, runs: int, kills: int, seed: int, *, dsn: str | None = None, nodes: int = 1
+) -> dict[str, Any]:
+    """With `dsn` in that PostgreSQL database, which several servers share."""
     database, started = folder / "effects.db", list[ServerProcess]()
-    settings = toml(database)
+    data = (
+        ""
+        if dsn is None
+        else f'database = "{dsn}"\n[jobs]\ndead_seconds = {DEAD_SECONDS}\n[store]\nuse = "pgvector"'
+    )
+    settings = toml(database, data=data)
 
     def start() -> ServerProcess:
         server = start_process(folder, settings, folder / f"server-{len(started)}.log")
@@ -121,7 +132,7 @@ def killed(folder: Path, runs: int, kills: int, seed: int) -> dict[str, Any]:
         return server
 
     try:
-        return asdict(chaos(start, database, runs=runs, kills=kills, seed=seed))
+        return asdict(chaos(start, database, runs=runs, kills=kills, seed=seed, nodes=nodes))
     finally:
         for server in started:
             server.kill()
@@ -161,7 +172,7 @@ def _row(what: str, count: int, runs: int, begun: float, cpu: float) -> dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("steps", "parked", "chaos"))
+    parser.add_argument("what", choices=("steps", "parked", "chaos", "chaos-postgres"))
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--kills", type=int, default=20)
@@ -175,8 +186,11 @@ def main() -> None:
                 found: Any = asyncio.run(steps(folder, given.steps, given.runs))
             case "parked":
                 found = asyncio.run(parked(folder, given.runs, given.seconds))
-            case _:
+            case "chaos":
                 found = killed(folder, given.runs, given.kills, given.seed)
+            case "chaos-postgres":
+                with empty_database() as dsn:
+                    found = killed(folder, given.runs, given.kills, given.seed, dsn=dsn, nodes=2)
         sys.stdout.write(json.dumps(found, indent=1) + os.linesep)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import psycopg
 import pytest
 from tests.fixtures.mcp_server import mcp_server
 from tests.fixtures.order_service import TOKEN, order_service
-from tests.fixtures.postgres import empty_database
-from tests.fixtures.tools import toolbox
+from tests.fixtures.tools import shop_database, toolbox
 
 from bedplate.errors import ConfigError
 from bedplate.toolbox import Toolbox
@@ -109,10 +107,8 @@ async def place(use: str, tmp_path: Path) -> AsyncGenerator[Kind]:
                 ("place_query", {"sql": "DELETE FROM orders"}, "Only a query may be run"),
             )
         case "postgresql":
-            with empty_database() as address:
-                with psycopg.connect(address) as connection:
-                    connection.execute("CREATE TABLE orders (id text, total numeric)")
-                    connection.execute("INSERT INTO orders VALUES ('A-1', 12.5)")
+            made = "CREATE TABLE orders (id text); INSERT INTO orders VALUES ('A-1')"
+            with shop_database(made) as address:
                 yield Kind(
                     {"url": address},
                     ("place_query", {"sql": "SELECT id FROM orders"}, '"rows":[{"id":"A-1"}]'),

@@ -33,6 +33,12 @@ async def test_the_guards_alone_and_around_questions(tmp_path: Path) -> None:
         assert found["masked"] == f"{ORDER} [EMAIL]"
         assert (await served.post("/api/guard", {"text": "x", "kind": "y"})).status == 400
 
+        body = {"context": ["Boots are waterproof."], "answer": "Boots are waterproof. [1]"}
+        judged = (await served.post("/api/judge", body)).json
+        assert (judged["supported"], judged["verdict"], judged["unread"]) == (True, "supported", 0)
+        assert judged["claims"][0]["evidence"]["text"] == "Boots are waterproof."
+        assert (await served.post("/api/judge", {"answer": "x"})).status == 400
+
         inputs = ["Hello", ORDER, "Pay with 4111 1111 1111 1111", "Mail jo@example.org"]
         said = (await served.post("/v1/moderations", {"input": inputs})).json
         assert [each["flagged"] for each in said["results"]] == [False, True, True, False]

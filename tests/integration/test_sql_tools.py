@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import psycopg
 import pytest
-from tests.fixtures.postgres import empty_database
-from tests.fixtures.tools import toolbox
+from tests.fixtures.tools import shop_database, toolbox
 
 from bedplate.errors import ConfigError, Unavailable
 from bedplate.tools.protocol import ToolContext, ToolResult
@@ -50,9 +48,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             db.execute(TABLES).fetchall()
         yield f"sqlite:///{tmp_path}/shop.db"
         return
-    with empty_database() as address:
-        with psycopg.connect(address) as connection:
-            connection.execute(TABLES.encode())
+    with shop_database(TABLES) as address:
         yield address
 
 

@@ -11,12 +11,14 @@ import bedplate
 from bedplate.chunkers import CHUNKERS
 from bedplate.durable import PLACES
 from bedplate.embedders import EMBEDDERS, IMAGE_EMBEDDERS
+from bedplate.evaluations import EVALUATIONS
 from bedplate.guards import DOCUMENT_GUARDS, PII_GUARDS
 from bedplate.judges import JUDGES
 from bedplate.ledger import LEDGERS
 from bedplate.models import MODELS, SERVED
 from bedplate.objects import OBJECTS
 from bedplate.rerankers import RERANKERS
+from bedplate.reviews import REVIEWS
 from bedplate.sources import SOURCES
 from bedplate.state import CATALOGS
 from bedplate.stores import STORES
@@ -26,7 +28,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 EMPTY_NAMES = {"manager", "helper", "helpers", "util", "utils", "base", "mixin", "impl", "common",
                "misc", "v2"}  # fmt: skip
 MAX_LINES = 400
-REGISTRIES = [CHUNKERS, DOCUMENT_GUARDS, EMBEDDERS, IMAGE_EMBEDDERS, JUDGES, PII_GUARDS, LEDGERS, MODELS, SERVED, OBJECTS, RERANKERS, CATALOGS,
+REGISTRIES = [REVIEWS, EVALUATIONS, CHUNKERS, DOCUMENT_GUARDS, EMBEDDERS, IMAGE_EMBEDDERS, JUDGES, PII_GUARDS, LEDGERS, MODELS, SERVED, OBJECTS, RERANKERS, CATALOGS,
               STORES, PLACES, SOURCES]  # fmt: skip
 
 

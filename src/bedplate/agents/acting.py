@@ -18,6 +18,8 @@ from bedplate.agents.leg import Leg
 from bedplate.agents.provenance import foreign
 from bedplate.domain.runs import RunUsage
 from bedplate.errors import BedplateError, InvalidInput
+from bedplate.telemetry.conventions import OPERATION, TOOL_FAILED, TOOL_NAME
+from bedplate.telemetry.trace import span
 from bedplate.tools.approval import needs_approval
 from bedplate.tools.arguments import Arguments, read_arguments
 from bedplate.tools.protocol import Tool, ToolContext, ToolResult
@@ -209,6 +211,15 @@ async def _called(
 
 async def outcome_of(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
     """What a call came to; an error is a failed result, and leaves it in doubt what must not be twice."""
+    with span("tool") as step:
+        step.set(OPERATION, "execute_tool")
+        step.set(TOOL_NAME, tool.spec.name)
+        outcome = await _outcome(tool, arguments, context)
+        step.set(TOOL_FAILED, outcome.failed)
+        return outcome
+
+
+async def _outcome(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
     name, in_doubt = tool.spec.name, tool.policy.effect == "once"
     try:
         return await tool.call(arguments, context)

@@ -23,6 +23,11 @@ def message(text: str) -> NewEntry:
     return NewEntry("message", {"text": text})
 
 
+def posted(source: str, text: str) -> NewEntry:
+    """What came with the goal from elsewhere: data, as a tool's result is."""
+    return NewEntry("message", {"text": text, "source": source})
+
+
 def answered(
     text: str,
     calls: Sequence[ToolCall],

@@ -63,6 +63,9 @@ class History:
         match kind:
             case "started":
                 self._say(data["goal"])
+            case "message" if "source" in data:
+                self.read.append(data["text"])
+                self.messages.append(Message("user", marked(data["source"], data["text"])))
             case "message":
                 self._say(data["text"])
             case "model":

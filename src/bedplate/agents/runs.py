@@ -26,7 +26,7 @@ from bedplate.durable.protocol import Durable, WorkId
 from bedplate.errors import Busy, Conflict, InvalidInput, NotFound
 from bedplate.journal.protocol import Change, Journal
 
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,99}")
 MOST_CHARACTERS = 100_000
 TAIL_SECONDS = 0.2
 """Between two looks at a log that somebody follows."""
@@ -39,12 +39,16 @@ SetupOf = Callable[[TenantId, str], Awaitable[RunSetup]]
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """`limits` may be narrower than the assistant's; `id` starts a run once."""
+    """`limits` may be narrower than the assistant's; `id` starts a run once. `posted` is data that
+    came with the goal, from `source`.
+    """
 
     assistant: str
     goal: str
     id: str | None = None
     limits: RunLimits | None = None
+    posted: str = ""
+    source: str = ""
 
 
 class Runs:
@@ -67,7 +71,7 @@ class Runs:
         id = new.id or new_id()
         if not ID.fullmatch(id):
             raise InvalidInput(
-                f"{id[:80]!r} is no id of a run: use up to 100 letters, digits and _ . : -.",
+                f"{id[:80]!r} is no id of a run: use up to 100 letters, digits and _ . : @ -.",
                 param="id",
             )
         setup = await self._setup_of(account.tenant, new.assistant)
@@ -84,17 +88,20 @@ class Runs:
             tenant=account.tenant,
             key=account.key,
         )
-        return await self._create(run, [entries.started(new.goal)])
+        first = [entries.started(new.goal)]
+        if new.posted:
+            check_goal(new.posted, "body")
+            first.append(entries.posted(new.source, new.posted))
+        return await self._create(run, first)
 
     async def start_child(self, parent: Run, id: str, assistant: str, goal: str) -> Run:
         """A run that another starts: it has an assistant's own tools, and its root's budget."""
         setup = await self._setup_of(parent.tenant, assistant)
-        limits = _shared(setup.limits, parent.setup.limits)
         run = Run(
             id,
             setup.name or assistant,
             goal,
-            replace(setup, limits=limits, depth=parent.setup.depth + 1),
+            replace(setup, depth=parent.setup.depth + 1),
             created_at=soon(0),
             root=parent.root,
             tenant=parent.tenant,
@@ -203,7 +210,8 @@ class Runs:
             id,
             [each for each in RunStatus if not each.final and each is not RunStatus.CANCELLING],
             Change(
-                {"status": to, "reason": "cancelled", "leg": run.leg + 1, "wanted": ""},
+                # A call under way may still tell the leg's log what it came to.
+                {"status": to, "reason": "cancelled", "leg": run.leg + undoing, "wanted": ""},
                 soon() if undoing else None,
             ),
             entries.status(to, reason="cancelled"),
@@ -334,8 +342,3 @@ def check_narrower(limits: RunLimits, widest: RunLimits) -> None:
                 f"budget.{name}: {mine} is more than {most}, which the assistant may use.",
                 param=f"budget.{name}",
             )
-
-
-def _shared(own: RunLimits, parent: RunLimits) -> RunLimits:
-    """A child's: its price must be known where its root's budget is in dollars."""
-    return own if own.micro_usd is not None else replace(own, micro_usd=parent.micro_usd)

@@ -7,7 +7,7 @@ from bedplate.domain import answers, checks
 from bedplate.domain.reviews import ReviewState
 
 
-class Failure(Shown):
+class FailedRule(Shown):
     """One rule that was not met; `claim` is the sentence at fault, empty where it is the whole."""
 
     rule: checks.Rule
@@ -21,7 +21,7 @@ class Checked(Shown):
     """
 
     action: checks.Action
-    failures: list[Failure]
+    failures: list[FailedRule]
     tries: int
     dropped: list[str]
     review: str | None

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from bedplate.agents import runs as flow
 from bedplate.agents.runs import Runs, check_narrower
-from bedplate.api.current import CurrentAccount, CurrentRuns, Deadline, MayAdmin, Tenant
+from bedplate.api.current import CurrentAccount, CurrentApp, CurrentRuns, Deadline, MayAdmin, Tenant
 from bedplate.api.run_schemas import (
     CancelRun,
     ForkRun,
@@ -24,12 +25,17 @@ from bedplate.api.sse import MEDIA_TYPE, encode_event
 from bedplate.api.streams import open_stream
 from bedplate.domain.ids import TenantId
 from bedplate.domain.runs import RunPage, RunStatus
+from bedplate.errors import InvalidInput, NotFound
 
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "`run` as it is, its entries by their kinds, with ids, and `run` at its end.",
         "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
     }
+}
+
+POSTED: dict[str, Any] = {
+    "requestBody": {"content": {"*/*": {"schema": {"type": "string"}}}},
 }
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -42,6 +48,28 @@ async def start_run(body: NewRun, runs: CurrentRuns, account: CurrentAccount) ->
     if body.budget is not None:
         limits = body.budget.over(await runs.limits(account.tenant, body.assistant))
     new = flow.NewRun(body.assistant, body.goal, body.id, limits)
+    return Run.of(await runs.start(account, new))
+
+
+@router.post("/hooks/{hook}", status_code=202, openapi_extra=POSTED)
+async def run_hook(
+    hook: str, request: Request, app: CurrentApp, runs: CurrentRuns, account: CurrentAccount
+) -> Run:
+    """Start the run that the configuration declares for the hook. What is posted is shown to its
+    model as data; the same delivery (`Idempotency-Key`) starts it once.
+    """
+    hooks = app.config.runs.hooks
+    if hook not in hooks:
+        raise NotFound(f"There is no hook {hook!r}.", param="hook")
+    body = await request.body()
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput("The body is not text in UTF-8.", param="body") from error
+    delivery = request.headers.get("idempotency-key")
+    id = None if delivery is None else f"{hook}:{sha256(delivery.encode()).hexdigest()[:32]}"
+    declared = hooks[hook]
+    new = flow.NewRun(declared.assistant, declared.goal, id, posted=text, source=hook)
     return Run.of(await runs.start(account, new))
 
 

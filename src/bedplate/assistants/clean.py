@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from bedplate.assistants.protocol import StageParts, Work
 from bedplate.domain.chat import Message, TextPart
+from bedplate.telemetry.conventions import CLEANED
 from bedplate.telemetry.trace import current_span
 
 KEPT = frozenset("\n\t")
 INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 JOINERS = frozenset("\u200c\u200d")
 """Needed to write Persian, Indic scripts and joined emoji."""
-REMOVED = "bedplate.clean.removed"
 
 
 class Clean:
@@ -21,7 +21,7 @@ class Clean:
         question = cleaned(work.question)
         step = current_span()
         if step is not None:
-            step.set(REMOVED, len(work.question) - len(question))
+            step.set(CLEANED, len(work.question) - len(question))
         if question == work.question:
             return work
         last = max(n for n, m in enumerate(work.request.messages) if m.role == "user")

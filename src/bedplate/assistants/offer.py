@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from bedplate.assistants.protocol import StageParts, Toolbox, Work
 from bedplate.errors import InvalidInput
+from bedplate.telemetry.conventions import TOOLS_OFFERED
 from bedplate.telemetry.trace import current_span
-
-OFFERED = "bedplate.tools.offered"
 
 
 class Offer:
@@ -33,7 +32,7 @@ class Offer:
             )
         step = current_span()
         if step is not None:
-            step.set(OFFERED, sorted(tools))
+            step.set(TOOLS_OFFERED, sorted(tools))
         return replace(work, tools=tools)
 
     def holds(self, work: Work) -> bool:

@@ -14,9 +14,8 @@ from bedplate.domain.bills import Bill
 from bedplate.domain.chat import Finished, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 from bedplate.evaluation.protocol import WatchAnswers
 from bedplate.rag.told import asking, told, watched
+from bedplate.telemetry.conventions import AGENT_VERSION
 from bedplate.telemetry.trace import Span, span
-
-VERSION = "gen_ai.agent.version"
 
 
 class Pipeline:
@@ -52,7 +51,7 @@ class Pipeline:
             asking=replace(work.asking, account=account, deadline=deadline),
         )
         with asking(work.question, work.model, account) as step:
-            step.set(VERSION, work.assistant.version)
+            step.set(AGENT_VERSION, work.assistant.version)
             async with aclosing(self._told(work, fit, step)) as events:
                 async for event in events:
                     yield event

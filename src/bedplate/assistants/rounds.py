@@ -23,7 +23,7 @@ from bedplate.domain.chat import (
 )
 from bedplate.domain.tools import ToolCall, ToolChoice
 from bedplate.errors import BedplateError, InvalidInput, Unavailable, UpstreamError
-from bedplate.telemetry.conventions import OPERATION
+from bedplate.telemetry.conventions import OPERATION, TOOL_FAILED, TOOL_NAME
 from bedplate.telemetry.trace import span, trace_id
 from bedplate.tools.approval import needs_approval
 from bedplate.tools.arguments import read_arguments
@@ -33,9 +33,6 @@ CUT_OFF: frozenset[FinishReason] = frozenset({"length", "content_filter"})
 
 AT_ONCE = 8
 """Calls of one round that are under way together."""
-
-TOOL_NAME = "gen_ai.tool.name"
-FAILED = "bedplate.tool.failed"
 
 NO_CALL_LEFT = (
     "Not called: the budget of this request allows no further calls of tools. Answer now."
@@ -124,7 +121,7 @@ class Rounds:
             step.set(TOOL_NAME, call.name)
             async with gate:
                 result = await self._result(work, call)
-            step.set(FAILED, result.failed)
+            step.set(TOOL_FAILED, result.failed)
             return _told(call, result)
 
     async def _result(self, work: Work, call: ToolCall) -> ToolResult:

@@ -17,6 +17,8 @@ from bedplate.sentences import is_boundary
 LONGEST = 1_000
 """Characters of a claim; what goes on without an end is cut."""
 
+SLICE = 4_096
+
 _MARKERS = r"(?:[ \t]{0,3}[\[\u3010][\d\s,;]{1,40}[\]\u3011])*"
 _END = re.compile(rf"(?:[.!?\u2026]+|[\u3002\uff01\uff1f])[\"'\u201d\u2019\u00bb)*_]*{_MARKERS}")
 _UNDECIDED = re.compile(r"[ \t]*(?:[\[\u3010][\d\s,;]{0,40}|[^\s\[\u3010]\S{0,60})?\Z")
@@ -49,8 +51,12 @@ class ClaimSplitter:
 
     def push(self, text: str) -> list[Statement]:
         """The claims that end in this text, in order."""
-        self._held += text
-        return list(self._take())
+        found: list[Statement] = []
+        # In slices, as what is held is copied with each claim.
+        for start in range(0, len(text), SLICE):
+            self._held += text[start : start + SLICE]
+            found += self._take()
+        return found
 
     def finish(self) -> list[Statement]:
         """What is left."""

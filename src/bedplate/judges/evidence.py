@@ -34,6 +34,10 @@ ENCODED = 2
 VERBATIM = 0.99
 """The probability of a claim that stands so in a source."""
 WORKERS = 2
+REFUTING: frozenset[Mismatch] = frozenset({"number", "unit"})
+"""With these a claim is never supported: another number in a source's own words looks alike in all
+else, and hardly a supported answer of the public sets has one.
+"""
 _QUOTED_TERMS = 3
 _SPACE = re.compile(r"\W+")
 
@@ -169,7 +173,10 @@ class EvidenceBench:
     def _claim(self, draft: Draft, features: Features) -> Claim:
         statement = draft.statement
         if features:
-            score = round(self._weights.probability(features), 4)
+            score = self._weights.probability(features)
+            if REFUTING & {*draft.mismatches}:
+                score *= self._threshold
+            score = round(score, 4)
         else:
             score = VERBATIM if draft.verbatim else 0.0
         return Claim(

@@ -17,6 +17,8 @@ ANONYMOUS = "bedplate.anonymous"
 
 # Calls of models
 OPERATION = "gen_ai.operation.name"
+TOOL_NAME = "gen_ai.tool.name"
+TOOL_FAILED = "bedplate.tool.failed"
 PROVIDER = "gen_ai.provider.name"
 AGENT = "gen_ai.agent.name"
 REQUEST_MODEL = "gen_ai.request.model"
@@ -56,6 +58,16 @@ CITED_CLAIMS = "bedplate.answer.cited_claims"
 VALID_CITATIONS = "bedplate.answer.valid_citations"
 CHECKED = "bedplate.answer.checked"
 FAILED_RULES = "bedplate.answer.failed_rules"
+
+# Assistants
+AGENT_VERSION = "gen_ai.agent.version"
+CLEANED = "bedplate.clean.removed"
+TOOLS_OFFERED = "bedplate.tools.offered"
+TOOL_NAME = "gen_ai.tool.name"
+TOOL_FAILED = "bedplate.tool.failed"
+DROPPED_MESSAGES = "bedplate.memory.dropped_messages"
+TOKENS_BEFORE = "bedplate.memory.tokens_before"
+TOKENS_AFTER = "bedplate.memory.tokens_after"
 
 # Ingest and jobs
 ADDED = "bedplate.ingest.added"

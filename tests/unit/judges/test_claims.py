@@ -118,7 +118,7 @@ def test_a_claim_without_an_end_is_cut():
     assert all(each.end - each.start <= LONGEST for each in found)
 
 
-def test_a_megabyte_is_worked_through():
-    assert len(split_claims("Tents are refunded. " * 50_000, set())) == 50_000
+def test_long_and_hostile_answers_are_worked_through():
+    assert len(split_claims("Tents are refunded. " * 10_000, set())) == 10_000
     for unit in (".", "[1]", "|", "```\n", "- ", "a:\n", "(", "\n", "[1 "):
-        split_claims(unit * 100_000, {1})
+        split_claims(unit * 20_000, {1})
