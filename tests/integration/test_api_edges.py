@@ -272,7 +272,13 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
     assert set(document["paths"]) == {
         *("/", "/healthz", "/readyz", "/api/search", "/api/ask", "/api/guard", "/api/collections"),
         *("/api/models/health", "/api/models/managed", "/api/tools"),
-        *("/api/runs", "/api/runs/hooks/{hook}", "/api/runs/{id}", "/api/runs/{id}/entries", "/api/runs/{id}/events"),
+        *(
+            "/api/runs",
+            "/api/runs/hooks/{hook}",
+            "/api/runs/{id}",
+            "/api/runs/{id}/entries",
+            "/api/runs/{id}/events",
+        ),
         *(f"/api/runs/{{id}}/{done}" for done in ("pause", "resume", "cancel", "fork")),
         "/api/collections/{collection}/originals/{document_id}",
         *("/api/sources/{source}/documents/{key}", "/api/sources/{source}/complete"),
