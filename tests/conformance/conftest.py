@@ -46,7 +46,7 @@ use = "terms"
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder: Path = tmp_path_factory.mktemp("conformance")
     server = start_process(folder, TOML, folder / "server.log")

@@ -93,7 +93,7 @@ def test_typescript_kits(server: ServerProcess, kit: str) -> None:
 def test_every_kit_is_explained_and_listed() -> None:
     listed = (EXAMPLES / "README.md").read_text()
     kits = [each for each in EXAMPLES.iterdir() if each.is_dir() and each.name != "node_modules"]
-    assert len(kits) == 9
+    assert len(kits) == 11
     for kit in kits:
         assert f"| `{kit.name}` |" in listed
         assert (kit / "README.md").is_file()

@@ -20,7 +20,12 @@ from bedplate.errors import ConfigError
 APPLICATION = "bedplate"
 CONNECTIONS = 10
 THREADS = 64
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
+"""Between two looks at each queue: an idle server does little else."""
+
+NOTICE_SECONDS = 5.0
+"""Between two looks for messages to workflows, of which there are none here."""
+
 VENDOR_FIELDS = ("applicationID", "applicationVersion", "executorID", "operationUUID")
 EXPECTED = (
     PortableWorkflowError,
@@ -55,7 +60,7 @@ async def launched(
         "serializer": DBOSPortableJSONSerializer(),
         "sys_db_pool_size": CONNECTIONS,
         "max_executor_threads": THREADS,
-        "notification_listener_polling_interval_sec": POLL_SECONDS,
+        "notification_listener_polling_interval_sec": NOTICE_SECONDS,
         "log_level": "WARNING",
         "enable_otlp": False,
     }
