@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.contract.shelf import open_pair
 from tests.fixtures.milvus import milvus
 from tests.fixtures.pinecone_server import serve_pinecone
@@ -100,3 +101,10 @@ SHELVES = (
     OpenShelf("pgvector", "pgvector", in_postgres({}), catalog="postgres"),
     OpenShelf("pgvector-hnsw", "pgvector", in_postgres({"exact_rows": 8}), catalog="postgres"),
 )
+
+QUICK = {"memory", "sqlite", "sqlite-graph", "pgvector"}
+AT_LENGTH = [
+    pytest.param(shelf, id=shelf.id, marks=[] if shelf.id in QUICK else [pytest.mark.slow])
+    for shelf in SHELVES
+]
+"""All of them, for what takes seconds with each; test_stores.py asks every one whatever is run."""

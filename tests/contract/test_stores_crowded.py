@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from tests.contract.entries import entry
 from tests.contract.shelf import SCOPE, Shelf, ids
-from tests.contract.shelves import SHELVES
+from tests.contract.shelves import AT_LENGTH
 
 from bedplate.domain.retrieval import Mode, Scope, Sort
 from bedplate.embedders import EMBEDDERS
@@ -56,9 +56,7 @@ class Crowd(Shelf):
         self.index = index
 
 
-@pytest_asyncio.fixture(
-    params=SHELVES, ids=lambda shelf: shelf.id, scope="module", loop_scope="module"
-)
+@pytest_asyncio.fixture(params=AT_LENGTH, scope="module", loop_scope="module")
 async def shelf(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Crowd]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from tests.contract.shelf import Shelf
-from tests.contract.shelves import SHELVES, OpenShelf
+from tests.contract.shelves import AT_LENGTH, OpenShelf
 from tests.contract.versions import VERSIONS, passages, seen, write
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ class Watch:
         )
 
 
-shelves = pytest.mark.parametrize("opened", SHELVES, ids=lambda shelf: shelf.id)
+shelves = pytest.mark.parametrize("opened", AT_LENGTH)
 
 
 @shelves

@@ -109,6 +109,7 @@ async def test_a_filter_holds_for_pictures(tmp_path: Path) -> None:
     assert [hit.source for hit in cheap if hit.image] == ["IMG_0017.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["vector", "keyword"])
 async def test_one_leg_alone_looks_at_no_pictures(tmp_path: Path, mode: Any) -> None:
     async with opened(tmp_path) as app:
@@ -128,6 +129,7 @@ async def test_a_picture_goes_with_its_document_and_changes_with_its_file(tmp_pa
         assert await search(app, "green") == ()
 
 
+@pytest.mark.slow
 async def test_another_image_embedder_makes_pictures_anew(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
         await ingest(app, upload(picture(250, 20, 20), "a.png"), upload(b"words", "b.txt"))
@@ -148,6 +150,7 @@ async def test_another_image_embedder_makes_pictures_anew(tmp_path: Path) -> Non
         assert [hit.source for hit in await search(app, "red") if hit.image] == ["a.png"]
 
 
+@pytest.mark.slow
 async def test_pictures_are_found_after_a_reindex_with_another_embedder(tmp_path: Path) -> None:
     async with opened(tmp_path) as app:
         await mixed(app)
@@ -166,6 +169,7 @@ async def test_a_damaged_image_is_reported_and_stops_nothing(tmp_path: Path) -> 
     assert report.added == 1
 
 
+@pytest.mark.slow
 async def test_more_images_than_are_compared_is_an_error_with_the_remedy(tmp_path: Path) -> None:
     async with opened(tmp_path, **{"search.max_images": 1}) as app:
         await mixed(app)
@@ -227,6 +231,7 @@ async def test_the_http_api_says_what_found_a_hit(tmp_path: Path) -> None:
     assert shown["scarf.txt"] is None
 
 
+@pytest.mark.slow
 async def test_a_search_that_does_not_ask_for_pictures_gets_passages_alone(
     tmp_path: Path,
 ) -> None:

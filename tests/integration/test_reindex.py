@@ -40,7 +40,12 @@ FORMER, NOW = "hashing-64", "hashing-128"
 Place = Mapping[str, object]
 
 
-@pytest.fixture(params=PLACES)
+SLOW = {"memory", "postgres-memory"}
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in PLACES]
+)
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     settings: Place = PLACES[request.param]
     if request.param not in ("pgvector", "postgres-memory"):

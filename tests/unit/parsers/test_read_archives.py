@@ -250,6 +250,7 @@ def test_parts_that_there_is_no_time_for_are_named_and_the_rest_is_kept() -> Non
     assert "longer than the 100 s of ingest.parse_seconds" in parsed.failures[0].message
 
 
+@pytest.mark.slow
 async def test_scans_in_mails_in_archives_are_read_in_the_parser_process() -> None:
     letter = EmailMessage()
     letter["Subject"] = "Scans"
