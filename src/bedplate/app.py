@@ -225,7 +225,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 ledger=ledger,
             )
         )
-        safeguards = await enter(open_safeguards(config, models, made.embedder))
+        safeguards = await enter(open_safeguards(config, models, made.embedder, ledger))
         tracing = await enter(open_tracing(config, safeguards))
         turn = Turn(models, seconds=config.ask.seconds, ledger=ledger, guard=safeguards.calls)
         retrieve = Retrieve(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+from bedplate.chat.accounted import Accounted
 from bedplate.config import Config
 from bedplate.domain.guard import TextKind
 from bedplate.embedders.protocol import Embedder
@@ -44,7 +45,8 @@ from bedplate.guards.redaction import Redaction
 from bedplate.guards.report import Report, reports
 from bedplate.judges.protocol import Case, Judge
 from bedplate.judging import open_judge
-from bedplate.models.protocol import ChatModel
+from bedplate.ledger.protocol import Ledger
+from bedplate.models.protocol import MeteredModel
 from bedplate.slots import open_optional, open_slot
 from bedplate.telemetry.redacting import redacted_by
 
@@ -85,10 +87,12 @@ class Safeguards:
 @asynccontextmanager
 async def open_safeguards(
     config: Config,
-    models: Mapping[str, ChatModel] | None = None,
+    models: Mapping[str, MeteredModel] | None = None,
     embedder: Embedder | None = None,
+    ledger: Ledger | None = None,
 ) -> AsyncGenerator[Safeguards]:
     """`models` are the configured ones, of which judges may be some; `embedder` is the one that searches.
+    In `ledger` is put what it costs to judge answers.
 
     Raises:
         ConfigError: an adapter that does not exist, options that it does not take, a model that is
@@ -122,7 +126,7 @@ async def open_safeguards(
             finding=finding,
             pii=_for_documents(guards.pii, finding) if guards.pii and finding else None,
             injection=injection,
-            grounding=await enter(open_judge(config, models or {}, embedder)),
+            grounding=await enter(open_judge(config, _paid(models or {}, ledger), embedder)),
             calls=_around_calls(config, finding, injection),
             passages=InjectionPassages(injection) if "document" in guards.injection.on else None,
             policy=pii_policy(guards.pii) if guards.pii else Policy(),
@@ -136,9 +140,16 @@ async def open_safeguards(
         )
 
 
+def _paid(models: Mapping[str, MeteredModel], ledger: Ledger | None) -> Mapping[str, MeteredModel]:
+    """What judges is no turn; it is held to budgets and counted all the same."""
+    if ledger is None:
+        return models
+    return {name: Accounted(name, model, ledger) for name, model in models.items()}
+
+
 @asynccontextmanager
 async def _judge(
-    slot: InjectionJudgeSlot | None, models: Mapping[str, ChatModel]
+    slot: InjectionJudgeSlot | None, models: Mapping[str, MeteredModel]
 ) -> AsyncGenerator[InjectionJudge | None]:
     if slot is None:
         yield None

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +265,29 @@ async def test_a_check_that_its_model_cannot_meet_is_an_error_at_start_up(tmp_pa
     with pytest.raises(ConfigError, match="below is 'repair', but 'quote' follows no instructions"):
         async with app_with(tmp_path, ["x"], **check):
             pass
+
+
+GRADES = '{"grades": [{"claim": 1, "grade": 10, "passage": 1, "quote": "Boots cost 90 dollars."}]}'
+BY_A_MODEL: Mapping[str, Any] = {
+    "guards.groundedness": {"use": "llm", "model": "grader"},
+    "models.grader": {"use": "scripted", "replies": [GRADES]},
+}
+
+
+async def test_a_model_that_judges_is_counted_as_it_answers(tmp_path: Path) -> None:
+    async with app_with(tmp_path, ["Boots cost 90 dollars [1]."], **BY_A_MODEL) as app:
+        answer = await ask(app)
+        await app.ledger.usage.flush()
+        day = timedelta(days=1)
+        since, until = datetime.now(UTC) - day, datetime.now(UTC) + day
+        used = await app.ledger.usage.summarise(DEFAULT_TENANT, "model", since=since, until=until)
+    assert answer.grounded.verdict == "supported"
+    assert {each.group: each.requests for each in used} == {"default": 1, "grader": 1}
+
+
+async def test_a_judge_without_budget_has_not_judged(tmp_path: Path) -> None:
+    settings = {**BY_A_MODEL, "budgets.models.grader.tokens_total": 0}
+    async with app_with(tmp_path, ["Boots cost 90 dollars [1]."], **settings) as app:
+        grounded = (await ask(app)).grounded
+    assert grounded.verdict == "failed"
+    assert "budget" in grounded.reason

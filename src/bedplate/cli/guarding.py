@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bedplate.config import Config
     from bedplate.embedders.protocol import Embedder
     from bedplate.judges.protocol import Judge
-    from bedplate.models.protocol import ChatModel
+    from bedplate.models.protocol import MeteredModel
     from bedplate.safeguards import Safeguards
 
 ASKS_A_MODEL = "llm"
@@ -35,7 +35,7 @@ async def opened_judge(config: Config) -> AsyncGenerator[Judge]:
     from bedplate.judging import open_judge
 
     async with AsyncExitStack() as stack:
-        models: Mapping[str, ChatModel] = {}
+        models: Mapping[str, MeteredModel] = {}
         embedder = None
         if _asks_a_model(config):
             embedder, models = await _models(config, stack)
@@ -48,7 +48,7 @@ def _asks_a_model(config: Config) -> bool:
 
 async def _models(
     config: Config, stack: AsyncExitStack
-) -> tuple[Embedder, Mapping[str, ChatModel]]:
+) -> tuple[Embedder, Mapping[str, MeteredModel]]:
     from bedplate.embedders import EMBEDDERS
     from bedplate.lineup import open_lineup
     from bedplate.slots import open_slot
