@@ -46,6 +46,7 @@ def test_the_demo_leaves_nothing_behind(demo: tuple[Ran, Path]) -> None:
     assert list(home.rglob("*")) == []
 
 
+@pytest.mark.slow
 def test_a_kept_demo_can_be_played_with_and_repeated(tmp_path: Path) -> None:
     for _ in range(2):
         ran = bedplate("demo", "--keep", "shop", cwd=tmp_path)

@@ -109,7 +109,7 @@ async def find(app: App, code: str) -> list[str]:
     return [hit.document_id for hit in (await app.search.search(app.scope("shop"), request)).hits]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 async def test_an_ingest_that_is_killed_leaves_whole_documents_and_is_taken_up(
     folder: Path, seed: int
 ):
@@ -141,7 +141,7 @@ async def test_an_ingest_that_is_killed_leaves_whole_documents_and_is_taken_up(
     assert psutil.wait_procs(workers, timeout=SECONDS)[1] == []
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_documents_that_a_killed_server_acknowledged_are_there_after_its_restart(
     start_server: Callable[[str], ServerProcess], seed: int
 ):

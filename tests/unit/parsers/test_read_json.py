@@ -108,9 +108,10 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_any_value_is_read_or_refused(value: object) -> None:
     written = json.dumps(value)
+    shown = json.dumps(value, ensure_ascii=False)
     try:
         parsed = read(written)
     except Unreadable:
-        assert written in {'""', "[]", "{}"} or not WORD.search(ESCAPE.sub("", written))
+        assert written in {'""', "[]", "{}"} or not WORD.search(ESCAPE.sub("", shown))
         return
     assert parsed.documents or parsed.failures
