@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +10,7 @@ import typer
 
 from bedplate.cli.exits import Exit, exit_of_batch
 from bedplate.cli.invocation import Invocation, command, run_async
+from bedplate.cli.lines import read_json_line
 from bedplate.cli.screen import write_json
 from bedplate.errors import BedplateError, InvalidInput
 
@@ -56,12 +56,7 @@ async def _guard(invocation: Invocation) -> None:
 
 
 def _read(raw: bytes, number: int) -> tuple[Any, str, TextKind]:
-    if len(raw) > MAX_LINE_BYTES:
-        raise InvalidInput(f"Line {number} has more than {MAX_LINE_BYTES:,} bytes.")
-    try:
-        found: Any = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"Line {number} is not JSON: {error}.") from error
+    found = read_json_line(raw, number, most=MAX_LINE_BYTES)
     if not isinstance(found, dict):
         raise InvalidInput(f"Line {number} is not an object.")
     line = cast("dict[str, Any]", found)
