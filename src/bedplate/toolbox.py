@@ -13,6 +13,7 @@ from bedplate.domain.accounts import Account
 from bedplate.domain.retrieval import Hit, Scope
 from bedplate.errors import BedplateError, ConfigError, InvalidInput, NotFound
 from bedplate.guards.actions import sanitised
+from bedplate.library.memories import Memories
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import SearchRequest
 from bedplate.safeguards import Safeguards
@@ -174,7 +175,10 @@ class _Table:
 
 @asynccontextmanager
 async def open_toolbox(
-    config: Config, safeguards: Safeguards, search: Interpret | None = None
+    config: Config,
+    safeguards: Safeguards,
+    search: Interpret | None = None,
+    memories: Memories | None = None,
 ) -> AsyncGenerator[Toolbox]:
     """Tools that lie elsewhere are asked for when they are first needed, not here.
 
@@ -184,6 +188,8 @@ async def open_toolbox(
     """
     screen = _screen(config, safeguards)
     callables: dict[str, Any] = {} if search is None else {"search": _searching(search, config)}
+    if memories is not None:
+        callables["memories"] = memories
     tables: dict[str, _Table] = {}
     async with AsyncExitStack() as stack:
         for name, slot in config.tools.items():

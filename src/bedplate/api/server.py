@@ -75,6 +75,7 @@ from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.own_requests import OwnRequests
 from bedplate.api.readiness import Readiness
+from bedplate.api.run_hooks import signed_paths
 from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config
@@ -120,7 +121,8 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         # Past the lines: a batch has its own bound, and its work is not cut off but resumed.
         own = KeyGate(bodies, app.keyring, local=local)
         app.library.calls.open(OwnRequests(Trail(own, recorder)))
-    gate = Gate(admission, app.keyring, sessions, local=local)
+    signed = signed_paths(app.config.runs.hooks)
+    gate = Gate(admission, app.keyring, sessions, local=local, signed=signed)
     return Trail(Console(gate), recorder), admission
 
 
