@@ -410,6 +410,7 @@ async def test_terms_of_an_older_catalog_are_counted_when_it_is_opened(tmp_path:
         "DROP TABLE image; DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"
         "DROP TABLE placement; DROP INDEX collection_key; DROP INDEX collection_former_key;"
         "ALTER TABLE collection DROP COLUMN key; ALTER TABLE collection DROP COLUMN former_key;"
+        "ALTER TABLE chunk DROP COLUMN window_first; ALTER TABLE chunk DROP COLUMN window_last;"
         "PRAGMA user_version = 2"
     )
     older.close()
