@@ -291,7 +291,10 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         # The last part: it uses the others until it is closed.
         parts = None
         if work:
-            offer, setups = tools_of(answers.toolbox), setups_of(answers.assistants.roster)
+            offer, setups = (
+                tools_of(answers.toolbox),
+                setups_of(answers.assistants.roster, config.models),
+            )
             runs = open_runs(config, turn, offer, setups, reviewing.queue)
             parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))
         yield App(

@@ -373,6 +373,10 @@ class ResponsesConfig(Section):
     """Further ones are refused as busy."""
     background_seconds: float = Field(default=3_600.0, gt=0)
     """The longest time for one, once it is begun."""
+    mcp: bool = True
+    """Whether a request may name MCP servers to be called."""
+    mcp_hosts: tuple[str, ...] = ()
+    """Names or networks at private addresses that such a server may have."""
 
 
 class CollectionConfig(Section):

@@ -144,9 +144,10 @@ class Calls:
         config, model = self._app.config, call.body.model
         if model not in config.models:
             assistant = await find(self._app, model, caller.account.tenant)
-            if call.tools.search is not None:
+            if call.tools.search is not None or call.tools.servers:
                 raise InvalidInput(
-                    "tools: an assistant searches its own collections; leave file_search out.",
+                    "tools: an assistant has collections and tools of its own; leave file_search "
+                    "and mcp out.",
                     param="tools",
                 )
             request = replace(
@@ -160,7 +161,13 @@ class Calls:
         search = await self._search(call, caller) if call.may_search else None
         # A model that quotes calls no tools: it is given passages, or has nothing to say.
         quotes = config.models[model].use == QUOTING
-        if search is not None and (quotes or (call.must_search and not _unhonoured(call))):
+        if quotes and call.tools.servers:
+            raise InvalidInput(
+                f"tools: the model {model!r} quotes, and calls no tools; leave mcp out.",
+                param="tools",
+            )
+        grounded = call.must_search and not call.tools.servers and not _unhonoured(call)
+        if search is not None and (quotes or grounded):
             question = AskRequest(
                 "",
                 search.scopes,
@@ -179,8 +186,9 @@ class Calls:
             model,
             replace(call.request, deadline=caller.deadline, account=caller.account),
             search,
+            call.tools.servers,
             truncate=call.body.truncation == "auto",
-            most_searches=call.body.max_tool_calls,
+            most_calls=call.body.max_tool_calls,
         )
         return self._app.respond.converse(draft, asked, _instructed(call, items))
 

@@ -11,6 +11,7 @@ from msgspec import structs
 from bedplate.api.chat_messages import IMAGE_SCHEMES
 from bedplate.api.reading import convert, kind, wrong
 from bedplate.responses.items import (
+    Compaction,
     FileSearchCall,
     FunctionCall,
     FunctionCallOutput,
@@ -19,6 +20,10 @@ from bedplate.responses.items import (
     InputText,
     Item,
     ItemReference,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
     Message,
     OutputText,
     Part,
@@ -33,6 +38,11 @@ ITEMS: Mapping[str, type[Item | ItemReference]] = {
     "function_call": FunctionCall,
     "function_call_output": FunctionCallOutput,
     "file_search_call": FileSearchCall,
+    "mcp_list_tools": McpListTools,
+    "mcp_call": McpCall,
+    "mcp_approval_request": McpApprovalRequest,
+    "mcp_approval_response": McpApprovalResponse,
+    "compaction": Compaction,
     "item_reference": ItemReference,
 }
 PARTS: Mapping[str, type[Part]] = {
@@ -42,6 +52,7 @@ PARTS: Mapping[str, type[Part]] = {
     "output_text": OutputText,
     "refusal": Refusal,
 }
+HAVE_NO_STATUS = (McpListTools, McpApprovalRequest, McpApprovalResponse, Compaction)
 OUTPUT_PARTS = frozenset({"output_text", "refusal"})
 MOST_ITEMS = 9_000
 """Less than are kept, so that what a response puts out has room."""
@@ -79,8 +90,10 @@ def read_item(given: Any, where: str) -> Item | ItemReference:
 
 def _identified(item: Item) -> Item:
     """With an id, and whole: what a client sends is."""
-    status = getattr(item, "status", None) or "completed"
-    return structs.replace(item, id=item.id or item_id(type(item)), status=status)
+    id = item.id or item_id(type(item))
+    if isinstance(item, HAVE_NO_STATUS):
+        return structs.replace(item, id=id)
+    return structs.replace(item, id=id, status=item.status or "completed")
 
 
 def _content(given: Any, role: Any, where: str) -> Sequence[Mapping[str, Any]]:

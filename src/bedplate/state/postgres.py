@@ -19,6 +19,7 @@ from bedplate.postgres.database import (
     select,
     select_one,
 )
+from bedplate.postgres.sessions import PostgresSession, PostgresSessions
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document, widened
 from bedplate.state.original_rows import OriginalRows
@@ -39,7 +40,6 @@ from bedplate.state.postgres_placements import PostgresPlacements
 from bedplate.state.postgres_profiles import PostgresProfiles
 from bedplate.state.postgres_rows import count_terms, insert, now, remove
 from bedplate.state.postgres_schema import migrate
-from bedplate.state.postgres_session import PostgresSession, PostgresSessions
 from bedplate.state.postgres_tables import PostgresTables
 from bedplate.state.postgres_versions import PostgresVersions
 from bedplate.state.profile_rows import keep

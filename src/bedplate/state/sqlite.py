@@ -12,6 +12,7 @@ from bedplate.domain.facets import Facets
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.sqlite.database import Database, Row, one_moment, open_database, select, select_one
+from bedplate.sqlite.sessions import SqliteSession, SqliteSessions
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document, widened
 from bedplate.state.original_rows import OriginalRows
@@ -54,7 +55,6 @@ from bedplate.state.sqlite_placements import SqlitePlacements
 from bedplate.state.sqlite_profiles import SqliteProfiles
 from bedplate.state.sqlite_rows import now, put, remove
 from bedplate.state.sqlite_schema import migrate
-from bedplate.state.sqlite_session import SqliteSession, SqliteSessions
 from bedplate.state.sqlite_tables import SqliteTables
 from bedplate.state.sqlite_versions import SqliteVersions
 from bedplate.state.unsent_rows import note_unsent

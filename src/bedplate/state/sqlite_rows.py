@@ -8,13 +8,13 @@ import apsw
 
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.sqlite.database import select, select_one
+from bedplate.sqlite.sessions import SqliteSession
 from bedplate.state.fields import field_values
 from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import Entry
 from bedplate.state.quality_rows import keep_quality
 from bedplate.state.sqlite_images import insert_image
 from bedplate.state.sqlite_index import count_terms
-from bedplate.state.sqlite_session import SqliteSession
 from bedplate.terms import TermVector
 
 
