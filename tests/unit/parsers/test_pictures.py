@@ -1,11 +1,10 @@
 """What an image shows, decoded in a parser process."""
 
 import io
-import os
-import signal
 from collections.abc import Sequence
 
 import numpy as np
+import psutil
 import pytest
 
 from bedplate.domain.documents import Blob, Parsed
@@ -55,8 +54,9 @@ async def test_what_is_no_image_or_too_large_is_refused_and_the_process_goes_on(
 async def test_a_decoder_that_dies_takes_nothing_with_it() -> None:
     async with open_parser(ParseLimits(), slots=1) as parser:
         await parser.parse(Blob(b"words", "a.txt"))
-        (worker,) = parser._idle
-        os.kill(worker._process.pid, signal.SIGKILL)
+        running = psutil.Process().children()
+        (worker,) = [each for each in running if "bedplate.parsers.worker" in each.cmdline()]
+        worker.kill()
         with pytest.raises(Unreadable, match=r"'a\.png' crashed its parser"):
             await parser.picture(Blob(image(2, 2), "a.png"))
         assert (await parser.picture(Blob(image(2, 2), "a.png"))).startswith(b"P6")
@@ -84,7 +84,8 @@ class Strangers:
     async def parse(self, blob: Blob) -> Parsed:
         raise Unreadable(f"{blob.source!r} shows no words.", reason="no_text")
 
-    async def picture(self, _: Blob) -> bytes:
+    async def picture(self, blob: Blob) -> bytes:
+        assert blob.content
         return b"P6\n1 1\n255\nabc"
 
 
