@@ -293,6 +293,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         "/v1/moderations",
         *("/v1/responses", "/v1/responses/{response_id}", "/v1/conversations"),
         *("/v1/responses/{response_id}/cancel", "/v1/responses/{response_id}/input_items"),
+        *("/v1/responses/compact", "/v1/responses/input_tokens"),
         *("/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/items"),
         "/v1/conversations/{conversation_id}/items/{item_id}",
         *("/api/sources", "/api/sources/{source}", "/api/sources/{source}/syncs"),
