@@ -20,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import aclosing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -55,21 +56,19 @@ def questions() -> list[str]:
 
 
 async def fill(home: Path) -> None:
+    """What an earlier run kept is not read again."""
+    note, path = home / "filled.json", home / "rows.jsonl"
+    done = json.loads(note.read_text()) if note.exists() else {"rows": 0, "passages": 0}
     config = load_config(environment={}, arguments={"data.dir": str(home)}).config
     async with open_app(config) as app:
-        scope = app.scope(COLLECTION)
-        path, kept, part = home / "rows.jsonl", 0, list[str]()
-        for row in texts():
-            part.append(json.dumps(row))
-            if len(part) < 500:
-                continue
-            path.write_text("\n".join(part))
+        scope, left = app.scope(COLLECTION), islice(texts(), done["rows"], None)
+        while done["passages"] < PASSAGES and (part := list(islice(left, 250))):
+            path.write_text("\n".join(map(json.dumps, part)))
             report = await app.ingest.run(scope, find_files([str(path)], max_files=1))
-            kept, part = kept + report.chunks, []
-            print(f"{kept} passages", file=sys.stderr, flush=True)
-            if kept >= PASSAGES:
-                break
-        path.unlink(missing_ok=True)
+            done = {"rows": done["rows"] + len(part), "passages": done["passages"] + report.chunks}
+            note.write_text(json.dumps(done))
+            print(done, file=sys.stderr, flush=True)
+    path.unlink(missing_ok=True)
 
 
 def cpu(server: ServerProcess) -> float:
@@ -183,7 +182,7 @@ def main() -> None:
         home = (chosen.keep or Path(temporary)).resolve()
         home.mkdir(parents=True, exist_ok=True)
         try:
-            if chosen.fill or not (home / "catalog.db").exists():
+            if chosen.fill or not (home / "filled.json").exists():
                 asyncio.run(fill(home))
             if chosen.stages:
                 asyncio.run(stages(home, 100))

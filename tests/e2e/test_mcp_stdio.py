@@ -51,7 +51,7 @@ async def test_the_official_client_starts_it_and_asks(folder: Path) -> None:
             assert "Bergen" in answer.structured_content["answer"]
         run = await client.call_tool("start_run", {"assistant": "clerk", "goal": "x"})
         assert run.is_error
-        assert "bedplate serve" in run.content[0].text
+        assert "bedplate serve" in str(run.content[0])
         assert (await client.list_resources()).resources[0].name == "weather"
 
 

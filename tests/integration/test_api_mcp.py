@@ -69,7 +69,11 @@ async def test_the_official_client_searches_reads_and_asks(served: Served) -> No
             "list_collections", "search", "ask", "list_documents", "read_document",
             "list_assistants", "ask_assistant", "start_run", "get_run", "cancel_run",
         ]  # fmt: skip
-        changing = {tool.name for tool in tools if not tool.annotations.read_only_hint}
+        changing = {
+            tool.name
+            for tool in tools
+            if not (tool.annotations and tool.annotations.read_only_hint)
+        }
         assert changing == {"ask_assistant", "start_run", "cancel_run"}
         assert tools[1].input_schema["required"] == ["collection", "query"]
         named = await call(client, "list_collections", {})
@@ -186,9 +190,9 @@ async def test_documents_are_resources(served: Served) -> None:
         assert (document.name, document.title, second.next_cursor) == ("rain", "Rain", None)
         uri = "bedplate://collections/weather/documents/rain"
         assert str(document.uri) == uri
-        [read] = (await client.read_resource(uri)).contents
+        read: Any = (await client.read_resource(uri)).contents[0]
         assert (read.text, read.mime_type) == (DOCUMENT["text"], "text/plain")
-        [told] = (await client.read_resource("bedplate://collections/weather")).contents
+        told: Any = (await client.read_resource("bedplate://collections/weather")).contents[0]
         assert json.loads(told.text)["name"] == "weather"
         [template] = (await client.list_resource_templates()).resource_templates
         assert template.uri_template.endswith("/{collection}/documents/{document}")

@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, unquote
 
 from bedplate.access.protocol import Scope
@@ -116,7 +116,7 @@ def _read_cursor(cursor: object) -> tuple[str, str | None]:
         place = None
     match place:
         case [str(name), str() | None as after]:
-            return name, cast(str | None, after)
+            return name, after
         case _:
             raise InvalidInput(f"cursor: {str(cursor)!r:.100} is not one that was given.")
 
