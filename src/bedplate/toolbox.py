@@ -275,6 +275,7 @@ def _searching(search: Interpret, config: Config) -> Any:
             limit=limit,
             self_query=config.search.self_query,
             limit_given=True,
+            wide=True,
             deadline=deadline,
             account=account,
         )

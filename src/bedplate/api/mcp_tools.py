@@ -125,6 +125,7 @@ async def _search(call: Call, given: SearchArguments) -> Mapping[str, Any]:
         limit=given.limit,
         self_query=call.app.config.search.self_query,
         limit_given=True,
+        wide=True,
         deadline=call.deadline,
         account=call.account,
     )

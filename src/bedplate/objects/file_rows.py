@@ -8,7 +8,7 @@ from bedplate.errors import NotFound, TooLarge
 from bedplate.objects.clock import now
 from bedplate.objects.paging import page_of, turned
 from bedplate.objects.protocol import File, Page, Room
-from bedplate.objects.sessions import Row, Session, Sessions
+from bedplate.sql import Row, Session, Sessions
 
 PART = 1024 * 1024
 COLUMNS = "id, filename, purpose, bytes, created_at, expires_at"

@@ -10,7 +10,7 @@ from bedplate.errors import Busy, Conflict, InvalidInput, NotFound, TooLarge
 from bedplate.objects.clock import now
 from bedplate.objects.file_rows import check_room, cut, insert_facts, insert_parts
 from bedplate.objects.protocol import File, Room, Upload, UploadPart, UploadStatus
-from bedplate.objects.sessions import Session, Sessions
+from bedplate.sql import Session, Sessions
 
 COLUMNS = "id, filename, purpose, bytes, created_at, expires_at, status, seconds, file_id"
 PARTS = "id, upload_id, bytes, created_at"
