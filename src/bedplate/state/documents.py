@@ -27,11 +27,10 @@ def to_document(row: Row, updated_at: datetime) -> StoredDocument:
     )  # fmt: skip
 
 
-def to_hit(collection: str, chunk_id: ChunkId, score: float, row: Row) -> Hit:
+def to_hit(chunk_id: ChunkId, score: float, row: Row) -> Hit:
     """Of document_id, text, title, source, start, end, page, heading and metadata."""
     return Hit(
-        DocumentId(row[0]), chunk_id, score, *row[1:8], metadata=json.loads(row[8]),
-        collection=collection,
+        DocumentId(row[0]), chunk_id, score, *row[1:8], metadata=json.loads(row[8])
     )  # fmt: skip
 
 

@@ -261,9 +261,7 @@ class PostgresDocuments:
                 db, scope, list(chunks), HIT,
                 "JOIN chunk c ON c.document = d.id AND c.ordinal = wanted.ordinal",
             )  # fmt: skip
-            return tuple(
-                to_hit(scope.collection, chunk, chunks[chunk], row) for chunk, row in found
-            )
+            return tuple(to_hit(chunk, chunks[chunk], row) for chunk, row in found)
 
         return await self._database.read(work)
 

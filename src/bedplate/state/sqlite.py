@@ -238,7 +238,7 @@ class SqliteDocuments:
                     document_id, _, ordinal = chunk_id.rpartition("#")
                     row = select_one(db, HIT, (collection, scope.tenant, document_id, ordinal))
                     if row is not None:
-                        found.append(to_hit(scope.collection, chunk_id, score, row))
+                        found.append(to_hit(chunk_id, score, row))
             return tuple(found)
 
         return await self._database.read(work)
