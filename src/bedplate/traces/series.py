@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,20 @@ MOST_LOOKED_AT = 200_000
 """The newest of the time that is asked for: a chart costs no more, however many there are."""
 
 SELECT = """
-SELECT started, took_ms, error IS NOT NULL, input_tokens, output_tokens, cost, ttft_ms, grounded,
-  verdict = 'unsupported'
-FROM trace WHERE tenant_id = ? AND listed = 1 AND started >= ? AND started < ?
-ORDER BY started DESC LIMIT ?
+SELECT (started - ?) / ?, count(*), count(error), sum(input_tokens), sum(output_tokens), sum(cost),
+  count(grounded), sum(grounded), sum(verdict = 'unsupported'),
+  group_concat(took_ms), group_concat(ttft_ms),
+  group_concat(CASE WHEN output_tokens > 0 AND took_ms > ttft_ms
+    THEN output_tokens * 1000.0 / (took_ms - ttft_ms) END)
+FROM (
+  SELECT started, took_ms, error, input_tokens, output_tokens, cost, ttft_ms, grounded, verdict
+  FROM trace WHERE tenant_id = ? AND listed = 1 AND started >= ? AND started < ?
+  ORDER BY started DESC LIMIT ?
+) GROUP BY 1
 """
+"""Sums are made here, quantiles outside: a row for each trace would cost ten times as much."""
 
 Numbers = NDArray[np.float64]
-Places = NDArray[np.int64]
 
 
 class SqlCharts:
@@ -50,99 +56,100 @@ def _series(session: Session, tenant: TenantId, query: SeriesQuery) -> TraceSeri
             f"points is {query.points}; it must be 1 to {MOST_POINTS}.", param="points"
         )
     first, last = _micros(query.since), _micros(query.until)
-    rows = session.select(SELECT, (tenant, first, last, MOST_LOOKED_AT + 1))
     step = max(1, math.ceil((last - first) / query.points))
-    columns = _Columns.of(rows[:MOST_LOOKED_AT])
-    places = (columns.started - first) // step
-    begun = [query.since + timedelta(microseconds=step * at) for at in range(query.points)]
+    values = (first, step, tenant, first, last, MOST_LOOKED_AT + 1)
+    found = {int(row[0]): _Gathered.of(row) for row in session.select(SELECT, values)}
+    total = _Gathered.together(list(found.values()))
     return TraceSeries(
         step=timedelta(microseconds=step),
-        whole=len(rows) <= MOST_LOOKED_AT,
-        total=columns.points(np.zeros_like(places), [query.since])[0],
-        points=tuple(columns.points(places, begun)),
+        whole=total.requests <= MOST_LOOKED_AT,
+        total=total.point(query.since),
+        points=tuple(
+            found.get(at, NOTHING).point(query.since + timedelta(microseconds=step * at))
+            for at in range(query.points)
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
-    """What traces have, one value each; NaN where there is none."""
+class _Gathered:
+    """What the traces of a stretch come to; `score` is the sum of the scores, numbers are in order."""
 
-    started: Places
+    requests: int
+    errors: int
+    sent: int
+    made: int
+    cost: int
+    checked: int
+    score: float
+    unsupported: int
     took: Numbers
-    failed: Numbers
-    sent: Numbers
-    made: Numbers
-    cost: Numbers
     ttft: Numbers
-    grounded: Numbers
-    unsupported: Numbers
+    speeds: Numbers
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> "_Columns":
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * 9
-        started, *others = columns
+    def of(cls, row: Row) -> Self:
+        _, *sums, took, ttft, speeds = row
+        requests, errors, sent, made, cost, checked, score, unsupported = (
+            each or 0 for each in sums
+        )
         return cls(
-            np.array(started, dtype=np.int64), *(np.array(each, np.float64) for each in others)
+            requests, errors, sent, made, cost, checked, float(score), unsupported,
+            _numbers(took), _numbers(ttft), _numbers(speeds),
+        )  # fmt: skip
+
+    @classmethod
+    def together(cls, parts: Sequence[Self]) -> Self:
+        return cls(
+            requests=sum(each.requests for each in parts),
+            errors=sum(each.errors for each in parts),
+            sent=sum(each.sent for each in parts),
+            made=sum(each.made for each in parts),
+            cost=sum(each.cost for each in parts),
+            checked=sum(each.checked for each in parts),
+            score=math.fsum(each.score for each in parts),
+            unsupported=sum(each.unsupported for each in parts),
+            took=_ordered([each.took for each in parts]),
+            ttft=_ordered([each.ttft for each in parts]),
+            speeds=_ordered([each.speeds for each in parts]),
         )
 
-    def points(self, places: Places, begun: Sequence[datetime]) -> list[TracePoint]:
-        """What the traces at each place come to."""
-        size = len(begun)
-        timed = self.took - self.ttft
-        with np.errstate(invalid="ignore", divide="ignore"):
-            speeds = np.where((self.made > 0) & (timed > 0), self.made / timed * 1_000, np.nan)
-        requests = np.bincount(places, minlength=size)
-        errors, sent, made, cost, unsupported, grounded = (
-            np.bincount(places, np.nan_to_num(each), size)
-            for each in (
-                self.failed, self.sent, self.made, self.cost, self.unsupported, self.grounded
-            )
-        )  # fmt: skip
-        checked = np.bincount(places[~np.isnan(self.grounded)], minlength=size)
-        took_p50, took_p99 = _quantiles(self.took, places, size)
-        ttft_p50, ttft_p99 = _quantiles(self.ttft, places, size)
-        speed, _ = _quantiles(speeds, places, size)
-        return [
-            TracePoint(
-                at=at,
-                requests=int(requests[n]),
-                errors=int(errors[n]),
-                input_tokens=int(sent[n]),
-                output_tokens=int(made[n]),
-                cost_usd=from_micro(int(cost[n])),
-                took_p50_ms=took_p50[n],
-                took_p99_ms=took_p99[n],
-                ttft_p50_ms=ttft_p50[n],
-                ttft_p99_ms=ttft_p99[n],
-                tokens_per_second=speed[n],
-                checked=int(checked[n]),
-                unsupported=int(unsupported[n]),
-                grounded=round(float(grounded[n] / checked[n]), 4) if checked[n] else None,
-            )
-            for n, at in enumerate(begun)
-        ]
+    def point(self, at: datetime) -> TracePoint:
+        return TracePoint(
+            at=at,
+            requests=self.requests,
+            errors=self.errors,
+            input_tokens=self.sent,
+            output_tokens=self.made,
+            cost_usd=from_micro(self.cost),
+            took_p50_ms=_quantile(self.took, 0.5),
+            took_p99_ms=_quantile(self.took, 0.99),
+            ttft_p50_ms=_quantile(self.ttft, 0.5),
+            ttft_p99_ms=_quantile(self.ttft, 0.99),
+            tokens_per_second=_quantile(self.speeds, 0.5),
+            checked=self.checked,
+            unsupported=self.unsupported,
+            grounded=round(self.score / self.checked, 4) if self.checked else None,
+        )
 
 
-def _quantiles(
-    values: Numbers, places: Places, size: int
-) -> tuple[list[float | None], list[float | None]]:
-    """The median and the 99th percentile at each place, by the nearest rank: values that were
-    measured. None where there are none.
-    """
-    known = ~np.isnan(values)
-    values, places = values[known], places[known]
-    ordered = values[np.lexsort((values, places))]
-    counts = np.bincount(places, minlength=size)
-    before = np.cumsum(counts) - counts
+def _numbers(written: str | None) -> Numbers:
+    """Of a list with commas, in order."""
+    return np.sort(np.fromstring(written or "", dtype=np.float64, sep=","))
 
-    def at(share: float) -> list[float | None]:
-        ranks = np.maximum(0, np.ceil(share * counts).astype(np.int64) - 1)
-        return [
-            round(float(ordered[start + rank]), 3) if count else None
-            for start, rank, count in zip(before, ranks, counts, strict=True)
-        ]
 
-    return at(0.5), at(0.99)
+def _ordered(parts: Sequence[Numbers]) -> Numbers:
+    return np.sort(np.concatenate([np.empty(0), *parts]))
+
+
+def _quantile(ordered: Numbers, share: float) -> float | None:
+    """The nearest rank: a value that was measured."""
+    if not len(ordered):
+        return None
+    return round(float(ordered[max(0, math.ceil(share * len(ordered)) - 1)]), 3)
+
+
+NOTHING = _Gathered.of((0, *[0] * 8, None, None, None))
 
 
 def _micros(at: datetime) -> int:
