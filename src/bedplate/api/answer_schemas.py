@@ -27,6 +27,7 @@ class Citation(Shown):
     end: int
     page: int | None
     heading: str | None
+    collection: str
 
 
 class Evidence(Shown):

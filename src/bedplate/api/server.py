@@ -29,6 +29,7 @@ from bedplate.api import (
     chunks,
     collections,
     conversations,
+    doctor,
     documents,
     embeddings,
     evaluations,
@@ -272,6 +273,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
     api.state.bedplate = app
     api.state.sessions = sessions
     api.state.readiness = Readiness(app)
+    api.state.doctor = doctor.Doctor(app)
     api.state.started = int(time.time())
     for part in (
         models,
@@ -313,6 +315,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         metrics,
         keys,
         session,
+        doctor,
         health,
     ):
         api.include_router(part.router)
