@@ -9,7 +9,7 @@ from tests.fixtures.command_line import Call
 
 from bedplate.config import load_config
 from bedplate.domain.ids import TenantId
-from bedplate.domain.reviews import NewReview
+from bedplate.domain.reviews import Decision, NewReview
 from bedplate.reviewing import open_queue
 
 ANSWER = {
@@ -101,3 +101,30 @@ def test_decisions_are_exported_as_rows(call: Call, asked: list[str], tmp_path: 
     written = (tmp_path / "rows.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in written] == lines
     assert call("reviews", "export", "--out", "no/such/rows.jsonl").code == 2
+
+
+def test_a_threshold_is_found_by_what_reviewers_decided(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "bedplate.toml").write_text(
+        '[guards]\ninjection = { use = "scanner", model = false }\ngroundedness = { use = "overlap" }\n'
+    )
+    (tmp_path / "bedplate-data").mkdir()
+    (tmp_path / "bedplate-data" / "catalog.db").touch()
+
+    async def review() -> None:
+        arguments = {"data.dir": tmp_path / "bedplate-data"}
+        config = load_config(arguments=arguments, environment={}).config
+        async with open_queue(config) as queue:
+            for answer, verdict in (
+                ("Kayaks fly.", "reject"),
+                ("Refunds take 30 days.", "approve"),
+            ):
+                for _ in range(20):
+                    asked = await queue.ask(NewReview("answer", {**ANSWER, "answer": answer}))
+                    said = Decision(verdict, "ann", "seen")
+                    await queue.decide(asked.id, said, tenant=asked.request.tenant)
+
+    asyncio.run(review())
+    assert call("reviews", "export", "--out", "rows.jsonl", "--json").json["rows"] == 40
+    told = call("calibrate", "groundedness", "rows.jsonl", "--json").json
+    assert (told["supported"], told["unsupported"], told["skipped"]) == (20, 20, 0)
+    assert (told["auroc"], told["caught"], told["flagged"]) == (1.0, 1.0, 0.0)
