@@ -44,7 +44,7 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
 )
 
 
-class PairModelOptions(BaseModel):
+class PairModelFiles(BaseModel):
     """`window` counts the pieces of a pair; `threads` is how many cores one batch may use."""
 
     model_config = ConfigDict(extra="forbid")
@@ -79,7 +79,7 @@ class PairModelOptions(BaseModel):
 class PairModel:
     """`name` is the model's file, `pairs` its tokenizer."""
 
-    def __init__(self, options: PairModelOptions) -> None:
+    def __init__(self, options: PairModelFiles) -> None:
         """Raises:
         ConfigError: files that are not there or are none, or inputs of another kind.
         """

@@ -28,7 +28,7 @@ from bedplate.models.protocol import ChatModel
 from bedplate.pair_model import (
     RUNTIME_ERRORS,
     PairModel,
-    PairModelOptions,
+    PairModelFiles,
     batches_by_length,
     said,
 )
@@ -41,7 +41,7 @@ _STEEPEST = 30.0
 Pair = tuple[str, str]
 
 
-class NliOptions(PairModelOptions):
+class NliOptions(PairModelFiles):
     """`supported` is the label of what is carried, by name or number; without one it is looked for in
     the model's `config.json`, and not needed of a model with one logit.
     """

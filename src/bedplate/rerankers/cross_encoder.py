@@ -22,7 +22,7 @@ from bedplate.pair_model import (
     BATCH_PAIRS,
     RUNTIME_ERRORS,
     PairModel,
-    PairModelOptions,
+    PairModelFiles,
     batches_by_length,
     said,
 )
@@ -33,8 +33,12 @@ PROVIDER = "cross_encoder"
 Scores = NDArray[np.float64]
 
 
+class CrossEncoderOptions(PairModelFiles):
+    """`window` counts the pieces of query and passage together."""
+
+
 class CrossEncoder:
-    def __init__(self, options: PairModelOptions) -> None:
+    def __init__(self, options: CrossEncoderOptions) -> None:
         self._read = PairModel(options)
         self._model = self._read.name
         self._pairs = self._read.pairs
@@ -114,12 +118,12 @@ def _logits(output: NDArray[Any], pairs: int) -> Scores:
 
 @asynccontextmanager
 async def open_cross_encoder(options: Mapping[str, Any]) -> AsyncGenerator[Reranker]:
-    """See PairModelOptions.
+    """See CrossEncoderOptions.
 
     Raises:
         ConfigError: files that are not there or do not go together, or a model of another shape.
     """
-    chosen = PairModelOptions.model_validate(dict(options))
+    chosen = CrossEncoderOptions.model_validate(dict(options))
     encoder = await asyncio.to_thread(lambda: CrossEncoder(chosen))
     try:
         yield encoder
