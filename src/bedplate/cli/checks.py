@@ -44,7 +44,7 @@ LOW_RECALL = 0.95
 RECALL_SECONDS = 30.0
 """For all collections together."""
 
-LOCAL = frozenset({"quote", "scripted", "overlap", "evidence"})
+LOCAL = frozenset({"quote", "scripted", "overlap", "evidence", "nli"})
 """Adapters that run here and cost nothing, so that the doctor may call them."""
 
 QUESTION = "How long do refunds take?"

@@ -57,6 +57,36 @@ def test_the_queue_is_listed_by_priority_and_one_is_shown(call: Call, asked: lis
     assert "Nothing waits" in call("reviews", "list", "--assignee", "ann").out
 
 
+@pytest.mark.usefixtures("asked")
+def test_a_review_is_shown_as_a_person_reads_it(call: Call, tmp_path: Path) -> None:
+    subject = {
+        **ANSWER,
+        "passages": [{"number": 3, "title": "Terms", "text": "Refunds take 30 days.\nAlways."}],
+        "claims": [{"text": "14 days.", "supported": False, "score": 0.04, "mismatches": ["number"],
+                    "evidence": {"passage": 3, "text": "Refunds take 30 days."}}],
+        "failures": [{"rule": "length", "message": "too short"}, {"rule": "grounding", "claim": "x"}],
+        "mood": ["odd", 7],
+    }  # fmt: skip
+
+    async def ask(subject: dict[str, object]) -> str:
+        arguments = {"data.dir": tmp_path / "bedplate-data"}
+        config = load_config(arguments=arguments, environment={}).config
+        async with open_queue(config) as queue:
+            return (await queue.ask(NewReview("answer", subject))).id
+
+    shown = call("reviews", "show", asyncio.run(ask(subject))).out
+    for line in (
+        "Answer:\n  14 days.",
+        "  1. NOT CARRIED (0.04); differs in number: 14 days.\n     [3] says: Refunds take 30 days.",
+        "Also wrong:\n  length: too short\n",
+        "  [3] Terms\n    Refunds take 30 days.\n    Always.",
+        "mood: odd, 7",
+    ):
+        assert line in shown
+    strange = {"question": 5, "claims": "none", "passages": [None, "text"], "answer": "a"}
+    assert "Question:\n  5" in call("reviews", "show", asyncio.run(ask(strange))).out
+
+
 def test_a_review_is_decided_once(call: Call, asked: list[str]) -> None:
     done = call("reviews", "approve", asked[0], "--by", "ann", "--json")
     assert (done.code, done.json["state"], done.json["decision"]["by"]) == (0, "approved", "ann")
