@@ -72,6 +72,7 @@ async def test_an_answer_is_one_trace_from_edge_to_model(tmp_path: Path):
     assert call["attributes"]["bedplate.cost.usd"] == pytest.approx(0.011)
     assert call["attributes"]["gen_ai.response.time_to_first_chunk"] >= 0
     assert named(steps, "check grounding")["attributes"]["gen_ai.evaluation.score.label"]
+    assert {step["error"] for step in flat(steps)} == {None}
     assert (line["id"], line["model"], line["cost_usd"]) == (id, "default", pytest.approx(0.011))
     assert line["ttft_ms"] <= line["took_ms"]
 
@@ -129,6 +130,19 @@ async def test_a_client_s_own_trace_is_gone_on_with(tmp_path: Path):
 
     assert [step["parent"] for step in steps] == ["00f067aa0ba902b7"] * 2
     assert {step["name"] for step in steps} == {"POST /v1/chat/completions"}
+
+
+async def test_charts_count_the_judge_s_verdicts_with_their_interval(tmp_path: Path):
+    async with serving(tmp_path, models__default=PRICED) as served:
+        await ask(served)
+        await recorded(served)
+        series = (await served.get("/api/traces/series?points=2")).json
+        threshold = served.app.safeguards.grounding.threshold
+
+    total = series["total"]
+    assert (total["checked"], total["unsupported"], series["threshold"]) == (1, 0, threshold)
+    assert (total["low"], total["high"]) == (0, pytest.approx(0.7935, abs=1e-4))
+    assert sum(point["checked"] for point in series["points"]) == 1
 
 
 async def test_pages_follow_each_other(tmp_path: Path):

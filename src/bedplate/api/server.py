@@ -29,6 +29,7 @@ from bedplate.api import (
     chunks,
     collections,
     conversations,
+    doctor,
     documents,
     embeddings,
     evaluations,
@@ -46,11 +47,13 @@ from bedplate.api import (
     model_health,
     models,
     originals,
+    part_uploads,
     pushes,
     quality,
     quarantine,
     rerank,
     responses,
+    responses_compact,
     reviews,
     runs,
     search,
@@ -270,6 +273,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
     api.state.bedplate = app
     api.state.sessions = sessions
     api.state.readiness = Readiness(app)
+    api.state.doctor = doctor.Doctor(app)
     api.state.started = int(time.time())
     for part in (
         models,
@@ -278,10 +282,12 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         embeddings,
         rerank,
         files,
+        part_uploads,
         batches,
         vector_stores,
         file_batches,
         vector_store_files,
+        responses_compact,
         responses,
         conversations,
         collections,
@@ -309,6 +315,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         metrics,
         keys,
         session,
+        doctor,
         health,
     ):
         api.include_router(part.router)
