@@ -199,7 +199,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "addresses the guard",
         r"(?i)\bthis (?:text|message|prompt|document|input|content) (?:is|has been|was) (?:\w+ )?(?:safe|benign|approved|verified|not an? (?:prompt )?(?:injection|attack)|whitelisted|trusted)\b|"
-        r"\b(?:classif\w+|mark|label|score|treat|rate) (?:this|it|the following|the text) as (?:safe|benign|harmless|trusted|allowed|not)\b",
+        r"\b(?:classif\w+|mark|label|score|treat|rate) (?:this|it|the following|the)(?: \w+)? as (?:safe|benign|harmless|trusted|allowed|not)\b",
         0.5,
         0.8,
     ),
