@@ -92,7 +92,7 @@ class Moderation(BaseModel):
     """`input` is a text, several, or parts; pictures are not looked at, and refused."""
 
     input: Text | list[Text] | list[TextPart]
-    model: str = MODEL
+    model: str | None = MODEL
 
 
 class ModerationResult(BaseModel):
