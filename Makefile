@@ -11,6 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes --only-binary :all:
 # One more than the cores of a small machine: a part of the tests waits for other processes.
 WORKERS ?= 3
+# Tests start many processes, each of which would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all conformance kits check fix bench bench-agents bench-relay models console console-test docs lock clean
 

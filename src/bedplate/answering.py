@@ -27,7 +27,7 @@ from bedplate.responses.respond import Respond
 from bedplate.review.protocol import AskHuman
 from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
-from bedplate.toolbox import Toolbox, open_toolbox
+from bedplate.toolbox import Toolbox, open_toolbox, remote_servers
 from bedplate.transcripts import TRANSCRIPTS
 from bedplate.transcripts.protocol import Transcripts
 
@@ -95,7 +95,7 @@ async def open_answers(
         assistants = await enter(
             open_assistants(config, turn, ask, safeguards, toolbox, oversight.watch)
         )
-        respond = Respond(turn, ask, search)
+        respond = Respond(turn, ask, search, remote_servers(config, safeguards))
         yield Answers(ask, assistants, respond, transcripts, background, toolbox)
 
 

@@ -15,10 +15,11 @@ from bedplate.errors import BedplateError, ConfigError, InvalidInput, NotFound
 from bedplate.guards.actions import sanitised
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import SearchRequest
+from bedplate.responses.remote import OpenServer, RemoteServer, RemoteTool
 from bedplate.safeguards import Safeguards
 from bedplate.slots import open_slot
 from bedplate.tool_sections import StatusConfig, ToolsetSlot
-from bedplate.tools import TOOLS
+from bedplate.tools import REMOTE, TOOLS
 from bedplate.tools.approval import check_condition
 from bedplate.tools.attempted import Attempted
 from bedplate.tools.checked import Checked
@@ -198,6 +199,37 @@ async def open_toolbox(
         yield Toolbox(tables)
 
 
+def remote_servers(config: Config, safeguards: Safeguards) -> OpenServer:
+    """Opens MCP servers that requests name, at public addresses and those of the configuration."""
+    screen, settings = _screen(config, safeguards), config.responses
+
+    @asynccontextmanager
+    async def opened(server: RemoteServer) -> AsyncGenerator[Sequence[RemoteTool]]:
+        if not settings.mcp:
+            raise InvalidInput(
+                "tools: this server calls no MCP servers for a request (responses.mcp).",
+                param="tools",
+            )
+        options = {
+            "url": server.url,
+            "headers": server.headers,
+            "allow_hosts": settings.mcp_hosts,
+            "trust_hints": True,
+        }
+        secrets = Secrets(server.headers.values())
+        async with REMOTE.load("mcp")(options, place=f"The MCP server {server.label!r}") as place:
+            yield [
+                RemoteTool(
+                    tool.name,
+                    tool.policy.effect == "none",
+                    Checked(Screened(Attempted(tool), secrets, screen)),
+                )
+                for tool in await place.tools()
+            ]
+
+    return opened
+
+
 def _may(tool: Tool, assistant: str | None) -> bool:
     return not tool.policy.assistants or assistant in tool.policy.assistants
 
@@ -243,6 +275,7 @@ def _searching(search: Interpret, config: Config) -> Any:
             limit=limit,
             self_query=config.search.self_query,
             limit_given=True,
+            wide=True,
             deadline=deadline,
             account=account,
         )

@@ -26,6 +26,10 @@ class Leg:
         run = self.run
         return Account(run.tenant, run.key, run.assistant, run.root)
 
+    @property
+    def nothing(self) -> RunUsage:
+        return RunUsage()
+
     def left(self) -> float:
         """Seconds until the run's time is over; BudgetExceeded where it is."""
         seconds = self.deadline - asyncio.get_running_loop().time()

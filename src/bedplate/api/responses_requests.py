@@ -2,7 +2,7 @@
 response". As there, a field that is not known is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -102,6 +102,17 @@ class ResponsesBody(Struct):
     user: str | None = None
 
 
+class CompactBody(Struct):
+    """Of POST /v1/responses/compact; the fields but these are about OpenAI's own machines."""
+
+    model: str
+    input: str | list[dict[str, Any]] | None = None
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    prompt_cache_key: str | None = None
+    service_tier: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseCall:
     """A response as asked for. `request` has neither messages nor the search among its tools.
@@ -125,12 +136,25 @@ class ResponseCall:
 def read_response(body: bytes) -> ResponseCall:
     """The body of POST /v1/responses; InvalidInput names the field at fault."""
     raw = read_object(body)
-    for name in raw:
-        if name in ANSWERLESS and raw[name] is not None:
+    for name in ANSWERLESS:
+        if raw.get(name) is not None:
             raise wrong(name, "not supported yet; leave it out")
-        if name not in {*ResponsesBody.__struct_fields__, *WITHOUT_EFFECT, *ANSWERLESS}:
+    fields = known_fields(raw, ResponsesBody, {*WITHOUT_EFFECT, *ANSWERLESS})
+    return read_call(convert(fields, ResponsesBody))
+
+
+def known_fields(
+    raw: Mapping[str, Any], struct: type[Struct], ignored: Collection[str]
+) -> Mapping[str, Any]:
+    """Those that the type has; UnknownParameter for one that is neither there nor ignored."""
+    for name in raw:
+        if name not in struct.__struct_fields__ and name not in ignored:
             raise UnknownParameter(f"Unknown parameter: {name!r:.100}.", param=name)
-    known = convert(raw, ResponsesBody)
+    return {name: value for name, value in raw.items() if name not in ignored}
+
+
+def read_call(known: ResponsesBody) -> ResponseCall:
+    """What is asked for by fields of the right types; InvalidInput names the one at fault."""
     if known.previous_response_id and known.conversation:
         raise wrong("previous_response_id", "cannot be sent together with 'conversation'")
     store = known.store is not False

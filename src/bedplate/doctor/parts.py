@@ -16,7 +16,7 @@ from bedplate.judges.protocol import Case
 
 LOW_RECALL = 0.95
 
-LOCAL = frozenset({"quote", "scripted", "overlap", "evidence"})
+LOCAL = frozenset({"quote", "scripted", "overlap", "evidence", "nli"})
 """Adapters that run here and cost nothing, so that the doctor may call them."""
 
 QUESTION = "How long do refunds take?"

@@ -138,6 +138,15 @@ class AnswerDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimJudged:
+    """A claim of text that was sent, once it is judged; told where asked for. The Answer has the last
+    word on it.
+    """
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A finished answer; the last event of an answer stream, exactly once.
 
@@ -163,4 +172,4 @@ class Answer:
     sufficiency: Sufficiency | None = None
 
 
-AnswerEvent = Retrieved | AnswerDelta | Answer
+AnswerEvent = Retrieved | AnswerDelta | ClaimJudged | Answer

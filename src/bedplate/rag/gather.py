@@ -132,6 +132,7 @@ class Gather:
             current=not asks_for_past(text),
             self_query=request.self_query,
             by_relevance=True,
+            wide=True,
             deadline=request.deadline,
             account=request.account,
         )

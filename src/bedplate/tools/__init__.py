@@ -4,7 +4,7 @@ them. What stands around each of them, whatever it is, is in `checked`, `attempt
 """
 
 from bedplate.registry import Registry
-from bedplate.tools.protocol import OpenToolset
+from bedplate.tools.protocol import OpenRemote, OpenToolset
 
 TOOLS = Registry[OpenToolset](
     "tools",
@@ -19,3 +19,6 @@ TOOLS = Registry[OpenToolset](
         "time": "bedplate.tools.time:open_time",
     },
 )
+
+REMOTE = Registry[OpenRemote]("remote tools", {"mcp": "bedplate.tools.mcp:open_remote"})
+"""Of places that a request may name, each for itself."""
