@@ -11,6 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes --only-binary :all:
 # One more than the cores of a small machine: a part of the tests waits for other processes.
 WORKERS ?= 3
+# Tests start many processes, each of which would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all conformance kits check fix bench bench-agents bench-relay models console console-test docs lock clean
 
@@ -87,8 +89,9 @@ bench-agents: .venv/dev  ## agents: tau2-bench's gold actions, and AgentDojo's a
 bench-relay: .venv/dev  ## the relay's CPU against a bare proxy's; fails above its bounds
 	$(BIN)/python -m tests.bench.bench_relay --gate
 
+# Not `npm ci`: it refuses a lock without the optional packages of other systems.
 console/node_modules: console/package-lock.json
-	cd console && npm ci --silent
+	cd console && npm install --no-save --no-audit --no-fund --silent
 	@touch $@
 
 console: console/node_modules  ## check the console's source and build its bundle; needs Node 20

@@ -21,15 +21,19 @@ from bedplate.config import Config
 from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId
 from bedplate.domain.money import to_micro
-from bedplate.domain.runs import Run, RunLimits, RunSetup
+from bedplate.domain.runs import Run, RunLimits, RunMemory, RunSetup
 from bedplate.durable.protocol import Durable, Queue, Schedule, Work
 from bedplate.errors import ConfigError
 from bedplate.journal import JOURNALS
 from bedplate.journal.protocol import Journal
 from bedplate.review.protocol import AskHuman
+from bedplate.sections import ModelSlot
 from bedplate.tools.protocol import Tool
 
 JOURNAL_FILE = "runs.db"
+
+OF_THE_WINDOW = 0.75
+"""Of a model's tokens a run's requests take; the rest is for the answer, and for a wrong count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,21 +159,25 @@ def tools_of(toolbox: ListTools) -> OfferTools:
     return offer
 
 
-def setups_of(roster: Roster) -> SetupOf:
+def setups_of(roster: Roster, models: Mapping[str, ModelSlot]) -> SetupOf:
     """The assistants that there are, each in the version that answers or is named."""
 
     async def setup_of(tenant: TenantId, name: str) -> RunSetup:
         found = await roster.find(name, tenant)
         if found is None:
             raise await roster.missing(name, tenant)
-        return setup_of_assistant(found)
+        slot = models.get(found.settings.model)
+        return setup_of_assistant(found, None if slot is None else slot.context_tokens)
 
     return setup_of
 
 
-def setup_of_assistant(found: Assistant) -> RunSetup:
-    """The assistant as a run takes it with it."""
+def setup_of_assistant(found: Assistant, window: int | None = None) -> RunSetup:
+    """The assistant as a run takes it with it; `window` is its model's."""
     assistant = found.settings
+    tokens = assistant.memory.tokens
+    if window is not None:
+        tokens = min(tokens, int(window * OF_THE_WINDOW))
     return RunSetup(
         model=assistant.model,
         instructions=assistant.instructions,
@@ -180,6 +188,7 @@ def setup_of_assistant(found: Assistant) -> RunSetup:
         undo=assistant.undo,
         name=found.name,
         version=found.version,
+        memory=RunMemory(tokens, assistant.memory.summary),
     )
 
 

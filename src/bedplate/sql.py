@@ -14,12 +14,17 @@ Row = tuple[Any, ...]
 class Session(Protocol):
     """A connection that one piece of work has to itself.
 
-    `locking` ends a SELECT whose rows nobody else may change in this transaction; it is empty where
-    a write has the whole file anyway.
+    In the SQL, `members(?)` is a subquery of the strings in a JSON array, which is the parameter.
+    `locking` ends a SELECT whose rows nobody else may change in this transaction; `claiming` one
+    that passes over rows that others have locked; `lock` lets one transaction at a time go on that
+    names the same thing. All are empty where a write has the whole file anyway.
     """
 
     @property
     def locking(self) -> str: ...
+
+    @property
+    def claiming(self) -> str: ...
 
     def select(self, sql: str, values: Sequence[Any] = ()) -> list[Row]: ...
 
@@ -29,13 +34,24 @@ class Session(Protocol):
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None: ...
 
+    def lock(self, name: str) -> None: ...
+
 
 class Sessions(Protocol):
-    """A database: `read` sees one moment, `write` is one transaction."""
+    """A database: `read` sees one moment and writes nothing, `write` is one transaction.
+
+    One that is not `durable` is seen by all who come later, as any other, but may be lost with the
+    machine.
+    """
 
     async def read(self, work: Callable[[Session], T], /) -> T: ...
 
-    async def write(self, work: Callable[[Session], T], /) -> T: ...
+    async def write(self, work: Callable[[Session], T], /, *, durable: bool = True) -> T: ...
+
+
+def rows_of(columns: int, count: int) -> str:
+    """Parameters of so many rows."""
+    return ", ".join([f"({places(columns)})"] * count)
 
 
 def places(count: int) -> str:

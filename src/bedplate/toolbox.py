@@ -13,12 +13,14 @@ from bedplate.domain.accounts import Account
 from bedplate.domain.retrieval import Hit, Scope
 from bedplate.errors import BedplateError, ConfigError, InvalidInput, NotFound
 from bedplate.guards.actions import sanitised
+from bedplate.library.memories import Memories
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import SearchRequest
+from bedplate.responses.remote import OpenServer, RemoteServer, RemoteTool
 from bedplate.safeguards import Safeguards
 from bedplate.slots import open_slot
 from bedplate.tool_sections import StatusConfig, ToolsetSlot
-from bedplate.tools import TOOLS
+from bedplate.tools import REMOTE, TOOLS
 from bedplate.tools.approval import check_condition
 from bedplate.tools.attempted import Attempted
 from bedplate.tools.checked import Checked
@@ -174,7 +176,10 @@ class _Table:
 
 @asynccontextmanager
 async def open_toolbox(
-    config: Config, safeguards: Safeguards, search: Interpret | None = None
+    config: Config,
+    safeguards: Safeguards,
+    search: Interpret | None = None,
+    memories: Memories | None = None,
 ) -> AsyncGenerator[Toolbox]:
     """Tools that lie elsewhere are asked for when they are first needed, not here.
 
@@ -184,6 +189,8 @@ async def open_toolbox(
     """
     screen = _screen(config, safeguards)
     callables: dict[str, Any] = {} if search is None else {"search": _searching(search, config)}
+    if memories is not None:
+        callables["memories"] = memories
     tables: dict[str, _Table] = {}
     async with AsyncExitStack() as stack:
         for name, slot in config.tools.items():
@@ -196,6 +203,37 @@ async def open_toolbox(
             if isinstance(toolset, FixedToolset):
                 await table.tools()
         yield Toolbox(tables)
+
+
+def remote_servers(config: Config, safeguards: Safeguards) -> OpenServer:
+    """Opens MCP servers that requests name, at public addresses and those of the configuration."""
+    screen, settings = _screen(config, safeguards), config.responses
+
+    @asynccontextmanager
+    async def opened(server: RemoteServer) -> AsyncGenerator[Sequence[RemoteTool]]:
+        if not settings.mcp:
+            raise InvalidInput(
+                "tools: this server calls no MCP servers for a request (responses.mcp).",
+                param="tools",
+            )
+        options = {
+            "url": server.url,
+            "headers": server.headers,
+            "allow_hosts": settings.mcp_hosts,
+            "trust_hints": True,
+        }
+        secrets = Secrets(server.headers.values())
+        async with REMOTE.load("mcp")(options, place=f"The MCP server {server.label!r}") as place:
+            yield [
+                RemoteTool(
+                    tool.name,
+                    tool.policy.effect == "none",
+                    Checked(Screened(Attempted(tool), secrets, screen)),
+                )
+                for tool in await place.tools()
+            ]
+
+    return opened
 
 
 def _may(tool: Tool, assistant: str | None) -> bool:
@@ -211,8 +249,8 @@ def _screen(config: Config, safeguards: Safeguards) -> Screen | None:
     if "tool" not in config.guards.injection.on:
         return None
 
-    async def screen(text: str) -> Screening:
-        (verdict,) = await safeguards.injection.check([text], "tool")
+    async def screen(text: str, account: Account) -> Screening:
+        (verdict,) = await safeguards.injection.check([text], "tool", account)
         found = tuple(sorted({reason.rule for reason in verdict.reasons}))
         match verdict.decision:
             case "allow":
@@ -243,6 +281,7 @@ def _searching(search: Interpret, config: Config) -> Any:
             limit=limit,
             self_query=config.search.self_query,
             limit_given=True,
+            wide=True,
             deadline=deadline,
             account=account,
         )

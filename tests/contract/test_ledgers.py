@@ -507,7 +507,7 @@ async def test_tables_of_a_newer_version_are_refused(options: tuple[str, Path | 
     else:
         run(there, "INSERT INTO bedplate.ledger_version VALUES (99)")
     try:
-        with pytest.raises(StorageError, match="has schema 99, newer than 1"):
+        with pytest.raises(StorageError, match="have schema 99, newer than 1"):
             async with LEDGERS.load(name)(LedgerOptions(there)):
                 pass
     finally:

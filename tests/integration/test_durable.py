@@ -97,12 +97,16 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DurableO
         database = None
         if request.param == "postgres":
             database = SecretStr(stack.enter_context(empty_database()))
-        yield DurableOptions(dir=tmp_path, database=database, stop_seconds=0.2, beat_seconds=0.2)
+        yield DurableOptions(
+            dir=tmp_path, database=database, stop_seconds=0.2, beat_seconds=0.2, poll_seconds=0.05
+        )
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> DurableOptions:
-    return DurableOptions(dir=tmp_path, stop_seconds=0.2, max_bytes=1_000, max_events=3)
+    return DurableOptions(
+        dir=tmp_path, stop_seconds=0.2, max_bytes=1_000, max_events=3, poll_seconds=0.05
+    )
 
 
 async def done(jobs: Jobs, job: Job) -> Job:

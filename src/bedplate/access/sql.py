@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from bedplate.access.protocol import MOST_KEYS, AccessKey, Scope
-from bedplate.access.sessions import Row, Session, Sessions
 from bedplate.domain.ids import TenantId
 from bedplate.errors import Conflict, NotFound, StorageError
+from bedplate.sql import Row, Session, Sessions
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -160,7 +160,7 @@ class Acting:
         self, leg: Leg, call: CallState, tool: Tool, arguments: Mapping[str, Any]
     ) -> bool:
         """The intent is written and the result is not: ask the tool, else a human."""
-        found = await status_of(tool, arguments, self._context(leg, call, call.key))
+        found = await status_of(tool, arguments, context_of(leg, call, call.key))
         if found is None:
             return await self._ask(leg, call, Question(tool.spec.name, arguments, "doubt"))
         if found.failed and call.begun < MOST_ATTEMPTS:
@@ -172,7 +172,7 @@ class Acting:
     ) -> bool:
         name, effect = tool.spec.name, tool.policy.effect
         key = call.key or _key(leg, call, tool, arguments)
-        context = self._context(leg, call, key)
+        context = context_of(leg, call, key)
         intent = entries.intent(call.id, name, arguments, key=key, effect=effect)
         await leg.charge(RunUsage(tool_calls=1), intent)
         outcome = await _called(leg, call, tool, arguments, context)
@@ -187,8 +187,10 @@ class Acting:
         await leg.settle(RunUsage(failures=int(outcome.failed)), told)
         return True
 
-    def _context(self, leg: Leg, call: CallState, key: str) -> ToolContext:
-        return ToolContext(leg.account, key, leg.run.id, call.id, leg.deadline)
+
+def context_of(leg: Leg, call: CallState, key: str) -> ToolContext:
+    """Of a call of the run, until the run's time is over."""
+    return ToolContext(leg.account, key, leg.run.id, call.id, leg.deadline)
 
 
 async def _called(

@@ -145,5 +145,10 @@ def undone(call: str, tool: str, outcome: ToolResult) -> NewEntry:
     )
 
 
+def compacted(before: int, text: str, cleared: Sequence[int]) -> NewEntry:
+    """Rounds before that entry, told in short, and results in those entries are not shown any more."""
+    return NewEntry("compacted", {"before": before, "text": text, "cleared": list(cleared)})
+
+
 def status(to: RunStatus, *, reason: str = "", message: str = "") -> NewEntry:
     return NewEntry("status", {"status": to, "reason": reason, "message": message})

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bedplate.agents.marking import marked
 from bedplate.domain.chat import Message
 from bedplate.domain.runs import Entry, EntryKind, NewEntry, Run
 from bedplate.domain.tools import ToolCall
+
+RECAP = "earlier_rounds"
+LEFT_OUT = "(Left out: this answer was read before.)"
 
 
 @dataclass(slots=True)
@@ -37,6 +40,10 @@ class History:
     said: list[str]
     read: list[str] = field(default_factory=list[str])
     calls: dict[str, CallState] = field(default_factory=dict[str, CallState])
+    numbers: list[int] = field(default_factory=lambda: [-1])
+    """Of the entries that the messages are from."""
+    recap: str = ""
+    """What stands for rounds that are left out."""
     answer: str | None = None
     finish: str = ""
     since: int = 0
@@ -62,29 +69,54 @@ class History:
     def add(self, number: int, kind: EntryKind, data: Mapping[str, Any]) -> None:
         match kind:
             case "started":
-                self._say(data["goal"])
+                self._say(number, data["goal"])
             case "message" if "source" in data:
                 self.read.append(data["text"])
-                self.messages.append(Message("user", marked(data["source"], data["text"])))
+                self._show(number, Message("user", marked(data["source"], data["text"])))
             case "message":
-                self._say(data["text"])
+                self._say(number, data["text"])
             case "model":
                 self._answer(number, data)
             case "status":
                 if data["status"] == "waiting":
                     self.since = len(self.calls)
+            case "compacted":
+                self._leave_out(number, data)
             case _:
-                self._call(kind, self.calls[data["call"]], data)
+                self._call(number, kind, self.calls[data["call"]], data)
 
-    def _say(self, text: str) -> None:
+    def _show(self, number: int, message: Message) -> None:
+        self.numbers.append(number)
+        self.messages.append(message)
+
+    def _say(self, number: int, text: str) -> None:
         self.answer = None
         self.said.append(text)
-        self.messages.append(Message("user", text))
+        self._show(number, Message("user", text))
+
+    def _leave_out(self, number: int, data: Mapping[str, Any]) -> None:
+        """Rounds before an entry, for a recap in their place; and single results."""
+        before, cleared = data["before"], set(data["cleared"])
+        shown = [
+            (at, replace(message, content=LEFT_OUT) if at in cleared else message)
+            for at, message in zip(self.numbers, self.messages, strict=True)
+            if (at >= before or message.role in ("system", "user"))
+            and not (data["text"] and message.name == RECAP)
+        ]
+        if data["text"]:
+            self.recap = data["text"]
+            place = next((n for n, (at, _) in enumerate(shown) if at >= before), len(shown))
+            # The number of the round that it stands before, so that both stay in order.
+            recap = Message("user", marked(RECAP, data["text"]), name=RECAP)
+            shown.insert(place, (before - 1, recap))
+        self.numbers = [at for at, _ in shown]
+        self.messages = [message for _, message in shown]
 
     def _answer(self, number: int, data: Mapping[str, Any]) -> None:
         calls = tuple(ToolCall(c["id"], c["tool"], c["arguments"]) for c in data["calls"])
-        self.messages.append(
-            Message("assistant", data["text"], tool_calls=calls, reasoning=data["reasoning"])
+        self._show(
+            number,
+            Message("assistant", data["text"], tool_calls=calls, reasoning=data["reasoning"]),
         )
         for index, call in enumerate(calls):
             id = f"{number}.{index}"
@@ -92,7 +124,7 @@ class History:
         self.finish = data["finish"]
         self.answer = None if calls else data["text"]
 
-    def _call(self, kind: EntryKind, call: CallState, data: Mapping[str, Any]) -> None:
+    def _call(self, number: int, kind: EntryKind, call: CallState, data: Mapping[str, Any]) -> None:
         match kind:
             case "call":
                 call.begun += 1
@@ -109,9 +141,9 @@ class History:
             case "undone":
                 call.undone = data
             case _:
-                self._result(call, data)
+                self._result(number, call, data)
 
-    def _result(self, call: CallState, data: Mapping[str, Any]) -> None:
+    def _result(self, number: int, call: CallState, data: Mapping[str, Any]) -> None:
         if call.result is not None:
             return
         call.result = data
@@ -120,14 +152,15 @@ class History:
         # The server's words repeat what the model wrote: they are nobody's for the rule of origin.
         own = data["by"] in ("server", "human")
         text = data["text"] if own else marked(data["tool"], data["text"])
-        self.messages.append(
+        self._show(
+            number,
             Message(
                 "tool",
                 text,
                 tool_call_id=call.request.id,
                 name=call.request.name,
                 failed=data["failed"],
-            )
+            ),
         )
 
 

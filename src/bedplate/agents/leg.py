@@ -24,7 +24,11 @@ class Leg:
     @property
     def account(self) -> Account:
         run = self.run
-        return Account(run.tenant, run.key, run.assistant, run.root)
+        return Account(run.tenant, run.key, run.assistant, run.root, run.setup.user)
+
+    @property
+    def nothing(self) -> RunUsage:
+        return RunUsage()
 
     def left(self) -> float:
         """Seconds until the run's time is over; BudgetExceeded where it is."""

@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bedplate.agents.acting import Acting
+from bedplate.agents.compacting import fit
 from bedplate.agents.delegates import Delegates
 from bedplate.agents.history import CallState
 from bedplate.agents.leg import Leg, out_of_time
 from bedplate.agents.loops import circle
+from bedplate.agents.reading import read_together, readings
 from bedplate.agents.thinking import think
 from bedplate.chat.turn import Turn
 from bedplate.domain.runs import RunStatus
@@ -71,8 +74,7 @@ class Pursuit:
 
     async def _run(self, leg: Leg) -> Stop:
         while True:
-            waiting = [call for call in leg.history.open if not await self._act(leg, call)]
-            if waiting:
+            if waiting := await self._act_all(leg):
                 return self._wait(waiting)
             if leg.history.answer is not None:
                 reason = "length" if leg.history.finish == "length" else ""
@@ -84,6 +86,23 @@ class Pursuit:
             if leg.run.wanted == "pause":
                 return Stop(RunStatus.PAUSED, "", "It was paused.")
             await self._think(leg)
+
+    async def _act_all(self, leg: Leg) -> list[CallState]:
+        """Bring every open call forward; those that have to wait for a human or a run."""
+        waiting: list[CallState] = []
+        calls = leg.history.open
+        while calls:
+            together = readings(leg, self.acting.tools, calls)
+            if len(together) > 1:
+                with suppress(BudgetExceeded):
+                    # Where not all may be made, those that still may are, one by one.
+                    await read_together(leg, together)
+                    calls = calls[len(together) :]
+                    continue
+            if not await self._act(leg, calls[0]):
+                waiting.append(calls[0])
+            calls = calls[1:]
+        return waiting
 
     async def _act(self, leg: Leg, call: CallState) -> bool:
         if call.request.name in self.delegates.assistants:
@@ -98,9 +117,11 @@ class Pursuit:
 
     async def _think(self, leg: Leg) -> None:
         specs = [tool.spec for tool in self.acting.tools.values()]
+        offered = [*specs, *self.delegates.specs]
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await think(leg, self.turn, [*specs, *self.delegates.specs])
+                await fit(leg, self.turn, offered)
+                await think(leg, self.turn, offered)
             except (UpstreamError, Unavailable, RateLimited, BudgetExceeded) as error:
                 if attempt == ATTEMPTS or not error.retryable or not _may_pass(error):
                     raise

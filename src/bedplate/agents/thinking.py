@@ -31,6 +31,17 @@ class _Said:
         return [ToolCall(id, name, "".join(parts)) for id, name, parts in self.calls.values()]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a model said within the run's budget; `due` is to be settled with the entry of it."""
+
+    text: str
+    calls: Sequence[ToolCall]
+    end: Finished
+    due: RunUsage
+    took_ms: float
+
+
 async def think(leg: Leg, turn: Turn, tools: Sequence[ToolSpec]) -> None:
     """
     Raises:
@@ -45,9 +56,27 @@ async def think(leg: Leg, turn: Turn, tools: Sequence[ToolSpec]) -> None:
         whole_answer=True,
         account=leg.account,
     )
+    answer = await asked(leg, turn, model, request, steps=1)
+    end = answer.end
+    answered = entries.answered(
+        answer.text,
+        answer.calls,
+        finish=end.reason,
+        model=end.model,
+        reasoning=end.reasoning,
+        usage=end.usage,
+        took_ms=answer.took_ms,
+    )
+    await leg.settle(answer.due, answered)
+    if end.reason == "content_filter":
+        raise GuardBlocked(f"The answer of {model} was stopped by a guard.", guard="answer")
+
+
+async def asked(leg: Leg, turn: Turn, model: str, request: ChatRequest, *, steps: int) -> Asked:
+    """Reserve what a call may cost, make it, and say what it did cost. Raises as `think`."""
     bound = turn.model(model).bound(request)
     request = replace(request, max_output_tokens=bound.output_tokens)
-    held = _held(bound)
+    held = _held(bound, steps)
     await leg.charge(held)
     begun = time.perf_counter()
     try:
@@ -61,23 +90,14 @@ async def think(leg: Leg, turn: Turn, tools: Sequence[ToolSpec]) -> None:
     if end is None:
         raise UpstreamError(f"{model} ended without saying so.", provider=model)
     used = RunUsage(
-        steps=1,
+        steps=steps,
         model_calls=1,
         tokens=end.usage.total_tokens,
         micro_usd=held.micro_usd if end.usage.cost_usd is None else to_micro(end.usage.cost_usd),
     )
-    answered = entries.answered(
-        "".join(said.text),
-        said.tool_calls(),
-        finish=end.reason,
-        model=end.model,
-        reasoning=end.reasoning,
-        usage=end.usage,
-        took_ms=(time.perf_counter() - begun) * 1000,
-    )
-    await leg.settle(difference(used, held), answered)
-    if end.reason == "content_filter":
-        raise GuardBlocked(f"The answer of {model} was stopped by a guard.", guard="answer")
+    took_ms = (time.perf_counter() - begun) * 1000
+    due = difference(used, held)
+    return Asked("".join(said.text), said.tool_calls(), end, due, took_ms)
 
 
 async def _ask(turn: Turn, model: str, request: ChatRequest) -> _Said:
@@ -97,6 +117,6 @@ async def _ask(turn: Turn, model: str, request: ChatRequest) -> _Said:
     return said
 
 
-def _held(bound: Bound) -> RunUsage:
+def _held(bound: Bound, steps: int) -> RunUsage:
     usd = 0 if bound.usd is None else to_micro(bound.usd)
-    return RunUsage(steps=1, model_calls=1, tokens=bound.tokens, micro_usd=usd)
+    return RunUsage(steps=steps, model_calls=1, tokens=bound.tokens, micro_usd=usd)

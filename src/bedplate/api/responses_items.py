@@ -11,6 +11,7 @@ from msgspec import structs
 from bedplate.api.chat_messages import IMAGE_SCHEMES
 from bedplate.api.reading import convert, kind, wrong
 from bedplate.responses.items import (
+    Compaction,
     FileSearchCall,
     FunctionCall,
     FunctionCallOutput,
@@ -19,6 +20,10 @@ from bedplate.responses.items import (
     InputText,
     Item,
     ItemReference,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
     Message,
     OutputText,
     Part,
@@ -33,6 +38,11 @@ ITEMS: Mapping[str, type[Item | ItemReference]] = {
     "function_call": FunctionCall,
     "function_call_output": FunctionCallOutput,
     "file_search_call": FileSearchCall,
+    "mcp_list_tools": McpListTools,
+    "mcp_call": McpCall,
+    "mcp_approval_request": McpApprovalRequest,
+    "mcp_approval_response": McpApprovalResponse,
+    "compaction": Compaction,
     "item_reference": ItemReference,
 }
 PARTS: Mapping[str, type[Part]] = {
@@ -42,6 +52,7 @@ PARTS: Mapping[str, type[Part]] = {
     "output_text": OutputText,
     "refusal": Refusal,
 }
+HAVE_NO_STATUS = (McpListTools, McpApprovalRequest, McpApprovalResponse, Compaction)
 OUTPUT_PARTS = frozenset({"output_text", "refusal"})
 MOST_ITEMS = 9_000
 """Less than are kept, so that what a response puts out has room."""
@@ -79,8 +90,10 @@ def read_item(given: Any, where: str) -> Item | ItemReference:
 
 def _identified(item: Item) -> Item:
     """With an id, and whole: what a client sends is."""
-    status = getattr(item, "status", None) or "completed"
-    return structs.replace(item, id=item.id or item_id(type(item)), status=status)
+    id = item.id or item_id(type(item))
+    if isinstance(item, HAVE_NO_STATUS):
+        return structs.replace(item, id=id)
+    return structs.replace(item, id=id, status=item.status or "completed")
 
 
 def _content(given: Any, role: Any, where: str) -> Sequence[Mapping[str, Any]]:
@@ -104,7 +117,7 @@ def _part(given: Any, role: Any, where: str) -> Mapping[str, Any]:
         return _file(part, where)
     if type == "input_image":
         _check_image(part, where)
-        return {"type": type, "image_url": part["image_url"], "detail": part.get("detail")}
+        return {name: part.get(name) for name in ("type", "image_url", "detail", "file_id")}
     return {
         **part,
         **({"annotations": part.get("annotations") or ()} if type == "output_text" else {}),
@@ -112,18 +125,19 @@ def _part(given: Any, role: Any, where: str) -> Mapping[str, Any]:
 
 
 def _file(part: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    for name in ("file_id", "file_url"):
-        if part.get(name):
-            raise wrong(f"{where}.{name}", "not supported yet; send file_data")
-    if part.get("file_data") is None and not part.get("text"):
-        raise wrong(f"{where}.file_data", "is required")
+    if part.get("file_url"):
+        raise wrong(f"{where}.file_url", "is not fetched here; send file_data or file_id")
+    if not any(part.get(name) for name in ("file_data", "file_id", "text")):
+        raise wrong(f"{where}.file_data", "is required, or file_id")
+    if part.get("file_data") and part.get("file_id"):
+        raise wrong(f"{where}.file_id", "cannot be sent together with 'file_data'")
     return {name: value for name, value in part.items() if value is not None}
 
 
 def _check_image(part: Mapping[str, Any], where: str) -> None:
-    if part.get("file_id"):
-        raise wrong(f"{where}.file_id", "stored files are not supported yet; send image_url")
     url = part.get("image_url")
+    if part.get("file_id") is not None and url is None:
+        return
     if not isinstance(url, str):
         raise wrong(f"{where}.image_url", f"expected string, got {kind(url)}")
     if not url.startswith(IMAGE_SCHEMES):

@@ -8,11 +8,15 @@ from msgspec import Meta, Struct
 
 from bedplate.api.chat_tools import MAX_TOOLS, check_name
 from bedplate.api.file_filters import read_file_filter
+from bedplate.api.json_schemas import check_schema
 from bedplate.api.reading import convert, kind, wrong
+from bedplate.api.responses_mcp import McpTool, read_server, shown_server
 from bedplate.domain.tools import ToolChoice, ToolSpec
+from bedplate.responses.remote import RemoteServer, chosen_name
 
 FILE_SEARCH = "file_search"
 MOST_STORES = 50
+MOST_SERVERS = 16
 
 
 class FunctionTool(Struct, frozen=True):
@@ -40,6 +44,7 @@ class Choice(Struct, frozen=True):
 
     type: str
     name: str | None = None
+    server_label: str | None = None
     mode: Literal["auto", "required"] | None = None
     tools: list["Choice"] | None = None
 
@@ -60,6 +65,7 @@ class Tools:
 
     functions: tuple[ToolSpec, ...] = ()
     search: StoreSearch | None = None
+    servers: tuple[RemoteServer, ...] = ()
     shown: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -69,13 +75,13 @@ def read_tools(given: Sequence[Mapping[str, Any]]) -> Tools:
         raise wrong("tools", f"expected at most {MAX_TOOLS} tools, got {len(given)}")
     functions: dict[str, ToolSpec] = {}
     searches: list[StoreSearch] = []
+    servers: dict[str, RemoteServer] = {}
     shown: list[Mapping[str, Any]] = []
     for at, raw in enumerate(given):
         where = f"tools.{at}"
         match raw.get("type"):
             case "function":
-                function = convert(raw, FunctionTool, where)
-                check_name(function.name, f"{where}.name")
+                function = _function(raw, where)
                 if function.name in functions:
                     raise wrong(f"{where}.name", f"{function.name!r} is there twice")
                 functions[function.name] = ToolSpec(
@@ -88,14 +94,36 @@ def read_tools(given: Sequence[Mapping[str, Any]]) -> Tools:
             case "file_search":
                 searches.append(_search(convert(raw, FileSearchTool, where), where))
                 shown.append(raw)
+            case "mcp":
+                server = read_server(convert(raw, McpTool, where), where)
+                if server.label in servers:
+                    raise wrong(f"{where}.server_label", f"{server.label!r} is there twice")
+                servers[server.label] = server
+                shown.append(shown_server(raw))
             case other:
                 raise wrong(
                     f"{where}.type",
-                    f"only 'function' and 'file_search' are supported for now, got {other!r:.100}",
+                    "only 'function', 'file_search' and 'mcp' are supported for now, got "
+                    f"{other!r:.100}",
                 )
     if len(searches) > 1:
         raise wrong("tools", "expected one tool 'file_search'; name all stores in it")
-    return Tools(tuple(functions.values()), searches[0] if searches else None, tuple(shown))
+    if len(servers) > MOST_SERVERS:
+        raise wrong("tools", f"expected at most {MOST_SERVERS} MCP servers, got {len(servers)}")
+    return Tools(
+        tuple(functions.values()),
+        searches[0] if searches else None,
+        tuple(servers.values()),
+        tuple(shown),
+    )
+
+
+def _function(raw: Mapping[str, Any], where: str) -> FunctionTool:
+    function = convert(raw, FunctionTool, where)
+    check_name(function.name, f"{where}.name")
+    if function.parameters:
+        check_schema(function.parameters, f"{where}.parameters")
+    return function
 
 
 def _shown(function: FunctionTool) -> Mapping[str, Any]:
@@ -133,7 +161,7 @@ def read_choice(choice: Any, tools: Tools, *, search_name: str) -> tuple[ToolCho
         case "none" | "required":
             if choice == "required" and not tools.shown:
                 raise wrong("tool_choice", "a tool must be called, but 'tools' is empty")
-            only_search = choice == "required" and not tools.functions
+            only_search = choice == "required" and not (tools.functions or tools.servers)
             return ToolChoice(choice), only_search
         case {"type": "allowed_tools"}:
             allowed = convert(choice, Choice, "tool_choice")
@@ -156,11 +184,14 @@ def _name(choice: Choice, tools: Tools, search_name: str) -> str:
     """What a model knows the tool by."""
     if choice.type == FILE_SEARCH and tools.search is not None:
         return search_name
+    labels = [server.label for server in tools.servers]
+    if choice.type == "mcp" and choice.server_label in labels:
+        return chosen_name(str(choice.server_label), choice.name)
     known = [tool.name for tool in tools.functions]
     if choice.type == "function" and choice.name in known:
         return str(choice.name)
-    there = [*known, *([FILE_SEARCH] if tools.search else [])]
-    named = choice.name or choice.type
+    there = [*known, *([FILE_SEARCH] if tools.search else []), *labels]
+    named = choice.server_label or choice.name or choice.type
     raise wrong(
         "tool_choice", f"there is no tool {named!r:.100}; tools: {', '.join(there) or 'none'}"
     )

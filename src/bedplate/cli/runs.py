@@ -88,6 +88,9 @@ def register(app: typer.Typer) -> None:
         run_async(_cancel(invocation, tenant, id, undo))
 
 
+PLAIN = {"compacted": "earlier rounds are told in short from here on"}
+
+
 def told(entry: Entry) -> str:
     """An entry in a line; empty where it tells nothing new."""
     data = entry.data
@@ -108,8 +111,8 @@ def told(entry: Entry) -> str:
             return f"{data['status']} {data['reason']}".strip()
         case "undone":
             return _cut(f"undo by {data['tool']}: {data['text']}")
-        case _:
-            return ""
+        case kind:
+            return PLAIN.get(kind, "")
 
 
 def _cut(text: str) -> str:

@@ -106,12 +106,20 @@ def with_limits(former: RunLimits, amounts: Mapping[str, Any]) -> RunLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class RunMemory:
+    """`tokens` are of a whole request; `summary` is the model that sums up what is left out, if any."""
+
+    tokens: int = 100_000
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunSetup:
     """The assistant as it was when the run began: a later change of it does not reach the run.
     `name` and `version` say which it was.
 
-    `delegates` are assistants that it may start runs of, `trusted` are tools whose results count as the operator's word, `undo` says by which tool an
-    effect of another is taken back. `depth` is 0 of a run that no other started.
+    `delegates` are assistants that it may start runs of, `trusted` are tools whose results count as
+    the operator's word, `undo` says by which tool an effect of another is taken back. `depth` is 0 of a run that no other started.
     """
 
     model: str
@@ -124,6 +132,9 @@ class RunSetup:
     depth: int = 0
     name: str = ""
     version: int = 0
+    memory: RunMemory = RunMemory()
+    user: str | None = None
+    """For whom it runs, as its client named them."""
 
 
 EntryKind = Literal[
@@ -137,6 +148,7 @@ EntryKind = Literal[
     "child",
     "undo",
     "undone",
+    "compacted",
     "status",
 ]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bedplate.domain.ids import new_id
 from bedplate.durable import PLACES
-from bedplate.durable.engine import POLL_SECONDS, launched
+from bedplate.durable.engine import launched
 from bedplate.durable.jobs import VERSION, Jobs
 from bedplate.durable.protocol import Queue, Schedule, Work
 from bedplate.durable.running import Running
@@ -40,6 +40,8 @@ class DurableOptions(BaseModel):
     beat_seconds: float = Field(default=5.0, gt=0)
     dead_seconds: float = Field(default=30.0, gt=0)
     """After which silence a process is given up; with a SQLite file its death is seen at once."""
+    poll_seconds: float = Field(default=0.5, gt=0)
+    """Between two looks at each queue: an idle server does little else."""
     stop_seconds: float = Field(default=5.0, ge=0)
     """How long closing waits for running work, before it is cut off to be resumed later."""
 
@@ -89,7 +91,7 @@ async def open_durable(
         jobs = Jobs(place.shown, [work.name for work in works], queues, max_bytes=options.max_bytes)
         stack.callback(jobs.close)
         for queue in queues:
-            await jobs.call(partial(_register, queue))
+            await jobs.call(partial(_register, queue, options.poll_seconds))
         watch = Watch(
             jobs,
             place.nodes,
@@ -130,12 +132,12 @@ def _check(works: Sequence[Work], queues: Sequence[Queue], schedules: Sequence[S
             raise ConfigError(f"The schedule {schedule.name!r} names no work of these.")
 
 
-def _register(queue: Queue) -> None:
+def _register(queue: Queue, poll_seconds: float) -> None:
     DBOS.register_queue(
         queue.name,
         global_concurrency=queue.concurrency,
         worker_concurrency=min(queue.per_process, queue.concurrency),
         limiter={"limit": queue.rate[0], "period": queue.rate[1]} if queue.rate else None,
-        polling_interval_sec=POLL_SECONDS,
+        polling_interval_sec=poll_seconds,
         on_conflict="always_update",
     )

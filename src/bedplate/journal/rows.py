@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bedplate.domain.ids import TenantId
-from bedplate.domain.runs import Entry, Run, RunLimits, RunSetup, RunStatus, RunUsage
+from bedplate.domain.runs import Entry, Run, RunLimits, RunMemory, RunSetup, RunStatus, RunUsage
 from bedplate.sql import Row
 
 COLUMNS = (
@@ -101,4 +101,7 @@ def _setup_of(found: dict[str, Any]) -> RunSetup:
         depth=found["depth"],
         name=found["name"],
         version=found["version"],
+        # Runs of before have none.
+        memory=RunMemory(**found.get("memory", {})),
+        user=found.get("user"),
     )

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from bedplate.errors import BedplateError, Blocked, Unavailable
-from bedplate.ledger.sessions import Session, Sessions
 from bedplate.ledger.steps import Hold, Step, carry_out
+from bedplate.sql import Session, Sessions
 
 MOST = 200
 """Steps in one transaction: it holds up what other processes do with the same limits."""

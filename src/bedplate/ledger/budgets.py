@@ -16,8 +16,8 @@ from bedplate.errors import Conflict
 from bedplate.ledger.counters import Counter, logged
 from bedplate.ledger.limits import Applied, Limits
 from bedplate.ledger.periods import begins, ends, micros, moment
-from bedplate.ledger.sessions import Session, Sessions
 from bedplate.ledger.subjects import check_amount, check_subject
+from bedplate.sql import Session, Sessions
 
 
 class SqlBudgets:

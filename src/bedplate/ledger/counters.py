@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bedplate.domain.budgets import EVERYONE, Kind
 from bedplate.ledger.limits import Applied
 from bedplate.ledger.periods import MINUTE, begins, ends
-from bedplate.ledger.sessions import Session, places, rows_of
+from bedplate.sql import Session, places, rows_of
 
 COLUMNS: dict[Kind, str] = {
     "tenant": "tenant_id",

@@ -10,7 +10,7 @@ from functools import lru_cache
 from bedplate.domain.accounts import Account
 from bedplate.domain.budgets import EACH, EVERYONE, MEASURES, SHARED, Kind, Limit, Measure, Subject
 from bedplate.domain.ids import TenantId
-from bedplate.ledger.sessions import Session, Sessions
+from bedplate.sql import Session, Sessions
 
 REFRESH_SECONDS = 1.0
 """For so long a process may not know of a limit that another one set."""

@@ -3,7 +3,7 @@
 from bedplate.ledger.counters import Counter, load_by_id, store
 from bedplate.ledger.lines import Line, dump, parse
 from bedplate.ledger.periods import DAY
-from bedplate.ledger.sessions import Session
+from bedplate.sql import Session
 
 MOST_EXPIRED = 1_000
 """Dealt with in one transaction."""

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from bedplate.errors import BedplateError, StorageError
 from bedplate.ledger.protocol import LedgerOptions
-from bedplate.ledger.sessions import Sessions
 from bedplate.ledger.sql import SqlLedger
+from bedplate.sql import Sessions
 
 logger = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from bedplate.ledger.periods import SECOND, micros
 from bedplate.ledger.protocol import Budgets, LedgerOptions, Reservation
 from bedplate.ledger.refusals import unpriced
 from bedplate.ledger.reservations import expire, overdue
-from bedplate.ledger.sessions import Sessions
 from bedplate.ledger.steps import Hold, Settle
 from bedplate.ledger.usage import SqlUsageLog
 from bedplate.models.protocol import Bound
+from bedplate.sql import Sessions
 
 logger = logging.getLogger(__name__)
 

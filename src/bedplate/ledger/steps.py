@@ -9,7 +9,7 @@ from bedplate.ledger.counters import Counter, load, store
 from bedplate.ledger.limits import Applied
 from bedplate.ledger.lines import Amounts, Line, dump, parse
 from bedplate.ledger.refusals import over_budget, too_fast
-from bedplate.ledger.sessions import Session, places, rows_of
+from bedplate.sql import Session, places, rows_of
 
 
 @dataclass(frozen=True, slots=True)

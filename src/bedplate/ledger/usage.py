@@ -14,7 +14,7 @@ from bedplate.domain.usage import UsageLine
 from bedplate.errors import BedplateError, TooLarge
 from bedplate.ledger.periods import DAY, micros, moment
 from bedplate.ledger.protocol import MOST_LINES, Call, Grouping, LedgerOptions
-from bedplate.ledger.sessions import Row, Session, Sessions
+from bedplate.sql import Row, Session, Sessions
 
 logger = logging.getLogger(__name__)
 

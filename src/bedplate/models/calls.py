@@ -216,7 +216,7 @@ def _joined(reply: Reply, events: Iterable[SseEvent]) -> Generator[ChatEvent]:
     try:
         for event in events:
             for made in reply.take(event):
-                if isinstance(made, TextDelta) and not made.logprobs:
+                if isinstance(made, TextDelta) and not (made.logprobs or made.refusal):
                     pieces.append(made.text)
                     continue
                 if pieces:

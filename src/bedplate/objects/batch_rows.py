@@ -18,7 +18,7 @@ from bedplate.domain.ids import TenantId
 from bedplate.errors import Busy, NotFound
 from bedplate.objects.file_rows import insert_facts, insert_parts
 from bedplate.objects.protocol import File
-from bedplate.objects.sessions import Session, Sessions
+from bedplate.sql import Session, Sessions
 
 LINE = "tenant_id, batch_id, number, failed, content, input, cached, output, reasoning"
 LINES_AT_ONCE = 200

@@ -4,8 +4,8 @@ from bedplate.domain.batches import ENDED, Batch
 from bedplate.domain.ids import TenantId
 from bedplate.objects.batch_rows import batch_of, ended
 from bedplate.objects.protocol import VectorStore
-from bedplate.objects.sessions import Sessions
 from bedplate.objects.store_rows import COLUMNS, store_of
+from bedplate.sql import Sessions
 
 AT_ONCE = 100
 DAY = 86_400

@@ -19,7 +19,7 @@ from bedplate.objects.protocol import (
     StoreFile,
     Sums,
 )
-from bedplate.objects.sessions import Row, Session, Sessions
+from bedplate.sql import Row, Session, Sessions
 
 COLUMNS = (
     "store_id, file_id, job, created_at, status, batch_id, attributes, chunking, bytes, documents,"

@@ -6,7 +6,7 @@ from typing import Any
 from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
 from bedplate.objects.protocol import VectorStore
-from bedplate.objects.sessions import Row, Session, Sessions
+from bedplate.sql import Row, Session, Sessions
 
 COLUMNS = (
     "id, collection, made_at, name, created_at, active_at, description, metadata, expires_days,"

@@ -1,7 +1,7 @@
 """A conversation's items as the messages that a model reads."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,11 @@ from bedplate.domain.chat import ImagePart, Passage, TextPart
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.domain.tools import ToolCall
+from bedplate.errors import InvalidInput
 from bedplate.rag.prompt import show
 from bedplate.responses.draft import unsealed
 from bedplate.responses.items import (
+    Compaction,
     FileSearchCall,
     FileSearchResult,
     FunctionCall,
@@ -21,6 +23,10 @@ from bedplate.responses.items import (
     InputImage,
     InputText,
     Item,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
     Message,
     OutputText,
     Part,
@@ -29,6 +35,16 @@ from bedplate.responses.items import (
 )
 
 NOTHING_FOUND = "No passage was found."
+NOT_ALLOWED = "The user did not allow this call; it was not made."
+NOT_DONE = "The call was not done."
+SUMMED_UP = "What was said before, summed up:\n\n"
+
+ToolName = Callable[[str, str], str]
+"""What the model calls a tool, by its server's label and its name there."""
+
+
+def plain_name(label: str, name: str) -> str:
+    return name
 
 
 @dataclass(slots=True)
@@ -53,9 +69,17 @@ class Context:
     shown as that tool's answer. Without it, and of former turns, searches are left out.
     """
 
-    def __init__(self, items: Sequence[Item], *, search_tool: str | None = None) -> None:
+    def __init__(
+        self,
+        items: Sequence[Item],
+        *,
+        search_tool: str | None = None,
+        tool_name: ToolName = plain_name,
+    ) -> None:
         self.passages: list[Passage] = []
         self._search_tool = search_tool
+        self._tool_name = tool_name
+        self._requests: dict[str, McpApprovalRequest] = {}
         self._messages: list[chat.Message] = []
         self._turn = _Turn()
         last = max((at for at, item in enumerate(items) if _is_user(item)), default=-1)
@@ -94,6 +118,40 @@ class Context:
             case FileSearchCall():
                 if current and self._search_tool is not None and item.results is not None:
                     self._found(self._search_tool, item, item.results)
+            case _:
+                self._read_remote(item)
+
+    def _read_remote(
+        self,
+        item: McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse | Compaction,
+    ) -> None:
+        match item:
+            case McpCall():
+                said = item.output if item.error is None else failure_text(item.error)
+                self._called(item.id or "", item, said or NOT_DONE, failed=item.error is not None)
+            case McpApprovalRequest():
+                self._requests[item.id or ""] = item
+            case McpApprovalResponse():
+                asked = self._requests.get(item.approval_request_id)
+                # An allowed call has an item of its own.
+                if asked is not None and not item.approve:
+                    why = f" Their reason: {item.reason}" if item.reason else ""
+                    self._called(asked.id or "", asked, NOT_ALLOWED + why, failed=True)
+            case Compaction():
+                self._flush()
+                self._turn.text = SUMMED_UP + summary_of(item)
+                self._flush()
+            case McpListTools():
+                # What is offered is asked for anew.
+                pass
+
+    def _called(
+        self, id: str, call: McpCall | McpApprovalRequest, said: str, *, failed: bool
+    ) -> None:
+        name = self._tool_name(call.server_label, call.name)
+        self._turn.calls.append(ToolCall(id, name, call.arguments))
+        self._flush()
+        self._messages.append(chat.Message("tool", said, tool_call_id=id, failed=failed))
 
     def _found(self, tool: str, call: FileSearchCall, results: Sequence[FileSearchResult]) -> None:
         id = call.id or ""
@@ -109,6 +167,35 @@ class Context:
         turn, self._turn = self._turn, _Turn()
         if turn.text or turn.calls:
             self._messages.append(turn.message)
+
+
+def summary_of(item: Compaction) -> str:
+    """InvalidInput for what no compaction here has made."""
+    text = unsealed(item.encrypted_content)
+    if not isinstance(text, str):
+        raise InvalidInput(
+            "encrypted_content: is not what this server has made of a conversation.", param="input"
+        )
+    return text
+
+
+def failure_text(error: Any) -> str:
+    """What a failed call says, in any of OpenAI's forms."""
+    match error:
+        case {"content": [*blocks]}:
+            return "\n".join(filter(None, map(_block_text, blocks)))
+        case {"message": str(text)} | {"content": str(text)} | str(text):
+            return text
+        case _:
+            return json.dumps(error)
+
+
+def _block_text(block: object) -> str:
+    match block:
+        case {"text": str(text)}:
+            return text
+        case _:
+            return ""
 
 
 def text_of(content: Sequence[Part]) -> str:
@@ -151,7 +238,7 @@ def _parts(content: Sequence[Part]) -> tuple[TextPart | ImagePart, ...]:
     if not any(isinstance(part, InputImage) for part in content):
         return ()
     return tuple(
-        ImagePart(part.image_url, part.detail)
+        ImagePart(part.image_url or "", part.detail)
         if isinstance(part, InputImage)
         else TextPart(_text(part))
         for part in content

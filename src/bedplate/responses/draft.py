@@ -13,7 +13,14 @@ import msgspec
 from bedplate.domain.chat import TokenLogprob, ToolCallDelta, Usage
 from bedplate.responses.events import Event, Lifecycle, Numbering, Said
 from bedplate.responses.items import FileSearchCall, FileSearchResult, Item, ItemStatus, item_id
-from bedplate.responses.open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning, Shown
+from bedplate.responses.open_items import (
+    OpenCall,
+    OpenItem,
+    OpenMessage,
+    OpenReasoning,
+    OpenRefusal,
+    Shown,
+)
 from bedplate.responses.response import (
     Grounded,
     IncompleteDetails,
@@ -72,6 +79,13 @@ class Draft:
             yield from self._opened(message)
         yield from self._numbering.number(message.push(text, logprobs))
 
+    def refuse(self, text: str) -> Iterator[Event]:
+        message = self._open
+        if not isinstance(message, OpenRefusal):
+            message = OpenRefusal(self._next_index)
+            yield from self._opened(message)
+        yield from self._numbering.number(message.push(text))
+
     def cite(self, annotations: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
         """What the message that is open cites."""
         if isinstance(self._open, OpenMessage):
@@ -106,32 +120,37 @@ class Draft:
             if item.id == thought.id:
                 self._done[at] = thought.made
 
-    def start_search(self, queries: Sequence[str]) -> Iterator[Event]:
-        """Its three first events; `end_search` must follow."""
+    def start_tool(self, item: Item, told: Sequence[str] = ()) -> Iterator[Event]:
+        """The first events of a tool that is used here; `end_tool` must follow."""
         yield from self.close()
-        call = FileSearchCall(tuple(queries), "in_progress", item_id(FileSearchCall))
-        at = {"output_index": self._next_index, "item_id": call.id}
-        self._searching = call
-        yield from self._numbering.number(
-            (
-                Said("output_item.added", {"output_index": at["output_index"], "item": call}),
-                Said("file_search_call.in_progress", at),
-                Said("file_search_call.searching", at),
-            )
-        )
+        at = {"output_index": self._next_index, "item_id": item.id}
+        first = Said("output_item.added", {"output_index": at["output_index"], "item": item})
+        yield from self._numbering.number((first, *(Said(name, at) for name in told)))
+
+    def tell_tool(self, item: Item, name: str, **fields: Any) -> Iterator[Event]:
+        """An event of the tool that was started last."""
+        at = {"output_index": self._next_index, "item_id": item.id}
+        yield from self._numbering.number([Said(name, {**at, **fields})])
+
+    def end_tool(self, item: Item, *told: str) -> Iterator[Event]:
+        """Its last events: the item is part of the response from here on."""
+        at = {"output_index": self._next_index, "item_id": item.id}
+        last = Said("output_item.done", {"output_index": at["output_index"], "item": item})
+        self._done.append(item)
+        yield from self._numbering.number((*(Said(name, at) for name in told), last))
+
+    def start_search(self, queries: Sequence[str]) -> Iterator[Event]:
+        """`end_search` must follow."""
+        self._searching = FileSearchCall(tuple(queries), "in_progress", item_id(FileSearchCall))
+        told = ("file_search_call.in_progress", "file_search_call.searching")
+        yield from self.start_tool(self._searching, told)
 
     def end_search(self, results: Sequence[FileSearchResult]) -> Iterator[Event]:
         if self._searching is None:
             raise AssertionError("a search ends after its beginning")
-        index, begun, self._searching = self._next_index, self._searching, None
+        begun, self._searching = self._searching, None
         call = msgspec.structs.replace(begun, status="completed", results=tuple(results))
-        self._done.append(call)
-        yield from self._numbering.number(
-            (
-                Said("file_search_call.completed", {"output_index": index, "item_id": call.id}),
-                Said("output_item.done", {"output_index": index, "item": call}),
-            )
-        )
+        yield from self.end_tool(call, "file_search_call.completed")
 
     def close(self, status: ItemStatus = "completed") -> Iterator[Event]:
         """End the item that is open, if any."""

@@ -13,6 +13,7 @@ from bedplate.domain.ids import new_id
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 SearchStatus = Literal["in_progress", "searching", "completed", "incomplete", "failed"]
+McpStatus = Literal["in_progress", "calling", "completed", "incomplete", "failed"]
 ItemRole = Literal["user", "assistant", "system", "developer"]
 
 
@@ -21,14 +22,16 @@ class InputText(Struct, frozen=True, tag_field="type", tag="input_text"):
 
 
 class InputImage(Struct, frozen=True, tag_field="type", tag="input_image"):
-    """`image_url` is an https address or a `data:` URL."""
+    """`image_url` is an https address or a `data:` URL; of a stored file, once that is read."""
 
-    image_url: str
+    image_url: str | None = None
     detail: str | None = "auto"
+    file_id: str | None = None
 
 
 class InputFile(Struct, frozen=True, tag_field="type", tag="input_file"):
-    """`file_data` is the base64 of its bytes, bare or in a `data:` URL, until it is read.
+    """`file_data` is the base64 of its bytes, bare or in a `data:` URL, until it is read; `file_id`
+    is that of a stored one.
 
     `text` is what was read of it, our extension: that is kept and shown to models, the bytes are
     not.
@@ -36,6 +39,7 @@ class InputFile(Struct, frozen=True, tag_field="type", tag="input_file"):
 
     filename: str = "file"
     file_data: str | None = None
+    file_id: str | None = None
     text: str = ""
 
 
@@ -111,13 +115,76 @@ class FileSearchCall(Struct, frozen=True, tag_field="type", tag="file_search_cal
     results: tuple[FileSearchResult, ...] | None = None
 
 
+class McpListedTool(Struct, frozen=True):
+    name: str
+    input_schema: Mapping[str, Any]
+    description: str | None = None
+    annotations: Mapping[str, Any] | None = None
+
+
+class McpListTools(Struct, frozen=True, tag_field="type", tag="mcp_list_tools"):
+    """What an MCP server offers; `error` is why it could not be asked."""
+
+    server_label: str
+    tools: tuple[McpListedTool, ...] = ()
+    id: str | None = None
+    error: str | None = None
+
+
+class McpCall(Struct, frozen=True, tag_field="type", tag="mcp_call"):
+    """A call that the server made; `error` is set, in OpenAI's form, where it failed."""
+
+    server_label: str
+    name: str
+    arguments: str
+    id: str | None = None
+    status: McpStatus | None = None
+    output: str | None = None
+    error: Any = None
+    approval_request_id: str | None = None
+
+
+class McpApprovalRequest(Struct, frozen=True, tag_field="type", tag="mcp_approval_request"):
+    """A call that somebody has to allow first."""
+
+    server_label: str
+    name: str
+    arguments: str
+    id: str | None = None
+
+
+class McpApprovalResponse(Struct, frozen=True, tag_field="type", tag="mcp_approval_response"):
+    approval_request_id: str
+    approve: bool
+    id: str | None = None
+    reason: str | None = None
+
+
+class Compaction(Struct, frozen=True, tag_field="type", tag="compaction"):
+    """What was said before, summed up; `encrypted_content` is opaque to the client."""
+
+    encrypted_content: str
+    id: str | None = None
+
+
 class ItemReference(Struct, frozen=True, tag_field="type", tag="item_reference"):
     """Stands for the stored item of that id."""
 
     id: str
 
 
-Item = Message | Reasoning | FunctionCall | FunctionCallOutput | FileSearchCall
+Item = (
+    Message
+    | Reasoning
+    | FunctionCall
+    | FunctionCallOutput
+    | FileSearchCall
+    | McpListTools
+    | McpCall
+    | McpApprovalRequest
+    | McpApprovalResponse
+    | Compaction
+)
 
 
 class Conversation(Struct, frozen=True):
@@ -135,6 +202,11 @@ PREFIXES: Mapping[type[Struct], str] = {
     FunctionCall: "fc",
     FunctionCallOutput: "fco",
     FileSearchCall: "fs",
+    McpListTools: "mcpl",
+    McpCall: "mcp",
+    McpApprovalRequest: "mcpr",
+    McpApprovalResponse: "mcpa",
+    Compaction: "cmp",
 }
 """What OpenAI's ids of items begin with."""
 

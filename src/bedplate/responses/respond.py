@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 
 from bedplate.chat.turn import Turn
@@ -23,12 +23,14 @@ from bedplate.responses.context import Context
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
 from bedplate.responses.items import Item
+from bedplate.responses.own_tools import OwnTools
+from bedplate.responses.remote import OpenServer, RemoteServer
 from bedplate.responses.rounds import Round, closing
-from bedplate.responses.searching import FileSearch, read_queries, run, spec
+from bedplate.responses.searching import FileSearch
 from bedplate.responses.telling import Telling
 
-MOST_SEARCHES = 16
-"""By one response, where the request sets no limit; then the model must answer."""
+MOST_CALLS = 16
+"""Searches and calls of MCP servers, by one response, where the request sets no limit; then the model must answer."""
 
 CUT_OFF: frozenset[FinishReason] = frozenset({"length", "content_filter"})
 
@@ -44,54 +46,87 @@ class Asked:
     """A response as asked for, but for its conversation.
 
     `model` is what the turn knows; `request` its settings and functions, without messages.
-    `search` is the tool file_search where it may be used. `truncate` leaves out the oldest turns
-    of a conversation that is too long for the model. `most_searches` bounds the searches.
+    `search` is the tool file_search where it may be used, `servers` are MCP servers. `truncate`
+    leaves out the oldest turns of a conversation that is too long for the model. `most_calls` bounds
+    the searches and calls of servers.
     """
 
     model: str
     request: ChatRequest
     search: FileSearch | None = None
+    servers: tuple[RemoteServer, ...] = ()
     truncate: bool = False
-    most_searches: int | None = None
+    most_calls: int | None = None
 
 
 class Respond:
-    def __init__(self, turn: Turn, ask: Ask, search: Interpret) -> None:
+    def __init__(self, turn: Turn, ask: Ask, search: Interpret, servers: OpenServer) -> None:
         self._turn = turn
         self._ask = ask
         self._search = search
+        self._servers = servers
 
     async def converse(
         self, draft: Draft, asked: Asked, items: tuple[Item, ...]
     ) -> AsyncGenerator[Event]:
-        """A model's answer to the items, with the searches it asks for.
+        """A model's answer to the items, with the searches and the calls of servers it asks for.
 
-        Nothing is told before the model was heard. A call of a function ends it: its result is for
-        the client to send. Errors are those of `Turn.stream` and `Interpret.search`.
+        Without servers nothing is told before the model was heard. A call of a function ends it, as
+        does one that somebody has to allow: what follows is for the client to send. Errors are those
+        of `Turn.stream`, `Interpret.search` and `OpenServer`.
         """
-        tool = spec([each.name for each in asked.request.tools]) if asked.search else None
-        context = Context(items, search_tool=tool.name if tool else None)
         request = asked.request
-        if tool is not None:
-            request = replace(request, tools=(*request.tools, tool))
-        left = MOST_SEARCHES if asked.most_searches is None else asked.most_searches
+        tools = OwnTools(
+            draft,
+            self._search,
+            asked.search,
+            functions=[each.name for each in request.tools],
+            account=request.account,
+            deadline=request.deadline,
+        )
+        async with AsyncExitStack() as stack:
+            for events in (
+                tools.open(asked.servers, self._servers, stack, items) if asked.servers else None,
+                tools.allowed(items) if asked.servers else None,
+            ):
+                if events is None:
+                    continue
+                async with aclosing(events):
+                    async for told in events:
+                        yield told
+            async with aclosing(self._conversed(draft, asked, items, tools)) as events:
+                async for told in events:
+                    yield told
+
+    async def _conversed(
+        self, draft: Draft, asked: Asked, items: tuple[Item, ...], tools: OwnTools
+    ) -> AsyncGenerator[Event]:
+        everything = (*items, *draft.response.output)
+        context = Context(everything, search_tool=tools.search_name, tool_name=tools.offer.name_of)
+        request = replace(
+            asked.request,
+            tools=(*asked.request.tools, *tools.specs),
+            tool_choice=tools.offer.chosen(asked.request.tool_choice),
+        )
+        left = MOST_CALLS if asked.most_calls is None else asked.most_calls
         while True:
-            if tool is not None and left <= 0:
-                request = _without(request, tool.name)
+            if tools.names and left <= 0:
+                request = _without(request, tools.names)
             request = replace(request, messages=context.messages)
-            current = Round(draft, tool.name if tool else None, context.passages)
+            current = Round(draft, tools.names, context.passages)
             async with aclosing(self._round(asked, request, current)) as events:
                 async for told in events:
                     yield told
-            if not current.searches or left <= 0 or current.reason in CUT_OFF:
+            if not current.calls or left <= 0 or current.reason in CUT_OFF:
                 break
-            async with aclosing(self._searched(draft, asked, current.searches[:left])) as events:
-                async for told in events:
-                    yield told
+            for call in current.calls[:left]:
+                async with aclosing(tools.run(call)) as events:
+                    async for told in events:
+                        yield told
             for item in draft.response.output[current.first :]:
                 context.add(item)
-            left -= len(current.searches)
-            if current.functions:
+            left -= len(current.calls)
+            if current.functions or tools.asked:
                 break
             request = _freed(request, asked, draft)
         for told in closing(draft, current.reason):
@@ -146,36 +181,16 @@ class Respond:
             else:
                 return
 
-    async def _searched(
-        self, draft: Draft, asked: Asked, searches: Sequence[Sequence[str]]
-    ) -> AsyncGenerator[Event]:
-        """Each search that the model asked for, its arguments in pieces."""
-        if asked.search is None:
-            raise AssertionError("only a tool that is there is called")
-        for arguments in searches:
-            queries = read_queries("".join(arguments))
-            for told in draft.start_search(queries):
-                yield told
-            results = await run(
-                self._search,
-                asked.search,
-                queries,
-                account=asked.request.account,
-                deadline=asked.request.deadline,
-            )
-            for told in draft.end_search(results):
-                yield told
 
-
-def _without(request: ChatRequest, tool: str) -> ChatRequest:
-    """Still with the tool, as the conversation has calls of it, but not to be called any more."""
-    others = tuple(each.name for each in request.tools if each.name != tool)
+def _without(request: ChatRequest, names: Sequence[str]) -> ChatRequest:
+    """Still with the tools, as the conversation has calls of them, but not to be called any more."""
+    others = tuple(each.name for each in request.tools if each.name not in names)
     choice = ToolChoice("auto", others) if others else ToolChoice("none")
     return replace(request, tool_choice=choice)
 
 
 def _freed(request: ChatRequest, asked: Asked, draft: Draft) -> ChatRequest:
-    """After a search: what had to be called was, and fewer tokens are left."""
+    """After calls: what had to be called was, and fewer tokens are left."""
     choice = request.tool_choice
     if choice is not None and choice.mode == "required":
         choice = None

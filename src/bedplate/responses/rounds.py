@@ -1,6 +1,7 @@
 """One call of a model, turned into items and events of the response it is part of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from bedplate.domain.chat import (
     ChatEvent,
@@ -19,22 +20,36 @@ from bedplate.responses.response import Grounded, IncompleteDetails
 from bedplate.responses.searching import annotations
 
 
-class Round:
-    """`tool` is what the model calls the search; `passages` are those it was shown."""
+@dataclass(frozen=True, slots=True)
+class OwnCall:
+    """A call that is made here; its arguments come in pieces."""
 
-    def __init__(self, draft: Draft, tool: str | None, passages: Sequence[Passage]) -> None:
+    name: str
+    pieces: list[str] = field(default_factory=list[str])
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
+
+
+class Round:
+    """`own` are the tools that are called here, as the model knows them; `passages` are those it was
+    shown.
+    """
+
+    def __init__(self, draft: Draft, own: Collection[str], passages: Sequence[Passage]) -> None:
         self.first = len(draft.response.output)
         """How many items the response had before."""
-        self.searches: list[list[str]] = []
-        """The arguments of each search that is asked for, in pieces."""
+        self.calls: list[OwnCall] = []
+        """Of tools that are called here."""
         self.functions = False
         self.reason: FinishReason = "stop"
         self._draft = draft
-        self._tool = tool
+        self._own = frozenset(own)
         self._passages = tuple(passages)
         # Without passages a bracket is whatever the model means by it.
         self._markers = MarkerFilter([each.number for each in passages]) if passages else None
-        self._searching = False
+        self._calling = False
 
     @property
     def cites(self) -> bool:
@@ -45,6 +60,8 @@ class Round:
         """Where it `cites`, `end_text` comes before what is no text."""
         yield from self._draft.begin()
         match event:
+            case TextDelta(text, refusal=True):
+                yield from self._draft.refuse(text)
             case TextDelta(text, logprobs):
                 ready = self._markers.push(text) if self._markers else text
                 if ready:
@@ -67,12 +84,12 @@ class Round:
 
     def _called(self, part: ToolCallDelta) -> Iterator[Event]:
         if part.id:
-            self._searching = part.name == self._tool
-            self.functions |= not self._searching
-            if self._searching:
-                self.searches.append([])
-        if self._searching:
-            self.searches[-1].append(part.arguments)
+            self._calling = part.name in self._own
+            self.functions |= not self._calling
+            if self._calling:
+                self.calls.append(OwnCall(part.name))
+        if self._calling:
+            self.calls[-1].pieces.append(part.arguments)
         else:
             yield from self._draft.call(part)
 

@@ -13,20 +13,23 @@ T = TypeVar("T")
 
 class SqliteSession:
     # A write has the whole file to itself from its beginning on.
-    locking = ""
+    locking = claiming = ""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
 
     def select(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        return select(self._connection, sql, values)
+        return select(self._connection, _spelled(sql), values)
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
-        self._connection.execute(sql, tuple(values))
+        self._connection.execute(_spelled(sql), tuple(values))
         return self._connection.changes()
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(sql, [tuple(row) for row in rows])
+
+    def lock(self, name: str) -> None:
+        """Nothing: see `locking`."""
 
 
 class SqliteSessions:
@@ -40,8 +43,12 @@ class SqliteSessions:
 
         return await self._database.read(run)
 
-    async def write(self, work: Callable[[Session], T], /) -> T:
-        return await self._database.write(lambda db: work(SqliteSession(db)))
+    async def write(self, work: Callable[[Session], T], /, *, durable: bool = True) -> T:
+        return await self._database.write(lambda db: work(SqliteSession(db)), durable=durable)
+
+
+def _spelled(sql: str) -> str:
+    return sql.replace("members(?)", "SELECT value FROM json_each(?)")
 
 
 async def migrate(database: Database, package: str, folder: str) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.originals import Original
 from bedplate.domain.retrieval import Scope
-from bedplate.state.sessions import Session, Sessions
+from bedplate.sql import Session, Sessions
 
 PAGE = 200
 """Originals that one transaction forgets."""

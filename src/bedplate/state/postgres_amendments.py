@@ -7,9 +7,9 @@ from datetime import datetime
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
 from bedplate.postgres.database import Connection, Database, select
+from bedplate.postgres.sessions import PostgresSession
 from bedplate.state.postgres_collection import find_collection, locked_place, writable_place
 from bedplate.state.postgres_rows import count_terms, insert, remove
-from bedplate.state.postgres_session import PostgresSession
 from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import Entry
 from bedplate.state.quality_rows import keep_quality

@@ -13,11 +13,11 @@ from bedplate.postgres.collection import NAMED as NAMED_COLLECTION
 from bedplate.postgres.database import Connection, Database, Row, select, select_one
 from bedplate.postgres.filters import compile_filter
 from bedplate.postgres.related import reading
+from bedplate.postgres.sessions import PostgresSession
 from bedplate.postgres.values import digest
 from bedplate.state.postgres_collection import named_collection
 from bedplate.state.postgres_entries import read_entries, to_vector
 from bedplate.state.postgres_images import read_images
-from bedplate.state.postgres_session import PostgresSession
 from bedplate.state.profile_rows import with_profiles
 from bedplate.state.protocol import Entry, ImageRows, IndexRow
 from bedplate.state.quality_rows import with_quality

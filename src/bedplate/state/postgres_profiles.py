@@ -6,8 +6,8 @@ from bedplate.domain.ids import DocumentId
 from bedplate.domain.profiles import Relations
 from bedplate.domain.retrieval import Scope
 from bedplate.postgres.database import Database
+from bedplate.postgres.sessions import PostgresSession
 from bedplate.state.postgres_collection import named_collection
-from bedplate.state.postgres_session import PostgresSession
 from bedplate.state.profile_rows import first_with_text, related
 
 

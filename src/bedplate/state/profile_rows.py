@@ -10,9 +10,9 @@ from typing import Any
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.profiles import Profile, Relations
 from bedplate.quality.likeness import keys
+from bedplate.sql import Session
 from bedplate.state.profile_groups import Placed, place
 from bedplate.state.protocol import Entry
-from bedplate.state.sessions import Session
 
 COLUMNS = "text_sha256, signature, family, declared, stage, valid_from, dated_by, copies, series"
 RELATED = """

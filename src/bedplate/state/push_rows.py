@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bedplate.domain.ids import TenantId
 from bedplate.domain.pushes import Push, Pushed, PushLimits, PushState, Receipt, Stated
 from bedplate.errors import Busy, Conflict, NotFound, TooLarge
-from bedplate.state.sessions import Row, Session, Sessions
+from bedplate.sql import Row, Session, Sessions
 from bedplate.state.source_rows import source_id
 
 KIND = "push"

@@ -5,8 +5,8 @@ import json
 from bedplate.domain.ids import TenantId
 from bedplate.domain.pushes import Backlog, Push, PushedRow, Standing
 from bedplate.errors import NotFound, TooLarge, Unreadable
+from bedplate.sql import Session, Sessions
 from bedplate.state.push_rows import drop_contents, hold, push_source_id
-from bedplate.state.sessions import Session, Sessions
 
 PAGE = 500
 """Contents that one transaction drops."""

@@ -10,8 +10,8 @@ from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.quality import Encoding, Quality, QualitySummary
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import NotFound
+from bedplate.sql import Row, Session, Sessions
 from bedplate.state.protocol import Entry
-from bedplate.state.sessions import Row, Session, Sessions
 
 COLUMNS = "language, characters, blocks, unreadable, repeated, encoding, repaired, unread, warnings, left_out"
 COLLECTION = """

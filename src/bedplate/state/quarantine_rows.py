@@ -8,7 +8,7 @@ from bedplate.domain.ids import DocumentId
 from bedplate.domain.quarantine import Held
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import NotFound
-from bedplate.state.sessions import Row, Session, Sessions
+from bedplate.sql import Row, Session, Sessions
 
 COLUMNS = "document_id, source, origin, sha256, reasons, found_at, released"
 HERE = "tenant_id = ? AND collection = ?"

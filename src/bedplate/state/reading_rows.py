@@ -5,7 +5,7 @@ import json
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.reading import Reading
 from bedplate.domain.retrieval import Scope
-from bedplate.state.sessions import Session, Sessions
+from bedplate.sql import Session, Sessions
 
 ONE = "tenant_id = ? AND collection = ? AND origin = ?"
 

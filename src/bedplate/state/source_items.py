@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.domain.sources import NEVER, Claim, FailedItem, KnownItem, Outcome, Survey
-from bedplate.state.sessions import Session, Sessions
+from bedplate.sql import Session, Sessions
 from bedplate.state.source_rows import check_claim, source_id
 
 # An item that is done stays so while its version is there and the same; one that is dead while it

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import Claim, ItemState, SourceSpec, SourceState, Sync, SyncCounts
 from bedplate.errors import Conflict, NotFound
-from bedplate.state.sessions import Row, Session
+from bedplate.sql import Row, Session
 
 SOURCE = """
 SELECT id, tenant_id, name, collection, kind, options, schedule, created_at, cursor, partial, recipe

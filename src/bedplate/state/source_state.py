@@ -5,7 +5,7 @@ import json
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import Claim, Lease, SourceSpec, SourceState, Sync
 from bedplate.errors import Conflict
-from bedplate.state.sessions import Session, Sessions
+from bedplate.sql import Session, Sessions
 from bedplate.state.source_rows import (
     SOURCE,
     SYNC,

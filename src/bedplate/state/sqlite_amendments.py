@@ -10,10 +10,10 @@ import apsw
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
 from bedplate.sqlite.database import Database, select
+from bedplate.sqlite.sessions import SqliteSession
 from bedplate.state.protocol import Entry
 from bedplate.state.sqlite_collection import find_collection, writable_collection
 from bedplate.state.sqlite_rows import put
-from bedplate.state.sqlite_session import SqliteSession
 from bedplate.state.unsent_rows import forget_unsent, list_unsent, note_unsent
 
 

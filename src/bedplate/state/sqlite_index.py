@@ -13,13 +13,13 @@ from bedplate.embedders.protocol import TokenMatrix
 from bedplate.sqlite.database import Database, Row, one_moment, select, select_one
 from bedplate.sqlite.filters import compile_filter
 from bedplate.sqlite.related import files_of
+from bedplate.sqlite.sessions import SqliteSession
 from bedplate.state.profile_rows import with_profiles
 from bedplate.state.protocol import Entry, ImageRows, IndexRow
 from bedplate.state.quality_rows import with_quality
 from bedplate.state.sqlite_collection import named_collection
 from bedplate.state.sqlite_entries import read_entries
 from bedplate.state.sqlite_images import read_images
-from bedplate.state.sqlite_session import SqliteSession
 from bedplate.terms import TermStatistics, TermVector
 
 CHUNK = """

@@ -8,9 +8,9 @@ from bedplate.domain.ids import DocumentId
 from bedplate.domain.profiles import Relations
 from bedplate.domain.retrieval import Scope
 from bedplate.sqlite.database import Database
+from bedplate.sqlite.sessions import SqliteSession
 from bedplate.state.profile_rows import first_with_text, related
 from bedplate.state.sqlite_collection import named_collection
-from bedplate.state.sqlite_session import SqliteSession
 
 
 class SqliteProfiles:

@@ -8,13 +8,13 @@ import apsw
 
 from bedplate.domain.ids import DocumentId, TenantId
 from bedplate.sqlite.database import select, select_one
+from bedplate.sqlite.sessions import SqliteSession
 from bedplate.state.fields import field_values
 from bedplate.state.profile_rows import keep
 from bedplate.state.protocol import Entry
 from bedplate.state.quality_rows import keep_quality
 from bedplate.state.sqlite_images import insert_image
 from bedplate.state.sqlite_index import count_terms
-from bedplate.state.sqlite_session import SqliteSession
 from bedplate.terms import TermVector
 
 
@@ -64,9 +64,9 @@ def insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry)
     for chunk, vector, terms, late in zip(entry.chunks, vectors, entry.terms, tokens, strict=True):
         db.execute(
             'INSERT INTO chunk (tenant_id, collection_id, document, ordinal, text, start, "end",'
-            " page, heading) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " page, heading, window_first, window_last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (tenant, collection, row, chunk.ordinal, chunk.text, chunk.start, chunk.end,
-             chunk.page, chunk.heading),
+             chunk.page, chunk.heading, *(chunk.window or (None, None))),
         )  # fmt: skip
         rowid = db.last_insert_rowid()
         db.execute(

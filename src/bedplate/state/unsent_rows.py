@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from bedplate.domain.ids import DocumentId, TenantId
-from bedplate.state.sessions import Session
+from bedplate.sql import Session
 
 LISTED = """
 SELECT d.document_id FROM unsent u JOIN document d ON d.id = u.document

@@ -4,7 +4,7 @@ them. What stands around each of them, whatever it is, is in `checked`, `attempt
 """
 
 from bedplate.registry import Registry
-from bedplate.tools.protocol import OpenToolset
+from bedplate.tools.protocol import OpenRemote, OpenToolset
 
 TOOLS = Registry[OpenToolset](
     "tools",
@@ -12,6 +12,7 @@ TOOLS = Registry[OpenToolset](
         "calculator": "bedplate.tools.calculator:open_calculator",
         "http": "bedplate.tools.http:open_http",
         "mcp": "bedplate.tools.mcp:open_mcp",
+        "memory": "bedplate.tools.memory:open_memory",
         "openapi": "bedplate.tools.openapi:open_openapi",
         "python": "bedplate.tools.python:open_python",
         "search": "bedplate.tools.search:open_search",
@@ -19,3 +20,6 @@ TOOLS = Registry[OpenToolset](
         "time": "bedplate.tools.time:open_time",
     },
 )
+
+REMOTE = Registry[OpenRemote]("remote tools", {"mcp": "bedplate.tools.mcp:open_remote"})
+"""Of places that a request may name, each for itself."""

@@ -29,7 +29,7 @@ from mcp_types import Tool as ServerTool
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
 from bedplate.domain.tools import ToolSpec
-from bedplate.errors import Unavailable
+from bedplate.errors import InvalidInput, Unavailable
 from bedplate.tools.mcp_http import open_http_client
 from bedplate.tools.mcp_session import Session, open_session
 from bedplate.tools.protocol import Effect, ToolContext, ToolParts, ToolPolicy, ToolResult, Toolset
@@ -189,6 +189,22 @@ async def open_mcp(
 ) -> AsyncGenerator[Toolset]:
     settings = McpOptions.model_validate(options)
     place = f"tools.{name}: the MCP server {settings.url or settings.command[0]!r}"
+    async with _open(settings, place) as server:
+        yield server
+
+
+@asynccontextmanager
+async def open_remote(options: Mapping[str, Any], *, place: str) -> AsyncGenerator[McpServer]:
+    """A server at a URL alone: no request starts a program."""
+    settings = McpOptions.model_validate(options)
+    if settings.url is None:
+        raise InvalidInput(f"{place} must be at a URL.")
+    async with _open(settings, place) as server:
+        yield server
+
+
+@asynccontextmanager
+async def _open(settings: McpOptions, place: str) -> AsyncGenerator[McpServer]:
     opened: list[McpServer] = []
 
     async def notice(message: object) -> None:

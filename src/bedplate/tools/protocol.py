@@ -101,6 +101,27 @@ class ToolParts:
     callables: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+class NamedTool(Tool, Protocol):
+    """A tool with the name that the place it comes from has for it."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class NamedToolset(Protocol):
+    """As `Toolset`, of named tools."""
+
+    async def tools(self) -> tuple[NamedTool, ...]: ...
+
+
+class OpenRemote(Protocol):
+    """Opens tools of a place that a request names, which `place` tells of in messages."""
+
+    def __call__(
+        self, options: Mapping[str, Any], *, place: str
+    ) -> AbstractAsyncContextManager[NamedToolset]: ...
+
+
 class OpenToolset(Protocol):
     """Opens the tools of one table `[tools.NAME]` from its own options."""
 

@@ -11,10 +11,10 @@ from tests.contract.ledgers import DAY, TENANT, reserve, sums, used
 from bedplate.errors import StorageError, Unavailable
 from bedplate.ledger.protocol import LedgerOptions
 from bedplate.ledger.running import running
-from bedplate.ledger.sessions import Session
 from bedplate.ledger.sql import SqlLedger
-from bedplate.ledger.sqlite import SqliteSession, SqliteSessions, migrate
+from bedplate.sql import Session
 from bedplate.sqlite.database import open_database, select_one
+from bedplate.sqlite.sessions import SqliteSession, SqliteSessions, migrate
 
 T = TypeVar("T")
 NORMAL, FULL = 1, 2
@@ -45,7 +45,7 @@ class Noting(SqliteSessions):
 async def opened(tmp_path: Path) -> AsyncIterator[tuple[SqlLedger, Noting]]:
     place = tmp_path / "ledger.db"
     async with open_database(place) as database:
-        await database.write(migrate)
+        await migrate(database, "bedplate.ledger", "migrations")
         sessions = Noting(database)
         async with running(sessions, LedgerOptions(place)) as ledger:
             await ledger.budgets.set(TENANT, {DAY: 10_000_000})

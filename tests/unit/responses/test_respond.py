@@ -48,7 +48,7 @@ class Found:
 
 def respond(model: ToldModel, found: Found | None = None) -> Respond:
     turn = Turn({"m": model}, seconds=10)
-    return Respond(turn, cast(Any, None), cast(Any, found or Found()))
+    return Respond(turn, cast(Any, None), cast(Any, found or Found()), cast(Any, None))
 
 
 def user(text: str = "refunds?") -> Message:
@@ -109,7 +109,7 @@ async def test_usage_is_that_of_all_calls_of_the_model():
 async def test_searches_are_bounded_and_then_the_model_must_answer():
     model = told("m", searches("a"), searches("b"), searches("c"), says("never"))
 
-    response, types = await answered(model, Asked("m", ChatRequest(()), SEARCH, most_searches=2))
+    response, types = await answered(model, Asked("m", ChatRequest(()), SEARCH, most_calls=2))
 
     assert types.count("file_search_call.completed") == 2
     assert [request.tool_choice for request in model.requests] == [None, None, ToolChoice("none")]
