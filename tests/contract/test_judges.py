@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fixtures.judging import case, cut, opened_judge, passage
+from tests.fixtures.tiny_cross_encoder import write_cross_encoder
 
 from bedplate.judges.protocol import Case
 
@@ -19,10 +20,15 @@ ANSWER = (
 )
 
 
-@pytest.fixture(scope="module", params=["evidence", "overlap", "llm"])
-def judge(request):
+@pytest.fixture(scope="module", params=["evidence", "overlap", "llm", "nli"])
+def judge(request, tmp_path_factory):
     """Opened once for all texts: the encoder takes a moment."""
-    opened = opened_judge(request.param)
+    options = {}
+    if request.param == "nli":
+        folder = tmp_path_factory.mktemp("nli")
+        write_cross_encoder(folder)
+        options = {"folder": str(folder), "window": 64}
+    opened = opened_judge(request.param, **options)
     with asyncio.Runner() as runner:
         yield runner.run(opened.__aenter__())
         runner.run(opened.__aexit__(None, None, None))

@@ -305,7 +305,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/api/budgets", "/api/budgets/{kind}/{name}", "/api/usage"),
         *("/api/usage/lines", "/api/usage/reconciliation"),
         *("/api/evaluations/hallucination", "/api/judge"),
-        *("/api/session", "/api/traces", "/api/traces/series", "/api/traces/{id}"),
+        *("/api/doctor", "/api/session", "/api/traces", "/api/traces/series", "/api/traces/{id}"),
         *("/api/feedback", "/api/feedback/rows", "/metrics"),
         *("/api/reviews", "/api/reviews/events", "/api/reviews/rows", "/api/reviews/secret"),
         *("/api/reviews/{id}", "/api/reviews/{id}/outcome", "/api/reviews/{id}/events"),

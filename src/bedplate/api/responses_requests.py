@@ -240,6 +240,8 @@ def _handed_on(known: ResponsesBody) -> Mapping[str, Any]:
         "presence_penalty": known.presence_penalty,
         "frequency_penalty": known.frequency_penalty,
         "verbosity": known.text.verbosity if known.text else None,
+        "safety_identifier": known.safety_identifier,
+        "user": known.user,
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -29,6 +29,7 @@ from bedplate.api import (
     chunks,
     collections,
     conversations,
+    doctor,
     documents,
     embeddings,
     evaluations,
@@ -77,6 +78,7 @@ from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.own_requests import OwnRequests
 from bedplate.api.readiness import Readiness
+from bedplate.api.run_hooks import signed_paths
 from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config
@@ -122,7 +124,8 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         # Past the lines: a batch has its own bound, and its work is not cut off but resumed.
         own = KeyGate(bodies, app.keyring, local=local)
         app.library.calls.open(OwnRequests(Trail(own, recorder)))
-    gate = Gate(admission, app.keyring, sessions, local=local)
+    signed = signed_paths(app.config.runs.hooks)
+    gate = Gate(admission, app.keyring, sessions, local=local, signed=signed)
     return Trail(Console(gate), recorder), admission
 
 
@@ -272,6 +275,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
     api.state.bedplate = app
     api.state.sessions = sessions
     api.state.readiness = Readiness(app)
+    api.state.doctor = doctor.Doctor(app)
     api.state.started = int(time.time())
     for part in (
         models,
@@ -313,6 +317,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         metrics,
         keys,
         session,
+        doctor,
         health,
     ):
         api.include_router(part.router)

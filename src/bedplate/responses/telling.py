@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from bedplate.domain.answers import Answer, AnswerDelta, AnswerEvent, Retrieved
+from bedplate.domain.answers import Answer, AnswerDelta, AnswerEvent, ClaimJudged, Retrieved
 from bedplate.domain.chat import ChatEvent, Finished, ReasoningDelta, TextDelta, added
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
@@ -35,6 +35,8 @@ class Telling:
                 yield from chain(begun, draft.think(text))
             case Finished(reasoning=thoughts):
                 self._thoughts = thoughts
+            case ClaimJudged():
+                return
             case Answer():
                 yield from chain(begun, self._answered(event))
             case call:
