@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from bedplate.access.keyring import Keyring, open_keyring
-from bedplate.answering import Oversight, open_answers, question_reader
+from bedplate.answering import Grounds, Oversight, open_answers, question_reader
 from bedplate.assistants.assistants import Assistants
 from bedplate.chat.turn import Turn
-from bedplate.chunkers import CHUNKERS
 from bedplate.config import Config
+from bedplate.cutting import open_cutting
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.retrieval import Scope
@@ -20,6 +20,7 @@ from bedplate.embedding import open_embedders
 from bedplate.evaluating import open_evaluation
 from bedplate.evaluation.online import OnlineEvaluation
 from bedplate.feeds import open_source
+from bedplate.ingest.embedding import HowEmbedded
 from bedplate.ingest.originals import Originals
 from bedplate.ingest.pictures import Pictures
 from bedplate.ingest.pipeline import Ingest, Parts
@@ -38,6 +39,7 @@ from bedplate.jobs import open_jobs
 from bedplate.keys import open_keys
 from bedplate.ledger.protocol import Ledger
 from bedplate.library.library import Library
+from bedplate.library.memories import Memories
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
@@ -63,6 +65,7 @@ from bedplate.rag.checks.settings import read_check
 from bedplate.rag.images import ImageSearch
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import Retrieve
+from bedplate.rag.windows import WindowSearch
 from bedplate.rerankers import RERANKERS
 from bedplate.rerankers.protocol import Reranker
 from bedplate.responses.background import Background
@@ -201,11 +204,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         made = await enter(open_embedders(config))
-        chunker = await enter(open_slot("chunker", config.chunker, CHUNKERS.load))
-        chunkers = {
-            name: await enter(open_slot(f"collections.{name}.chunker", own.chunker, CHUNKERS.load))
-            for name, own in config.collections.items()
-        }
+        cutting = await enter(open_cutting(config))
         reranker = await enter(open_optional("reranker", config.reranker, RERANKERS.load))
         parser = await enter(open_parser(parse_limits(config)))
         catalog = await enter(open_catalog(config))
@@ -242,21 +241,24 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             if made.images is None
             else ImageSearch(retrieve, catalog, made.images, most=config.search.max_images)
         )
-        search = Interpret(searched, catalog, reader=question_reader(config, turn))
+        search = Interpret(
+            WindowSearch(searched, catalog), catalog, reader=question_reader(config, turn)
+        )
         token_chunks = config.search.late_chunks if config.search.late_top else 0
         ingest = Ingest(
             Parts(
                 catalog,
                 store,
                 parser,
-                chunker,
+                cutting.chunker,
                 made.remembering,
                 safeguards.pii,
                 made.former,
                 None if made.images is None else Pictures(parser, made.images),
                 safeguards.documents,
-                chunkers,
+                cutting.own,
                 Originals(catalog, original_limits(config), original_seals(config)),
+                cutting.header,
             ),
             batch_chunks=config.ingest.batch_chunks,
             max_file_bytes=config.ingest.max_file_bytes,
@@ -272,14 +274,14 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
             [made.remembering, *([made.former] if made.former else [])],
             safeguards.pii,
             batch_chunks=config.ingest.batch_chunks,
+            header=cutting.header,
         )
         reviewing = await enter(open_reviewing(config, safeguards))
         evaluation = await enter(open_evaluation(config, models, ledger, made.embedder))
         answers = await enter(
             open_answers(
                 config,
-                catalog,
-                search,
+                Grounds(catalog, search, Memories(ingest, search)),
                 turn,
                 safeguards,
                 made.remembering,
@@ -322,8 +324,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 catalog,
                 store,
                 made.remembering,
-                batch_chunks=config.ingest.batch_chunks,
-                token_chunks=token_chunks,
+                HowEmbedded(config.ingest.batch_chunks, token_chunks, cutting.header),
                 max_snapshots=config.data.max_snapshots,
             ),
             rescrub=rescrub,

@@ -74,7 +74,7 @@ class Config(Section):
     embedder_cache: EmbedderCacheConfig = EmbedderCacheConfig()
     chunker: Slot = Slot(use="structure")
     collections: Mapping[str, CollectionConfig] = Field(default_factory=dict[str, CollectionConfig])
-    """Those that are cut by another chunker."""
+    """Those that are cut or embedded otherwise."""
     reranker: Slot | None = None
     ingest: IngestConfig = IngestConfig()
     speech: SpeechConfig = SpeechConfig()

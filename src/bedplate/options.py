@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from bedplate import __version__
 from bedplate.config import Config, SearchConfig
+from bedplate.domain.documents import ChunkHeader
 from bedplate.domain.pushes import PushLimits
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import ImageEmbedder
@@ -97,11 +98,20 @@ def recipe(config: Config, collection: str) -> str:
     """The settings that shape what ingest makes of a document of that collection."""
     own = config.collections.get(collection)
     parts = [
-        repr(own.chunker if own else config.chunker),
+        repr((own and own.chunker) or config.chunker),
         repr(redaction(config.guards.pii)),
         *document_guards(config),
     ]
+    # Nothing for what was always so: it is no change.
+    if (header := chunk_header(config, collection)) != "full":
+        parts.append(f"header {header}")
     return "|".join(parts)
+
+
+def chunk_header(config: Config, collection: str) -> ChunkHeader:
+    """What is embedded before the text of a chunk of that collection."""
+    own = config.collections.get(collection)
+    return (own and own.chunk_header) or config.ingest.chunk_header
 
 
 def reading_recipe(config: Config, images: ImageEmbedder | None) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from bedplate.domain.documents import ChunkHeader
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -205,6 +207,8 @@ class IngestConfig(Section):
     batch_chunks: int = Field(default=64, gt=0)
     duplicates: Literal["keep", "skip"] = "keep"
     """What becomes of a new document whose text another one has."""
+    chunk_header: ChunkHeader = "full"
+    """What is embedded before the text of a passage."""
     secrets: Literal["redact", "quarantine"] = "redact"
     """Whether keys and tokens are left to the PII guard, or keep their document out."""
 
@@ -276,6 +280,8 @@ class FilesConfig(Section):
     """Of each tenant."""
     max_bytes: int = Field(default=20 * 1024 * MEBIBYTE, gt=0)
     """Of all files of a tenant together."""
+    max_uploads: int = Field(default=100, gt=0)
+    """In parts, pending, of each tenant."""
     batch_days: int = Field(default=30, ge=1, le=3_650)
     """How long files for batches are kept where their sender says nothing."""
 
@@ -376,9 +382,10 @@ class ResponsesConfig(Section):
 
 
 class CollectionConfig(Section):
-    """What one collection has of its own."""
+    """What one collection has of its own; the rest is as everywhere."""
 
-    chunker: Slot
+    chunker: Slot | None = None
+    chunk_header: ChunkHeader | None = None
 
 
 class TableConfig(Section):

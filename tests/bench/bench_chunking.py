@@ -6,7 +6,8 @@ one is cut there), so that a chunker gains nothing by longer chunks. Letters and
 since those are the same before and after parsing. After Smith and Troynikov, "Evaluating Chunking
 Strategies for Retrieval" (Chroma, 2024), who fix the number of chunks instead.
 
-Everything else is the default: hybrid search, personal data kept, since offsets must hold.
+Everything else is the default: hybrid search, passages in their windows as answers see them.
+Personal data is kept, since offsets must hold.
 """
 
 import argparse
@@ -41,6 +42,13 @@ CHUNKERS: Sequence[Mapping[str, Any]] = (
     {"use": "structure", "size": 700},
     {"use": "structure", "size": 1000},
     {"use": "structure", "size": 1000, "overlap": 200},
+    {"use": "structure", "header": "none"},
+    {"use": "structure", "header": "title"},
+    {"use": "structure", "header": "headings"},
+    {"use": "sentence_window"},
+    {"use": "sentence_window", "window": 1},
+    {"use": "parent_child"},
+    {"use": "parent_child", "size": 300, "parent": 1000},
 )
 
 Span = tuple[int, int]
@@ -122,8 +130,13 @@ def spent() -> float:
 async def measure(options: Mapping[str, Any], corpora: Corpora, path: Path) -> dict[str, Any]:
     questions = list(rows(path / "questions.jsonl"))
     with tempfile.TemporaryDirectory() as home:
-        settings = {f"chunker.{name}": value for name, value in options.items()}
-        arguments = {"data.dir": home, "guards.pii": False, **settings}
+        chunker = {name: value for name, value in options.items() if name != "header"}
+        arguments = {
+            "data.dir": home,
+            "guards.pii": False,
+            "ingest.chunk_header": options.get("header", "full"),
+            **{f"chunker.{name}": value for name, value in chunker.items()},
+        }
         config = load_config(environment={}, arguments=arguments).config
         async with open_app(config) as app:
             scope = app.scope("corpora")
@@ -154,7 +167,7 @@ async def measure(options: Mapping[str, Any], corpora: Corpora, path: Path) -> d
 
 
 async def hits(app: App, scope: Scope, question: str) -> tuple[Hit, ...]:
-    return (await app.search.search(scope, SearchRequest(question, limit=HITS))).hits
+    return (await app.search.search(scope, SearchRequest(question, limit=HITS, wide=True))).hits
 
 
 def main() -> None:

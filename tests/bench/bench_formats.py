@@ -7,10 +7,13 @@ reader of that ending parsed, so that none is better for refusing hard ones. Our
 of a table's columns in each row, which costs F1 and order.
 
 Cost is CPU time of the reader's process over the same ok files (no scans, no hostile ones), less
-what it takes to start and read one word. Arguments are endings to measure alone:
-`bench_formats.py pptx xlsx`.
+what it takes to start and read one word. Pages are those that ours counts (slides, sheets), where
+it does; elsewhere a document counts as one. Arguments are endings to measure alone:
+`bench_formats.py pptx xlsx`. `--peers PYTHON` is the interpreter of an environment that has the
+others, where they are not in ours.
 """
 
+import argparse
 import asyncio
 import json
 import re
@@ -21,7 +24,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,7 @@ class Result:
 
     text: str | None
     reason: str = ""
+    pages: int = 1
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,16 @@ class Reading:
     cpu_s: float
 
 
-def said(text: str) -> Result:
-    return Result(text) if text.strip() else Result(None, "no text came out")
+@dataclass(frozen=True)
+class Reader:
+    """`python` is None for ours."""
+
+    name: str
+    python: str | None = None
+
+
+def said(text: str, pages: int = 1) -> Result:
+    return Result(text, pages=pages) if text.strip() else Result(None, "no text came out")
 
 
 def words(text: str) -> list[str]:
@@ -127,15 +138,16 @@ async def ours(paths: Sequence[Path]) -> dict[Path, Result]:
                 found[path] = Result(None, reason)
             else:
                 text = "\n\n".join(document.text for document in parsed.documents)
-                found[path] = said(text)
+                pages = sum(document.pages or 1 for document in parsed.documents)
+                found[path] = said(text, pages)
     return found
 
 
-def peer(name: str, paths: Sequence[Path]) -> dict[Path, Result]:
+def peer(python: str, name: str, paths: Sequence[Path]) -> dict[Path, Result]:
     """A process for all files; one that dies or hangs is started again after the file it was at."""
     found: dict[Path, Result] = {}
     while rest := [path for path in paths if path not in found]:
-        command = [sys.executable, "-c", PEER, name, *map(str, rest)]
+        command = [python, "-c", PEER, name, *map(str, rest)]
         reason = "crashed"
         try:
             output = subprocess.run(command, capture_output=True, timeout=120, check=False).stdout
@@ -152,14 +164,21 @@ def peer(name: str, paths: Sequence[Path]) -> dict[Path, Result]:
     return found
 
 
-def read(reader: str, paths: Sequence[Path]) -> tuple[dict[Path, Result], float]:
+def read(reader: Reader, paths: Sequence[Path]) -> tuple[dict[Path, Result], float]:
     """What comes of the files, and the CPU seconds it took."""
     before = children_cpu()
-    found = asyncio.run(ours(paths)) if reader == "bedplate" else peer(reader, paths)
+    python = reader.python
+    found = asyncio.run(ours(paths)) if python is None else peer(python, reader.name, paths)
     return found, children_cpu() - before
 
 
-def start_up(reader: str) -> float:
+def is_there(reader: Reader) -> bool:
+    return reader.python is None or not subprocess.run(
+        [reader.python, "-c", f"import {reader.name}"], capture_output=True, check=False
+    ).returncode  # fmt: skip
+
+
+def start_up(reader: Reader) -> float:
     """CPU seconds to start a reader and to read one word, in what it can read."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "a.txt"
@@ -168,6 +187,10 @@ def start_up(reader: str) -> float:
 
 
 def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("endings", nargs="*")
+    arguments.add_argument("--peers", default=sys.executable, metavar="PYTHON")
+    chosen = arguments.parse_args()
     try:
         root = folder("formats")
     except NoData as reason:
@@ -175,28 +198,28 @@ def main() -> None:
         return
     by_ending: dict[str, dict[Path, dict[str, Any]]] = {}
     for row in rows(root / "manifest.jsonl"):
-        if row["ext"] in sys.argv[1:] or not sys.argv[1:]:
+        if row["ext"] in chosen.endings or not chosen.endings:
             by_ending.setdefault(row["ext"], {})[root / row["file"]] = row
-    readers = {"bedplate": start_up("bedplate")}
-    for name in PEERS:
-        if find_spec(name) is None:
-            print(f"{name}: skipped, it is not installed here")
+    readers: dict[Reader, float] = {}
+    for reader in (Reader("bedplate"), *(Reader(name, chosen.peers) for name in PEERS)):
+        if is_there(reader):
+            readers[reader] = start_up(reader)
         else:
-            readers[name] = start_up(name)
-    print("CPU seconds to start:", {name: round(spent, 2) for name, spent in readers.items()})
+            print(f"{reader.name}: skipped, it is not installed here")
+    print("CPU seconds to start:", {each.name: round(spent, 2) for each, spent in readers.items()})
     readings: dict[str, dict[str, Reading]] = {}
     for ending, group in sorted(by_ending.items()):
         readings[ending] = {
-            name: measure(name, spent, group)
-            for name, spent in readers.items()
-            if name != "pypdf" or ending == "pdf"
+            reader.name: measure(reader, spent, group)
+            for reader, spent in readers.items()
+            if reader.name != "pypdf" or ending == "pdf"
         }
         report(root, ending, group, readings[ending])
-    for name in readers:
-        summary(name, by_ending, readings)
+    for reader in readers:
+        summary(reader.name, by_ending, readings)
 
 
-def measure(reader: str, spent: float, group: Mapping[Path, Mapping[str, Any]]) -> Reading:
+def measure(reader: Reader, spent: float, group: Mapping[Path, Mapping[str, Any]]) -> Reading:
     found, cpu_s = read(reader, sound) if (sound := okay(group)) else ({}, 0.0)
     rest = [path for path in group if path not in found]
     return Reading({**found, **read(reader, rest)[0]} if rest else found, cpu_s - spent)
@@ -233,7 +256,9 @@ def report(
             line["lowest f1"] = {path.name: round(f1, 2) for f1, path in worst}
         if ok and reading in able and reading.cpu_s > LEAST_CPU:
             size = sum(path.stat().st_size for path in ok)
+            pages = sum(readings["bedplate"].results[path].pages for path in ok)
             line["files_per_cpu_s"] = round(len(ok) / reading.cpu_s, 1)
+            line["pages_per_cpu_s"] = round(pages / reading.cpu_s, 1)
             line["kb_per_cpu_s"] = round(size / 1000 / reading.cpu_s)
         print(f"{ending:12} {name:10} {json.dumps(line, ensure_ascii=False)}", flush=True)
 

@@ -111,11 +111,12 @@ class Tally:
         }
 
 
-async def measure(name: str) -> dict[str, Any]:
+async def measure(name: str, header: str) -> dict[str, Any]:
     queries, relevant = questions(name)
     tallies = {mode: Tally() for mode in (*MODES, "rrf")}
     with tempfile.TemporaryDirectory() as home:
-        config = load_config(environment={}, arguments={"data.dir": home}).config
+        arguments = {"data.dir": home, "ingest.chunk_header": header}
+        config = load_config(environment={}, arguments=arguments).config
         async with open_app(config) as app:
             await fill(app, name, Path(home) / "rows.jsonl")
             for query, text in queries:
@@ -129,15 +130,17 @@ async def measure(name: str) -> dict[str, Any]:
                 fused = reciprocal(legs["keyword"], legs["vector"])
                 tallies["rrf"].add(fused, relevant[query])
     figures = {name: tally.figures() for name, tally in tallies.items()}
-    return {"set": name, "queries": len(queries), **figures}
+    return {"set": name, "header": header, "queries": len(queries), **figures}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", default=[*SETS, GUARD])
-    for name in parser.parse_args().sets:
+    parser.add_argument("--header", default="full", help="ingest.chunk_header")
+    chosen = parser.parse_args()
+    for name in chosen.sets:
         try:
-            print(json.dumps(asyncio.run(measure(name))), flush=True)
+            print(json.dumps(asyncio.run(measure(name, chosen.header))), flush=True)
         except NoData as missing:
             print(f"skipped {name}: {missing}")
 

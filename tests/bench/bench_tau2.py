@@ -6,6 +6,7 @@ instructions quote it; 10 documents are counted, 25 beside. Since many tasks req
 than 10, `most` is the recall that a perfect search would have.
 """
 
+import argparse
 import asyncio
 import json
 import re
@@ -41,7 +42,7 @@ async def found(app: App, question: str, mode: Mode) -> list[str]:
     return list(dict.fromkeys(hit.document_id for hit in hits))
 
 
-async def measure(path: Path) -> None:
+async def measure(path: Path, header: str) -> None:
     tasks = [task for task in rows(path / "tasks.jsonl") if task["required_documents"]]
     with tempfile.TemporaryDirectory() as home:
         lines = (
@@ -49,7 +50,8 @@ async def measure(path: Path) -> None:
             for row in rows(path / "documents.jsonl")
         )
         (Path(home) / "documents.jsonl").write_text("\n".join(lines))
-        config = load_config(environment={}, arguments={"data.dir": f"{home}/data"}).config
+        arguments = {"data.dir": f"{home}/data", "ingest.chunk_header": header}
+        config = load_config(environment={}, arguments=arguments).config
         async with open_app(config) as app:
             files = find_files([f"{home}/documents.jsonl"], max_files=1)
             report = await app.ingest.run(app.scope("bank"), files)
@@ -90,7 +92,9 @@ def main() -> None:
     except NoData as missing:
         print(f"skipped: {missing}")
         return
-    asyncio.run(measure(path))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--header", default="full", help="ingest.chunk_header")
+    asyncio.run(measure(path, parser.parse_args().header))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The contract of every catalog."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -130,6 +130,45 @@ async def test_hits_carry_position_and_metadata_in_the_order_asked(catalog: Cata
         "day": frozenset({"date"}),
         "größe": frozenset({"number"}),
     }
+
+
+def windowed(name: str, *texts: str, windows: Sequence[tuple[int, int] | None]) -> Entry:
+    plain = entry(name, *texts)
+    chunks = zip(plain.chunks, windows, strict=True)
+    return replace(plain, chunks=tuple(replace(chunk, window=its) for chunk, its in chunks))
+
+
+async def test_a_wide_hit_shows_the_chunks_of_its_window(catalog: Catalog) -> None:
+    copy = at("notes//copy")
+    await create(catalog)
+    await create(catalog, copy)
+    kept = windowed("a", "one", "two", "three", "four", windows=[(0, 1), (0, 1), (1, 3), None])
+    await catalog.documents.replace(SCOPE, [kept, entry("b", "other")])
+    await catalog.versions.copy(SCOPE, copy, [DocumentId("a")])
+    [read] = await catalog.index.entries(copy, [DocumentId("a")])
+    assert read.chunks == kept.chunks
+
+    asked = {ChunkId(name): 1.0 for name in ("a#2", "a#1", "b#0", "a#3", "gone#0")}
+    for scope in (SCOPE, copy):
+        wide = await catalog.documents.hits(scope, asked, wide=True)
+        plain = await catalog.documents.hits(scope, asked)
+        own = [hit for hit in wide if hit.document_id == "a"]
+        assert [hit.text for hit in own] == ["two\n\nthree\n\nfour", "one\n\ntwo", "four"]
+        assert [(hit.start, hit.end) for hit in own] == [(5, 21), (0, 8), (17, 21)]
+        texts = [hit.text for hit in plain if hit.document_id == "a"]
+        assert texts == ["three", "two", "four"]
+    found = await catalog.documents.hits(SCOPE, asked, wide=True)
+    assert [hit.text for hit in found if hit.document_id == "b"] == ["other"]
+
+
+async def test_chunks_that_overlap_are_shown_once_in_a_window(catalog: Catalog) -> None:
+    await create(catalog)
+    kept = windowed("a", "one two", "two three", windows=[(0, 1), (0, 1)])
+    first, second = kept.chunks
+    kept = replace(kept, chunks=(first, replace(second, start=4, end=13)))
+    await catalog.documents.replace(SCOPE, [kept])
+    [hit] = await catalog.documents.hits(SCOPE, {ChunkId("a#1"): 1.0}, wide=True)
+    assert (hit.text, hit.start, hit.end) == ("one two three", 0, 13)
 
 
 async def test_a_batch_is_kept_whole_or_not_at_all(catalog: Catalog) -> None:
@@ -371,6 +410,7 @@ async def test_terms_of_an_older_catalog_are_counted_when_it_is_opened(tmp_path:
         "DROP TABLE image; DROP TABLE term; DROP TABLE token; ALTER TABLE collection DROP COLUMN length;"
         "DROP TABLE placement; DROP INDEX collection_key; DROP INDEX collection_former_key;"
         "ALTER TABLE collection DROP COLUMN key; ALTER TABLE collection DROP COLUMN former_key;"
+        "ALTER TABLE chunk DROP COLUMN window_first; ALTER TABLE chunk DROP COLUMN window_last;"
         "PRAGMA user_version = 2"
     )
     older.close()

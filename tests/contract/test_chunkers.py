@@ -9,6 +9,10 @@ from bedplate.domain.documents import Block, Document
 from bedplate.domain.ids import DocumentId
 
 SETTINGS = [
+    ("parent_child", {}),
+    ("parent_child", {"size": 100, "parent": 300}),
+    ("sentence_window", {}),
+    ("sentence_window", {"window": 1, "shortest": 0, "longest": 100}),
     ("structure", {}),
     ("structure", {"size": 100}),
     ("structure", {"size": 100, "longest": 100, "overlap": 50}),
@@ -46,6 +50,11 @@ async def test_chunks_are_exact_stretches_that_cover_all_text_in_order(name, opt
         assert (chunk.ordinal, chunk.id) == (ordinal, f"d#{ordinal}")
         assert chunk.document_id == "d"
         covered.update(range(chunk.start, chunk.end))
+        if chunk.window is not None:
+            first, last = chunk.window
+            assert 0 <= first <= ordinal <= last < len(chunks)
+            shown = document.text[chunks[first].start : chunks[last].end]
+            assert "".join(each.text for each in chunks[first : last + 1]) == shown
     starts = [chunk.start for chunk in chunks]
     assert starts == sorted(set(starts))
     assert all(c.isspace() for i, c in enumerate(document.text) if i not in covered)

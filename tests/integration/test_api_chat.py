@@ -138,6 +138,7 @@ async def test_an_assistant_answers_from_its_collections_and_cites_them(served: 
     [citation] = extension["citations"]
     assert (citation["marker"], citation["document_id"]) == ("[1]", "refunds.md")
     assert citation["quote"] in REFUND
+    assert citation["collection"] == "policies"
     assert extension["refused"] is False
     assert (extension["rewritten"], extension["self_query"]) == (None, {})
     assert extension["trace_id"] == reply.headers["x-request-id"]

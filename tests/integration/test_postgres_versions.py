@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -12,7 +13,7 @@ from tests.contract.entries import DIMENSIONS, entry
 from tests.fixtures.postgres import catalog_database, empty_database
 from tests.integration.test_pgvector_store import asked, open_shelf, until_building
 from tests.integration.test_postgres_catalog import SCOPE, create, listed, opened
-from tests.integration.test_reindex import flow, found, put
+from tests.integration.test_reindex import HOW, flow, found, put
 from tests.integration.test_reindex import listed as listed_in
 from tests.integration.test_reindex import opened as opened_app
 
@@ -53,7 +54,8 @@ async def test_collections_of_an_older_catalog_get_keys_when_it_is_opened() -> N
             " bedplate.push_content, bedplate.push, bedplate.push_source, bedplate.original, bedplate.original_use,"
             " bedplate.source, bedplate.source_item, bedplate.source_document,"
             " bedplate.source_sync, bedplate.band, bedplate.profile, bedplate.quarantine, bedplate.reading, bedplate.image, bedplate.placement; ALTER TABLE bedplate.collection DROP COLUMN key,"
-            " DROP COLUMN former_key; DELETE FROM bedplate.schema_version WHERE version > 1",
+            " DROP COLUMN former_key; ALTER TABLE bedplate.chunk DROP COLUMN window_first,"
+            " DROP COLUMN window_last; DELETE FROM bedplate.schema_version WHERE version > 1",
         )
         async with opened(address) as catalog:
             [collection] = await catalog.collections.list(SCOPE.tenant)
@@ -245,7 +247,7 @@ async def test_what_another_process_ingests_while_an_index_is_replaced_is_all_th
         first = await writer.stdout.readline()
         assert first, (await writer.communicate())[1].decode()
         for _ in range(3):
-            done = await flow(app, batch_chunks=4).run(app.scope("c"), embed=True)
+            done = await flow(app, how=replace(HOW, batch_chunks=4)).run(app.scope("c"), embed=True)
             assert done.verification.ok
         _, problems = await writer.communicate()
         assert writer.returncode == 0, problems.decode()

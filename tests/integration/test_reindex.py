@@ -16,6 +16,7 @@ from bedplate.domain.documents import Blob
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import Conflict, InvalidInput, NotFound
+from bedplate.ingest.embedding import HowEmbedded, full
 from bedplate.ingest.incoming import Upload
 from bedplate.ingest.move import Move
 from bedplate.ingest.reindex import Reindex
@@ -97,8 +98,11 @@ async def listed(app: App, c: str = "c") -> list[str]:
     return [d.id async for d in app.catalog.documents.list(app.scope(c), after=None, limit=10_000)]
 
 
+HOW = HowEmbedded(batch_chunks=16, token_chunks=0, header=full)
+
+
 def flow(app: App, **changes: object) -> Reindex:
-    parts = {"batch_chunks": 16, "token_chunks": 0, "max_snapshots": 5, "drain_seconds": 0.2}
+    parts = {"how": HOW, "max_snapshots": 5, "drain_seconds": 0.2}
     own = {"catalog": app.catalog, "store": app.store, "embedder": app.embedder}
     return Reindex(**(own | parts | changes))  # type: ignore[arg-type]
 
@@ -172,7 +176,7 @@ async def replaced(app: App, enough: Callable[[], bool]) -> None:
     """
     times = 0
     while times < 2 or not enough():
-        once = flow(app, batch_chunks=4, drain_seconds=2)
+        once = flow(app, how=replace(HOW, batch_chunks=4), drain_seconds=2)
         result = await once.run(app.scope("c"), embed=True, keep=times < 2)
         assert result.verification.ok
         times += 1

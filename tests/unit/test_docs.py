@@ -29,7 +29,7 @@ from bedplate.models import COMPOSITES, MODELS, SERVED
 from bedplate.models.presets import Preset, presets
 from bedplate.registry import Registry
 from bedplate.rerankers import RERANKERS
-from bedplate.sections import LimitsConfig
+from bedplate.sections import CollectionConfig, LimitsConfig
 from bedplate.sources import SOURCES
 from bedplate.stores import STORES
 from bedplate.tool_sections import ToolsetSlot
@@ -94,6 +94,7 @@ def rows(text: str) -> dict[str, str]:
 TABLES: dict[str, type[BaseModel]] = {
     "models": ModelSlot,
     "assistants": AssistantConfig,
+    "collections": CollectionConfig,
     "tables": TableConfig,
     "tools": ToolsetSlot,
     "budgets.tenants": LimitsConfig,
@@ -125,8 +126,6 @@ def settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
             yield from settings(TABLES[key], f"{key}.<name>.")
         elif key == "stores":
             yield "stores.<name>.use", "required"
-        elif key == "collections":
-            yield "collections.<name>.chunker", "required"
         elif get_origin(inner) is Mapping or key in ELSEWHERE:
             yield key, default(field)
         elif isinstance(inner, type) and issubclass(inner, Slot):

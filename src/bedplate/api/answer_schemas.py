@@ -30,6 +30,7 @@ class Citation(Shown):
     end: int
     page: int | None
     heading: str | None
+    collection: str
 
 
 class Evidence(Shown):

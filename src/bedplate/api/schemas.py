@@ -249,7 +249,8 @@ class Deleted(Shown):
 class Search(Body):
     """`filter` is an expression, or JSON. `join` has one of these for each business table by name.
 
-    `sort` is a field, with "-" before it descending. `offset` hits are passed over.
+    `sort` is a field, with "-" before it descending. `offset` hits are passed over. `wide` shows
+    each passage in its window, where its chunker gave it one.
     """
 
     collection: Text
@@ -262,6 +263,7 @@ class Search(Body):
     offset: int = 0
     self_query: bool | None = None
     diversity: float | None = None
+    wide: bool = False
 
 
 class Hit(Shown):
@@ -280,6 +282,7 @@ class Hit(Shown):
     image: float | None
     valid_from: str | None
     superseded_by: str | None
+    collection: str
     metadata: Values
 
 

@@ -32,6 +32,7 @@ async def search(
         diversity=body.diversity,
         deadline=deadline,
         images=True,
+        wide=body.wide,
         account=account,
     )
     found = await app.search.search(app.scope(body.collection, account.tenant), request)

@@ -79,7 +79,8 @@ class _Piece:
 
 
 class StructureChunker:
-    def __init__(self, options: StructureOptions, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, options: StructureOptions, pool: ThreadPoolExecutor | None = None) -> None:
+        """Without `pool` documents are cut by the event loop's own threads."""
         self._size = options.size
         self._longest = options.longest or options.size * 6 // 5
         self._overlap = options.size // 5 if options.overlap is None else options.overlap
@@ -88,9 +89,10 @@ class StructureChunker:
 
     async def chunk(self, document: Document) -> tuple[Chunk, ...]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._chunk, document)
+        return await loop.run_in_executor(self._pool, self.cut, document)
 
-    def _chunk(self, document: Document) -> tuple[Chunk, ...]:
+    def cut(self, document: Document) -> tuple[Chunk, ...]:
+        """The same, in this thread."""
         text = document.text
         pieces = list(self._pieces(document, text))
         if not pieces:
@@ -188,6 +190,11 @@ class StructureChunker:
         seam = _SPACE if last.kind == "paragraph" else _LINE
         found = seam.search(text, earliest, first.start)
         return found.end() if found else first.start
+
+
+def without_overlap(size: int, longest: int | None = None) -> StructureChunker:
+    """What cuts by structure and repeats nothing."""
+    return StructureChunker(StructureOptions(size=size, longest=longest, overlap=0))
 
 
 def _strip(text: str, start: int, end: int) -> tuple[int, int] | None:

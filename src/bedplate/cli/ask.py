@@ -127,6 +127,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
                 "quote": citation.quote,
                 "title": citation.title,
                 "heading": citation.heading,
+                "collection": citation.collection,
                 "start": citation.start,
                 "end": citation.end,
             }

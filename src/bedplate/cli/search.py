@@ -61,6 +61,13 @@ def register(app: typer.Typer) -> None:
                 help="Whether conditions in QUERY become a filter; search.self_query is the default.",
             ),
         ] = None,
+        wide: Annotated[
+            bool,
+            typer.Option(
+                "--wide",
+                help="Each passage in the window that its chunker gave it, as answers see it.",
+            ),
+        ] = False,
         queries: Annotated[
             str | None,
             typer.Option(
@@ -86,6 +93,7 @@ def register(app: typer.Typer) -> None:
             offset,
             join=parse_join(join),
             images=True,
+            wide=wide,
             limit_given=limit is not None,
         )
         if limit is not None and limit < 1:
@@ -190,6 +198,7 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
         "source": hit.source,
         "page": hit.page,
         "heading": hit.heading,
+        "collection": hit.collection,
         "metadata": dict(hit.metadata),
         "start": hit.start,
         "end": hit.end,

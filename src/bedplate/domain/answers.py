@@ -25,7 +25,8 @@ Mismatch = Literal["number", "date", "unit", "entity", "negation"]
 class Citation:
     """A marker in the answer, resolved: `quote` stands word for word in the cited passage.
 
-    `start` and `end` locate the quote in the document's text.
+    `start` and `end` locate the quote in the document's text. `collection` is empty for a text that is
+    in none.
     """
 
     marker: str
@@ -38,6 +39,7 @@ class Citation:
     end: int
     page: int | None = None
     heading: str | None = None
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

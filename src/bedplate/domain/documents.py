@@ -15,6 +15,9 @@ Metadata = Mapping[str, MetadataValue]
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code"]
 
+ChunkHeader = Literal["full", "title", "headings", "none"]
+"""What an embedder reads before the text of a chunk: title, path of headings, both, nothing."""
+
 BLOCK_SEPARATOR = "\n\n"
 
 
@@ -81,6 +84,8 @@ class Chunk:
     """A passage of a document: what is embedded, found and cited.
 
     `text == document.text[start:end]`. `id` is the document's id and the ordinal: "<doc>#<n>".
+    `window` are the ordinals of the first and the last chunk of what a reader is shown in its
+    place, itself included; None where it is shown as it is.
     """
 
     id: ChunkId
@@ -91,6 +96,7 @@ class Chunk:
     end: int
     page: int | None = None
     heading: str | None = None
+    window: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,8 @@ class RunSetup:
     name: str = ""
     version: int = 0
     memory: RunMemory = RunMemory()
+    user: str | None = None
+    """For whom it runs, as its client named them."""
 
 
 EntryKind = Literal[

@@ -1,21 +1,41 @@
 """What of a passage is embedded and indexed, and its vectors in bounded parts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from bedplate.domain.documents import Chunk, Document
+from bedplate.domain.documents import Chunk, ChunkHeader, Document
 from bedplate.embedders.protocol import Embedder, Matrix, TokenMatrix, checked, gives_tokens
 from bedplate.ingest.prepared import Prepared
 from bedplate.state.protocol import Entry
 
 TITLE_WEIGHT = 3
 
+HeaderOf = Callable[[str], ChunkHeader]
+"""What stands before the chunks of a collection, by its name, when they are embedded."""
 
-def embedded_text(document: Document, chunk: Chunk) -> str:
-    """What the embedder reads of a chunk: title, headings, text."""
-    heading = chunk.heading if chunk.heading != document.title else None
-    return "\n".join(filter(None, [document.title, heading, chunk.text]))
+
+@dataclass(frozen=True, slots=True)
+class HowEmbedded:
+    """So many chunks at once, behind their header; token vectors too in collections of up to
+    `token_chunks` chunks.
+    """
+
+    batch_chunks: int
+    token_chunks: int
+    header: HeaderOf
+
+
+def full(_collection: str) -> ChunkHeader:
+    return "full"
+
+
+def embedded_text(document: Document, chunk: Chunk, header: ChunkHeader = "full") -> str:
+    """What the embedder reads of a chunk: its header, then its text."""
+    title = document.title if header in ("full", "title") else None
+    heading = chunk.heading if header in ("full", "headings") else None
+    return "\n".join(filter(None, [title, heading if heading != title else None, chunk.text]))
 
 
 def indexed_text(document: Document, chunk: Chunk) -> str:
@@ -46,10 +66,15 @@ async def embed_texts(
 
 
 async def embed_batch(
-    embedder: Embedder, batch: Sequence[Prepared], *, texts_at_once: int, tokens: bool
+    embedder: Embedder,
+    batch: Sequence[Prepared],
+    *,
+    header: ChunkHeader,
+    texts_at_once: int,
+    tokens: bool,
 ) -> list[Entry]:
     """The documents with the vectors of their chunks, ready to be kept."""
-    texts = [embedded_text(item.document, chunk) for item in batch for chunk in item.chunks]
+    texts = [embedded_text(item.document, chunk, header) for item in batch for chunk in item.chunks]
     rows, kept = await embed_texts(embedder, texts, batch=texts_at_once, tokens=tokens)
     entries: list[Entry] = []
     start = 0

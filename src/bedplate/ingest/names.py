@@ -38,6 +38,11 @@ def version_of(scope: Scope, name: str) -> Scope:
     return Scope(scope.tenant, f"{scope.collection}/{name}")
 
 
+def collection_of(name: str) -> str:
+    """The collection that a version of this name is one of; a collection's own name otherwise."""
+    return name.partition("/")[0]
+
+
 def automatic_name(reason: str) -> str:
     """A snapshot's name that nobody chose: the reason and the time."""
     return f"before-{reason}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
@@ -14,7 +15,7 @@ from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import DocumentGuard, PiiGuard
 from bedplate.ingest.copies import Copies
-from bedplate.ingest.embedding import embed_batch
+from bedplate.ingest.embedding import HeaderOf, embed_batch, full
 from bedplate.ingest.gate import Gate
 from bedplate.ingest.incoming import Ledger, Source, total_size
 from bedplate.ingest.intake import Intake
@@ -48,7 +49,8 @@ class Parts:
 
     `former` embeds what goes into collections that were made with it; `pictures` reads images.
     `guards` say which documents are held in quarantine. `chunkers` are those of collections that
-    have another than `chunker`, by name. Without `originals` no files are kept.
+    have another than `chunker`, by name, and `header` says what is embedded before the text of
+    theirs. Without `originals` no files are kept.
     """
 
     catalog: Catalog
@@ -62,6 +64,7 @@ class Parts:
     guards: Sequence[DocumentGuard] = ()
     chunkers: Mapping[str, Chunker] = field(default_factory=dict[str, Chunker])
     originals: Originals | None = None
+    header: HeaderOf = full
 
 
 class Ingest:
@@ -89,6 +92,7 @@ class Ingest:
         self._store = parts.store
         self._embedder = parts.embedder
         self._former = parts.former
+        self._header = parts.header
         self._skip_copies = skip_copies
         self.originals = parts.originals or Originals(parts.catalog)
         self._gate = Gate(parts.catalog.quarantine, parts.guards)
@@ -275,7 +279,11 @@ class Ingest:
             # Reindexed with another embedder since this run began.
             await self.create(collection.scope)
         return await embed_batch(
-            embedder, batch, texts_at_once=self._batch_chunks, tokens=run.tokens
+            embedder,
+            batch,
+            header=self._header(collection.name),
+            texts_at_once=self._batch_chunks,
+            tokens=run.tokens,
         )
 
     async def _settle(self, scope: Scope, run: Run) -> None:
@@ -286,7 +294,14 @@ class Ingest:
         gone: list[DocumentId] = []
         async for document in self._catalog.documents.list(scope, after=None, limit=2**62):
             inside = any(is_below(document.origin, root) for root in roots)
-            if inside and document.id not in run.seen and document.origin not in run.failed:
+            if inside and document.id not in run.seen and not _failed(document.origin, run.failed):
                 gone.append(document.id)
         if gone:
             run.report.deleted = await self.remove(scope, gone)
+
+
+def _failed(origin: str, failed: Set[str]) -> bool:
+    """Whether it failed, or a folder that it lies in: of that nobody knows what is gone."""
+    return origin in failed or any(
+        str(folder) in failed for folder in PurePosixPath(origin).parents
+    )

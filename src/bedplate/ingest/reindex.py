@@ -19,7 +19,7 @@ from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import NotFound
-from bedplate.ingest.embedding import embed_texts, embedded_text
+from bedplate.ingest.embedding import HowEmbedded, embed_texts, embedded_text
 from bedplate.ingest.fill import PAGE, Advance, Headway, batches, fill, quiet
 from bedplate.ingest.names import NEXT, OLD, automatic_name, check_room, version_of
 from bedplate.ingest.verify import Verification, verify
@@ -57,18 +57,15 @@ class Reindex:
         catalog: Catalog,
         store: Store,
         embedder: Embedder,
+        how: HowEmbedded,
         *,
-        batch_chunks: int,
-        token_chunks: int,
         max_snapshots: int,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
-        """Wire the flow; token vectors are kept in collections of up to `token_chunks` chunks."""
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
-        self._batch_chunks = batch_chunks
-        self._token_chunks = token_chunks
+        self._how = how
         self._max_snapshots = max_snapshots
         self._drain_seconds = drain_seconds
 
@@ -151,13 +148,13 @@ class Reindex:
         """Embed into the shadow what it lacks, until it holds the same documents, its store too."""
         embedded = 0
         versions, documents = self._catalog.versions, self._catalog.documents
-        tokens = collection.chunks <= self._token_chunks
+        tokens = collection.chunks <= self._how.token_chunks
         begun = await self._catalog.collections.get(shadow.index)
         headway = Headway(collection, advance, begun.documents, begun.chunks)
         while difference := await versions.difference(collection.index, shadow.index, PAGE):
             if difference.surplus:
                 await documents.remove(shadow.scope, difference.surplus)
-            for ids in batches(difference.missing, self._batch_chunks):
+            for ids in batches(difference.missing, self._how.batch_chunks):
                 entries = await self._embed(collection, ids, tokens=tokens)
                 await documents.replace(shadow.scope, entries)
                 embedded += len(entries)
@@ -169,9 +166,12 @@ class Reindex:
         self, collection: Collection, ids: Sequence[DocumentId], *, tokens: bool
     ) -> list[Entry]:
         entries = await self._catalog.index.entries(collection.index, ids)
-        texts = [embedded_text(each.document, chunk) for each in entries for chunk in each.chunks]
+        header = self._how.header(collection.name)
+        texts = [
+            embedded_text(each.document, chunk, header) for each in entries for chunk in each.chunks
+        ]
         rows, late = await embed_texts(
-            self._embedder, texts, batch=self._batch_chunks, tokens=tokens
+            self._embedder, texts, batch=self._how.batch_chunks, tokens=tokens
         )
         ends = np.cumsum([0, *(len(each.chunks) for each in entries)]).tolist()
         return [

@@ -13,14 +13,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from bedplate.domain.documents import ChunkHeader
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.quality import Quality
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import Conflict, InvalidInput, NotFound, StorageError, Unavailable
 from bedplate.guards.protocol import PiiGuard
-from bedplate.ingest.embedding import embed_texts, embedded_text, indexed_text
+from bedplate.ingest.embedding import (
+    HeaderOf,
+    embed_texts,
+    embedded_text,
+    full,
+    indexed_text,
+)
 from bedplate.ingest.fill import Advance, Headway, batches, quiet
+from bedplate.ingest.names import collection_of
 from bedplate.ingest.redact import redacted, runs_of
 from bedplate.ingest.scrub import scrub
 from bedplate.ingest.whole import whole
@@ -63,13 +71,17 @@ class Rescrub:
         pii: PiiGuard | None,
         *,
         batch_chunks: int,
+        header: HeaderOf = full,
     ) -> None:
-        """Wire the flow; a collection is embedded with that of `embedders` that it was made with."""
+        """Wire the flow; a collection is embedded with that of `embedders` that it was made with,
+        and snapshots with the `header` of their collection.
+        """
         self._catalog = catalog
         self._store = store
         self._embedders = embedders
         self._pii = pii
         self._batch_chunks = batch_chunks
+        self._header = header
 
     async def run(self, scope: Scope, *, advance: Advance = quiet) -> Rescrubbed:
         """Scrub the collection, superseded documents included, and then its snapshots.
@@ -184,7 +196,7 @@ class Rescrub:
         texts: dict[ChunkId, str] = {}
         counts: dict[DocumentId, int] = {}
         for each in found:
-            stale = each.stale
+            stale = each.stale(self._header(collection_of(collection.name)))
             counts[each.after.document.id] = len(stale)
             texts |= stale
         ids = [chunk.id for each in found for chunk in each.after.chunks]
@@ -231,11 +243,10 @@ class _Found:
     after: Entry
     redactions: Counter[str]
 
-    @property
-    def stale(self) -> dict[ChunkId, str]:
+    def stale(self, header: ChunkHeader) -> dict[ChunkId, str]:
         """What the embedder is to read of the chunks for which it reads something else now."""
-        now = {c.id: embedded_text(self.after.document, c) for c in self.after.chunks}
-        then = {c.id: embedded_text(self.before.document, c) for c in self.before.chunks}
+        now = {c.id: embedded_text(self.after.document, c, header) for c in self.after.chunks}
+        then = {c.id: embedded_text(self.before.document, c, header) for c in self.before.chunks}
         return {id: text for id, text in now.items() if text != then[id]}
 
 

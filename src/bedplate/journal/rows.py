@@ -103,4 +103,5 @@ def _setup_of(found: dict[str, Any]) -> RunSetup:
         version=found["version"],
         # Runs of before have none.
         memory=RunMemory(**found.get("memory", {})),
+        user=found.get("user"),
     )

@@ -130,7 +130,9 @@ class Ask:
                 sufficiency=found.sufficiency,
             )
             watched(self._watch, request, found.passages, answer)
-            yield told(step, answer)
+            told(step, answer)
+        # Outside of the step: whoever has the answer closes the stream, which is no failure of it.
+        yield answer
 
     async def answer(self, request: AskRequest) -> Answer:
         """The stream, collected."""

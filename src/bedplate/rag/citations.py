@@ -65,6 +65,7 @@ def citation(passage: Passage, start: int, end: int) -> Citation:
         end=hit.start + end,
         page=hit.page,
         heading=hit.heading,
+        collection=hit.collection,
     )
 
 

@@ -20,13 +20,13 @@ from bedplate.errors import (
 )
 from bedplate.rag.asked import Asked
 from bedplate.rag.found import tell_found
-from bedplate.rag.images import ImageSearch
 from bedplate.rag.quoted import reason
-from bedplate.rag.retrieve import Retrieve, SearchRequest
+from bedplate.rag.search_request import SearchRequest
 from bedplate.rag.self_query import read
 from bedplate.rag.self_query_model import ModelReader
 from bedplate.rag.self_query_vocabulary import Vocabulary
 from bedplate.rag.unstated import LOOKED_AT, fits, lacking, partial_fields
+from bedplate.rag.windows import Searches
 from bedplate.state.protocol import Catalog
 from bedplate.telemetry.conventions import COLLECTION, MODE, OPERATION, QUERY
 from bedplate.telemetry.trace import span
@@ -61,7 +61,7 @@ class Interpret:
 
     def __init__(
         self,
-        retrieve: Retrieve | ImageSearch,
+        retrieve: Searches,
         catalog: Catalog,
         *,
         today: Callable[[], date] = utc_today,

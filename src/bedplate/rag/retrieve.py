@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bedplate.conditions.filters import parse_filter
-from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.filters import And, Filter
 from bedplate.domain.ids import DocumentId
-from bedplate.domain.retrieval import Collection, Hit, Mode, Scope, SearchResult, Sort
+from bedplate.domain.retrieval import Collection, Hit, Mode, Scope, SearchResult
 from bedplate.domain.tables import BusinessTable
 from bedplate.embedders.protocol import Embedder, LateVectors
 from bedplate.errors import Conflict, InvalidInput, UpstreamTimeout
@@ -24,6 +23,7 @@ from bedplate.rag.pool import Pool
 from bedplate.rag.ranking import Scores, fused, mixed, smoothed
 from bedplate.rag.rerank import rerank
 from bedplate.rag.scoring import nominate
+from bedplate.rag.search_request import SearchRequest
 from bedplate.rerankers.protocol import Reranker
 from bedplate.state.protocol import Catalog
 from bedplate.stores.joins import parse_join
@@ -39,52 +39,6 @@ DEEPER = 10
 
 SPARE = 3
 """How many times the wanted hits are looked at where copies are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """One search.
-
-    `filter` is JSON (text or parsed) or an expression, checked against the collection's schema.
-    `join` narrows by declared business tables, `{table: condition}`: some row of each must belong
-    to the document and meet the condition, which names columns in either notation of filters.
-    Without `text` filter and join alone select, one hit a document. `sort` puts everything that passes
-    the filter in the order of a field instead of by relevance; `text` must then be empty.
-    `offset` hits are passed over first: pages of one request are parts of one order, which does not
-    depend on `limit`, as long as the data stay the same. Offset and limit together reach at most
-    as far as `limit` alone may.
-    `unique` leaves out copies of a better hit, `current` documents of which there is a newer
-    version, unless the filter chooses by date. `diversity` stands in for the configured one, where
-    hybrid search makes use of it. `deadline` is on the event loop's clock.
-
-    `self_query` lets the conditions and the order that `text` speaks of become filter and sort;
-    what is left of the text is searched for. Where nothing is left, the documents that pass are
-    the hits, or, `by_relevance`, the passages of theirs that fit the whole text. `narrowed` is a
-    filter that must hold as well as `filter`. How many documents the text speaks of ("the cheapest
-    tent") counts as well, unless `limit` is one that the caller has `limit_given`.
-    `images` lets pictures that show what `text` says be hits too (rag/images.py), in hybrid mode
-    and where there is an image embedder. Without `rerank` no reranker reads the hits. `account` pays
-    for a model that reads the text.
-    """
-
-    text: str = ""
-    mode: Mode = "hybrid"
-    filter: str | Mapping[str, object] | None = None
-    sort: Sort | None = None
-    limit: int = 10
-    offset: int = 0
-    unique: bool = False
-    current: bool = False
-    diversity: float | None = None
-    deadline: float | None = None
-    self_query: bool = False
-    by_relevance: bool = False
-    limit_given: bool = False
-    narrowed: Mapping[str, object] | None = None
-    join: Mapping[str, object] | None = None
-    images: bool = False
-    rerank: bool = True
-    account: Account = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +147,9 @@ class Retrieve:
         current = request.current and not names_time(filter)
         hits = await self._page(collection.index, request, ranked, current=current)
         took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
+        # As its users know it: the index has a name of its own.
+        named = tuple(replace(hit, collection=scope.collection) for hit in hits)
+        return SearchResult(named, request.mode, ranked.recall, round(took_ms, 3))
 
     async def _page(
         self, scope: Scope, request: SearchRequest, ranked: Pool, *, current: bool

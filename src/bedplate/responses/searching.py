@@ -98,6 +98,7 @@ async def run(
             current=not asks_for_past(query),
             self_query=tool.self_query,
             by_relevance=True,
+            wide=True,
             deadline=deadline,
             account=account,
         )

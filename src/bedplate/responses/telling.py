@@ -27,6 +27,8 @@ class Telling:
                 yield from chain(begun, draft.start_search([query]), draft.end_search(results))
             case AnswerDelta(text):
                 yield from chain(begun, draft.say(text))
+            case TextDelta(text, refusal=True):
+                yield from chain(begun, draft.refuse(text))
             case TextDelta(text, logprobs):
                 yield from chain(begun, draft.say(text, logprobs))
             case ReasoningDelta(text):

@@ -26,9 +26,10 @@ from bedplate.errors import ConfigError, NotFound, TooLarge, Unreadable
 from bedplate.registry import Registry
 from bedplate.sources.protocol import Fetched, Gap, Item, Source
 from bedplate.sources.sql_connection import Connection, OpenConnection, Row
-from bedplate.sources.sql_query import relation_of, select, table_of
+from bedplate.sources.sql_query import newest, relation_of, select, table_of
 from bedplate.sources.sql_reader import RowReader
 from bedplate.sources.sql_rows import (
+    Bound,
     read_cursor,
     read_key,
     to_metadata,
@@ -156,14 +157,35 @@ class SqlSource:
             relation = self._relation(db)
             values: list[Any] = list(options.where.values())
             wanted = options.read if column is None else (*options.key, column)
-            if since is not None:
-                values.append(read_cursor(since))
+            least = None if since is None or column is None else read_cursor(since)
+            if column is not None and least is not None:
+                least = least if self._compares(db, relation, column, least) else None
+            if least is not None:
+                values.append(least)
             sql = select(
                 relation, wanted, tuple(options.where), db.quoted,
-                order=column, least=since is not None,
+                order=column, least=least is not None,
             )  # fmt: skip
-            for rows in db.stream(sql, values):
-                yield [self._item(row) for row in rows]
+            try:
+                for rows in db.stream(sql, values):
+                    yield [self._item(row) for row in rows]
+            except ConfigError as error:
+                if least is None:
+                    raise
+                raise ConfigError(
+                    f"{error.message} If the column {column!r} is of another type now, list all "
+                    f"rows once: `bedplate sources sync {self._name} --complete`."
+                ) from error
+
+    def _compares(self, db: Connection, relation: str, column: str, least: Bound) -> bool:
+        """Whether the column still holds what the last listing ended at: of numbers and text, a
+        database compares one with the other, and would give all rows or none.
+        """
+        where = tuple(self._options.where)
+        sql = newest(relation, column, where, db.quoted)
+        rows = db.rows(sql, tuple(self._options.where.values()), 1)
+        now = write_cursor(rows[0][0]) if rows else None
+        return now is None or isinstance(read_cursor(now), type(least))
 
     def _item(self, row: Row) -> Item | Gap:
         key = write_key(row[: len(self._options.key)])

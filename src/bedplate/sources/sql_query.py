@@ -60,6 +60,14 @@ def select(
     return f"SELECT {wanted} FROM {relation} AS q{where}{end}"  # noqa: S608 - names are quoted
 
 
+def newest(relation: str, column: str, equal: Sequence[str], quoted: Quote) -> str:
+    """The highest value of a column among the rows that `select` gives."""
+    name = f"q.{quoted(column)}"
+    conditions = [f"q.{quoted(each)} = ?" for each in equal]
+    where = " AND ".join([*conditions, f"{name} IS NOT NULL"])
+    return f"SELECT {name} FROM {relation} AS q WHERE {where} ORDER BY {name} DESC LIMIT 1"  # noqa: S608 - names are quoted
+
+
 def _is_balanced(text: str) -> bool:
     depth = 0
     for letter in text:

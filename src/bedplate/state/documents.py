@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bedplate.domain.documents import Chunk, Document
+from bedplate.domain.documents import BLOCK_SEPARATOR, Chunk, Document
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit, Scope, StoredDocument
 from bedplate.embedders.protocol import Matrix
@@ -34,9 +35,27 @@ def to_hit(chunk_id: ChunkId, score: float, row: Row) -> Hit:
     )  # fmt: skip
 
 
+def widened(hit: Hit, window: Sequence[Row]) -> Hit:
+    """The hit, its text that of all chunks of its window: of each text, start, end, page, heading."""
+    parts: list[str] = []
+    end: int = window[0][1] if window else 0
+    for text, start, its_end, _, _ in window:
+        parts.append(text[end - start :] if start <= end else f"{BLOCK_SEPARATOR}{text}")
+        end = max(end, its_end)
+    if not parts:
+        return hit
+    _, start, _, page, heading = window[0]
+    return replace(hit, text="".join(parts), start=start, end=end, page=page, heading=heading)
+
+
+def _window(row: Row) -> tuple[int, int] | None:
+    first, last = row
+    return None if first is None else (first, last)
+
+
 def to_entry(row: Row, updated_at: datetime, chunks: Sequence[Row], vectors: Matrix) -> Entry:
     """Of document_id, title, source, media_type, sha256, origin, pages, metadata and chunks; and of
-    each chunk ordinal, text, start, end, page, heading and terms.
+    each chunk ordinal, text, start, end, page, heading, first and last of its window, and terms.
 
     StorageError for a document that has not all of its rows.
     """
@@ -59,9 +78,12 @@ def to_entry(row: Row, updated_at: datetime, chunks: Sequence[Row], vectors: Mat
             pages=pages,
             metadata=json.loads(metadata),
         ),
-        chunks=tuple(Chunk(ChunkId(f"{name}#{each[0]}"), document, *each[:6]) for each in chunks),
+        chunks=tuple(
+            Chunk(ChunkId(f"{name}#{each[0]}"), document, *each[:6], window=_window(each[6:8]))
+            for each in chunks
+        ),
         vectors=vectors,
-        terms=tuple(TermVector.from_bytes(each[6]) for each in chunks),
+        terms=tuple(TermVector.from_bytes(each[8]) for each in chunks),
         updated_at=updated_at,
     )
 

@@ -13,6 +13,7 @@ from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.postgres.database import (
     Connection,
     Database,
+    Row,
     execute,
     open_database,
     select,
@@ -20,7 +21,7 @@ from bedplate.postgres.database import (
 )
 from bedplate.postgres.sessions import PostgresSession, PostgresSessions
 from bedplate.state.collection import check_embedder, new_key
-from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
+from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document, widened
 from bedplate.state.original_rows import OriginalRows
 from bedplate.state.originals import Originals
 from bedplate.state.postgres_amendments import PostgresAmendments
@@ -72,7 +73,14 @@ DOCUMENT = """
 SELECT document_id, title, source, media_type, sha256, origin, chunks, pages, metadata, updated_at
 FROM document WHERE collection_id = %s
 """
-HIT = 'd.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata'
+HIT = (
+    'd.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata,'
+    " d.id, c.window_first, c.window_last"
+)
+WINDOW = """
+SELECT text, start, "end", page, heading FROM chunk
+WHERE document = %s AND ordinal BETWEEN %s AND %s ORDER BY ordinal
+"""
 BY_DOCUMENT = (
     "unsent",
     "redaction",
@@ -254,16 +262,27 @@ class PostgresDocuments:
                 return
             last, left = page[-1].id, left - len(page)
 
-    async def hits(self, scope: Scope, chunks: Mapping[ChunkId, float]) -> tuple[Hit, ...]:
+    async def hits(
+        self, scope: Scope, chunks: Mapping[ChunkId, float], *, wide: bool = False
+    ) -> tuple[Hit, ...]:
         def work(db: Connection) -> tuple[Hit, ...]:
             find_collection(db, scope)
             found = named(
                 db, scope, list(chunks), HIT,
                 "JOIN chunk c ON c.document = d.id AND c.ordinal = wanted.ordinal",
             )  # fmt: skip
-            return tuple(to_hit(chunk, chunks[chunk], row) for chunk, row in found)
+            return tuple(
+                _hit(db, to_hit(chunk, chunks[chunk], row), row[-3:], wide=wide)
+                for chunk, row in found
+            )
 
         return await self._database.read(work)
+
+
+def _hit(db: Connection, hit: Hit, window: Row, *, wide: bool) -> Hit:
+    if not wide or window[1] is None:
+        return hit
+    return widened(hit, list(select(db, WINDOW, tuple(window))))
 
 
 def _with_versions(db: Connection, scope: Scope) -> list[int]:

@@ -18,7 +18,8 @@ from bedplate.state.protocol import Entry
 ENTRIES = """
 SELECT d.document_id, d.title, d.source, d.media_type, d.sha256, d.origin, d.pages, d.metadata,
   d.chunks, d.updated_at, col.dimensions,
-  c.ordinal, c.text, c.start, c."end", c.page, c.heading, p.terms, v.embedding
+  c.ordinal, c.text, c.start, c."end", c.page, c.heading, c.window_first, c.window_last, p.terms,
+  v.embedding
 FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (document_id, number)
 JOIN document d ON d.document_id = wanted.document_id AND d.collection_id = %s
 JOIN collection col ON col.id = d.collection_id

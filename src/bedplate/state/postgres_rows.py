@@ -67,11 +67,12 @@ def insert(db: Connection, place: Place, entries: Sequence[Entry]) -> None:
     )
     _copy(
         db,
-        'chunk (tenant_id, document, ordinal, text, start, "end", page, heading)',
-        "text int8 int4 text int4 int4 int4 text",
+        'chunk (tenant_id, document, ordinal, text, start, "end", page, heading, window_first,'
+        " window_last)",
+        "text int8 int4 text int4 int4 int4 text int4 int4",
         (
             (tenant, document, chunk.ordinal, clean(chunk.text), chunk.start, chunk.end,
-             chunk.page, clean_or_none(chunk.heading))
+             chunk.page, clean_or_none(chunk.heading), *(chunk.window or (None, None)))
             for document, chunk, _, _, _ in chunks
         ),
     )  # fmt: skip

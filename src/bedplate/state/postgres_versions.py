@@ -57,8 +57,9 @@ WITH original AS MATERIALIZED (
     metadata, updated_at
   FROM original JOIN document ON id = old RETURNING chunks
 ), chunks AS (
-  INSERT INTO chunk (tenant_id, document, ordinal, text, start, "end", page, heading)
-  SELECT tenant_id, new, ordinal, text, start, "end", page, heading
+  INSERT INTO chunk (tenant_id, document, ordinal, text, start, "end", page, heading, window_first,
+    window_last)
+  SELECT tenant_id, new, ordinal, text, start, "end", page, heading, window_first, window_last
   FROM original JOIN chunk ON document = old
 ), vectors AS (
   INSERT INTO vector (tenant_id, collection_id, document, ordinal, embedding)

@@ -156,8 +156,13 @@ class Documents(Protocol):
         """In order of id, those after `after`, at most `limit`."""
         ...
 
-    async def hits(self, scope: Scope, chunks: Mapping[ChunkId, float]) -> tuple[Hit, ...]:
-        """Chunks with their documents' facts, in the order given; ones that are gone drop out."""
+    async def hits(
+        self, scope: Scope, chunks: Mapping[ChunkId, float], *, wide: bool = False
+    ) -> tuple[Hit, ...]:
+        """Chunks with their documents' facts, in the order given; ones that are gone drop out.
+
+        With `wide` each has the text of its window.
+        """
         ...
 
 

@@ -14,7 +14,7 @@ from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
 from bedplate.sqlite.database import Database, Row, one_moment, open_database, select, select_one
 from bedplate.sqlite.sessions import SqliteSession, SqliteSessions
 from bedplate.state.collection import check_embedder, new_key
-from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document
+from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document, widened
 from bedplate.state.original_rows import OriginalRows
 from bedplate.state.originals import Originals
 from bedplate.state.protocol import (
@@ -64,9 +64,14 @@ SELECT document_id, title, source, media_type, sha256, origin, chunks, pages, me
 FROM document
 """
 HIT = """
-SELECT d.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata
+SELECT d.document_id, c.text, d.title, d.source, c.start, c."end", c.page, c.heading, d.metadata,
+  d.id, c.window_first, c.window_last
 FROM document d JOIN chunk c ON c.document = d.id
 WHERE d.collection_id = ? AND d.tenant_id = ? AND d.document_id = ? AND c.ordinal = ?
+"""
+WINDOW = """
+SELECT text, start, "end", page, heading FROM chunk
+WHERE document = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal
 """
 TABLES = ("unsent", "redaction", "quality", "band", "profile", "field", "field_kind", "image", "vector", "token", "term", "chunk", "document", "removed",
           "placement")  # fmt: skip
@@ -229,7 +234,9 @@ class SqliteDocuments:
                 return
             last, left = page[-1].id, left - len(page)
 
-    async def hits(self, scope: Scope, chunks: Mapping[ChunkId, float]) -> tuple[Hit, ...]:
+    async def hits(
+        self, scope: Scope, chunks: Mapping[ChunkId, float], *, wide: bool = False
+    ) -> tuple[Hit, ...]:
         def work(db: apsw.Connection) -> tuple[Hit, ...]:
             found: list[Hit] = []
             with one_moment(db):
@@ -237,8 +244,13 @@ class SqliteDocuments:
                 for chunk_id, score in chunks.items():
                     document_id, _, ordinal = chunk_id.rpartition("#")
                     row = select_one(db, HIT, (collection, scope.tenant, document_id, ordinal))
-                    if row is not None:
-                        found.append(to_hit(chunk_id, score, row))
+                    if row is None:
+                        continue
+                    *row, document, first, last = row
+                    hit = to_hit(chunk_id, score, row)
+                    if wide and first is not None:
+                        hit = widened(hit, list(select(db, WINDOW, (document, first, last))))
+                    found.append(hit)
             return tuple(found)
 
         return await self._database.read(work)

@@ -20,7 +20,8 @@ FROM document d JOIN collection c ON c.id = d.collection_id
 WHERE d.collection_id = ? AND d.document_id = ?
 """
 CHUNKS = """
-SELECT c.ordinal, c.text, c.start, c."end", c.page, c.heading, v.terms, v.embedding
+SELECT c.ordinal, c.text, c.start, c."end", c.page, c.heading, c.window_first, c.window_last,
+       v.terms, v.embedding
 FROM chunk c JOIN vector v ON v.chunk = c.id WHERE c.document = ? ORDER BY c.ordinal
 """
 

@@ -64,9 +64,9 @@ def insert(db: apsw.Connection, tenant: TenantId, collection: int, entry: Entry)
     for chunk, vector, terms, late in zip(entry.chunks, vectors, entry.terms, tokens, strict=True):
         db.execute(
             'INSERT INTO chunk (tenant_id, collection_id, document, ordinal, text, start, "end",'
-            " page, heading) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " page, heading, window_first, window_last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (tenant, collection, row, chunk.ordinal, chunk.text, chunk.start, chunk.end,
-             chunk.page, chunk.heading),
+             chunk.page, chunk.heading, *(chunk.window or (None, None))),
         )  # fmt: skip
         rowid = db.last_insert_rowid()
         db.execute(

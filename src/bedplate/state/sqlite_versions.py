@@ -37,8 +37,9 @@ WHERE v.collection_id = ?
 """
 COPIES = (
     """
-INSERT INTO chunk (tenant_id, collection_id, document, ordinal, text, start, "end", page, heading)
-SELECT tenant_id, :to, :new, ordinal, text, start, "end", page, heading
+INSERT INTO chunk (tenant_id, collection_id, document, ordinal, text, start, "end", page, heading,
+  window_first, window_last)
+SELECT tenant_id, :to, :new, ordinal, text, start, "end", page, heading, window_first, window_last
 FROM chunk WHERE document = :old ORDER BY ordinal
 """,
     """

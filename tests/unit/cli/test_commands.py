@@ -75,6 +75,19 @@ def test_a_search_finds_what_fits(shop: Call, arguments: list[str], expected: li
     assert ids(ran.out) == expected
 
 
+def test_a_wide_search_shows_the_window_of_a_passage(call: Call, tmp_path: Path) -> None:
+    text = " ".join(f"Clause {word} is of the contract." for word in ("one", "two", "three"))
+    (tmp_path / "contract.txt").write_text(text, encoding="utf-8")
+    chunker = '[collections.c.chunker]\nuse = "sentence_window"\nshortest = 0\n'
+    (tmp_path / "bedplate.toml").write_text(chunker, encoding="utf-8")
+    assert call("ingest", "contract.txt", "-c", "c").code == 0
+    search = ("search", "-c", "c", "--mode", "keyword", "--limit", "1", "--json", "clause two")
+    [small] = json.loads(call(*search).out)["hits"]
+    [wide] = json.loads(call(*search, "--wide").out)["hits"]
+    assert small["text"].strip() == "Clause two is of the contract."
+    assert wide["text"] == text
+
+
 SHELF = """
 [tables.shelf]
 table = "shelf"

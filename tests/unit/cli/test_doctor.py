@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 from tests.fixtures.command_line import Call
 
-from bedplate.cli.findings import MASK, redact
-from bedplate.cli.probes import probe_model
 from bedplate.config import Setting
+from bedplate.doctor.findings import MASK, redact
+from bedplate.doctor.probes import probe_model
 
 
 @asynccontextmanager

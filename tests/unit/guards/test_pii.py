@@ -1,8 +1,10 @@
 """What the pattern guard finds, what it leaves alone, and that scrubbing settles at once."""
 
+import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from pydantic import ValidationError
 
 from bedplate.guards.pii import PatternGuard, open_pattern_guard
@@ -15,6 +17,9 @@ PLANTED = [
     ("EMAIL", "jane.o'neil+news@mail.example.co.uk"),
     ("EMAIL", "юля@пример.рф"),
     ("PHONE", "+44 20 7946 0958"),
+    ("PHONE", "+49 30 901820"),
+    ("PHONE", "+4930901820"),
+    ("PHONE", "+33 1 42685300"),
     ("PHONE", "+1-202-555-0199"),
     ("PHONE", "+41 (0)44 668 18 00"),
     ("PHONE", "(202) 555-0143"),
@@ -164,3 +169,20 @@ def test_hostile_repetition_is_worked_through(unit):
     text = unit * (200_000 // len(unit))
     scrubbed = GUARD.scrub(text)
     assert all(f.end <= len(text) for f in scrubbed.findings)
+
+
+def test_numbers_of_every_country_are_found_as_they_are_written_abroad():
+    missed: list[str] = []
+    written = 0
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        for kind in (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE):
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is None or len(str(number.national_number)) < 5:
+                continue
+            for form in (PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.E164):
+                text = phonenumbers.format_number(number, form)
+                written += 1
+                if found(f"Write to us, {text}, thanks.") != [("PHONE", text)]:
+                    missed.append(text)
+    assert written > 900
+    assert missed == []

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 from pydantic import ValidationError
 
-from bedplate.cli.findings import Finding
+from bedplate.doctor.findings import Finding
 from bedplate.models.anthropic_options import AnthropicOptions
 from bedplate.models.openai_options import OpenAIOptions
 
