@@ -12,7 +12,7 @@ from bedplate.api.wire import Extension
 from bedplate.app import App
 from bedplate.assistants.protocol import Assistant, AssistantEvent, Done
 from bedplate.domain.accounts import Account
-from bedplate.domain.answers import Answer, AnswerEvent, ClaimJudged, Retrieved
+from bedplate.domain.answers import Answer, AnswerEvent, Retrieved
 from bedplate.domain.chat import ChatEvent, ChatRequest, TextSink
 from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
@@ -55,7 +55,7 @@ class Completions:
                 match event:
                     case Done(answer, end):
                         yield ChoiceEvent(index, end, _extension(answer))
-                    case Retrieved() | ClaimJudged():
+                    case Retrieved():
                         continue
                     case _:
                         yield ChoiceEvent(index, event)
