@@ -249,8 +249,8 @@ def _screen(config: Config, safeguards: Safeguards) -> Screen | None:
     if "tool" not in config.guards.injection.on:
         return None
 
-    async def screen(text: str) -> Screening:
-        (verdict,) = await safeguards.injection.check([text], "tool")
+    async def screen(text: str, account: Account) -> Screening:
+        (verdict,) = await safeguards.injection.check([text], "tool", account)
         found = tuple(sorted({reason.rule for reason in verdict.reasons}))
         match verdict.decision:
             case "allow":

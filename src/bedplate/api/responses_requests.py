@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from bedplate.api.chat_requests import Positive
+from bedplate.api.json_schemas import check_schema
 from bedplate.api.reading import convert, kind, read_object, wrong
 from bedplate.api.responses_items import read_input
 from bedplate.api.responses_tools import Tools, read_choice, read_tools
@@ -252,6 +253,7 @@ def _output(format: TextFormat | None) -> OutputFormat | None:
         case TextFormat(type="json_object"):
             return OutputFormat()
         case TextFormat(type="json_schema", name=str(name), schema=dict(schema)):
+            check_schema(schema, "text.format.schema")
             return OutputFormat(schema, name, format.description or "", format.strict)
         case TextFormat(type="json_schema"):
             missing = "name" if format.name is None else "schema"

@@ -332,8 +332,9 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> Re
     """400, where FastAPI says 422: OpenAI's clients know a bad request by it."""
     problems = error.errors()
     if problems[0]["type"] == "json_invalid":
-        why = problems[0]["ctx"]["error"]
-        return refuse(400, f"The body is not valid JSON: {why}.", code="invalid_input")
+        why, at = problems[0]["ctx"]["error"], problems[0]["loc"][-1]
+        message = f"The body is not valid JSON: {why} (character {at})."
+        return refuse(400, message, code="invalid_input")
     if problems[0]["loc"] == ("body",) and error.body and not is_json(request):
         message = f"The body {sent_as(request)}: for JSON send Content-Type: application/json."
         return refuse(400, message, code="invalid_input")

@@ -65,7 +65,7 @@ class Edits:
 
     async def _orders(self, review: Review, text: str) -> Mapping[str, list[str]]:
         texts = [text, _original(review)]
-        verdicts = await self._injection.check(texts, "document")
+        verdicts = await self._injection.check(texts, "document", _account(review))
         named = [
             sorted({reason.rule for reason in verdict.reasons}) if verdict.flagged else []
             for verdict in verdicts
@@ -81,7 +81,7 @@ class Edits:
             EDITOR,
             ChatRequest(
                 messages=(Message("user", question if isinstance(question, str) else ""),),
-                account=Account(request.tenant, assistant=request.assistant),
+                account=_account(review),
             ),
         )
         said: ChatEvent = TextDelta(text)
@@ -95,6 +95,10 @@ class Edits:
                 "it out.",
                 guard="answers" if call.stopped is None else call.stopped,
             )
+
+
+def _account(review: Review) -> Account:
+    return Account(review.request.tenant, assistant=review.request.assistant)
 
 
 async def _taken(call: GuardedCall, events: Sequence[ChatEvent]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Injection, Reason, TextKind
 from bedplate.domain.ids import TenantId
 from bedplate.domain.reviews import NewReview, Review
@@ -80,7 +81,9 @@ async def test_what_guards_take_out_of_answers_is_refused(value: str) -> None:
 
 async def test_nothing_passes_a_guard_that_does_not_work() -> None:
     class Broken:
-        async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+        async def check(
+            self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+        ) -> list[Injection]:
             raise RuntimeError("out of order")
 
     with pytest.raises(GuardFailed):
@@ -93,7 +96,9 @@ async def test_an_edit_is_looked_at_as_data_that_gives_no_orders() -> None:
     seen: list[tuple[list[str], TextKind]] = []
 
     class Watching:
-        async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+        async def check(
+            self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+        ) -> list[Injection]:
             seen.append((list(texts), kind))
             return [Injection(0.9, "block", (Reason("r", 0.9),)), Injection(0.0, "allow")]
 
