@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bedplate.assistants.protocol import Done, Work
 from bedplate.assistants.rounds import Fit, Rounds
 from bedplate.assistants.writing import Writing
-from bedplate.domain.answers import Answer, Conflict
+from bedplate.domain.answers import Answer, ClaimJudged, Conflict
 from bedplate.domain.chat import (
     ChatRequest,
     Finished,
@@ -82,6 +82,8 @@ class Answering:
                         yield TextDelta(said)
                     case Aside(aside):
                         yield aside
+                    case ClaimJudged():
+                        continue
                     case Outcome():
                         outcome = event
         if outcome is None:
