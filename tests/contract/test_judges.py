@@ -74,6 +74,14 @@ async def test_a_claim_that_cites_the_wrong_passage_is_not_supported(judge):
     assert got.verdict == "unsupported"
 
 
+async def test_the_judge_says_from_which_score_on_a_claim_is_supported(judge):
+    found = await judge.check(SOURCES, ANSWER)
+    assert found.claims
+    assert 0 < judge.threshold <= 1
+    for claim in found.claims:
+        assert claim.supported == (claim.score >= judge.threshold)
+
+
 async def test_without_passages_nothing_is_supported(judge):
     got = await judge.check(Case("", ()), "Refunds take 3 days. [1]")
     assert (got.verdict, got.score, got.claims[0].invalid) == ("unsupported", 0.0, (1,))

@@ -12,6 +12,8 @@ import pytest_asyncio
 from playwright.async_api import expect
 from tests.fixtures.console import CHROMIUM, HOSTILE, TEXT, Console, chromium, console_in
 
+from bedplate.domain.traces import EndedSpan, EndedTrace
+
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not here: the console is NOT tested"),
@@ -115,6 +117,23 @@ async def test_a_request_is_replayed_against_another_model(console: Console) -> 
     await expect(replay).to_contain_text("Refunds take 30 days [1].")
 
 
+async def test_a_huge_text_with_control_characters_is_shown_in_parts(console: Console) -> None:
+    page = console.page
+    huge = json.dumps([{"role": "user", "content": f"{HOSTILE} begins " + "x\u0000" * 1_000_000}])
+    root = EndedSpan(
+        "c" * 16, None, "POST /huge", "server", 1_780_000_000_000_000_000, 1_000_000,
+        {"own": "y" * 300_000}, {"gen_ai.input.messages": huge, "other": "[" * 100_000},
+    )  # fmt: skip
+    await console.served.app.tracing.kept.write([EndedTrace("c" * 32, (root,))])
+    await console.open(f"traces/{'c' * 32}")
+    await page.get_by_text("characters left").first.wait_for()
+    shown = await page.locator("main").inner_text()
+    assert len(shown) < 20_000
+    assert "x\u2400" in shown
+    assert "\u0000" not in shown
+    assert await page.locator("main img, main script").count() == 0
+
+
 async def test_the_overview_tells_figures_with_their_interval_and_what_waits(
     console: Console,
 ) -> None:
@@ -128,6 +147,9 @@ async def test_the_overview_tells_figures_with_their_interval_and_what_waits(
     await expect(stat).to_contain_text("n = 1")
     threshold = console.served.app.safeguards.grounding.threshold
     await expect(page.locator("main")).to_contain_text(f"under {threshold:.2f}")
+    row = page.get_by_role("region", name="Hallucination rate by").get_by_role("row").last
+    await expect(row).to_contain_text("support")
+    await expect(row).to_contain_text("0–79%")
     await console.shoot("overview")
 
 

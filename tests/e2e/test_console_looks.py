@@ -3,6 +3,7 @@ axe finds serious, nothing that the page's policy forbids. With data in it, and 
 """
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -30,11 +31,9 @@ async def browser() -> AsyncGenerator[Browser]:
         yield launched
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def console(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[Console]:
-    async with console_in(browser, tmp_path_factory.mktemp("console")) as opened:
+@pytest_asyncio.fixture(loop_scope="module")
+async def console(browser: Browser, tmp_path: Path) -> AsyncGenerator[Console]:
+    async with console_in(browser, tmp_path) as opened:
         yield opened
 
 
@@ -70,9 +69,7 @@ async def test_every_page_opens_in_both_colours_and_at_the_width_of_a_phone(
     assert console.troubles == []
 
 
-async def test_an_empty_server_teaches_the_next_step(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_an_empty_server_teaches_the_next_step(browser: Browser, tmp_path: Path) -> None:
     context = await browser.new_context()
     page = await context.new_page()
     steps = {
@@ -87,7 +84,7 @@ async def test_an_empty_server_teaches_the_next_step(
         "keys": "New key",
         "health": "No job yet",
     }
-    async with serving(tmp_path_factory.mktemp("empty"), work=True) as served:
+    async with serving(tmp_path, work=True) as served:
         for name, step in steps.items():
             await page.goto(f"{served.url}/#/{name}")
             await settled(page)

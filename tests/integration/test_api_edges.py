@@ -314,7 +314,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         *("/v1/files", "/v1/files/{file_id}", "/v1/files/{file_id}/content", "/v1/uploads"),
         *(f"/v1/uploads/{{upload_id}}/{what}" for what in ("parts", "complete", "cancel")),
         *("/v1/batches", "/v1/batches/{batch_id}", "/v1/batches/{batch_id}/cancel"),
-        *("/v1/vector_stores", "/v1/rerank"),
+        *("/v1/vector_stores", "/v1/rerank", "/v2/rerank"),
         *(f"/v1/vector_stores/{{vector_store_id}}{rest}" for rest in STORE_PATHS),
     }
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}

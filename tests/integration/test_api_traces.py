@@ -103,6 +103,20 @@ async def test_content_is_redacted_before_it_is_written(tmp_path: Path):
     )
 
 
+async def test_a_policy_that_names_traces_says_what_stays_in_them(tmp_path: Path):
+    policy = {"use": "patterns", "on": ["traces"], "allow": ["@example.com"], "keep": ["IP"]}
+    said = "Is the refund for ann@example.com and jo@example.org at 203.0.113.7 done?"
+    async with serving(tmp_path, tracing__content="redacted", guards__pii=policy) as served:
+        steps = await shown(served, await ask(served, said))
+    kept = named(steps, "ask")["content"]["bedplate.question"]
+    assert kept == "Is the refund for ann@example.com and [EMAIL] at 203.0.113.7 done?"
+    policy["tenants"] = {"default": {"on": ["ingest"]}}
+    async with serving(tmp_path, tracing__content="redacted", guards__pii=policy) as served:
+        steps = await shown(served, await ask(served, said))
+    kept = named(steps, "ask")["content"]["bedplate.question"]
+    assert kept == "Is the refund for [EMAIL] and [EMAIL] at [IP] done?"
+
+
 async def test_content_is_kept_as_it_is_for_a_tenant_that_wants_it(tmp_path: Path):
     async with serving(tmp_path, tracing__tenants={"default": "full"}) as served:
         id = await ask(served, "Is the refund for ann@example.com done?")

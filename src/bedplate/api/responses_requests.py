@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from bedplate.api.chat_requests import Positive
+from bedplate.api.json_schemas import check_schema
 from bedplate.api.reading import convert, kind, read_object, wrong
 from bedplate.api.responses_items import read_input
 from bedplate.api.responses_tools import Tools, read_choice, read_tools
@@ -239,6 +240,8 @@ def _handed_on(known: ResponsesBody) -> Mapping[str, Any]:
         "presence_penalty": known.presence_penalty,
         "frequency_penalty": known.frequency_penalty,
         "verbosity": known.text.verbosity if known.text else None,
+        "safety_identifier": known.safety_identifier,
+        "user": known.user,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -250,6 +253,7 @@ def _output(format: TextFormat | None) -> OutputFormat | None:
         case TextFormat(type="json_object"):
             return OutputFormat()
         case TextFormat(type="json_schema", name=str(name), schema=dict(schema)):
+            check_schema(schema, "text.format.schema")
             return OutputFormat(schema, name, format.description or "", format.strict)
         case TextFormat(type="json_schema"):
             missing = "name" if format.name is None else "schema"

@@ -17,7 +17,7 @@ behind the models, and files as they came, before a guard took anything out.
 
 ASK = re.compile(
     r"/api/(ask|guard|judge|feedback)"
-    r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)"
+    r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)|/v2/rerank"
     r"|/v1/(responses|conversations|batches)(/.*)?|/api/runs(/.*)?",
     re.DOTALL,
 )

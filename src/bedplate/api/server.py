@@ -78,6 +78,7 @@ from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.own_requests import OwnRequests
 from bedplate.api.readiness import Readiness
+from bedplate.api.run_hooks import signed_paths
 from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config
@@ -123,7 +124,8 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         # Past the lines: a batch has its own bound, and its work is not cut off but resumed.
         own = KeyGate(bodies, app.keyring, local=local)
         app.library.calls.open(OwnRequests(Trail(own, recorder)))
-    gate = Gate(admission, app.keyring, sessions, local=local)
+    signed = signed_paths(app.config.runs.hooks)
+    gate = Gate(admission, app.keyring, sessions, local=local, signed=signed)
     return Trail(Console(gate), recorder), admission
 
 
@@ -330,8 +332,9 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> Re
     """400, where FastAPI says 422: OpenAI's clients know a bad request by it."""
     problems = error.errors()
     if problems[0]["type"] == "json_invalid":
-        why = problems[0]["ctx"]["error"]
-        return refuse(400, f"The body is not valid JSON: {why}.", code="invalid_input")
+        why, at = problems[0]["ctx"]["error"], problems[0]["loc"][-1]
+        message = f"The body is not valid JSON: {why} (character {at})."
+        return refuse(400, message, code="invalid_input")
     if problems[0]["loc"] == ("body",) and error.body and not is_json(request):
         message = f"The body {sent_as(request)}: for JSON send Content-Type: application/json."
         return refuse(400, message, code="invalid_input")

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Finding, Injection, Scrubbed, TextKind
 from bedplate.errors import BedplateError, GuardFailed
 from bedplate.guards.protocol import InjectionGuard, PiiGuard
@@ -51,8 +52,13 @@ class _FinderFailsClosed:
         return self._finder.settled
 
     def push(self, text: str) -> list[Finding]:
-        with closing(self._name):
+        # Without a context manager: this is done for each piece of a stream.
+        try:
             return self._finder.push(text)
+        except BedplateError:
+            raise
+        except Exception as error:
+            raise _failed(self._name, error) from error
 
     def finish(self) -> list[Finding]:
         with closing(self._name):
@@ -66,9 +72,11 @@ class InjectionFailsClosed:
         self._guard = guard
         self._name = name
 
-    async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+    async def check(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> list[Injection]:
         with closing(self._name):
-            return await self._guard.check(texts, kind)
+            return await self._guard.check(texts, kind, account)
 
 
 @contextmanager
@@ -79,7 +87,9 @@ def closing(name: str) -> Generator[None]:
     except BedplateError:
         raise
     except Exception as error:
-        kind = type(error).__name__
-        raise GuardFailed(
-            f"{name} failed ({kind}): nothing passes until it works again."
-        ) from error
+        raise _failed(name, error) from error
+
+
+def _failed(name: str, error: Exception) -> GuardFailed:
+    kind = type(error).__name__
+    return GuardFailed(f"{name} failed ({kind}): nothing passes until it works again.")

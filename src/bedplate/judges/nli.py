@@ -135,6 +135,10 @@ class NliJudge:
         self._options = options
         self._pool = pool
 
+    @property
+    def threshold(self) -> float:
+        return self._options.threshold
+
     async def read(self, case: Case) -> Bench:
         loop = asyncio.get_running_loop()
         sources = await loop.run_in_executor(self._pool, Sources, case.passages)
@@ -178,8 +182,8 @@ class NliBench:
     def _pair(self, found: Draft) -> Pair:
         near = sorted(found.near[: self._options.sentences], key=_place)
         premise = " ".join(line.text for line in near)
-        pair = (premise, found.wording.text)
-        return pair[::-1] if self._options.swapped else pair
+        claim = found.wording.text
+        return (claim, premise) if self._options.swapped else (premise, claim)
 
 
 def _place(line: Line) -> tuple[int, int]:
