@@ -73,6 +73,9 @@ def _attachments(
 ) -> Iterator[_Attachment | Failure]:
     for number, (name, storage) in enumerate(mail.storages(), 1):
         if name.startswith(_ATTACHED):
+            if depth > 1:
+                # Those of the mail itself are counted as they are read.
+                budget.part()
             yield _attachment(blob, storage, number, budget, depth)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fixtures.compound_files import Tree, container, file, forwarded, mail
+from tests.fixtures.compound_files import ROOT, Tree, container, file, forwarded, mail
 from tests.fixtures.workbooks import xlsx
 
 from bedplate.domain.documents import Blob, Parsed
@@ -62,6 +62,15 @@ def test_mails_in_mails_in_mails_end_somewhere() -> None:
     parsed = read(mail("Outer", "Top.", [forwarded(message, "9")]))
     assert 3 <= len(parsed.documents) <= 6
     assert parsed.failures
+
+
+def test_mails_that_hold_each_other_many_times_over_are_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bedplate.parsers.parts._MOST_PARTS", 500)
+    blob = Blob(container(mail("Outer", "Top.", [forwarded(ROOT, "x")] * 60)), "m.msg")
+    with pytest.raises(TooLarge, match="more than 500 parts"):
+        list(attached(blob, Budget(blob, ParseLimits(expanded=10**9))))
 
 
 def test_a_picture_in_the_text_is_a_remark_and_a_program_fails_alone() -> None:
