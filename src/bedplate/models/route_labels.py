@@ -49,8 +49,8 @@ def _row(number: int, fields: dict[str, Any]) -> tuple[str, float, float]:
         return prompt, float(tier == "small"), 1.0
     if "small" not in fields:
         raise InvalidInput(
-            f'Line {number} says neither how well the small model did ("small") nor which one is '
-            f'wanted ("tier"), like {FORM}.',
+            f'Line {number}: "small" is missing, how well the small model did, or "tier", which one '
+            f"is wanted. A line is like {FORM}.",
             param="small",
         )
     large = fields.get("large", 1.0)

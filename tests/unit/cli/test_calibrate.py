@@ -79,7 +79,7 @@ def test_labels_that_say_nothing_give_a_head_that_goes_by_length(
         ('{"prompt": 5}', 'Line 3: "prompt" must be text.'),
         ('{"prompt": "a", "small": 2}', 'Line 3: "small" must be true, false or from 0 to 1'),
         ('{"prompt": "a", "small": NaN}', 'Line 3: "small"'),
-        ('{"prompt": "a"}', 'Line 3: "small"'),
+        ('{"prompt": "a"}', 'Line 3: "small" is missing'),
         ('{"prompt": "a", "tier": "huge"}', 'Line 3: "tier" must be'),
         ('{"prompt": "a", "tier": "small", "small": 1}', "without further labels"),
     ],
