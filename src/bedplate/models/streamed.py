@@ -145,7 +145,7 @@ class StreamedAnswer:
         await _leave(sink, watch)
         return rest
 
-    def _break_off(self, error: Exception) -> None:
+    def _break_off(self, error: aiohttp.ClientError | ssl.SSLError) -> None:
         """No more comes; an error where the answer is not whole."""
         if not self._reply.ended:
             if isinstance(error, aiohttp.ClientError):
