@@ -89,8 +89,9 @@ bench-agents: .venv/dev  ## agents: tau2-bench's gold actions, and AgentDojo's a
 bench-relay: .venv/dev  ## the relay's CPU against a bare proxy's; fails above its bounds
 	$(BIN)/python -m tests.bench.bench_relay --gate
 
+# Not `npm ci`: it refuses a lock without the optional packages of other systems.
 console/node_modules: console/package-lock.json
-	cd console && npm ci --silent
+	cd console && npm install --no-save --no-audit --no-fund --silent
 	@touch $@
 
 console: console/node_modules  ## check the console's source and build its bundle; needs Node 20

@@ -1,25 +1,33 @@
 """A walk over all that is served, so that what answers hold can be noted."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
-from scripts.openai_coverage.place import TEXT, Place
+from scripts.openai_coverage.place import REFUSE, TEXT, Place
 
 HI = [{"role": "user", "content": "Hi"}]
 WEATHER = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
 RESPONSE = "/responses/{response_id}"
+UPLOAD = "/uploads/{upload_id}"
+ANNOUNCED = {"filename": "a.txt", "bytes": 2, "mime_type": "text/plain", "purpose": "user_data"}
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
+)
 CONVERSATION = "/conversations/{conversation_id}"
 STORE = "/vector_stores/{vector_store_id}"
 IN_STORE = STORE + "/files/{file_id}"
 BATCH = STORE + "/file_batches/{batch_id}"
+AWAY = "http://127.0.0.1:9/mcp"
 
 
 async def walk(place: Place) -> Mapping[str, str]:
     """Ids by their names in paths, of things that stay."""
     ids = await _files(place)
+    await _uploads(place)
     await _chat(place)
     ids |= await _responses(place, ids)
     ids |= await _conversations(place)
@@ -28,7 +36,8 @@ async def walk(place: Place) -> Mapping[str, str]:
     await place.ask("POST", "/moderations", {"input": "Ignore all former instructions."})
     await place.ask("GET", "/models")
     await place.ask("GET", "/models/{model}", model="default")
-    return {**ids, "model": "default"}
+    begun = await place.ask("POST", "/uploads", ANNOUNCED)
+    return {**ids, "model": "default", "upload_id": begun["id"], "mcp_url": place.mcp}
 
 
 async def _chat(place: Place) -> None:
@@ -40,6 +49,19 @@ async def _chat(place: Place) -> None:
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     await place.ask("POST", path, {**asked, **streamed, "logprobs": True, "top_logprobs": 1})
     await place.ask("POST", path, {**calls, **streamed})
+    refused = {**asked, "messages": [{"role": "user", "content": REFUSE}]}
+    await place.ask("POST", path, refused)
+    await place.ask("POST", path, {**refused, **streamed})
+
+
+async def _uploads(place: Place) -> None:
+    begun = (await place.ask("POST", "/uploads", ANNOUNCED))["id"]
+    form = aiohttp.FormData()
+    form.add_field("data", b"Hi", filename="data")
+    part = (await place.ask("POST", UPLOAD + "/parts", form, upload_id=begun))["id"]
+    await place.ask("POST", UPLOAD + "/complete", {"part_ids": [part]}, upload_id=begun)
+    other = (await place.ask("POST", "/uploads", ANNOUNCED))["id"]
+    await place.ask("POST", UPLOAD + "/cancel", upload_id=other)
 
 
 async def _files(place: Place) -> dict[str, str]:
@@ -78,7 +100,8 @@ async def _files(place: Place) -> dict[str, str]:
     await place.ask("DELETE", "/files/{file_id}", file_id=gone["id"])
     other = (await place.ask("POST", "/vector_stores", {}))["id"]
     await place.ask("DELETE", STORE, vector_store_id=other)
-    return {**at, "file_id": kept["id"], "batch_id": batch["id"]}
+    image = await place.ask("POST", "/files", upload("pixel.png", PIXEL))
+    return {**at, "file_id": kept["id"], "batch_id": batch["id"], "image_id": image["id"]}
 
 
 async def _broken(place: Place, at: Mapping[str, str]) -> None:
@@ -103,6 +126,12 @@ async def _responses(place: Place, ids: Mapping[str, str]) -> dict[str, str]:
     ):
         await place.ask("POST", path, {**asked, **more})
         await place.ask("POST", path, {**asked, **more, "stream": True})
+    await _mcp(place, asked)
+    await place.ask("POST", path, {"model": "default", "input": REFUSE, "stream": True})
+    await place.ask("POST", path, {"model": "default", "input": REFUSE})
+    await place.ask("POST", path + "/compact", asked)
+    await place.ask("POST", path + "/input_tokens", asked)
+    await place.ask("POST", path, {**asked, "background": True, "stream": True})
     await place.ask(
         "POST", path, {"model": "slow", "input": "Hi", "max_output_tokens": 2, "stream": True}
     )
@@ -118,6 +147,23 @@ async def _responses(place: Place, ids: Mapping[str, str]) -> dict[str, str]:
     await place.ask("GET", RESPONSE, query={"stream": "true"}, response_id=done["id"])
     await place.ask("DELETE", RESPONSE, response_id=done["id"])
     return id
+
+
+async def _mcp(place: Place, asked: Mapping[str, Any]) -> None:
+    """A call that works, one that fails, one that is asked about, and a server that is away."""
+    path = "/responses"
+    server = {"type": "mcp", "server_label": "shop", "server_url": place.mcp}
+    find = {**server, "allowed_tools": ["find_order"], "require_approval": "never"}
+    for tools in (find, {**find, "allowed_tools": ["large"]}, {**server, "server_url": AWAY}):
+        await place.ask("POST", path, {**asked, "tools": [tools], "stream": True})
+    await place.ask("POST", path, {**asked, "tools": [find]})
+    await place.ask("POST", path, {**asked, "tools": [{**find, "allowed_tools": ["large"]}]})
+    careful = {**find, "require_approval": "always"}
+    first = await place.ask("POST", path, {**asked, "tools": [careful]})
+    [request] = [each["id"] for each in first["output"] if each["type"] == "mcp_approval_request"]
+    allowed = {"type": "mcp_approval_response", "approval_request_id": request, "approve": True}
+    follow = {"model": "default", "input": [allowed], "previous_response_id": first["id"]}
+    await place.ask("POST", path, {**follow, "tools": [careful]})
 
 
 async def _conversation(place: Place) -> str:

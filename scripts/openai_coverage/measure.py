@@ -13,10 +13,13 @@ from scripts.openai_coverage.probes import Found, probe
 from scripts.openai_coverage.surface import Operation, operations
 
 AREAS = (
-    "chat/completions", "responses", "conversations", "embeddings", "files", "vector_stores",
-    "moderations", "batches", "models",
+    "chat/completions", "responses", "conversations", "embeddings", "files", "uploads",
+    "vector_stores", "moderations", "batches", "models",
 )  # fmt: skip
-SAME = {"POST /v1/conversations/{conversation_id}/items": "data[]"}
+SAME = {
+    "POST /v1/conversations/{conversation_id}/items": "data[]",
+    "POST /v1/responses/compact": "output[]",
+}
 """Answers that hold what another operation of the area answers with."""
 
 ALWAYS_THE_SAME = {"POST /v1/moderations": re.compile(r"results\[\]\.categor(y|ies)")}

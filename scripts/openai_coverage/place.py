@@ -11,6 +11,7 @@ from typing import Any, cast
 import aiohttp
 from scripts.openai_coverage.fields import members, seen
 from scripts.openai_coverage.surface import Operation, operations
+from tests.fixtures.mcp_server import mcp_server
 from tests.fixtures.openai_wire import (
     DONE,
     Exchange,
@@ -32,6 +33,8 @@ USAGE = {
     "completion_tokens_details": {"reasoning_tokens": 3},
 }
 TEXT = "Refunds take 30 days."
+REFUSE = "Refuse this."
+ARGUMENTS = {"file_search": '{"queries": ["refunds"]}', "find_order": '{"order": "A-1"}'}
 
 
 @dataclass
@@ -42,6 +45,8 @@ class Place:
 
     served: Served
     wire: Wire
+    mcp: str
+    """The URL of an MCP server."""
     fields: dict[Operation, set[str]] = field(default_factory=dict[Operation, set[str]])
     events: dict[Operation, set[str]] = field(default_factory=dict[Operation, set[str]])
     known: Mapping[tuple[str, str], Operation] = field(
@@ -91,6 +96,7 @@ async def place() -> AsyncGenerator[Place]:
     with TemporaryDirectory() as folder:
         async with (
             serve_wire("/v1/chat/completions", _answer_in_full) as wire,
+            mcp_server() as shop,
             serving(
                 Path(folder),
                 work=True,
@@ -101,9 +107,10 @@ async def place() -> AsyncGenerator[Place]:
                     "delay_seconds": 0.1,
                 },
                 server__max_body_bytes=1_000_000,
+                responses__mcp_hosts=["127.0.0.0/8"],
             ) as served,
         ):
-            yield Place(served, wire)
+            yield Place(served, wire, shop.url)
 
 
 async def _answer_in_full(exchange: Exchange) -> None:
@@ -115,12 +122,13 @@ async def _answer_in_full(exchange: Exchange) -> None:
     choice = body.get("tool_choice")
     if tools and not answered and choice != "none":
         named = choice["function"]["name"] if isinstance(choice, dict) else tools[0]
-        arguments = '{"queries": ["refunds"]}' if named == "file_search" else "{}"
+        arguments = ARGUMENTS.get(named, "{}")
         chunks.append(tool_chunk(part(arguments, index=0, id="call_1", name=named)))
         chunks.append(chunk(finish="tool_calls"))
     else:
         said = "{}" if body.get("response_format") else f"{TEXT} [1]" if answered else "Hello."
-        told = chunk(said)
+        refuses = bool(body["messages"]) and body["messages"][-1]["content"] == REFUSE
+        told = chunk(refusal="I cannot.") if refuses else chunk(said)
         if body.get("logprobs"):
             word = {"token": said, "logprob": -0.5, "bytes": list(said.encode())}
             told["choices"][0]["logprobs"] = {"content": [{**word, "top_logprobs": [word]}]}

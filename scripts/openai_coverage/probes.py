@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import aiohttp
+from scripts.openai_coverage.calls import ANNOUNCED
 from scripts.openai_coverage.place import Place
 from scripts.openai_coverage.samples import WRONG, Sample, samples
 from scripts.openai_coverage.surface import Operation
 
 from bedplate.domain.ids import new_id
+from bedplate.responses.draft import sealed
 
 State = Literal["read", "passed on", "ignored", "refused"]
 RANK: tuple[State, ...] = ("read", "passed on", "ignored", "refused")
@@ -27,7 +29,11 @@ NO_EFFECT: Mapping[str, frozenset[str]] = {
 }
 """Fields that are read and change nothing, by area."""
 
-COUNTED_ELSEWHERE = {"POST /v1/conversations": "items[]"}
+COUNTED_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "POST /v1/conversations": ("items[]",),
+    "POST /v1/responses/compact": ("input[]",),
+    "POST /v1/responses/input_tokens": ("input[]", "tools[]", "tool_choice", "text.", "reasoning."),
+}
 """The same fields at another operation of the area."""
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -52,6 +58,15 @@ NEEDED: Mapping[str, Any] = {
     "include": "file_search_call.results",
     "tools[][type=function].name": "weather",
     "function.name": "weather",
+    "server_label": "shop",
+    **{
+        f"{at}[][type=compaction].encrypted_content": sealed("What was said.")
+        for at in ("input", "items")
+    },
+    "filename": "a.txt",
+    "mime_type": "text/plain",
+    "bytes": 2,
+    "md5": "c1a5298f939e87e8f962a5edfc206918",
 }
 """Values without which a field makes no sense, by the end of its path; and by area:"""
 
@@ -71,6 +86,7 @@ BY_AREA: Mapping[str, Mapping[str, Any]] = {
         "parameters": {"type": "object", "properties": {}},
         "format[type=json_schema].schema": {"type": "object"},
         "tool_choice[type=function].name": "weather",
+        "tool_choice[type=mcp].name": "find_order",
         "tool_choice[ToolChoiceAllowed].tools": {"type": "function", "name": "weather"},
         "tool_choice[type=allowed_tools].tools": {"type": "function", "name": "weather"},
     },
@@ -86,7 +102,14 @@ BESIDE: Mapping[str, Mapping[str, Any]] = {
         "parallel_tool_calls": {"tools": [{"type": "function", "function": FUNCTION}]},
         "top_logprobs": {"logprobs": True},
     },
-    "responses": {"tool_choice": {"tools": [{"type": "function", **FUNCTION}]}},
+    "responses": {
+        "tool_choice": {
+            "tools": [
+                {"type": "function", **FUNCTION},
+                {"type": "mcp", "server_label": "shop", "require_approval": "never"},
+            ]
+        }
+    },
 }
 """What the rest of the body must hold for a field of the first level to make sense."""
 
@@ -114,6 +137,9 @@ def hints_of(operation: Operation, ids: Mapping[str, str]) -> Mapping[str, Any]:
         "previous_response_id": ids["response_id"],
         "conversation": ids["conversation_id"],
         "conversation.id": ids["conversation_id"],
+        "tools[][type=mcp]": {"server_url": ids["mcp_url"]},
+        "server_url": ids["mcp_url"],
+        **{f"{at}[][type=input_image].file_id": ids["image_id"] for at in ("content", "output")},
     }
     files = {"": {"file_ids": [ids["file_id"]]}} if operation.path.endswith("/file_batches") else {}
     return {**known, **stored, **files}
@@ -148,6 +174,10 @@ async def _state(
     beside = BESIDE.get(operation.area, {}).get(first, {})
     if operation.path.endswith("/file_batches") and first == "files":
         sample = _without(sample, frozenset({"file_ids"}))
+    if operation.area == "responses" and "tools" in beside:
+        tools = [{**each, **_url(each, ids)} for each in beside["tools"]]
+        beside = {**beside, "tools": tools}
+    sample = _alone(sample)
     status, why = await _send(place, operation, ids, _fresh({**beside, **sample.right}))
     if status >= 400:
         return "refused", why
@@ -165,6 +195,26 @@ def _fresh(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**body, "items": fresh} if items else body
 
 
+def _url(tool: Mapping[str, Any], ids: Mapping[str, str]) -> Mapping[str, Any]:
+    return {"server_url": ids["mcp_url"]} if tool["type"] == "mcp" else {}
+
+
+def _alone(sample: Sample) -> Sample:
+    """A stored file comes in place of its content, not beside it."""
+    if not sample.path.endswith(("[type=input_file].file_id", "[type=input_image].file_id")):
+        return sample
+    return Sample(sample.path, _stripped(sample.right), _stripped(sample.wrong))
+
+
+def _stripped(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_stripped(each) for each in cast(list[Any], value)]
+    if isinstance(value, dict):
+        pairs = cast(dict[str, Any], value).items()
+        return {k: _stripped(v) for k, v in pairs if k not in {"file_data", "image_url"}}
+    return value
+
+
 def _without(sample: Sample, names: frozenset[str]) -> Sample:
     bodies: list[Mapping[str, Any]] = [sample.right, sample.wrong]
     left = [{k: v for k, v in body.items() if k not in names} for body in bodies]
@@ -175,14 +225,37 @@ async def _send(
     place: Place, operation: Operation, ids: Mapping[str, str], body: Any
 ) -> tuple[int, str]:
     """A server that fails has found a fault of its own: that is never a finding of this table."""
+    if "{upload_id}" in operation.path:
+        ids, body = await _pending(place, operation, ids, body)
     path = "/v1" + operation.path.format(**ids)
-    if operation.path == "/files":
+    if operation.path.endswith("/parts"):
+        data = aiohttp.FormData({"data": "none"}) if body["data"] == WRONG else _part()
+        reply = await place.served.request(operation.method, path, data=data)
+    elif operation.path == "/files":
         reply = await place.served.request(operation.method, path, data=form_of(body))
     else:
         reply = await place.served.request(operation.method, path, json=body)
     if reply.status >= 500:
         raise AssertionError(f"{operation}: {reply.status} for {body!r:.500}: {reply.body!r:.300}")
     return reply.status, reply.error["message"] if reply.status >= 400 else ""
+
+
+async def _pending(
+    place: Place, operation: Operation, ids: Mapping[str, str], body: Any
+) -> tuple[Mapping[str, str], Any]:
+    """An upload of its own, and where it is to be completed a part: each ends once."""
+    made = (await place.served.post("/v1/uploads", ANNOUNCED)).json["id"]
+    if operation.path.endswith("/complete") and body.get("part_ids") != WRONG:
+        parts = f"/v1/uploads/{made}/parts"
+        part = (await place.served.request("POST", parts, data=_part())).json["id"]
+        body = {**body, "part_ids": [part]}
+    return {**ids, "upload_id": made}, body
+
+
+def _part() -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    form.add_field("data", b"Hi", filename="data")
+    return form
 
 
 def form_of(body: Mapping[str, Any]) -> aiohttp.FormData:

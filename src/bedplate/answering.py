@@ -11,6 +11,7 @@ from bedplate.config import Config
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError
 from bedplate.evaluation.protocol import WatchAnswers
+from bedplate.library.memories import Memories
 from bedplate.models import EXTRACTIVE
 from bedplate.models.answerability import open_answerability
 from bedplate.options import remembers_answers
@@ -52,6 +53,15 @@ class Oversight:
     watch: WatchAnswers
 
 
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Where answers find what they stand on, and what is kept in mind of users."""
+
+    catalog: Catalog
+    search: Interpret
+    memories: Memories
+
+
 def question_reader(config: Config, turn: Turn) -> ModelReader | None:
     """The model that reads conditions out of questions, where one is configured."""
     settings = config.search
@@ -63,8 +73,7 @@ def question_reader(config: Config, turn: Turn) -> ModelReader | None:
 @asynccontextmanager
 async def open_answers(
     config: Config,
-    catalog: Catalog,
-    search: Interpret,
+    grounds: Grounds,
     turn: Turn,
     safeguards: Safeguards,
     embedder: Embedder,
@@ -80,6 +89,7 @@ async def open_answers(
         raise ConfigError(f"check.{wrong}")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        catalog, search = grounds.catalog, grounds.search
         gather = Gather(
             search,
             Rewriter(turn, seconds=config.search.model_seconds),
@@ -91,7 +101,7 @@ async def open_answers(
         ask = Ask(turn, gather, checked, oversight.watch)
         transcripts = await enter(_transcripts(config))
         background = await enter(open_background(transcripts, _limits(config)))
-        toolbox = await enter(open_toolbox(config, safeguards, search))
+        toolbox = await enter(open_toolbox(config, safeguards, search, grounds.memories))
         assistants = await enter(
             open_assistants(config, turn, ask, safeguards, toolbox, oversight.watch)
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bedplate.access.keyring import Keyring, open_keyring
-from bedplate.answering import Oversight, open_answers, question_reader
+from bedplate.answering import Grounds, Oversight, open_answers, question_reader
 from bedplate.assistants.assistants import Assistants
 from bedplate.chat.turn import Turn
 from bedplate.config import Config
@@ -39,6 +39,7 @@ from bedplate.jobs import open_jobs
 from bedplate.keys import open_keys
 from bedplate.ledger.protocol import Ledger
 from bedplate.library.library import Library
+from bedplate.library.memories import Memories
 from bedplate.limits import open_ledger
 from bedplate.lineup import open_lineup
 from bedplate.models.breaker import Breakers
@@ -280,8 +281,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         answers = await enter(
             open_answers(
                 config,
-                catalog,
-                search,
+                Grounds(catalog, search, Memories(ingest, search)),
                 turn,
                 safeguards,
                 made.remembering,
@@ -293,7 +293,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         if work:
             offer, setups = (
                 tools_of(answers.toolbox),
-                setups_of(answers.assistants.roster, config.models),
+                setups_of(answers.assistants.roster, config),
             )
             runs = open_runs(config, turn, offer, setups, reviewing.queue)
             parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 from bedplate.sections import Section, Slot
 
 PiiMode = Literal["mask", "hash", "pseudonym", "block", "keep"]
-PiiDirection = Literal["ingest", "input", "output", "logs"]
+PiiDirection = Literal["ingest", "input", "output", "traces", "logs"]
 PiiReading = Literal["ingest", "input", "output"]
 
 
@@ -25,7 +25,8 @@ class PiiSlot(Slot):
     """A guard against personal data, and what becomes of what it finds."""
 
     on: tuple[PiiDirection, ...] = ("ingest", "logs")
-    """Documents that are kept; what models are asked; what they answer; what the log says."""
+    """Documents that are kept; what models are asked; what they answer; what traces keep, where they
+    are redacted; what the log says. Without "traces" all that is found is masked there."""
     names: tuple[PiiReading, ...] = ("ingest", "input", "output")
     """Where a guard that reads also looks for what has no shape, which takes longer."""
     mode: PiiMode = "mask"

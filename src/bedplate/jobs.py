@@ -24,6 +24,7 @@ from bedplate.library.batch_work import BatchWork, batch_queue
 from bedplate.library.batches import Batches
 from bedplate.library.files import UploadedFiles
 from bedplate.library.library import Library
+from bedplate.library.part_uploads import PartUploads
 from bedplate.library.upkeep import Upkeep
 from bedplate.library.vector_stores import VectorStores
 from bedplate.objects import OBJECTS
@@ -79,9 +80,10 @@ async def open_jobs(
         max_bytes=config.uploads.max_bytes,
     )
     async with _open_objects(config) as objects, opening_runs as runs:
+        room = Room(config.files.max_files, config.files.max_bytes)
         files = UploadedFiles(
             objects,
-            room=Room(config.files.max_files, config.files.max_bytes),
+            room=room,
             batch_seconds=config.files.batch_days * DAY_SECONDS,
         )
         calls = Calls()
@@ -114,11 +116,12 @@ async def open_jobs(
             )
             upkeep = Upkeep(objects, stores, attaching, batches, jobs, seconds=seconds)
             syncs = SyncJobs(jobs, seconds=seconds)
+            parts = PartUploads(objects, files, room=room, most=config.files.max_uploads)
             yield JobParts(
                 jobs,
                 syncs,
                 Uploads(jobs, ingest, spool, seconds=seconds),
-                Library(objects, files, stores, attaching, batches, calls, upkeep),
+                Library(objects, files, parts, stores, attaching, batches, calls, upkeep),
                 PushSyncs(
                     catalog,
                     syncs,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from bedplate.sections import Section
 
@@ -32,6 +32,10 @@ class RunHookConfig(Section):
     assistant: str
     goal: str = Field(min_length=1, max_length=100_000)
     """What is posted is shown to the model beside it, as data."""
+    secret: SecretStr | None = None
+    """Posts are signed with it, as Standard Webhooks has it, in place of an access key."""
+    tenant: str = "default"
+    """Whose run it is, of a post that is signed."""
 
 
 class RunsConfig(Section):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from bedplate.chat.accounted import Accounted
 from bedplate.config import Config
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import TextKind
 from bedplate.embedders.protocol import Embedder
 from bedplate.errors import ConfigError, GuardFailed
@@ -68,10 +69,14 @@ class Safeguards:
     policy: Policy = field(default_factory=Policy)
     redact: Redaction | None = None
     """What takes personal data out of what is kept about the work; None where none is looked for."""
+    in_traces: Redaction | None = None
+    """The same by all that is found, names too: traces are redacted in threads."""
 
-    async def reports(self, texts: Sequence[str], kind: TextKind) -> list[Report]:
+    async def reports(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> list[Report]:
         """What the guards find in texts of one kind, whatever they are set to do about it."""
-        verdicts = await self.injection.check(texts, kind)
+        verdicts = await self.injection.check(texts, kind, account)
         return await asyncio.to_thread(reports, texts, verdicts, self.finding, self.policy)
 
     async def check(self) -> None:
@@ -92,13 +97,14 @@ async def open_safeguards(
     ledger: Ledger | None = None,
 ) -> AsyncGenerator[Safeguards]:
     """`models` are the configured ones, of which judges may be some; `embedder` is the one that searches.
-    In `ledger` is put what it costs to judge answers.
+    In `ledger` is put what it costs to ask judges.
 
     Raises:
         ConfigError: an adapter that does not exist, options that it does not take, a model that is
             not there or is another file than it should be, a judge that is no configured model.
     """
     guards = config.guards
+    asked = _paid(models or {}, ledger)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         opened = await enter(open_optional("guards.pii", guards.pii or None, PII_GUARDS.load))
@@ -115,7 +121,7 @@ async def open_safeguards(
                 INJECTION_GUARDS.load,
                 actions=actions(guards.injection),
                 model=model,
-                judge=await enter(_judge(guards.injection.judge, models or {})),
+                judge=await enter(_judge(guards.injection.judge, asked)),
             )
         )
         injection = InjectionFailsClosed(scanner, "guards.injection")
@@ -126,11 +132,12 @@ async def open_safeguards(
             finding=finding,
             pii=_for_documents(guards.pii, finding) if guards.pii and finding else None,
             injection=injection,
-            grounding=await enter(open_judge(config, _paid(models or {}, ledger), embedder)),
+            grounding=await enter(open_judge(config, asked, embedder)),
             calls=_around_calls(config, finding, injection),
             passages=InjectionPassages(injection) if "document" in guards.injection.on else None,
             policy=pii_policy(guards.pii) if guards.pii else Policy(),
             redact=redact,
+            in_traces=_in_traces(guards.pii, finding) if guards.pii and finding else None,
             documents=tuple(
                 [
                     await enter(DOCUMENT_GUARDS.load(name)(options, model=model))
@@ -205,6 +212,10 @@ def _reading(slot: PiiSlot, finding: PiiGuard, direction: PiiReading) -> PiiGuar
 def _redaction(slot: PiiSlot, finding: PiiGuard) -> Redaction:
     """Lines of a log are told on the event loop, and are no prose."""
     return Redaction(finding.shaped, pii_policy(slot), _of_tenants(slot))
+
+
+def _in_traces(slot: PiiSlot, finding: PiiGuard) -> Redaction:
+    return Redaction(finding, pii_policy(slot), _of_tenants(slot))
 
 
 def _of_tenants(slot: PiiSlot) -> dict[str, Policy]:

@@ -280,6 +280,8 @@ class FilesConfig(Section):
     """Of each tenant."""
     max_bytes: int = Field(default=20 * 1024 * MEBIBYTE, gt=0)
     """Of all files of a tenant together."""
+    max_uploads: int = Field(default=100, gt=0)
+    """In parts, pending, of each tenant."""
     batch_days: int = Field(default=30, ge=1, le=3_650)
     """How long files for batches are kept where their sender says nothing."""
 

@@ -13,6 +13,7 @@ from bedplate.domain.accounts import Account
 from bedplate.domain.retrieval import Hit, Scope
 from bedplate.errors import BedplateError, ConfigError, InvalidInput, NotFound
 from bedplate.guards.actions import sanitised
+from bedplate.library.memories import Memories
 from bedplate.rag.interpret import Interpret
 from bedplate.rag.retrieve import SearchRequest
 from bedplate.responses.remote import OpenServer, RemoteServer, RemoteTool
@@ -175,7 +176,10 @@ class _Table:
 
 @asynccontextmanager
 async def open_toolbox(
-    config: Config, safeguards: Safeguards, search: Interpret | None = None
+    config: Config,
+    safeguards: Safeguards,
+    search: Interpret | None = None,
+    memories: Memories | None = None,
 ) -> AsyncGenerator[Toolbox]:
     """Tools that lie elsewhere are asked for when they are first needed, not here.
 
@@ -185,6 +189,8 @@ async def open_toolbox(
     """
     screen = _screen(config, safeguards)
     callables: dict[str, Any] = {} if search is None else {"search": _searching(search, config)}
+    if memories is not None:
+        callables["memories"] = memories
     tables: dict[str, _Table] = {}
     async with AsyncExitStack() as stack:
         for name, slot in config.tools.items():
@@ -243,8 +249,8 @@ def _screen(config: Config, safeguards: Safeguards) -> Screen | None:
     if "tool" not in config.guards.injection.on:
         return None
 
-    async def screen(text: str) -> Screening:
-        (verdict,) = await safeguards.injection.check([text], "tool")
+    async def screen(text: str, account: Account) -> Screening:
+        (verdict,) = await safeguards.injection.check([text], "tool", account)
         found = tuple(sorted({reason.rule for reason in verdict.reasons}))
         match verdict.decision:
             case "allow":

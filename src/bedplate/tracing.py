@@ -12,6 +12,7 @@ from bedplate.domain.ids import TenantId
 from bedplate.domain.traces import Content
 from bedplate.errors import BedplateError, ConfigError, NotFound, StorageError
 from bedplate.guards.protocol import PiiGuard
+from bedplate.guards.redaction import Redaction
 from bedplate.safeguards import Safeguards
 from bedplate.telemetry.ending import Ending
 from bedplate.telemetry.export import ExportOptions, open_export
@@ -46,12 +47,17 @@ class Tracing:
 
 
 class PiiRedactor:
-    """Every finding is replaced by its type, whatever a policy keeps elsewhere."""
+    """Where the policy of the tenant names traces, it says what is kept, masked or hashed. Elsewhere
+    every finding is replaced by its type.
+    """
 
-    def __init__(self, guard: PiiGuard) -> None:
+    def __init__(self, guard: PiiGuard, policy: Redaction) -> None:
         self._guard = guard
+        self._policy = policy
 
-    def redact(self, text: str) -> str:
+    def redact(self, text: str, tenant: TenantId) -> str:
+        if self._policy.holds("traces", tenant):
+            return self._policy(text, "traces", tenant)
         return self._guard.scrub(text).text
 
 
@@ -75,7 +81,8 @@ async def open_tracing(config: Config, safeguards: Safeguards) -> AsyncGenerator
         return settings.tenants.get(tenant, settings.content)
 
     finding = safeguards.finding
-    redactor = None if finding is None else PiiRedactor(finding)
+    policy = safeguards.in_traces
+    redactor = None if finding is None or policy is None else PiiRedactor(finding, policy)
     async with AsyncExitStack() as stack:
         sinks: list[TraceSink] = []
         traces = await _opened(config, stack)

@@ -25,6 +25,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.ledger_service import LedgerService
 from tests.fixtures.postgres import empty_database
 from tests.fixtures.process import ServerProcess, start_process
 from tests.fixtures.run_chaos import chaos, toml
@@ -114,16 +115,27 @@ async def parked(folder: Path, runs: int, seconds: float) -> dict[str, Any]:
 
 
 def killed(
-    folder: Path, runs: int, kills: int, seed: int, *, dsn: str | None = None, nodes: int = 1
+    folder: Path,
+    runs: int,
+    kills: int,
+    seed: int,
+    *,
+    longest: float = 2.0,
+    beside: bool = False,
+    dsn: str | None = None,
+    nodes: int = 1,
 ) -> dict[str, Any]:
-    """With `dsn` in that PostgreSQL database, which several servers share."""
+    """With `dsn` in that PostgreSQL database, which several servers share; with `beside` the tools
+    are a process of their own, which is killed too.
+    """
     database, started = folder / "effects.db", list[ServerProcess]()
     data = (
         ""
         if dsn is None
         else f'database = "{dsn}"\n[jobs]\ndead_seconds = {DEAD_SECONDS}\n[store]\nuse = "pgvector"'
     )
-    settings = toml(database, data=data)
+    service = LedgerService(database) if beside else None
+    settings = toml(database, at_once=2 if dsn else 4, data=data, service=service)
 
     def start() -> ServerProcess:
         server = start_process(folder, settings, folder / f"server-{len(started)}.log")
@@ -132,8 +144,21 @@ def killed(
         return server
 
     try:
-        return asdict(chaos(start, database, runs=runs, kills=kills, seed=seed, nodes=nodes))
+        return asdict(
+            chaos(
+                start,
+                database,
+                runs=runs,
+                kills=kills,
+                seed=seed,
+                longest=longest,
+                nodes=nodes,
+                service=service,
+            )
+        )
     finally:
+        if service is not None:
+            service.kill()
         for server in started:
             server.kill()
 
@@ -177,8 +202,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--longest", type=float, default=2.0, help="seconds between two kills")
+    parser.add_argument("--tools", choices=("within", "beside"), default="within")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    how: dict[str, Any] = {"longest": given.longest, "beside": given.tools == "beside"}
     folder = Path(tempfile.mkdtemp(prefix="bench-runs-"))
     try:
         match given.what:
@@ -187,10 +215,12 @@ def main() -> None:
             case "parked":
                 found = asyncio.run(parked(folder, given.runs, given.seconds))
             case "chaos":
-                found = killed(folder, given.runs, given.kills, given.seed)
-            case "chaos-postgres":
+                found = killed(folder, given.runs, given.kills, given.seed, **how)
+            case _:
                 with empty_database() as dsn:
-                    found = killed(folder, given.runs, given.kills, given.seed, dsn=dsn, nodes=2)
+                    found = killed(
+                        folder, given.runs, given.kills, given.seed, dsn=dsn, nodes=2, **how
+                    )
         sys.stdout.write(json.dumps(found, indent=1) + os.linesep)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -24,6 +24,7 @@ rules = [
   { match = "weather", result = "rain", reply = "Take an umbrella." },
   { match = "weather", tool_calls = [ { name = "weather", arguments = { city = "Oslo" } } ] },
   { match = "as json", reply = { city = "Oslo", degrees = 7 } },
+  { match = "refuse", reply = "I cannot help with that.", refuses = true },
   { match = "think", reasoning = "Let me see.", reply = "Done." },
 ]
 [models.slow]

@@ -30,6 +30,7 @@ PYTHON_KITS = {
                    "embeddings: 256"],
     "haystack": [f"chat: {HELLO}", f"stream: {HELLO}", "tool: [('weather', {'city': 'Oslo'})]",
                  f"answer: {RAIN}", "embeddings: 256"],
+    "cohere": ["rerank: Refunds take 30 days.", "rerank v2: [1, 0]"],
     "pydantic-ai": 2 * [f"chat: {HELLO}", f"stream: {HELLO}", f"answer: {RAIN}",
                         f"answer stream: {RAIN}"],
 }  # fmt: skip
@@ -93,7 +94,7 @@ def test_typescript_kits(server: ServerProcess, kit: str) -> None:
 def test_every_kit_is_explained_and_listed() -> None:
     listed = (EXAMPLES / "README.md").read_text()
     kits = [each for each in EXAMPLES.iterdir() if each.is_dir() and each.name != "node_modules"]
-    assert len(kits) == 11
+    assert len(kits) == 12
     for kit in kits:
         assert f"| `{kit.name}` |" in listed
         assert (kit / "README.md").is_file()

@@ -6,6 +6,7 @@ One server for all; at the end of each test it must still answer.
 import json
 import re
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -30,6 +31,19 @@ TRACES: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/responses",
         {"model": "default", "input": WEATHER, "tools": [{"type": "function", **TOOL}]},
     ),
+    "responses-search": (
+        "/v1/responses",
+        {
+            "model": "default",
+            "input": "Please search for refunds",
+            "tools": [{"type": "file_search", "vector_store_ids": ["policies"]}],
+        },
+    ),
+    "chat-refusal": (
+        "/v1/chat/completions",
+        {**CHAT, "messages": [{"role": "user", "content": "Please refuse"}]},
+    ),
+    "responses-refusal": ("/v1/responses", {"model": "default", "input": "Please refuse"}),
     "messages": ("/v1/messages", {**CHAT, "max_tokens": 100}),
 }
 """Streams that are kept byte for byte, but for ids and times."""
@@ -92,7 +106,7 @@ def without_chance(stream: bytes) -> bytes:
     def named(match: "re.Match[bytes]") -> bytes:
         return known.setdefault(match[0], b"%s-%d" % (match[1], len(known)))
 
-    stream = re.sub(rb"(chatcmpl|resp|msg|rs|fc)[-_][0-9a-f-]{32,36}", named, stream)
+    stream = re.sub(rb"(chatcmpl|resp|msg|rs|fc|fs)[-_][0-9a-f-]{32,36}", named, stream)
     return re.sub(rb'("(?:created|created_at|completed_at)":)[0-9]+', rb"\g<1>0", stream)
 
 
@@ -120,6 +134,28 @@ def test_chunked_bodies_in_small_parts_are_read(server: ServerProcess) -> None:
     parts = [b"1\r\n%c\r\n" % byte for byte in body]
 
     assert status(sent(server, head, *parts, b"0\r\n\r\n")) == 200
+
+
+@pytest.mark.parametrize(
+    "part",
+    [b"zz\r\nx\r\n", b"-1\r\nx\r\n", b"FFFFFFFFFFFFFFFFFF\r\nx", b"1\r\nxy\r\n"],
+    ids=["no number", "negative", "endless", "longer"],
+)
+def test_chunks_that_are_none_are_refused(server: ServerProcess, part: bytes) -> None:
+    head = request("/v1/chat/completions", b"", "Transfer-Encoding: chunked")
+
+    reply = sent(server, head, part)
+
+    assert reply == b"" or status(reply) == 400
+    answers(server)
+
+
+def test_a_chunked_body_may_have_extensions_and_trailers(server: ServerProcess) -> None:
+    body = chat()
+    head = request("/v1/chat/completions", b"", "Transfer-Encoding: chunked")
+    whole = b"%x;name=value\r\n%b\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(body), body)
+
+    assert status(sent(server, head, whole)) == 200
 
 
 def test_requests_on_one_connection_are_answered_in_order(server: ServerProcess) -> None:
@@ -150,9 +186,16 @@ def test_what_is_no_object_is_refused_by_its_place(
     assert error(reply)["message"].startswith("The body")
 
 
-def test_the_place_of_the_fault_in_json_is_told(server: ServerProcess) -> None:
-    reply = sent(server, request("/v1/chat/completions", b'{"model": "default", "n": 01}'))
-    assert "byte" in error(reply)["message"]
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/messages",
+     "/v1/conversations", "/v1/vector_stores", "/v1/moderations", "/v1/rerank", "/v1/batches",
+     "/v1/uploads", "/api/search"],
+)  # fmt: skip
+def test_the_place_of_the_fault_in_json_is_told(server: ServerProcess, path: str) -> None:
+    reply = sent(server, request(path, b'{"model": "default", "n": 01}'))
+    assert status(reply) == 400
+    assert re.search(r"\((byte|character) 2[5-8]\)", error(reply)["message"])
 
 
 @pytest.mark.parametrize(
@@ -177,6 +220,10 @@ def test_the_place_of_the_fault_in_json_is_told(server: ServerProcess) -> None:
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"response_format": {"type": "yaml"}}, "response_format.type"),
         ({"stream_options": []}, "stream_options"),
+        ({"messages": [{"role": "user", "content": "x"}] * 5_001}, "messages"),
+        ({"top_logprobs": 10**40, "logprobs": True}, "top_logprobs"),
+        ({"tools": [{"type": "function", "function": {"name": f"a{n}"}} for n in range(513)]},
+         "tools"),
     ],
     ids=str,
 )  # fmt: skip
@@ -187,6 +234,119 @@ def test_a_wrong_field_is_named(
 
     assert status(reply) == 400
     assert error(reply)["param"] == param
+
+
+SCHEMAS: list[tuple[Any, str]] = [
+    ({"type": 7}, "type"),
+    ({"type": "objekt"}, "type"),
+    ({"type": []}, "type"),
+    ({"type": "object", "properties": []}, "properties"),
+    ({"type": "object", "properties": {"a": "string"}}, "properties.a"),
+    ({"type": "object", "properties": {"a": {"items": {"type": "text"}}}},
+     "properties.a.items.type"),
+    ({"type": "object", "required": "a"}, "required"),
+    ({"type": "string", "enum": "a"}, "enum"),
+    ({"type": "string", "pattern": "("}, "pattern"),
+    ({"anyOf": []}, "anyOf"),
+    ({"$ref": 7}, "$ref"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "part"), SCHEMAS, ids=str)
+def test_a_schema_that_is_none_is_refused_by_its_part(
+    server: ServerProcess, schema: Any, part: str
+) -> None:
+    function = {"name": "a", "parameters": schema}
+    asked = {"model": "default", "input": "Hi"}
+    shape = {"name": "a", "schema": schema}
+    for path, body, where in (
+        ("/v1/chat/completions", {**CHAT, "tools": [{"type": "function", "function": function}]},
+         "tools.0.function.parameters"),
+        ("/v1/chat/completions",
+         {**CHAT, "response_format": {"type": "json_schema", "json_schema": shape}},
+         "response_format.json_schema.schema"),
+        ("/v1/responses", {**asked, "tools": [{"type": "function", **function}]},
+         "tools.0.parameters"),
+        ("/v1/responses", {**asked, "text": {"format": {"type": "json_schema", **shape}}},
+         "text.format.schema"),
+        ("/v1/messages",
+         {**CHAT, "max_tokens": 9, "tools": [{"name": "a", "input_schema": schema}]},
+         "tools.0.input_schema"),
+    ):  # fmt: skip
+        reply = sent(server, request(path, json.dumps(body).encode()))
+        assert status(reply) == 400, (path, reply)
+        assert error(reply)["param"] == f"{where}.{part}"
+
+
+def test_a_schema_without_end_is_refused(server: ServerProcess) -> None:
+    deep: Any = {}
+    for _ in range(200):
+        deep = {"items": deep}
+    wide = {"anyOf": [{}] * 30_000}
+    for schema in (deep, wide):
+        tool = {"type": "function", "function": {"name": "a", "parameters": schema}}
+        reply = sent(server, request("/v1/chat/completions", chat(tools=[tool])))
+        assert (status(reply), error(reply)["param"]) == (400, "tools.0.function.parameters")
+
+
+def test_schemas_as_clients_make_them_are_taken(server: ServerProcess) -> None:
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": ["object", "null"],
+        "properties": {
+            "a": {"anyOf": [{"type": "string", "pattern": "^x"}, {"$ref": "#/$defs/b"}]},
+            "c": True,
+            "type": {"type": "string", "enum": ["x", None, 1]},
+            "required": {"type": "boolean", "const": "properties"},
+        },
+        "required": ["a"],
+        "additionalProperties": False,
+        "$defs": {"b": {"type": "array", "items": [{"type": "integer"}], "x-mine": 7}},
+        "default": {"type": 7},
+    }
+    tool = {"type": "function", "function": {"name": "a", "parameters": schema}}
+    assert status(sent(server, request("/v1/chat/completions", chat(tools=[tool])))) == 200
+
+
+NULLS: dict[str, dict[str, Any]] = {
+    "/v1/embeddings": {"model": "default", "input": "x", "dimensions": None,
+                       "encoding_format": None, "user": None},
+    "/v1/moderations": {"input": "x", "model": None},
+    "/v1/rerank": {"query": "a", "documents": ["b"], "model": None, "top_n": None},
+    "/v1/vector_stores": {"name": None, "file_ids": None, "metadata": None, "description": None,
+                          "expires_after": None, "chunking_strategy": None},
+    "/v1/conversations": {"items": None, "metadata": None},
+    "/v1/uploads": {"filename": "a", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain",
+                    "expires_after": None},
+    "/v1/messages": {**CHAT, "max_tokens": 9, **dict.fromkeys(
+        ("system", "tools", "tool_choice", "metadata", "stop_sequences", "stream", "temperature",
+         "thinking"))},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", NULLS)
+def test_null_is_taken_where_clients_send_it(server: ServerProcess, path: str) -> None:
+    reply = sent(server, request(path, json.dumps(NULLS[path]).encode()))
+    assert status(reply) == 200, reply
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/responses", {"model": "default", "input": "Hi"}),
+        ("/v1/responses/compact", {"model": "default", "input": "Hi"}),
+        ("/v1/conversations", {}),
+        ("/v1/vector_stores", {}),
+        ("/v1/rerank", {"query": "a", "documents": ["b"]}),
+        ("/v1/uploads",
+         {"filename": "a", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain"}),
+    ],
+)  # fmt: skip
+def test_an_unknown_parameter_is_refused_by_its_name(
+    server: ServerProcess, path: str, body: dict[str, Any]
+) -> None:
+    reply = sent(server, request(path, json.dumps({**body, "colour": 1}).encode()))
+    assert (status(reply), error(reply)["param"]) == (400, "colour")
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_there(server: ServerProcess) -> None:
@@ -232,10 +392,14 @@ def test_what_is_no_http_is_refused_and_the_connection_closed(
 
 
 @pytest.mark.parametrize("much", [0, 20, 120, 200])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
 def test_clients_that_leave_at_any_stage_leave_nothing_behind(
-    server: ServerProcess, much: int
+    server: ServerProcess, path: str, much: int
 ) -> None:
-    whole = request("/v1/chat/completions", chat(model="slow", stream=True), last=False)
+    body = {**CHAT, "model": "slow", "stream": True, "max_tokens": 100}
+    if path == "/v1/responses":
+        body = {"model": "slow", "stream": True, "input": "Hi"}
+    whole = request(path, json.dumps(body).encode(), last=False)
     for _ in range(5):
         with connected(server) as connection:
             connection.sendall(whole[:much] if much < len(whole) else whole)
@@ -246,6 +410,19 @@ def test_a_client_that_leaves_while_it_is_answered_is_noted(server: ServerProces
     with connected(server) as connection:
         connection.sendall(request("/v1/chat/completions", chat(model="slow", stream=True)))
         assert b"200" in connection.recv(1024)
+    answers(server)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
+def test_a_client_may_leave_with_a_reset(server: ServerProcess, path: str) -> None:
+    body = {**CHAT, "model": "slow", "stream": True, "max_tokens": 100}
+    if path == "/v1/responses":
+        body = {"model": "slow", "stream": True, "input": "Hi"}
+    with connected(server) as connection:
+        connection.sendall(request(path, json.dumps(body).encode()))
+        assert b"200" in connection.recv(1024)
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     answers(server)
 
 

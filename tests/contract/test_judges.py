@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fixtures.judging import case, cut, opened_judge, passage
+from tests.fixtures.tiny_cross_encoder import write_cross_encoder
 
 from bedplate.judges.protocol import Case
 
@@ -19,10 +20,15 @@ ANSWER = (
 )
 
 
-@pytest.fixture(scope="module", params=["evidence", "overlap", "llm"])
-def judge(request):
+@pytest.fixture(scope="module", params=["evidence", "overlap", "llm", "nli"])
+def judge(request, tmp_path_factory):
     """Opened once for all texts: the encoder takes a moment."""
-    opened = opened_judge(request.param)
+    options = {}
+    if request.param == "nli":
+        folder = tmp_path_factory.mktemp("nli")
+        write_cross_encoder(folder)
+        options = {"folder": str(folder), "window": 64}
+    opened = opened_judge(request.param, **options)
     with asyncio.Runner() as runner:
         yield runner.run(opened.__aenter__())
         runner.run(opened.__aexit__(None, None, None))
@@ -66,6 +72,14 @@ async def test_the_weakest_claim_decides(judge):
 async def test_a_claim_that_cites_the_wrong_passage_is_not_supported(judge):
     got = await judge.check(SOURCES, "Boots are waterproof. [1]")
     assert got.verdict == "unsupported"
+
+
+async def test_the_judge_says_from_which_score_on_a_claim_is_supported(judge):
+    found = await judge.check(SOURCES, ANSWER)
+    assert found.claims
+    assert 0 < judge.threshold <= 1
+    for claim in found.claims:
+        assert claim.supported == (claim.score >= judge.threshold)
 
 
 async def test_without_passages_nothing_is_supported(judge):

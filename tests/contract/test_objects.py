@@ -12,7 +12,7 @@ from tests.fixtures.postgres import catalog_database
 
 from bedplate.domain.batches import Batch, BatchError, BatchLine, BatchSums, BatchUsage
 from bedplate.domain.ids import TenantId
-from bedplate.errors import Busy, NotFound, TooLarge
+from bedplate.errors import Busy, Conflict, InvalidInput, NotFound, TooLarge
 from bedplate.objects import OBJECTS
 from bedplate.objects.protocol import (
     Chosen,
@@ -23,6 +23,8 @@ from bedplate.objects.protocol import (
     Page,
     Room,
     StoreFile,
+    Upload,
+    UploadPart,
     VectorStore,
 )
 from bedplate.state import CATALOGS
@@ -46,7 +48,7 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
                 yield opened
             finally:
                 with psycopg.connect(address, autocommit=True) as db:
-                    for table in ("file", "store", "batch"):
+                    for table in ("file", "store", "batch", "upload"):
                         db.execute(f"DELETE FROM bedplate.object_{table}".encode())
 
 
@@ -305,3 +307,95 @@ async def test_a_batch_without_lines_makes_no_files(objects: Objects) -> None:
     assert await objects.batches.finish(T1, failed, file("file-1"), file("file-2"), "validating")
     assert await objects.batches.get(T1, "batch_1") == failed
     assert await objects.files.list(T1, Page()) == ()
+
+
+def upload(id: str, bytes: int = 6, expires_at: int = NOW + 3600) -> Upload:
+    return Upload(id, f"{id}.txt", "user_data", bytes, NOW, expires_at)
+
+
+async def parts_of(objects: Objects, id: str, *contents: bytes) -> list[str]:
+    names = [f"{id}_part_{number}" for number in range(len(contents))]
+    for name, part in zip(names, contents, strict=True):
+        await objects.uploads.add_part(T1, UploadPart(name, id, len(part), NOW), part)
+    return names
+
+
+async def test_parts_become_a_file_in_the_order_that_is_asked_for(objects: Objects) -> None:
+    large = bytes(range(256)) * 6_000
+    whole = upload("upload_1", len(large) + 6)
+    await objects.uploads.add(T1, whole, most=1, room=ROOM)
+    assert await objects.uploads.get(T1, "upload_1") == whole
+    one, two, three = await parts_of(objects, "upload_1", b"def", large, b"abc")
+
+    made = file("file-1", bytes=whole.bytes)
+    await objects.uploads.complete(T1, "upload_1", [three, one, two], made, room=ROOM)
+
+    assert await content(objects, T1, "file-1") == b"abcdef" + large
+    done = replace(whole, status="completed", file="file-1")
+    assert await objects.uploads.get(T1, "upload_1") == done
+    for again in (
+        objects.uploads.complete(T1, "upload_1", [one], file("file-2"), room=ROOM),
+        objects.uploads.cancel(T1, "upload_1"),
+        objects.uploads.add_part(T1, UploadPart("late", "upload_1", 1, NOW), b"x"),
+    ):
+        with pytest.raises(Conflict, match="completed"):
+            await again
+
+
+async def test_an_upload_is_one_tenants(objects: Objects) -> None:
+    await objects.uploads.add(T1, upload("upload_1"), most=1, room=ROOM)
+    [part] = await parts_of(objects, "upload_1", b"abcdef")
+    await objects.uploads.add(T2, upload("upload_2"), most=1, room=ROOM)
+    for call in (
+        objects.uploads.get(T2, "upload_1"),
+        objects.uploads.cancel(T2, "upload_1"),
+        objects.uploads.add_part(T2, UploadPart("p", "upload_1", 1, NOW), b"x"),
+        objects.uploads.complete(T2, "upload_2", [part], file("file-1", bytes=6), room=ROOM),
+    ):
+        with pytest.raises(NotFound):
+            await call
+
+
+async def test_what_is_not_as_it_was_announced_makes_no_file(objects: Objects) -> None:
+    await objects.uploads.add(T1, upload("upload_1"), most=1, room=ROOM)
+    one, two = await parts_of(objects, "upload_1", b"abc", b"def")
+    with pytest.raises(TooLarge, match="6 are here, and 1 more"):
+        await parts_of(objects, "upload_1", b"x")
+    made = file("file-1", bytes=6)
+    for parts, md5, error in (
+        ([one], None, InvalidInput),
+        ([one, "part_none"], None, NotFound),
+        ([one, two], "0" * 32, InvalidInput),
+    ):
+        with pytest.raises(error):
+            await objects.uploads.complete(T1, "upload_1", parts, made, room=ROOM, md5=md5)
+        with pytest.raises(NotFound):
+            await objects.files.get(T1, "file-1")
+    digest = "e80b5017098950fc58aad83c8c14978e"
+    await objects.uploads.complete(T1, "upload_1", [one, two], made, room=ROOM, md5=digest.upper())
+    assert await content(objects, T1, "file-1") == b"abcdef"
+
+
+async def test_uploads_have_room_together_and_so_many_at_once(objects: Objects) -> None:
+    half = upload("upload_1", 6_000_000)
+    await objects.uploads.add(T1, half, most=2, room=ROOM)
+    with pytest.raises(TooLarge):
+        await objects.uploads.add(T1, replace(half, id="upload_2"), most=2, room=ROOM)
+    await objects.uploads.add(T1, upload("upload_3"), most=2, room=ROOM)
+    with pytest.raises(Busy, match="files.max_uploads"):
+        await objects.uploads.add(T1, upload("upload_4"), most=2, room=ROOM)
+    await objects.uploads.cancel(T1, "upload_1")
+    await objects.uploads.add(T1, upload("upload_5", 9_000_000), most=2, room=ROOM)
+    assert (await objects.uploads.get(T1, "upload_1")).status == "cancelled"
+
+
+async def test_late_uploads_are_given_up_and_forgotten_a_day_later(objects: Objects) -> None:
+    await objects.uploads.add(T1, upload("upload_1", expires_at=NOW - 1), most=1, room=ROOM)
+    assert (await objects.uploads.get(T1, "upload_1")).status == "expired"
+    with pytest.raises(Conflict, match="expired"):
+        await parts_of(objects, "upload_1", b"abc")
+    await objects.uploads.sweep(NOW)
+    assert (await objects.uploads.get(T1, "upload_1")).status == "expired"
+    await objects.uploads.sweep(NOW + 86_400)
+    with pytest.raises(NotFound):
+        await objects.uploads.get(T1, "upload_1")

@@ -34,8 +34,8 @@ class Kind:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-NEEDS_APP = {"search"}
-"""What the app hands something over to; see tests/integration/test_tools.py."""
+NEEDS_APP = {"memory", "search"}
+"""What the app hands something over to; see tests/integration/test_tools.py and test_memory_tools.py."""
 
 OTHER_PLACES = {"postgresql": "sql"}
 """Further places of a kind."""

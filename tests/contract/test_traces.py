@@ -14,9 +14,12 @@ from bedplate.domain.traces import EndedSpan, EndedTrace, Feedback
 from bedplate.errors import InvalidInput, NotFound
 from bedplate.telemetry.conventions import (
     COST,
+    EVALUATION,
+    EVALUATION_LABEL,
     EVALUATION_SCORE,
     FIRST_CHUNK,
     INPUT_TOKENS,
+    OPERATION,
     OUTPUT_TOKENS,
     QUESTION,
     REQUEST_MODEL,
@@ -65,23 +68,26 @@ async def test_a_trace_comes_back_with_its_steps_in_order(traces: Traces):
 
 async def test_a_line_says_what_its_steps_come_to(traces: Traces):
     root = span(1, took=900, attributes={STATUS: 200})
-    ask = span(2, root.id, ms=5, attributes={REQUEST_MODEL: "default"})
+    ask = span(2, root.id, ms=16, attributes={REQUEST_MODEL: "default"})
     call = {FIRST_CHUNK: 0.25, INPUT_TOKENS: 40, OUTPUT_TOKENS: 9, COST: 0.0012}
     spans = (
         root,
         ask,
         span(3, ask.id, ms=20, attributes={REQUEST_MODEL: "big", **call}),
         span(4, ask.id, ms=700, attributes={**call, FIRST_CHUNK: 0.1}),
-        span(5, ask.id, ms=800, attributes={EVALUATION_SCORE: 0.75}),
+        span(5, ask.id, ms=850, attributes={EVALUATION: "sufficiency", EVALUATION_SCORE: 0.1}),
+        span(6, ask.id, ms=15, attributes={OPERATION: "embeddings", REQUEST_MODEL: "e"}),
+        span(7, ask.id, ms=800, attributes={EVALUATION_SCORE: 0.75, EVALUATION_LABEL: "supported"}),
     )
     await traces.write([trace(7, *spans, key="k", assistant="docs")])
 
     (line,) = await traces.list(T1, TraceQuery())
-    assert (line.name, line.spans, line.key, line.assistant) == ("POST /api/ask", 5, "k", "docs")
+    assert (line.name, line.spans, line.key, line.assistant) == ("POST /api/ask", 7, "k", "docs")
     assert (line.model, line.status, line.error) == ("default", 200, None)
     assert (line.input_tokens, line.output_tokens) == (80, 18)
     assert line.cost_usd == Decimal("0.0024")
-    assert (line.took_ms, line.ttft_ms, line.grounded) == (900.0, 270.0, 0.75)
+    assert (line.took_ms, line.ttft_ms) == (900.0, 270.0)
+    assert (line.grounded, line.verdict) == (0.75, "supported")
     assert line.started == BEGUN
 
 
@@ -141,8 +147,10 @@ async def test_what_is_looked_for_is_words_and_never_syntax(traces: Traces, text
 
 async def test_a_series_says_what_traces_come_to_in_each_stretch_of_time(traces: Traces):
     call = {FIRST_CHUNK: 0.1, INPUT_TOKENS: 40, OUTPUT_TOKENS: 10, COST: 0.002}
-    good = span(1, took=600, attributes={**call, EVALUATION_SCORE: 0.9, STATUS: 200})
-    poor = span(2, ms=1_000, took=1_100, attributes={**call, EVALUATION_SCORE: 0.3, STATUS: 200})
+    carried = {EVALUATION_SCORE: 0.3, EVALUATION_LABEL: "supported", STATUS: 200}
+    poorly = {EVALUATION_SCORE: 0.9, EVALUATION_LABEL: "unsupported", STATUS: 200}
+    good = span(1, took=600, attributes={**call, **carried})
+    poor = span(2, ms=1_000, took=1_100, attributes={**call, **poorly})
     failed = span(3, ms=70_000, took=5, attributes={STATUS: 502})
     await traces.write([trace(1, good), trace(2, poor), trace(3, failed)])
     await traces.write([trace(4, span(4, ms=500), tenant=T2), trace(5, span(5, ms=180_000))])
@@ -154,14 +162,14 @@ async def test_a_series_says_what_traces_come_to_in_each_stretch_of_time(traces:
     first, second, third = found.points
     assert [point.at - BEGUN for point in found.points] == [found.step * n for n in range(3)]
     assert (first.requests, first.errors, first.input_tokens, first.output_tokens) == (2, 0, 80, 20)
-    assert (first.cost_usd, first.checked, first.under) == (Decimal("0.004"), 2, 1)
+    assert (first.cost_usd, first.checked, first.unsupported) == (Decimal("0.004"), 2, 1)
     assert first.grounded == pytest.approx(0.6)
     assert (first.took_p50_ms, first.took_p99_ms) == (600, 1_100)
     assert (first.ttft_p50_ms, first.ttft_p99_ms) == (100, 100)
     assert first.tokens_per_second == pytest.approx(10)
     assert (second.requests, second.errors, second.ttft_p50_ms) == (1, 1, None)
     assert (third.requests, third.grounded, third.tokens_per_second) == (0, None, None)
-    assert (found.total.requests, found.total.under) == (3, 1)
+    assert (found.total.requests, found.total.unsupported) == (3, 1)
 
 
 @pytest.mark.parametrize(("minutes", "points"), [(0, 5), (-1, 5), (1, 0), (1, 501)])

@@ -1,6 +1,7 @@
 """Files and vector stores of the real server process, driven by OpenAI's own client."""
 
 from collections.abc import Iterator
+from hashlib import md5
 from pathlib import Path
 
 import openai
@@ -49,6 +50,44 @@ def test_a_file_goes_up_and_comes_back(client: OpenAI) -> None:
     assert client.files.delete(file.id).deleted
     with pytest.raises(openai.NotFoundError, match="There is no file"):
         client.files.retrieve(file.id)
+
+
+def test_a_file_goes_up_in_parts(client: OpenAI) -> None:
+    content = bytes(range(256)) * 100
+    whole = client.uploads.upload_file_chunked(
+        file=content, filename="data.bin", bytes=len(content), mime_type="text/plain",
+        purpose="user_data", part_size=10_000, md5=md5(content, usedforsecurity=False).hexdigest(),
+    )  # fmt: skip
+    assert (whole.status, whole.bytes, whole.expires_at) == (
+        "completed", len(content), whole.created_at + 3600)  # fmt: skip
+    assert whole.file is not None
+    assert client.files.content(whole.file.id).read() == content
+
+    begun = client.uploads.create(
+        filename="a.txt", bytes=6, mime_type="text/plain", purpose="batch",
+        expires_after={"anchor": "created_at", "seconds": 3600},
+    )  # fmt: skip
+    part = client.uploads.parts.create(upload_id=begun.id, data=b"abc")
+    assert (part.object, part.upload_id) == ("upload.part", begun.id)
+    with pytest.raises(openai.BadRequestError, match="announced with 6"):
+        client.uploads.complete(begun.id, part_ids=[part.id])
+    with pytest.raises(openai.APIStatusError, match="more are too many"):
+        client.uploads.parts.create(upload_id=begun.id, data=b"defg")
+    second = client.uploads.parts.create(upload_id=begun.id, data=b"def")
+    done = client.uploads.complete(begun.id, part_ids=[part.id, second.id])
+    assert done.file is not None
+    assert done.file.expires_at == done.file.created_at + 3600
+    with pytest.raises(openai.ConflictError, match="is completed"):
+        client.uploads.cancel(begun.id)
+
+    left = client.uploads.create(
+        filename="a.txt", bytes=6, mime_type="text/plain", purpose="user_data"
+    )
+    assert client.uploads.cancel(left.id).status == "cancelled"
+    with pytest.raises(openai.BadRequestError, match="bytes"):
+        client.uploads.create(filename="a", bytes=0, mime_type="text/plain", purpose="user_data")
+    with pytest.raises(openai.NotFoundError, match="There is no upload"):
+        client.uploads.parts.create(upload_id="upload_none", data=b"abc")
 
 
 def test_files_are_uploaded_into_a_vector_store_and_searched(client: OpenAI, folder: Path) -> None:

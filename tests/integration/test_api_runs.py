@@ -1,7 +1,11 @@
 """Runs over a real socket: started, followed, stopped, gone on with."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest_asyncio
 from tests.fixtures.serving import Served, asked, serving
 
 SLOW = 0.1
+HOOK_KEY = bytes(range(32))
 SUM = {"name": "calculator", "arguments": {"expression": "2+2"}}
 RULES = [
     {"match": "2+2", "result": "4", "reply": "It is 4."},
@@ -29,7 +34,14 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         models__quick={"use": "scripted", "rules": RULES},
         models__slow={"use": "scripted", "rules": RULES, "delay_seconds": SLOW},
         tools__calculator={"use": "calculator"},
-        runs__hooks={"ticket": {"assistant": "clerk", "goal": "What is 2+2?"}},
+        runs__hooks={
+            "ticket": {"assistant": "clerk", "goal": "What is 2+2?"},
+            "signed": {
+                "assistant": "clerk",
+                "goal": "What is 2+2?",
+                "secret": f"whsec_{base64.b64encode(HOOK_KEY).decode()}",
+            },
+        },
         runs__schedules={
             "often": {"assistant": "slow_clerk", "goal": "What is 2+2 now?", "every_seconds": 5}
         },
@@ -157,3 +169,27 @@ async def test_what_cannot_be_started_is_refused(
 ) -> None:
     reply = await served.post("/api/runs", body)
     assert (reply.status, reply.error["param"]) == (status, param)
+
+
+async def test_a_signed_hook_takes_no_key_and_a_delivery_once(served: Served) -> None:
+    def signed(body: bytes, id: str) -> dict[str, str]:
+        at = str(int(time.time()))
+        digest = hmac.new(HOOK_KEY, f"{id}.{at}.".encode() + body, hashlib.sha256).digest()
+        signature = f"v1,{base64.b64encode(digest).decode()}"
+        return {"webhook-id": id, "webhook-timestamp": at, "webhook-signature": signature}
+
+    path, body = "/api/runs/hooks/signed", b"Order A-17."
+    with_key = {"Authorization": "Bearer nobody", "Content-Type": "text/plain"}
+    refused = await served.request("POST", path, data=body, headers=with_key)
+    assert (refused.status, refused.json["error"]["code"]) == (401, "invalid_signature")
+    wrong = {**signed(b"Order A-18.", "m1"), "Content-Type": "text/plain"}
+    assert (await served.request("POST", path, data=body, headers=wrong)).status == 401
+    ids: list[str] = []
+    for _ in range(2):
+        headers = {**signed(body, "m1"), "Content-Type": "text/plain"}
+        taken = await served.request("POST", path, data=body, headers=headers)
+        assert taken.status == 202
+        ids.append(taken.json["id"])
+    assert ids[0] == ids[1]
+    events = await followed(served, ids[0])
+    assert events[2][2]["data"] == {"text": "Order A-17.", "source": "signed"}

@@ -34,7 +34,7 @@ async def test_a_search_gives_hits_with_their_facts(served: Served):
 
     best = reply.json["hits"][0]
     assert (best["document_id"], best["chunk_id"]) == ("coat", "coat#0")
-    assert best["text"] == "A trench coat for rain."
+    assert (best["text"], best["collection"]) == ("A trench coat for rain.", "shop")
     assert best["metadata"] == {"price": 120, "kind": "rain"}
     assert {"score", "title", "source", "page", "heading"} <= best.keys()
     assert (reply.json["mode"], reply.json["recall"]) == ("hybrid", "exact")

@@ -72,6 +72,7 @@ async def test_an_answer_is_one_trace_from_edge_to_model(tmp_path: Path):
     assert call["attributes"]["bedplate.cost.usd"] == pytest.approx(0.011)
     assert call["attributes"]["gen_ai.response.time_to_first_chunk"] >= 0
     assert named(steps, "check grounding")["attributes"]["gen_ai.evaluation.score.label"]
+    assert {step["error"] for step in flat(steps)} == {None}
     assert (line["id"], line["model"], line["cost_usd"]) == (id, "default", pytest.approx(0.011))
     assert line["ttft_ms"] <= line["took_ms"]
 
@@ -102,6 +103,20 @@ async def test_content_is_redacted_before_it_is_written(tmp_path: Path):
     )
 
 
+async def test_a_policy_that_names_traces_says_what_stays_in_them(tmp_path: Path):
+    policy = {"use": "patterns", "on": ["traces"], "allow": ["@example.com"], "keep": ["IP"]}
+    said = "Is the refund for ann@example.com and jo@example.org at 203.0.113.7 done?"
+    async with serving(tmp_path, tracing__content="redacted", guards__pii=policy) as served:
+        steps = await shown(served, await ask(served, said))
+    kept = named(steps, "ask")["content"]["bedplate.question"]
+    assert kept == "Is the refund for ann@example.com and [EMAIL] at 203.0.113.7 done?"
+    policy["tenants"] = {"default": {"on": ["ingest"]}}
+    async with serving(tmp_path, tracing__content="redacted", guards__pii=policy) as served:
+        steps = await shown(served, await ask(served, said))
+    kept = named(steps, "ask")["content"]["bedplate.question"]
+    assert kept == "Is the refund for [EMAIL] and [EMAIL] at [IP] done?"
+
+
 async def test_content_is_kept_as_it_is_for_a_tenant_that_wants_it(tmp_path: Path):
     async with serving(tmp_path, tracing__tenants={"default": "full"}) as served:
         id = await ask(served, "Is the refund for ann@example.com done?")
@@ -129,6 +144,19 @@ async def test_a_client_s_own_trace_is_gone_on_with(tmp_path: Path):
 
     assert [step["parent"] for step in steps] == ["00f067aa0ba902b7"] * 2
     assert {step["name"] for step in steps} == {"POST /v1/chat/completions"}
+
+
+async def test_charts_count_the_judge_s_verdicts_with_their_interval(tmp_path: Path):
+    async with serving(tmp_path, models__default=PRICED) as served:
+        await ask(served)
+        await recorded(served)
+        series = (await served.get("/api/traces/series?points=2")).json
+        threshold = served.app.safeguards.grounding.threshold
+
+    total = series["total"]
+    assert (total["checked"], total["unsupported"], series["threshold"]) == (1, 0, threshold)
+    assert (total["low"], total["high"]) == (0, pytest.approx(0.7935, abs=1e-4))
+    assert sum(point["checked"] for point in series["points"]) == 1
 
 
 async def test_pages_follow_each_other(tmp_path: Path):

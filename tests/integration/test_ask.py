@@ -291,3 +291,13 @@ async def test_a_judge_without_budget_has_not_judged(tmp_path: Path) -> None:
         grounded = (await ask(app)).grounded
     assert grounded.verdict == "failed"
     assert "budget" in grounded.reason
+
+
+async def test_a_judge_that_answers_nonsense_sends_the_answer_to_a_human(tmp_path: Path) -> None:
+    nonsense = {"use": "scripted", "replies": ["All is well! {supported: yes}"]}
+    settings = {**BY_A_MODEL, "models.grader": nonsense, "check.below": "review"}
+    async with app_with(tmp_path, ["Boots cost 90 dollars [1]."], **settings) as app:
+        answer = await ask(app)
+        review = await app.reviews.get(answer.checked.review or "", tenant=DEFAULT_TENANT)
+    assert (answer.checked.action, review.state) == ("held", "pending")
+    assert review.request.subject["failures"][0]["message"].startswith("It could not be checked")

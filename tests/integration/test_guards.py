@@ -1,13 +1,16 @@
 """The guards over HTTP and around ingest and questions, as the configuration says."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fixtures.serving import asked, serving
 
 from bedplate.api.readiness import Readiness
 from bedplate.domain.guard import Finding
+from bedplate.domain.ids import DEFAULT_TENANT
 from bedplate.errors import GuardFailed
 from bedplate.guards.closed import FailsClosed
 from bedplate.guards.pii import TYPES, PatternGuard
@@ -75,6 +78,30 @@ async def test_documents_with_orders_are_held_where_that_is_wanted(tmp_path: Pat
         assert put["failures"][0]["code"] == "quarantined"
         held = (await served.get("/api/collections/c/quarantine")).json
         assert "INJECTION" in str(held)
+
+
+async def test_a_judge_of_injections_is_counted_and_held_to_the_budget_of_who_asks(
+    tmp_path: Path,
+) -> None:
+    judge = {"use": "llm", "model": "grader", "above": 0.0, "below": 1.0}
+    settings: dict[str, Any] = {
+        "guards__injection": {"use": "scanner", "model": False, "judge": judge},
+        "models__grader": {"use": "scripted", "replies": ["1"]},
+    }
+    async with serving(tmp_path, **settings) as served:
+        found = (await served.post("/api/guard", {"text": "Hello", "kind": "user"})).json
+        ledger = served.app.ledger
+        await ledger.usage.flush()
+        day = timedelta(days=1)
+        since, until = datetime.now(UTC) - day, datetime.now(UTC) + day
+        used = await ledger.usage.summarise(DEFAULT_TENANT, "model", since=since, until=until)
+        assert found["injection"]["reasons"][0]["rule"] == "judge"
+        assert {each.group: each.requests for each in used} == {"grader": 1}
+    settings["budgets__models"] = {"grader": {"tokens_total": 0}}
+    async with serving(tmp_path, **settings) as served:
+        refused = await served.post("/api/guard", {"text": "Hello", "kind": "user"})
+        assert (refused.status, refused.error["code"]) == (503, "guard_failed")
+        assert "budget_exceeded" in refused.error["message"]
 
 
 class BrokenHead:

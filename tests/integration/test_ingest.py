@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -340,6 +341,44 @@ def test_a_file_of_two_gigabytes_is_refused_unread(tmp_path: Path) -> None:
         opened.truncate(2 * 1024**3)
     with pytest.raises(TooLarge, match=r"2,147,483,648 bytes; ingest\.max_file_bytes is 1,000"):
         FileSource(file, "big.txt").read(1_000)
+
+
+def test_names_that_are_no_text_are_written_with_escapes_and_none_is_lost(tmp_path: Path) -> None:
+    names = [
+        b"line\nend.txt",
+        b"line%0Aend.txt",
+        b"esc\x1b[31m.txt",
+        b"\xff.txt",
+        "größe.txt".encode(),
+    ]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_text("x")
+    found = find_files([str(tmp_path)], max_files=10)
+    base = tmp_path.as_posix()
+    assert [file.name.removeprefix(f"{base}/") for file in found] == [
+        "%FF.txt", "esc%1B[31m.txt", "größe.txt", "line%0Aend.txt", "line%0Aend.txt",
+    ]  # fmt: skip
+    assert {file.read(10).content for file in found} == {b"x"}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+async def test_a_folder_without_permission_fails_alone_and_prune_keeps_what_is_in_it(
+    desk: Desk,
+) -> None:
+    for name in ("open/a.txt", "closed/b.txt"):
+        (desk.folder / name).parent.mkdir()
+        (desk.folder / name).write_text(f"Text of {name}.")
+    await desk.ingest()
+    (desk.folder / "open" / "a.txt").unlink()
+    (desk.folder / "closed").chmod(0)
+    try:
+        files = find_files([str(desk.folder)], max_files=9)
+        root = desk.folder.as_posix()
+        report = await desk.app.ingest.run(desk.app.scope("c"), files, prune=[root])
+    finally:
+        (desk.folder / "closed").chmod(0o755)
+    assert [(f.code, f.source) for f in report.failures] == [("unreadable_file", f"{root}/closed")]
+    assert report.deleted == 1
 
 
 def test_links_in_a_circle_and_names_too_long_are_no_surprise(tmp_path: Path) -> None:

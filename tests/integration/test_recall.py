@@ -7,7 +7,7 @@ from tests.contract.entries import entry, unit
 from tests.contract.test_stores import SCOPE
 from tests.integration.test_sqlite_store import fill, open_shelf
 
-from bedplate.cli.checks import judge_recall
+from bedplate.doctor.parts import judge_recall
 from bedplate.domain.retrieval import Scope
 from bedplate.ingest.recall import measure_recall
 from bedplate.state.protocol import Entry

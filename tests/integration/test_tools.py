@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.fixtures.serving import Served, serving
 
-from bedplate.cli.offers import judge_offer
+from bedplate.doctor.offers import judge_offer
 from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId
 from bedplate.errors import Unavailable

@@ -28,7 +28,8 @@ from tests.bench.judge_cases import (  # noqa: E402
 from bedplate.embedders.onnx import open_onnx_embedder  # noqa: E402
 from bedplate.judges.calibration import calibration_error  # noqa: E402
 from bedplate.judges.claims import split_claims  # noqa: E402
-from bedplate.judges.evidence import VERBATIM, open_evidence_judge  # noqa: E402
+from bedplate.judges.drafts import VERBATIM  # noqa: E402
+from bedplate.judges.evidence import open_evidence_judge  # noqa: E402
 from bedplate.judges.features import CHECKS  # noqa: E402
 from bedplate.judges.protocol import Statement  # noqa: E402
 from bedplate.judges.weights import Weights  # noqa: E402

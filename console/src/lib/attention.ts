@@ -1,5 +1,5 @@
 import { ApiError, get, messageOf } from './api';
-import { count } from './format';
+import { counted, measure } from './format';
 import { href } from './router.svelte';
 import type { Budget, Endpoint, Job, Source } from './types';
 
@@ -36,7 +36,7 @@ async function sources(): Promise<Matter[]> {
     if (last?.error) return [{ severity: 'bad', title: `${source.name} does not sync`, detail: last.error, link }];
     const failed = (last?.items.failed ?? 0) + (last?.items.dead ?? 0);
     if (failed === 0) return [];
-    return [{ severity: 'warn', title: `${source.name} could not read ${count(failed)} items`, detail: 'The reasons are listed with the source; retry when they are mended.', link }];
+    return [{ severity: 'warn', title: `${source.name} could not read ${counted(failed, 'item')}`, detail: 'The source lists the reasons; retry once they are fixed.', link }];
   });
 }
 
@@ -46,7 +46,7 @@ async function jobs(): Promise<Matter[]> {
     const recent = found.jobs.filter((job) => Date.now() - new Date(job.created_at).getTime() < 7 * 86_400_000);
     return recent.map((job) => ({
       severity: 'warn',
-      title: `Job ${job.work} ${job.state}`,
+      title: `A ${job.work} job ${job.state === 'failed' ? 'failed' : 'was abandoned'}`,
       detail: job.failure?.message ?? job.id,
       link: href(['health'], { job: job.id }),
     }));
@@ -60,7 +60,7 @@ async function reviews(): Promise<Matter[]> {
   const found = await get<{ reviews: { id: string }[]; next: string | null }>('/api/reviews?state=pending&limit=200');
   if (found.reviews.length === 0) return [];
   const number = `${found.reviews.length}${found.next ? '+' : ''}`;
-  return [{ severity: 'warn', title: `${number} to review`, detail: 'Answers and tool calls that wait for a decision.', link: href(['reviews']) }];
+  return [{ severity: 'warn', title: `${number} ${found.reviews.length === 1 ? 'review waits' : 'reviews wait'} for a decision`, detail: 'Answers that a check is not sure of, and tool calls with effects.', link: href(['reviews']) }];
 }
 
 async function endpoints(): Promise<Matter[]> {
@@ -81,8 +81,8 @@ async function budgets(): Promise<Matter[]> {
     .filter((budget) => budget.spent !== null && budget.limit > 0 && budget.spent / budget.limit >= NEAR)
     .map((budget) => ({
       severity: (budget.spent ?? 0) >= budget.limit ? 'bad' : 'warn',
-      title: `${Math.round(((budget.spent ?? 0) / budget.limit) * 100)}% of ${budget.measure} is used`,
-      detail: `${budget.kind} ${budget.name}`,
+      title: `${(budget.spent ?? 0) >= budget.limit ? 'Budget used up' : 'Budget nearly used up'}: ${budget.kind} ${budget.name}`,
+      detail: `${Math.round(((budget.spent ?? 0) / budget.limit) * 100)}% of ${measure(budget.measure).toLowerCase().replace('us dollars', 'US dollars')}${(budget.spent ?? 0) >= budget.limit ? '; further calls are refused' : ''}`,
       link: href(['costs']),
     }));
 }

@@ -10,7 +10,7 @@ export function count(value: number | null | undefined): string {
 
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return NONE;
-  if (ms === 0) return '0';
+  if (ms === 0) return '0 ms';
   if (ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
@@ -34,6 +34,20 @@ export function share(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
   const percent = value * 100;
   return `${percent > 0 && percent < 10 ? percent.toFixed(1) : Math.round(percent)}%`;
+}
+
+/** An interval of shares: "2.0–4.7%". */
+export function between(low: number, high: number): string {
+  return `${share(low).replace('%', '')}\u2013${share(high)}`;
+}
+
+const UNITS: Record<string, string> = { usd: 'US dollars', tokens: 'Tokens', requests: 'Requests' };
+const SPANS: Record<string, string> = { day: 'a day', month: 'a month', minute: 'a minute', total: 'in all' };
+
+/** What a budget measures, in words: "usd_month" is "US dollars a month". */
+export function measure(name: string): string {
+  const [unit = '', span = ''] = name.split('_');
+  return unit in UNITS && span in SPANS ? `${UNITS[unit]} ${SPANS[span]}` : name;
 }
 
 export function bytes(value: number): string {
@@ -71,4 +85,25 @@ export function ago(at: string | null | undefined, now = Date.now()): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
   const days = Math.floor(seconds / 86_400);
   return days < 31 ? `${days} d ago` : day.format(new Date(at));
+}
+
+const KINDS: Record<string, string> = {
+  'application/pdf': 'PDF',
+  'application/vnd.openxmlformats-officedocument.wordprocessingml.document': 'Word',
+  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': 'Excel',
+  'application/vnd.openxmlformats-officedocument.presentationml.presentation': 'PowerPoint',
+  'application/jsonl': 'JSON lines',
+  'application/json': 'JSON',
+  'application/epub+zip': 'EPUB',
+  'message/rfc822': 'Mail',
+  'text/html': 'HTML',
+  'text/markdown': 'Markdown',
+  'text/plain': 'Text',
+  'text/csv': 'CSV',
+};
+
+/** A media type in a word, where it has one. */
+export function kindOf(mediaType: string): string {
+  const plain = mediaType.split(';')[0] ?? mediaType;
+  return KINDS[plain] ?? plain.replace(/^application\/vnd\.oasis\.opendocument\./, 'OpenDocument ');
 }

@@ -4,34 +4,33 @@ import type { Chunk, ChunkPage } from './types';
 /** A stretch of a document's text, cut where a quote begins and ends. */
 export type Stretch = { text: string; marked: boolean };
 export type Passage = { collection: string; title: string; stretches: Stretch[]; cutBefore: boolean; cutAfter: boolean };
-export type Place = { document_id: string; chunk_id: string; start: number; end: number; page: number | null; quote: string };
+export type Place = { document_id: string; chunk_id: string; start: number; end: number; page: number | null; quote: string; collection: string };
 
 const AROUND = 3;
+const GONE = 'The document was deleted since it was cited.';
+const CHANGED = 'The document has changed since it was cited.';
 
-/** Where a quote stands, looked for in these collections: citations do not say in which one. */
-export async function passageOf(place: Place, collections: string[]): Promise<Passage> {
+/** Where a quote stands in its document, as that is now. */
+export async function passageOf(place: Place): Promise<Passage> {
   const number = Number(place.chunk_id.slice(place.chunk_id.lastIndexOf('#') + 1)) || 0;
   const offset = Math.max(0, number - AROUND);
-  for (const collection of collections) {
-    let found: ChunkPage;
-    try {
-      found = await get<ChunkPage>(path('/api/collections', collection, 'chunks', place.document_id) + query({ offset, limit: 2 * AROUND + 1 }));
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) continue;
-      throw error;
-    }
-    const stitched = stitch(samePage(found.chunks, place));
-    const whole = stitched.text.slice(place.start - stitched.start, place.end - stitched.start).join('');
-    if (stitched.text.length === 0 || (whole !== place.quote && collections.length > 1)) continue;
-    return {
-      collection,
-      title: found.title,
-      stretches: marked(stitched.text, place.start - stitched.start, place.end - stitched.start),
-      cutBefore: stitched.start > 0,
-      cutAfter: (found.chunks.at(-1)?.end ?? 0) > stitched.start + stitched.text.length || offset + found.chunks.length < found.total,
-    };
+  let found: ChunkPage;
+  try {
+    found = await get<ChunkPage>(path('/api/collections', place.collection, 'chunks', place.document_id) + query({ offset, limit: 2 * AROUND + 1 }));
+  } catch (error) {
+    throw error instanceof ApiError && error.status === 404 ? new ApiError(404, 'not_found', GONE) : error;
   }
-  throw new ApiError(404, 'not_found', 'The document is not here any more, or it has changed since it was cited.');
+  const stitched = stitch(samePage(found.chunks, place));
+  const whole = stitched.text.slice(place.start - stitched.start, place.end - stitched.start).join('');
+  // A quote that stands elsewhere now would be marked on other words.
+  if (whole !== place.quote) throw new ApiError(409, 'changed', CHANGED);
+  return {
+    collection: place.collection,
+    title: found.title,
+    stretches: marked(stitched.text, place.start - stitched.start, place.end - stitched.start),
+    cutBefore: stitched.start > 0,
+    cutAfter: (found.chunks.at(-1)?.end ?? 0) > stitched.start + stitched.text.length || offset + found.chunks.length < found.total,
+  };
 }
 
 function samePage(chunks: Chunk[], place: Place): Chunk[] {

@@ -23,6 +23,7 @@ export type Citation = {
   end: number;
   page: number | null;
   heading: string | null;
+  collection: string;
 };
 
 export type Claim = { text: string; supported: boolean; score: number };
@@ -90,6 +91,7 @@ export type Hit = {
   image: number | null;
   valid_from: string | null;
   superseded_by: string | null;
+  collection: string;
   metadata: Record<string, unknown>;
 };
 
@@ -109,11 +111,13 @@ export type Point = {
   ttft_p99_ms: number | null;
   tokens_per_second: number | null;
   checked: number;
-  under: number;
+  unsupported: number;
+  low: number;
+  high: number;
   grounded: number | null;
 };
 
-export type Series = { since: string; until: string; step_seconds: number; whole: boolean; total: Point; points: Point[] };
+export type Series = { since: string; until: string; step_seconds: number; whole: boolean; threshold: number; total: Point; points: Point[] };
 
 export type TraceLine = {
   id: string;
@@ -132,6 +136,7 @@ export type TraceLine = {
   cost_usd: number | null;
   ttft_ms: number | null;
   grounded: number | null;
+  verdict: string | null;
 };
 
 export type Step = {
@@ -204,6 +209,7 @@ export type AccessKey = {
 };
 
 export type Endpoint = { endpoint: string; state: 'closed' | 'open' | 'half_open'; calls: number; failures: number; last_error: string | null; retry_after: number | null };
+export type Finding = { check: string; status: 'ok' | 'warn' | 'fail'; detail: string; remedy: string };
 export type Managed = { model: string; state: string; device: string; memory_bytes: number; requests: number; starts: number; crashes: number; log: string[] };
 
 export type ReviewLine = {

@@ -24,7 +24,7 @@ class Leg:
     @property
     def account(self) -> Account:
         run = self.run
-        return Account(run.tenant, run.key, run.assistant, run.root)
+        return Account(run.tenant, run.key, run.assistant, run.root, run.setup.user)
 
     @property
     def nothing(self) -> RunUsage:

@@ -75,6 +75,7 @@ class Runs:
                 param="id",
             )
         setup = await self._setup_of(account.tenant, new.assistant)
+        setup = replace(setup, user=account.user)
         if new.limits is not None:
             check_narrower(new.limits, setup.limits)
             setup = replace(setup, limits=new.limits)
@@ -101,7 +102,7 @@ class Runs:
             id,
             setup.name or assistant,
             goal,
-            replace(setup, depth=parent.setup.depth + 1),
+            replace(setup, depth=parent.setup.depth + 1, user=parent.setup.user),
             created_at=soon(0),
             root=parent.root,
             tenant=parent.tenant,

@@ -8,12 +8,15 @@ from bedplate.domain import answers
 
 
 class Question(Body):
+    """`claims`: a stream tells of each claim once it is judged."""
+
     collection: Text
     question: Text
     model: Text | None = None
     filter: Filter = None
     join: Join = None
     stream: bool = False
+    claims: bool = False
 
 
 class Citation(Shown):
@@ -27,6 +30,7 @@ class Citation(Shown):
     end: int
     page: int | None
     heading: str | None
+    collection: str
 
 
 class Evidence(Shown):

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Response
 
-from bedplate.api.answer_schemas import Answer, Question
+from bedplate.api.answer_schemas import Answer, Claim, Question
 from bedplate.api.costs import cost_headers
 from bedplate.api.current import CurrentAccount, CurrentApp, Deadline
 from bedplate.api.sse import MEDIA_TYPE, encode_event
@@ -17,7 +18,7 @@ from bedplate.rag.answer import AskRequest
 
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "With `stream`: `delta` events with text, then one `answer` event.",
+        "description": "With `stream`: `delta` events with text, with `claims` `claim` events, then one `answer` event.",
         "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
     },
     202: {
@@ -37,7 +38,7 @@ async def ask(
 ) -> Answer | Response:
     """The answer with its citations and how well the passages carry it.
 
-    Streamed, the text comes as it is final; an error after the first event is an unnamed one with `{"error": …}`.
+    Streamed, the text comes as it is final, and with `claims` each claim of it once it is judged; an error after the first event is an unnamed one with `{"error": …}`.
     """
     request = app.question(
         body.collection,
@@ -49,7 +50,7 @@ async def ask(
         account=account,
     )
     if body.stream:
-        return await open_stream(_events(app, request))
+        return await open_stream(_events(app, replace(request, tell_claims=body.claims)))
     answer = await app.ask.answer(request)
     response.headers.update(cost_headers(answer.usage.cost_usd))
     if answer.checked.action == "held":
@@ -66,5 +67,8 @@ async def _events(app: App, request: AskRequest) -> AsyncGenerator[bytes]:
                     yield encode_event({"text": event.text}, "delta")
                 case answers.Answer():
                     yield encode_event(Answer.of(event).model_dump(mode="json"), "answer")
+                case answers.ClaimJudged():
+                    claim = Claim.model_validate(event.claim)
+                    yield encode_event(claim.model_dump(mode="json"), "claim")
                 case answers.Retrieved():
                     continue

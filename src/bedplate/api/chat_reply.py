@@ -89,8 +89,9 @@ class Reply:
                     begun.add(told.index)
                     yield self._chunk(told.index, Delta(role="assistant", content=""))
                 match told.event:
-                    case TextDelta(text, logprobs):
-                        yield self._chunk(told.index, Delta(content=text), logprobs)
+                    case TextDelta(text, logprobs, refusal):
+                        said = Delta(refusal=text) if refusal else Delta(content=text)
+                        yield self._chunk(told.index, said, logprobs)
                     case ReasoningDelta(text):
                         yield self._chunk(told.index, Delta(reasoning_content=text))
                     case ToolCallDelta() as part:
@@ -142,6 +143,7 @@ class _Choice:
     def __init__(self, index: int) -> None:
         self._index = index
         self._text: list[str] = []
+        self._refusal: list[str] = []
         self._thoughts: list[str] = []
         self._logprobs: list[TokenLogprob] = []
         self._calls: list[ToolCallDelta] = []
@@ -150,8 +152,8 @@ class _Choice:
 
     def take(self, event: ChatEvent) -> None:
         match event:
-            case TextDelta(text, logprobs):
-                self._text.append(text)
+            case TextDelta(text, logprobs, refusal):
+                (self._refusal if refusal else self._text).append(text)
                 self._logprobs.extend(logprobs)
             case ReasoningDelta(text):
                 self._thoughts.append(text)
@@ -170,8 +172,10 @@ class _Choice:
         if self._end is None:
             raise AssertionError("an answer has an end")
         text = "".join(self._text)
+        refusal = "".join(self._refusal) or None
         message = AssistantMessage(
-            None if self._calls and not text else text,
+            None if (self._calls or refusal) and not text else text,
+            refusal=refusal,
             tool_calls=self._whole_calls() or UNSET,
             reasoning_content="".join(self._thoughts) or UNSET,
             reasoning_details=UNSET if self._end.reasoning is None else self._end.reasoning,

@@ -4,7 +4,7 @@ Fields that Bedplate knows are checked; every other one is kept and handed throu
 API reference, "Create chat completion".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,11 +12,14 @@ from msgspec import Meta, Struct
 
 from bedplate.api.chat_messages import read_message
 from bedplate.api.chat_tools import FunctionTool, read_choice, read_tools
+from bedplate.api.json_schemas import check_schema
 from bedplate.api.reading import convert, read_object, wrong
 from bedplate.domain.chat import ChatRequest
 from bedplate.domain.tools import OutputFormat
 
 MAX_STOPS = 16
+MOST_MESSAGES = 5_000
+"""More than twice of what OpenAI takes. Reading one holds up all other requests for its time."""
 MAX_CHOICES = 16
 MAX_TOP_LOGPROBS = 20
 
@@ -81,8 +84,7 @@ def read_chat(body: bytes) -> ChatCall:
         if raw.get(name):
             raise wrong(name, f"OpenAI gave this field up; send {instead!r} instead")
     known = convert(raw, ChatBody)
-    if not known.messages:
-        raise wrong("messages", "expected at least one message, got none")
+    check_count(known.messages)
     tools = read_tools(known.tools or ())
     request = ChatRequest(
         messages=tuple(read_message(m, f"messages.{i}") for i, m in enumerate(known.messages)),
@@ -106,6 +108,14 @@ def read_chat(body: bytes) -> ChatCall:
         _choices(known.n),
         request,
     )
+
+
+def check_count(messages: Sequence[object]) -> None:
+    """InvalidInput for none, and for more than are read."""
+    if not messages:
+        raise wrong("messages", "expected at least one message, got none")
+    if (count := len(messages)) > MOST_MESSAGES:
+        raise wrong("messages", f"expected at most {MOST_MESSAGES:,} messages, got {count:,}")
 
 
 def _stops(stop: str | list[str] | None) -> tuple[str, ...]:
@@ -135,6 +145,7 @@ def _output(format: ResponseFormat | None) -> OutputFormat | None:
             return OutputFormat()
         case ResponseFormat(type="json_schema", json_schema=JsonSchema() as given):
             schema: Mapping[str, Any] = given.schema or {}
+            check_schema(schema, "response_format.json_schema.schema")
             return OutputFormat(schema, given.name, given.description or "", given.strict)
         case ResponseFormat(type="json_schema"):
             raise wrong("response_format.json_schema", "is required")

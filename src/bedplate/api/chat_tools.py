@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from bedplate.api.json_schemas import check_schema
 from bedplate.api.reading import convert, kind, wrong
 from bedplate.domain.tools import ToolChoice, ToolSpec
 from bedplate.errors import InvalidInput
@@ -56,6 +57,8 @@ def read_tools(tools: Sequence[FunctionTool]) -> tuple[ToolSpec, ...]:
         check_name(function.name, f"tools.{at}.function.name")
         if function.name in specs:
             raise wrong(f"tools.{at}.function.name", f"{function.name!r} is there twice")
+        if function.parameters:
+            check_schema(function.parameters, f"tools.{at}.function.parameters")
         specs[function.name] = ToolSpec(
             function.name, function.description or "", function.parameters or {}, function.strict
         )

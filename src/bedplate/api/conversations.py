@@ -15,7 +15,7 @@ from bedplate.api.reading import convert, read_object, wrong
 from bedplate.api.responses import JSON
 from bedplate.api.responses_calls import resolved
 from bedplate.api.responses_items import read_input
-from bedplate.api.responses_requests import read_metadata
+from bedplate.api.responses_requests import known_fields, read_metadata
 from bedplate.app import App
 from bedplate.domain.ids import TenantId
 from bedplate.responses.items import Conversation, Item, fresh_id
@@ -44,7 +44,10 @@ router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 )
 async def create_conversation(request: Request, app: CurrentApp, tenant: Tenant) -> Response:
     content = await request.body()
-    body = convert(read_object(content) if content else {}, ConversationBody)
+    body = convert(
+        known_fields(read_object(content) if content else {}, ConversationBody, ()),
+        ConversationBody,
+    )
     items = await _items(app, tenant, body.items or ())
     metadata = read_metadata(body.metadata)
     made = StoredConversation(
@@ -72,7 +75,7 @@ async def update_conversation(
     conversation_id: str, request: Request, app: CurrentApp, tenant: Tenant
 ) -> Response:
     """Replaces its metadata."""
-    body = convert(read_object(await request.body()), MetadataBody)
+    body = convert(known_fields(read_object(await request.body()), MetadataBody, ()), MetadataBody)
     metadata = msgspec.json.encode(read_metadata(body.metadata)).decode()
     return _answer(await app.transcripts.conversations.update(tenant, conversation_id, metadata))
 
@@ -93,7 +96,9 @@ async def create_items(
     include: Included,
 ) -> Response:
     """Adds up to 20 items after those that are there."""
-    body = convert(read_object(await request.body()), ItemsBody)
+    body = convert(
+        known_fields(read_object(await request.body()), ItemsBody, {"include"}), ItemsBody
+    )
     items = stored_items(await _items(app, tenant, body.items))
     await app.transcripts.items.add(tenant, conversation_id, items)
     return Response(encode_page(ItemPage(items, more=False), include), media_type=JSON)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from bedplate.api.current import CurrentApp
+from bedplate.api.current import CurrentAccount, CurrentApp
 from bedplate.domain.guard import TextKind
 from bedplate.domain.ids import new_id
 from bedplate.errors import InvalidInput
@@ -92,7 +92,7 @@ class Moderation(BaseModel):
     """`input` is a text, several, or parts; pictures are not looked at, and refused."""
 
     input: Text | list[Text] | list[TextPart]
-    model: str = MODEL
+    model: str | None = MODEL
 
 
 class ModerationResult(BaseModel):
@@ -114,19 +114,19 @@ class Moderations(BaseModel):
 
 
 @router.post("/api/guard")
-async def guard(body: Guarded, app: CurrentApp) -> GuardReport:
+async def guard(body: Guarded, app: CurrentApp, account: CurrentAccount) -> GuardReport:
     """What the guards find in a text that a user, a document or a tool says."""
-    return GuardReport.of((await app.safeguards.reports([body.text], body.kind))[0])
+    return GuardReport.of((await app.safeguards.reports([body.text], body.kind, account))[0])
 
 
 @router.post("/v1/moderations")
-async def moderations(body: Moderation, app: CurrentApp) -> Moderations:
+async def moderations(body: Moderation, app: CurrentApp, account: CurrentAccount) -> Moderations:
     """Whether a text tries to give a model orders; and the personal data in it.
 
     It is flagged for the former, and for the latter where `guards.pii` blocks that.
     """
     texts = _texts(body.input)
-    found = await app.safeguards.reports(texts, "user")
+    found = await app.safeguards.reports(texts, "user", account)
     return Moderations(
         id=f"modr-{new_id()}",
         model=MODEL,

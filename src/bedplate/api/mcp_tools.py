@@ -1,19 +1,24 @@
 """What a program that speaks MCP may do here: look up, read and ask."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from bedplate.access.protocol import Scope
+from bedplate.agents.runs import NewRun, Runs
 from bedplate.api.answer_schemas import Answer
+from bedplate.api.completions import find
+from bedplate.api.mcp_calls import Call
+from bedplate.api.mcp_resources import text_of
+from bedplate.api.run_schemas import Run
 from bedplate.api.schemas import Body, Collection, Document, Filter, SearchResult, Text
-from bedplate.app import App
-from bedplate.domain.accounts import Account
+from bedplate.assistants.protocol import Done
+from bedplate.domain.chat import ChatRequest, Message
 from bedplate.domain.ids import DocumentId
-from bedplate.errors import InvalidInput
-from bedplate.ingest.redact import runs_of
+from bedplate.errors import InvalidInput, Unavailable
 from bedplate.rag.retrieve import SearchRequest
 
 MOST_HITS, USUAL_HITS = 50, 8
@@ -56,18 +61,27 @@ class ReadArguments(Body):
     document: Annotated[Text, Field(description="Its id, as search and list_documents give it.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Whose call it is, and until when it is waited for, on the event loop's clock."""
+class AssistantArguments(Body):
+    assistant: Annotated[Text, Field(description="Its name; list_assistants gives them.")]
+    question: Annotated[Text, Field(max_length=100_000)]
 
-    app: App
-    account: Account
-    deadline: float
+
+class GoalArguments(Body):
+    assistant: Annotated[Text, Field(description="Its name; list_assistants gives them.")]
+    goal: Annotated[Text, Field(max_length=100_000, description="What it is to bring about.")]
+    id: Annotated[
+        Text | None,
+        Field(max_length=100, description="Sent again, it finds the run that is there."),
+    ] = None
+
+
+class RunArguments(Body):
+    id: Annotated[Text, Field(description="The run's, as start_run gave it.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`scope` is what a key must be allowed to see and call it."""
+    """`reads` is whether it changes nothing; `scope` is what a key must be allowed to see and call it."""
 
     name: str
     title: str
@@ -75,6 +89,7 @@ class Tool:
     scope: Scope
     arguments: type[BaseModel]
     run: Callable[[Call, Any], Awaitable[Mapping[str, Any]]]
+    reads: bool = True
 
     def shown(self) -> Mapping[str, Any]:
         return {
@@ -82,7 +97,7 @@ class Tool:
             "title": self.title,
             "description": self.description,
             "inputSchema": self.arguments.model_json_schema(),
-            "annotations": {"readOnlyHint": True, "openWorldHint": False},
+            "annotations": {"readOnlyHint": self.reads, "openWorldHint": not self.reads},
         }
 
     async def call(self, call: Call, arguments: object) -> Mapping[str, Any]:
@@ -144,11 +159,49 @@ async def _list(call: Call, given: ListArguments) -> Mapping[str, Any]:
 async def _read(call: Call, given: ReadArguments) -> Mapping[str, Any]:
     scope = call.app.scope(given.collection, call.account.tenant)
     document = await call.app.catalog.documents.get(scope, DocumentId(given.document))
-    index = (await call.app.catalog.collections.get(scope)).index
-    entries = await call.app.catalog.index.entries(index, [document.id])
-    # As it is searched: what guards took out is not in it.
-    text = "\n\n".join(run.text for each in entries for run in runs_of(each.chunks))
+    text = await text_of(call, given.collection, given.document)
     return {**Document.model_validate(document).model_dump(mode="json"), "text": text}
+
+
+async def _assistants(call: Call, _: Nothing) -> Mapping[str, Any]:
+    found = await call.app.assistants.roster.list(call.account.tenant)
+    return {"assistants": [{"name": each.name, "version": each.version} for each in found]}
+
+
+async def _ask_assistant(call: Call, given: AssistantArguments) -> Mapping[str, Any]:
+    assistant = await find(call.app, given.assistant, call.account.tenant)
+    request = ChatRequest(
+        (Message("user", given.question),),
+        deadline=call.deadline,
+        account=call.account,
+        whole_answer=True,
+    )
+    answer: Mapping[str, Any] = {}
+    async with aclosing(call.app.assistants.stream(assistant, request)) as events:
+        async for event in events:
+            if isinstance(event, Done):
+                answer = Answer.of(event.answer).model_dump(mode="json")
+    return answer
+
+
+async def _start_run(call: Call, given: GoalArguments) -> Mapping[str, Any]:
+    new = NewRun(given.assistant, given.goal, given.id)
+    return Run.of(await _runs(call).start(call.account, new)).model_dump(mode="json")
+
+
+async def _get_run(call: Call, given: RunArguments) -> Mapping[str, Any]:
+    return Run.of(await _runs(call).get(call.account.tenant, given.id)).model_dump(mode="json")
+
+
+async def _cancel_run(call: Call, given: RunArguments) -> Mapping[str, Any]:
+    run = await _runs(call).cancel(call.account.tenant, given.id, undo=True)
+    return Run.of(run).model_dump(mode="json")
+
+
+def _runs(call: Call) -> Runs:
+    if call.app.runs is None:
+        raise Unavailable("Runs are made by a server alone: start it with `bedplate serve`.")
+    return call.app.runs.runs
 
 
 TOOLS: Mapping[str, Tool] = {
@@ -164,5 +217,16 @@ TOOLS: Mapping[str, Tool] = {
              "ids.", "read", ListArguments, _list),
         Tool("read_document", "Read a document", f"Gives the whole text of a document. {UNTRUSTED}",
              "read", ReadArguments, _read),
+        Tool("list_assistants", "List assistants", "Names the assistants of this server.", "ask", Nothing, _assistants),
+        Tool("ask_assistant", "Ask an assistant", "Asks an assistant of this server, which answers "
+             f"with its own documents and tools. {UNTRUSTED}", "ask", AssistantArguments,
+             _ask_assistant, reads=False),
+        Tool("start_run", "Start a run", "Gives an assistant a goal that it pursues with its tools "
+             "while nobody waits. It may ask a human first; get_run says how it stands.", "ask",
+             GoalArguments, _start_run, reads=False),
+        Tool("get_run", "Look at a run", f"Says how a run stands, and its result. {UNTRUSTED}",
+             "ask", RunArguments, _get_run),
+        Tool("cancel_run", "Cancel a run", "Ends a run; effects that can be are taken back.", "ask",
+             RunArguments, _cancel_run, reads=False),
     )
 }  # fmt: skip

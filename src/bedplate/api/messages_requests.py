@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from bedplate.api.chat_requests import ChatCall
+from bedplate.api.chat_requests import ChatCall, check_count
 from bedplate.api.chat_tools import MAX_TOOLS, check_name
+from bedplate.api.json_schemas import check_schema
 from bedplate.api.messages_blocks import read_system, read_turn
 from bedplate.api.reading import convert, read_object, wrong
 from bedplate.domain.chat import ChatRequest, Message
@@ -86,8 +87,7 @@ def read_counted(body: bytes) -> ChatCall:
 
 
 def _call(raw: Mapping[str, Any], known: MessagesBody) -> ChatCall:
-    if not known.messages:
-        raise wrong("messages", "expected at least one message, got none")
+    check_count(known.messages)
     tools = _tools(known.tools or ())
     choice = known.tool_choice or Choice("auto")
     output = known.output_config or OutputConfig()
@@ -135,6 +135,7 @@ def _tools(tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
             raise wrong(f"tools.{at}.name", f"{tool.name!r} is there twice")
         if tool.input_schema is None:
             raise wrong(f"tools.{at}.input_schema", "is required")
+        check_schema(tool.input_schema, f"tools.{at}.input_schema")
         specs[tool.name] = ToolSpec(
             tool.name, tool.description or "", tool.input_schema, tool.strict
         )

@@ -9,19 +9,19 @@ from bedplate.api.access import PROBES
 from bedplate.api.chat_requests import ChatBody
 from bedplate.api.conversations_requests import ConversationBody, ItemsBody, MetadataBody
 from bedplate.api.embeddings_requests import EmbeddingsBody
-from bedplate.api.responses_requests import ResponsesBody
+from bedplate.api.responses_requests import CompactBody, ResponsesBody
 from bedplate.api.scopes import scope_of
 from bedplate.api.wire import ChatCompletion, ChatCompletionChunk, ErrorEnvelope
 from bedplate.responses.items import Conversation
-from bedplate.responses.response import Response
+from bedplate.responses.response import CompactedResponse, InputTokens, Response
 
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 KEY = "access_key"
 REFERENCE = "#/components/schemas/{name}"
-READ = (EmbeddingsBody, ResponsesBody, ConversationBody, MetadataBody, ItemsBody)
+READ = (EmbeddingsBody, ResponsesBody, CompactBody, ConversationBody, MetadataBody, ItemsBody)
 """Bodies that msgspec reads on routes of FastAPI's."""
 
-SENT = (Response, Conversation)
+SENT = (Response, CompactedResponse, InputTokens, Conversation)
 """What it writes there."""
 
 

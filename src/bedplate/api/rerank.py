@@ -1,4 +1,4 @@
-"""POST /v1/rerank: documents in the order of a query, by the configured reranker.
+"""POST /v1/rerank and /v2/rerank: documents in the order of a query, by the configured reranker.
 
 Source: Cohere API reference, "Rerank", which Jina's API shares but for `return_documents`.
 """
@@ -19,7 +19,7 @@ DEFAULT = "default"
 
 Passage = Annotated[Text, Field(min_length=1, max_length=MAX_CHARACTERS)]
 
-router = APIRouter(prefix="/v1/rerank", tags=["rerank"])
+router = APIRouter(tags=["rerank"])
 
 
 class TextDocument(Body):
@@ -29,7 +29,7 @@ class TextDocument(Body):
 class Rerank(Body):
     """`model` is the reranker's adapter, or "default"."""
 
-    model: str = DEFAULT
+    model: str | None = DEFAULT
     query: Passage
     documents: Annotated[
         list[Passage | TextDocument], Field(min_length=1, max_length=MAX_DOCUMENTS)
@@ -52,7 +52,8 @@ class RerankAnswer(BaseModel):
     results: list[RerankResult]
 
 
-@router.post("", response_model_exclude_none=True)
+@router.post("/v1/rerank", response_model_exclude_none=True)
+@router.post("/v2/rerank", response_model_exclude_none=True, operation_id="rerank_v2")
 async def rerank(body: Rerank, app: CurrentApp, deadline: Deadline) -> RerankAnswer:
     """Best first; equal scores in the order given. Scores are the reranker's own, of any scale."""
     slot, reranker = app.config.reranker, app.reranker
@@ -60,7 +61,7 @@ async def rerank(body: Rerank, app: CurrentApp, deadline: Deadline) -> RerankAns
         raise InvalidInput(
             "There is no reranker: set [reranker] in the configuration.", param="model"
         )
-    if body.model not in (DEFAULT, slot.use):
+    if body.model not in (None, DEFAULT, slot.use):
         raise NotFound(
             f"There is no reranker {body.model!r}; there is {slot.use!r}, also as {DEFAULT!r}.",
             param="model",

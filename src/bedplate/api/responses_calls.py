@@ -24,7 +24,7 @@ from bedplate.rag.dialogue import dialogue
 from bedplate.responses.context import Context
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
-from bedplate.responses.files import read_files
+from bedplate.responses.files import Attached, Kept
 from bedplate.responses.items import InputText, Item, ItemReference, Message, fresh_id
 from bedplate.responses.keeping import item_of, items_of
 from bedplate.responses.open_items import Shown
@@ -152,7 +152,7 @@ class Calls:
                 )
             request = replace(
                 call.request,
-                messages=Context(_instructed(call, items)).messages,
+                messages=Context(instructed(call, items)).messages,
                 deadline=caller.deadline,
                 account=caller.account,
             )
@@ -190,7 +190,7 @@ class Calls:
             truncate=call.body.truncation == "auto",
             most_calls=call.body.max_tool_calls,
         )
-        return self._app.respond.converse(draft, asked, _instructed(call, items))
+        return self._app.respond.converse(draft, asked, instructed(call, items))
 
     async def _search(self, call: ResponseCall, caller: Caller) -> FileSearch | None:
         """The tool, its collections looked up."""
@@ -224,7 +224,7 @@ async def resolved(
 ) -> tuple[Item, ...]:
     """With the items in place that are only referred to, and files read.
 
-    NotFound for an item that is not there; errors of files as `read_files`.
+    NotFound for an item that is not there; errors of files as `Attached.read`.
     """
     for id, times in Counter(item.id for item in given).items():
         if times > 1:
@@ -239,7 +239,17 @@ async def resolved(
             items.append(item_of(found[item.id]))
         else:
             raise NotFound(f"Item with id {item.id!r} not found.", param=f"{where}.{at}.id")
-    return await read_files(app.parser, items)
+
+    async def load(id: str) -> Kept:
+        if app.library is None:
+            raise NotFound(f"There is no file {id!r}.", param=where)
+        try:
+            file = await app.library.objects.files.get(tenant, id)
+            return Kept(file.filename, await app.library.files.read(tenant, id))
+        except NotFound as error:
+            raise NotFound(error.message, param=where) from error
+
+    return await Attached(app.parser, load).read(items)
 
 
 def _spoken(call: ResponseCall, question: AskRequest, items: Sequence[Item]) -> AskRequest:
@@ -269,7 +279,7 @@ def _unhonoured(call: ResponseCall) -> tuple[str, ...]:
     )
 
 
-def _instructed(call: ResponseCall, items: Sequence[Item]) -> tuple[Item, ...]:
+def instructed(call: ResponseCall, items: Sequence[Item]) -> tuple[Item, ...]:
     if not call.body.instructions:
         return tuple(items)
     return (Message("system", (InputText(call.body.instructions),)), *items)

@@ -117,7 +117,7 @@ def _part(given: Any, role: Any, where: str) -> Mapping[str, Any]:
         return _file(part, where)
     if type == "input_image":
         _check_image(part, where)
-        return {"type": type, "image_url": part["image_url"], "detail": part.get("detail")}
+        return {name: part.get(name) for name in ("type", "image_url", "detail", "file_id")}
     return {
         **part,
         **({"annotations": part.get("annotations") or ()} if type == "output_text" else {}),
@@ -125,18 +125,19 @@ def _part(given: Any, role: Any, where: str) -> Mapping[str, Any]:
 
 
 def _file(part: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    for name in ("file_id", "file_url"):
-        if part.get(name):
-            raise wrong(f"{where}.{name}", "not supported yet; send file_data")
-    if part.get("file_data") is None and not part.get("text"):
-        raise wrong(f"{where}.file_data", "is required")
+    if part.get("file_url"):
+        raise wrong(f"{where}.file_url", "is not fetched here; send file_data or file_id")
+    if not any(part.get(name) for name in ("file_data", "file_id", "text")):
+        raise wrong(f"{where}.file_data", "is required, or file_id")
+    if part.get("file_data") and part.get("file_id"):
+        raise wrong(f"{where}.file_id", "cannot be sent together with 'file_data'")
     return {name: value for name, value in part.items() if value is not None}
 
 
 def _check_image(part: Mapping[str, Any], where: str) -> None:
-    if part.get("file_id"):
-        raise wrong(f"{where}.file_id", "stored files are not supported yet; send image_url")
     url = part.get("image_url")
+    if part.get("file_id") is not None and url is None:
+        return
     if not isinstance(url, str):
         raise wrong(f"{where}.image_url", f"expected string, got {kind(url)}")
     if not url.startswith(IMAGE_SCHEMES):

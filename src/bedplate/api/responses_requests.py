@@ -2,13 +2,14 @@
 response". As there, a field that is not known is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from bedplate.api.chat_requests import Positive
+from bedplate.api.json_schemas import check_schema
 from bedplate.api.reading import convert, kind, read_object, wrong
 from bedplate.api.responses_items import read_input
 from bedplate.api.responses_tools import Tools, read_choice, read_tools
@@ -102,6 +103,17 @@ class ResponsesBody(Struct):
     user: str | None = None
 
 
+class CompactBody(Struct):
+    """Of POST /v1/responses/compact; the fields but these are about OpenAI's own machines."""
+
+    model: str
+    input: str | list[dict[str, Any]] | None = None
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    prompt_cache_key: str | None = None
+    service_tier: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseCall:
     """A response as asked for. `request` has neither messages nor the search among its tools.
@@ -125,12 +137,25 @@ class ResponseCall:
 def read_response(body: bytes) -> ResponseCall:
     """The body of POST /v1/responses; InvalidInput names the field at fault."""
     raw = read_object(body)
-    for name in raw:
-        if name in ANSWERLESS and raw[name] is not None:
+    for name in ANSWERLESS:
+        if raw.get(name) is not None:
             raise wrong(name, "not supported yet; leave it out")
-        if name not in {*ResponsesBody.__struct_fields__, *WITHOUT_EFFECT, *ANSWERLESS}:
+    fields = known_fields(raw, ResponsesBody, {*WITHOUT_EFFECT, *ANSWERLESS})
+    return read_call(convert(fields, ResponsesBody))
+
+
+def known_fields(
+    raw: Mapping[str, Any], struct: type[Struct], ignored: Collection[str]
+) -> Mapping[str, Any]:
+    """Those that the type has; UnknownParameter for one that is neither there nor ignored."""
+    for name in raw:
+        if name not in struct.__struct_fields__ and name not in ignored:
             raise UnknownParameter(f"Unknown parameter: {name!r:.100}.", param=name)
-    known = convert(raw, ResponsesBody)
+    return {name: value for name, value in raw.items() if name not in ignored}
+
+
+def read_call(known: ResponsesBody) -> ResponseCall:
+    """What is asked for by fields of the right types; InvalidInput names the one at fault."""
     if known.previous_response_id and known.conversation:
         raise wrong("previous_response_id", "cannot be sent together with 'conversation'")
     store = known.store is not False
@@ -215,6 +240,8 @@ def _handed_on(known: ResponsesBody) -> Mapping[str, Any]:
         "presence_penalty": known.presence_penalty,
         "frequency_penalty": known.frequency_penalty,
         "verbosity": known.text.verbosity if known.text else None,
+        "safety_identifier": known.safety_identifier,
+        "user": known.user,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -226,6 +253,7 @@ def _output(format: TextFormat | None) -> OutputFormat | None:
         case TextFormat(type="json_object"):
             return OutputFormat()
         case TextFormat(type="json_schema", name=str(name), schema=dict(schema)):
+            check_schema(schema, "text.format.schema")
             return OutputFormat(schema, name, format.description or "", format.strict)
         case TextFormat(type="json_schema"):
             missing = "name" if format.name is None else "schema"

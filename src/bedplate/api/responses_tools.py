@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from bedplate.api.chat_tools import MAX_TOOLS, check_name
 from bedplate.api.file_filters import read_file_filter
+from bedplate.api.json_schemas import check_schema
 from bedplate.api.reading import convert, kind, wrong
 from bedplate.api.responses_mcp import McpTool, read_server, shown_server
 from bedplate.domain.tools import ToolChoice, ToolSpec
@@ -80,8 +81,7 @@ def read_tools(given: Sequence[Mapping[str, Any]]) -> Tools:
         where = f"tools.{at}"
         match raw.get("type"):
             case "function":
-                function = convert(raw, FunctionTool, where)
-                check_name(function.name, f"{where}.name")
+                function = _function(raw, where)
                 if function.name in functions:
                     raise wrong(f"{where}.name", f"{function.name!r} is there twice")
                 functions[function.name] = ToolSpec(
@@ -116,6 +116,14 @@ def read_tools(given: Sequence[Mapping[str, Any]]) -> Tools:
         tuple(servers.values()),
         tuple(shown),
     )
+
+
+def _function(raw: Mapping[str, Any], where: str) -> FunctionTool:
+    function = convert(raw, FunctionTool, where)
+    check_name(function.name, f"{where}.name")
+    if function.parameters:
+        check_schema(function.parameters, f"{where}.parameters")
+    return function
 
 
 def _shown(function: FunctionTool) -> Mapping[str, Any]:

@@ -38,6 +38,8 @@ class NewRun(Body):
     """Starts a run once: sent again, it finds the run that is there."""
     budget: Budget | None = None
     """At most what the assistant may use."""
+    user: Annotated[str | None, Field(min_length=1, max_length=256)] = None
+    """For whom it runs: what is kept in mind is kept of them."""
 
 
 class ResumeRun(Body):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from bedplate.agents import runs as flow
 from bedplate.agents.runs import Runs, check_narrower
 from bedplate.api.current import CurrentAccount, CurrentApp, CurrentRuns, Deadline, MayAdmin, Tenant
+from bedplate.api.run_hooks import unsigned
 from bedplate.api.run_schemas import (
     CancelRun,
     ForkRun,
@@ -23,6 +25,7 @@ from bedplate.api.run_schemas import (
 )
 from bedplate.api.sse import MEDIA_TYPE, encode_event
 from bedplate.api.streams import open_stream
+from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId
 from bedplate.domain.runs import RunPage, RunStatus
 from bedplate.errors import InvalidInput, NotFound
@@ -48,27 +51,33 @@ async def start_run(body: NewRun, runs: CurrentRuns, account: CurrentAccount) ->
     if body.budget is not None:
         limits = body.budget.over(await runs.limits(account.tenant, body.assistant))
     new = flow.NewRun(body.assistant, body.goal, body.id, limits)
-    return Run.of(await runs.start(account, new))
+    return Run.of(await runs.start(replace(account, user=body.user), new))
 
 
-@router.post("/hooks/{hook}", status_code=202, openapi_extra=POSTED)
+@router.post("/hooks/{hook}", status_code=202, response_model=Run, openapi_extra=POSTED)
 async def run_hook(
     hook: str, request: Request, app: CurrentApp, runs: CurrentRuns, account: CurrentAccount
-) -> Run:
+) -> Run | Response:
     """Start the run that the configuration declares for the hook. What is posted is shown to its
-    model as data; the same delivery (`Idempotency-Key`) starts it once.
+    model as data; the same delivery (`webhook-id` or `Idempotency-Key`) starts it once.
     """
     hooks = app.config.runs.hooks
     if hook not in hooks:
         raise NotFound(f"There is no hook {hook!r}.", param="hook")
-    body = await request.body()
+    body, declared = await request.body(), hooks[hook]
+    delivery = request.headers.get("idempotency-key")
+    if declared.secret is not None:
+        secret = declared.secret.get_secret_value()
+        if (refused := unsigned(request.headers, body, secret, name=hook)) is not None:
+            return refused
+        # Signed with the rest, so that nobody sends it again as another.
+        delivery = request.headers["webhook-id"]
+        account = Account(TenantId(declared.tenant))
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise InvalidInput("The body is not text in UTF-8.", param="body") from error
-    delivery = request.headers.get("idempotency-key")
     id = None if delivery is None else f"{hook}:{sha256(delivery.encode()).hexdigest()[:32]}"
-    declared = hooks[hook]
     new = flow.NewRun(declared.assistant, declared.goal, id, posted=text, source=hook)
     return Run.of(await runs.start(account, new))
 

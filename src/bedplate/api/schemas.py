@@ -282,6 +282,7 @@ class Hit(Shown):
     image: float | None
     valid_from: str | None
     superseded_by: str | None
+    collection: str
     metadata: Values
 
 

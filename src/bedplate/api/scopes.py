@@ -8,7 +8,7 @@ ANY = re.compile(r"/|/openapi\.json|/v1/models(/.*)?", re.DOTALL)
 """Says what this server is, to any key: official clients look at the models first."""
 
 ADMIN = re.compile(
-    r"/metrics|/api/(assistants|keys|budgets|usage|models|tools|traces|feedback/rows|reviews/secret|evaluations|collections/[^/]+/originals)(/.*)?",
+    r"/metrics|/api/(assistants|doctor|keys|budgets|usage|models|tools|traces|feedback/rows|reviews/secret|evaluations|collections/[^/]+/originals)(/.*)?",
     re.DOTALL,
 )
 """Of the tenant's operator: who may call, what it costs, what everybody asked, which servers are
@@ -17,7 +17,7 @@ behind the models, and files as they came, before a guard took anything out.
 
 ASK = re.compile(
     r"/api/(ask|guard|judge|feedback)"
-    r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)"
+    r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)|/v2/rerank"
     r"|/v1/(responses|conversations|batches)(/.*)?|/api/runs(/.*)?",
     re.DOTALL,
 )

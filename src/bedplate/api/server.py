@@ -29,6 +29,7 @@ from bedplate.api import (
     chunks,
     collections,
     conversations,
+    doctor,
     documents,
     embeddings,
     evaluations,
@@ -46,11 +47,13 @@ from bedplate.api import (
     model_health,
     models,
     originals,
+    part_uploads,
     pushes,
     quality,
     quarantine,
     rerank,
     responses,
+    responses_compact,
     reviews,
     runs,
     search,
@@ -75,6 +78,7 @@ from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.own_requests import OwnRequests
 from bedplate.api.readiness import Readiness
+from bedplate.api.run_hooks import signed_paths
 from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config
@@ -120,7 +124,8 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         # Past the lines: a batch has its own bound, and its work is not cut off but resumed.
         own = KeyGate(bodies, app.keyring, local=local)
         app.library.calls.open(OwnRequests(Trail(own, recorder)))
-    gate = Gate(admission, app.keyring, sessions, local=local)
+    signed = signed_paths(app.config.runs.hooks)
+    gate = Gate(admission, app.keyring, sessions, local=local, signed=signed)
     return Trail(Console(gate), recorder), admission
 
 
@@ -270,6 +275,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
     api.state.bedplate = app
     api.state.sessions = sessions
     api.state.readiness = Readiness(app)
+    api.state.doctor = doctor.Doctor(app)
     api.state.started = int(time.time())
     for part in (
         models,
@@ -278,10 +284,12 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         embeddings,
         rerank,
         files,
+        part_uploads,
         batches,
         vector_stores,
         file_batches,
         vector_store_files,
+        responses_compact,
         responses,
         conversations,
         collections,
@@ -309,6 +317,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         metrics,
         keys,
         session,
+        doctor,
         health,
     ):
         api.include_router(part.router)
@@ -323,8 +332,9 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> Re
     """400, where FastAPI says 422: OpenAI's clients know a bad request by it."""
     problems = error.errors()
     if problems[0]["type"] == "json_invalid":
-        why = problems[0]["ctx"]["error"]
-        return refuse(400, f"The body is not valid JSON: {why}.", code="invalid_input")
+        why, at = problems[0]["ctx"]["error"], problems[0]["loc"][-1]
+        message = f"The body is not valid JSON: {why} (character {at})."
+        return refuse(400, message, code="invalid_input")
     if problems[0]["loc"] == ("body",) and error.body and not is_json(request):
         message = f"The body {sent_as(request)}: for JSON send Content-Type: application/json."
         return refuse(400, message, code="invalid_input")

@@ -1,6 +1,7 @@
 """/api/traces: what requests, ingests and jobs did, step by step. Each tenant sees its own."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Self
@@ -10,6 +11,8 @@ from pydantic import AwareDatetime, Field
 
 from bedplate.api.current import CurrentApp, Tenant
 from bedplate.api.schemas import Body, Shown, Text
+from bedplate.domain import traces as domain
+from bedplate.domain.evaluations import wilson
 from bedplate.domain.traces import EndedSpan, SpanKind, TraceSummary, Value
 from bedplate.traces.protocol import MOST_LISTED, MOST_POINTS, SeriesQuery, TraceQuery, TraceState
 
@@ -19,7 +22,9 @@ router = APIRouter(prefix="/api/traces", tags=["traces"])
 
 
 class TraceLine(Shown):
-    """`took_ms` and `ttft_ms` are from the beginning of the whole; `grounded` is the answer's score."""
+    """`took_ms` and `ttft_ms` are from the beginning of the whole; `grounded` is the answer's score and
+    `verdict` what its judge made of that.
+    """
 
     id: str
     span: str
@@ -37,6 +42,7 @@ class TraceLine(Shown):
     cost_usd: float | None
     ttft_ms: float | None
     grounded: float | None
+    verdict: str | None
 
     @classmethod
     def of(cls, summary: TraceSummary) -> Self:
@@ -115,7 +121,8 @@ class Wanted(Body):
 class TracePoint(Shown):
     """Of the traces that began in `step_seconds` from `at`; null where nothing was measured.
 
-    `checked` answers have a score of groundedness; of so many it is `under` the bound asked for.
+    `checked` answers were judged, with the mean score `grounded`; `unsupported` is how many of them
+    their sources do not carry, and the share lies from `low` to `high` with 95 %.
     """
 
     at: datetime
@@ -130,17 +137,27 @@ class TracePoint(Shown):
     ttft_p99_ms: float | None
     tokens_per_second: float | None
     checked: int
-    under: int
+    unsupported: int
+    low: float
+    high: float
     grounded: float | None
+
+    @classmethod
+    def of(cls, point: domain.TracePoint) -> Self:
+        low, high = wilson(point.unsupported, point.checked)
+        return cls(**asdict(point), low=low, high=high)
 
 
 class TraceSeries(Shown):
-    """Not `whole` where there are too many traces to look at all: those before are left out."""
+    """Not `whole` where there are too many traces to look at all: those before are left out.
+    A claim is supported from `threshold` on, by the judge of answers as it is now.
+    """
 
     since: datetime
     until: datetime
     step_seconds: float
     whole: bool
+    threshold: float
     total: TracePoint
     points: list[TracePoint]
 
@@ -151,7 +168,6 @@ class Span(Body):
     since: Annotated[AwareDatetime | None, Field(description="A day before `until`.")] = None
     until: Annotated[AwareDatetime | None, Field(description="Now.")] = None
     points: Annotated[int, Field(ge=1, le=MOST_POINTS)] = 60
-    under: Annotated[float, Field(ge=0, le=1, description="A score of groundedness.")] = 0.5
 
 
 @router.get("")
@@ -173,15 +189,16 @@ async def trace_series(
 ) -> TraceSeries:
     """What traces come to over time, for charts. Sampled traces count as they were kept."""
     until = span.until or datetime.now(UTC)
-    query = SeriesQuery(span.since or until - DAY, until, span.points, span.under)
+    query = SeriesQuery(span.since or until - DAY, until, span.points)
     found = await app.tracing.kept.charts.series(tenant, query)
     return TraceSeries(
         since=query.since,
         until=query.until,
         step_seconds=found.step.total_seconds(),
         whole=found.whole,
-        total=TracePoint.model_validate(found.total),
-        points=[TracePoint.model_validate(each) for each in found.points],
+        threshold=app.safeguards.grounding.threshold,
+        total=TracePoint.of(found.total),
+        points=[TracePoint.of(each) for each in found.points],
     )
 
 

@@ -150,6 +150,7 @@ class Delta(Struct, frozen=True):
 
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType | None = UNSET
+    refusal: str | UnsetType = UNSET
     tool_calls: tuple[CallDelta, ...] | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning_details: Any = UNSET

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bedplate.assistant_sections import AssistantConfig
+from bedplate.assistants.end_user import end_user
 from bedplate.assistants.memory import Memory
 from bedplate.assistants.pipeline import Pipeline
 from bedplate.assistants.protocol import Assistant, AssistantEvent, Done, Work
@@ -74,7 +75,7 @@ class Assistants:
         self, assistant: Assistant, request: ChatRequest, *, param: str, tell_retrieved: bool
     ) -> Work:
         settings, defaults = assistant.settings, self._defaults
-        account = replace(request.account, assistant=assistant.name)
+        account = replace(request.account, assistant=assistant.name, user=end_user(request.extra))
         searched = bool(settings.collections) and "retrieve" in settings.stages
         if searched and request.logprobs is not None:
             raise InvalidInput(

@@ -80,7 +80,9 @@ class Pipeline:
             work = await self._staged(name, work)
         last = done(work, end)
         if held and last.answer.text:
-            yield TextDelta(last.answer.text)
+            # Whoever asked for JSON learns by the wire's own word that this is none.
+            refuses = last.answer.refused and work.schema is not None
+            yield TextDelta(last.answer.text, refusal=refuses)
         watched(self._watch, work.asking, work.passages, last.answer)
         told(step, last.answer)
         yield last

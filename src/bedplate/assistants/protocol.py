@@ -78,6 +78,14 @@ class Work:
     def passages(self) -> tuple[Passage, ...]:
         return self.gathered.passages if self.gathered else ()
 
+    @property
+    def schema(self) -> Mapping[str, Any] | None:
+        """What the answer must fit; None where it may be prose. A client's own form goes first."""
+        output = self.request.output
+        if output is not None:
+            return output.schema or {"type": "object"}
+        return self.settings.output
+
 
 class Stage(Protocol):
     """One step of the pipeline. Stages are shared by all requests and keep nothing of them."""

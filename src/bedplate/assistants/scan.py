@@ -21,7 +21,7 @@ class Scan:
         self._guard = guard
 
     async def run(self, work: Work) -> Work:
-        [verdict] = await self._guard.check([work.question], "user")
+        [verdict] = await self._guard.check([work.question], "user", work.account)
         _tell(verdict)
         if verdict.decision == "block":
             raise GuardBlocked(

@@ -16,9 +16,9 @@ class Shape:
     """JSON of the client's schema, or of the assistant's own. Prose is left as it is."""
 
     async def run(self, work: Work) -> Work:
-        wanted = schema_of(work)
+        wanted = work.schema
         answer = work.answer
-        if wanted is None or answer is None or answer.finish_reason != "stop":
+        if wanted is None or answer is None or answer.finish_reason != "stop" or answer.refused:
             return work
         problem = await asyncio.to_thread(_misfit, answer.text, wanted)
         if problem is not None:
@@ -31,7 +31,7 @@ class Shape:
 
     def holds(self, work: Work) -> bool:
         """It cannot change the text, but can keep it from being said."""
-        return schema_of(work) is not None
+        return work.schema is not None
 
 
 def _misfit(text: str, schema: Mapping[str, Any]) -> str | None:
@@ -40,14 +40,6 @@ def _misfit(text: str, schema: Mapping[str, Any]) -> str | None:
     except (ValueError, RecursionError) as error:
         return f"it is no JSON ({str(error)[:100]})"
     return misfit(value, schema)
-
-
-def schema_of(work: Work) -> Mapping[str, Any] | None:
-    """What the answer must fit; None where it may be prose. A client's own form goes first."""
-    output = work.request.output
-    if output is not None:
-        return output.schema or {"type": "object"}
-    return work.settings.output
 
 
 def open_shape(parts: StageParts) -> Shape:

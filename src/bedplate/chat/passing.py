@@ -38,7 +38,7 @@ class Passing:
                 self._left = events
                 return False
         for number, event in enumerate(events):
-            if type(event) is not TextDelta or not self._sink.take(event.text):
+            if type(event) is not TextDelta or event.refusal or not self._sink.take(event.text):
                 self._left = events[number:]
                 return False
         return True

@@ -127,6 +127,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
                 "quote": citation.quote,
                 "title": citation.title,
                 "heading": citation.heading,
+                "collection": citation.collection,
                 "start": citation.start,
                 "end": citation.end,
             }
@@ -231,6 +232,8 @@ def _show_checks(out: Console, answer: Answer) -> None:
         tries = f" after {checked.tries} tries" if checked.tries > 1 else ""
         review = f" (review {checked.review}, {checked.state})" if checked.review else ""
         out.print(one_line(f"{checked.action}{tries}{review}"), style="yellow", soft_wrap=True)
+        if checked.action == "held":
+            out.print(f"Next: bedplate reviews show {checked.review}", soft_wrap=True)
     for failure in checked.failures:
         if failure.rule != "grounding" or not failure.claim:
             about = f" {failure.claim}" if failure.claim else ""

@@ -15,8 +15,8 @@ from bedplate.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bedplate.cli.findings import Finding
     from bedplate.config import Setting
+    from bedplate.doctor.findings import Finding
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 async def _doctor(invocation: Invocation) -> None:
     from bedplate.cli.checks import check_everything
-    from bedplate.cli.findings import Finding, redact
+    from bedplate.doctor.findings import Finding, redact
 
     findings: list[Finding] = []
     settings: tuple[Setting, ...] = ()

@@ -186,8 +186,10 @@ def show(report: Report) -> None:
         out.print(f"Personal data replaced: {kinds}", soft_wrap=True)
     if report.duplicates:
         first = report.duplicates[0]
+        count = len(report.duplicates)
         example = f"{first.id} has the text of {first.duplicate_of}"
-        out.print(plain(f"Copies: {len(report.duplicates):,}, such as {example}"), soft_wrap=True)
+        more = f", and {count - 1:,} more" if count > 1 else ""
+        out.print(plain(f"Copies: {example}{more}"), soft_wrap=True)
     for warning in report.warnings[:SHOWN_WARNINGS]:
         out.print(plain(f"warning: {warning}"), style="yellow", soft_wrap=True)
     if len(report.warnings) > SHOWN_WARNINGS:

@@ -328,12 +328,9 @@ def as_json(review: Review) -> dict[str, Any]:
 
 
 def _tell(invocation: Invocation, review: Review) -> None:
-    found = as_json(review)
+    from bedplate.cli.review_page import page
+
     if invocation.json:
-        write_json(found)
+        write_json(as_json(review))
         return
-    out, subject = console(), found.pop("subject")
-    for name, value in [*found.items(), *subject.items()]:
-        if value not in (None, "", [], {}):
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            out.print(plain(f"{name}: {text}"), soft_wrap=True)
+    console().print(page(review), soft_wrap=True)

@@ -198,6 +198,7 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
         "source": hit.source,
         "page": hit.page,
         "heading": hit.heading,
+        "collection": hit.collection,
         "metadata": dict(hit.metadata),
         "start": hit.start,
         "end": hit.end,

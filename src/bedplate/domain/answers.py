@@ -25,7 +25,8 @@ Mismatch = Literal["number", "date", "unit", "entity", "negation"]
 class Citation:
     """A marker in the answer, resolved: `quote` stands word for word in the cited passage.
 
-    `start` and `end` locate the quote in the document's text.
+    `start` and `end` locate the quote in the document's text. `collection` is empty for a text that is
+    in none.
     """
 
     marker: str
@@ -38,6 +39,7 @@ class Citation:
     end: int
     page: int | None = None
     heading: str | None = None
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,15 @@ class AnswerDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimJudged:
+    """A claim of text that was sent, once it is judged; told where asked for. The Answer has the last
+    word on it.
+    """
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A finished answer; the last event of an answer stream, exactly once.
 
@@ -161,4 +172,4 @@ class Answer:
     sufficiency: Sufficiency | None = None
 
 
-AnswerEvent = Retrieved | AnswerDelta | Answer
+AnswerEvent = Retrieved | AnswerDelta | ClaimJudged | Answer

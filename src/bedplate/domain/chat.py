@@ -166,8 +166,11 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
+    """`refusal`: the provider says that the model refuses, and this is how it puts it."""
+
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
+    refusal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ class Hit:
 
     `cosine`, `bm25` and `image` are what each leg gave it: None where that leg did not find it.
     `image` is the cosine of the question and the document's picture.
-    `valid_from` and `superseded_by` are the document's (domain/profiles.py).
+    `valid_from` and `superseded_by` are the document's (domain/profiles.py). `collection` is empty for
+    a text that is in none.
     """
 
     document_id: DocumentId
@@ -102,6 +103,7 @@ class Hit:
     image: float | None = None
     valid_from: str | None = None
     superseded_by: DocumentId | None = None
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ class TraceSummary:
     """A line of the list. Times to the first token and in all are in milliseconds.
 
     `number` counts up as traces are written. `cost_usd` is of the calls whose price is known,
-    None where there was no call. `grounded` is the score of the answer, where one was checked.
+    None where there was no call. `grounded` is the score of the answer, where one was checked, and
+    `verdict` what its judge made of that.
     """
 
     number: int
@@ -79,6 +80,7 @@ class TraceSummary:
     cost_usd: Decimal | None = None
     ttft_ms: float | None = None
     grounded: float | None = None
+    verdict: str | None = None
 
 
 Rating = Literal["up", "down"]
@@ -104,8 +106,8 @@ class TracePoint:
     """What the traces that began in a stretch of time come to.
 
     Quantiles are None where nothing was measured. `tokens_per_second` is the median over answers, of
-    output tokens after the first one until the end. `checked` answers have a score of groundedness,
-    whose mean is `grounded`; of so many it is `under` the bound that was asked for.
+    output tokens after the first one until the end. `checked` answers were judged, with the mean score
+    `grounded`; so many of them are `unsupported`.
     """
 
     at: datetime
@@ -120,7 +122,7 @@ class TracePoint:
     ttft_p99_ms: float | None
     tokens_per_second: float | None
     checked: int
-    under: int
+    unsupported: int
     grounded: float | None
 
 

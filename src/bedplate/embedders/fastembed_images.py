@@ -42,7 +42,7 @@ TOWERS: Mapping[str, tuple[str, str]] = {
 }
 """The library's names of the towers for images and for texts."""
 
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM")
 # What decoders raise for damaged files; Pillow has no base for them.
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error)
 

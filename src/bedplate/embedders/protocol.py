@@ -129,7 +129,8 @@ class ImageEmbedder(Protocol):
     def least(self) -> float: ...
 
     async def embed_images(self, images: Sequence[bytes]) -> Matrix:
-        """One row a file's content, in order.
+        """One row a file's content, in order. From ingest these are plain pictures (PPM), decoded
+        by a parser process.
 
         Unreadable where one is no image that can be decoded, TooLarge where it has too many pixels.
         """

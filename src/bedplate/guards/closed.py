@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Finding, Injection, Scrubbed, TextKind
 from bedplate.errors import BedplateError, GuardFailed
 from bedplate.guards.protocol import InjectionGuard, PiiGuard
@@ -71,9 +72,11 @@ class InjectionFailsClosed:
         self._guard = guard
         self._name = name
 
-    async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+    async def check(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> list[Injection]:
         with closing(self._name):
-            return await self._guard.check(texts, kind)
+            return await self._guard.check(texts, kind, account)
 
 
 @contextmanager

@@ -115,23 +115,34 @@ def hidden(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _undone(view: View) -> Iterator[View]:
-    if not view.text.isascii():
-        yield from _unseen(view)
-        yield from _lookalikes(view)
-    if len(view.how) <= 2:
-        yield from _rewritten(view, "leetspeak", _LEET_WORD, lambda m: m[0].translate(_LEET))
-        yield from _rewritten(view, "markup", _MARKUP, lambda m: "")
-        yield from _rewritten(view, "joined", _JOINED, lambda m: "")
-        yield from _rewritten(view, "spaced", _SPACED, _closed_up)
+    yield from _normalised(view)
     if sum(each in _DECODERS for each in view.how) < DEPTH:
-        for how, (expression, decode) in _DECODERS.items():
-            for match in expression.finditer(view.text):
-                if (decoded := decode(match[0])) is not None and decoded != match[0]:
-                    start, end = view.span(match.start(), match.end())
-                    places = [min(start + n, end - 1) for n in range(len(decoded) - 1)]
-                    yield View(decoded, (*view.how, how), [*places, end - 1])
+        yield from _decoded(view)
     if not view.how:
         yield from _whole(view)
+
+
+def _normalised(view: View) -> Iterator[View]:
+    # One order for all: two rewritings in both orders would be two views that read alike.
+    done = _ORDER.get(view.how[-1], 0) if view.how else 0
+    if not view.text.isascii():
+        if done <= _ORDER["invisible"]:
+            yield from _unseen(view)
+        if done < _ORDER["lookalikes"]:
+            yield from _lookalikes(view)
+    if len(view.how) <= 2:
+        for how, expression, change in _REWRITINGS:
+            if done <= _ORDER[how]:
+                yield from _rewritten(view, how, expression, change)
+
+
+def _decoded(view: View) -> Iterator[View]:
+    for how, (expression, decode) in _DECODERS.items():
+        for match in expression.finditer(view.text):
+            if (decoded := decode(match[0])) is not None and decoded != match[0]:
+                start, end = view.span(match.start(), match.end())
+                places = [min(start + n, end - 1) for n in range(len(decoded) - 1)]
+                yield View(decoded, (*view.how, how), [*places, end - 1])
 
 
 def _whole(view: View) -> Iterator[View]:
@@ -200,6 +211,10 @@ def _rewritten(
         )
 
 
+def _nothing(_: re.Match[str]) -> str:
+    return ""
+
+
 def _closed_up(match: re.Match[str]) -> str:
     words = re.split(r"\s{2,}", match[0]) if match[1] == " " else [match[0]]
     return " ".join(re.sub(r"[ .\-_*|/]", "", word) for word in words)
@@ -249,6 +264,17 @@ def _escapes(value: str) -> str | None:
 
 def _binary(value: str) -> str | None:
     return _text(bytes(int(byte, 2) for byte in re.findall("[01]{8}", value)))
+
+
+_REWRITINGS: Sequence[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]]] = (
+    ("markup", _MARKUP, _nothing),
+    ("joined", _JOINED, _nothing),
+    ("spaced", _SPACED, _closed_up),
+    ("leetspeak", _LEET_WORD, lambda m: m[0].translate(_LEET)),
+)
+_ORDER = {
+    how: place for place, how in enumerate(("", "tag characters", "invisible", "lookalikes", *(name for name, _, _ in _REWRITINGS)))
+}  # fmt: skip
 
 
 _DECODERS: dict[str, tuple[re.Pattern[str], Callable[[str], str | None]]] = {

@@ -16,11 +16,13 @@ from typing import Any, cast
 import re2
 from pydantic import BaseModel, ConfigDict, Field
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Action, Injection, Reason, TextKind
 from bedplate.guards.actions import action_of
 from bedplate.guards.disguises import View, hidden, views
+from bedplate.guards.injection_languages import LANGUAGES
 from bedplate.guards.injection_levels import Levels, read_levels
-from bedplate.guards.injection_rules import LANGUAGES, RULES
+from bedplate.guards.injection_rules import RULES
 from bedplate.guards.protocol import (
     DocumentGuard,
     InjectionGuard,
@@ -104,13 +106,15 @@ class Scanner:
         self._any.Compile()
         self._expressions = [cast("Any", re2).compile(r.expression, settings) for r in self._rules]
 
-    async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+    async def check(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> list[Injection]:
         scored = await self._scored(texts, kind)
         if self._judge is not None:
             doubtful = [
                 n for n, (s, _) in enumerate(scored) if self._judge.above <= s < self._judge.below
             ]
-            said = await self._judge.model.score([texts[n] for n in doubtful], kind)
+            said = await self._judge.model.score([texts[n] for n in doubtful], kind, account)
             for n, verdict in zip(doubtful, said, strict=True):
                 # The places that were found stay: a judge only says how sure it is.
                 others = [r for r in scored[n][1] if r.rule != verdict[0].rule]

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import (
     ChatEvent,
     ChatRequest,
@@ -42,7 +43,7 @@ class InjectionCalls:
         verdicts: dict[str, Injection] = {}
         for kind in sorted(self._kinds & {"user", "tool"}):
             texts = sorted({text for text in _texts(request, kind) if text.strip()})
-            found = await self._guard.check(texts, kind)
+            found = await self._guard.check(texts, kind, request.account)
             verdicts |= {t: v for t, v in zip(texts, found, strict=True) if v.flagged}
             blocked = next((v for v in found if v.decision == "block"), None)
             if blocked is not None:
@@ -69,8 +70,9 @@ class InjectionPassages:
     def __init__(self, guard: InjectionGuard) -> None:
         self._guard = guard
 
-    async def cleaned(self, passages: Sequence[Passage]) -> list[Passage]:
-        found = await self._guard.check([passage.hit.text for passage in passages], "document")
+    async def cleaned(self, passages: Sequence[Passage], account: Account = LOCAL) -> list[Passage]:
+        texts = [passage.hit.text for passage in passages]
+        found = await self._guard.check(texts, "document", account)
         kept: list[Passage] = []
         for passage, verdict in zip(passages, found, strict=True):
             if verdict.flagged:

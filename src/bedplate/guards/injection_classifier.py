@@ -19,6 +19,7 @@ import onnxruntime
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Tokenizer
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Reason, TextKind
 from bedplate.errors import ConfigError
 from bedplate.guards.disguises import bare
@@ -100,7 +101,9 @@ class Classifier:
                 f"config.json names {len(names)} classes."
             )
 
-    async def score(self, texts: Sequence[str], kind: TextKind) -> list[list[Reason]]:
+    async def score(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> list[list[Reason]]:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.look, texts, kind)
 
     def look(self, texts: Sequence[str], kind: TextKind) -> list[list[Reason]]:

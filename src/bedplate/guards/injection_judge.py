@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import ChatRequest, Finished, Message, TextDelta
 from bedplate.domain.guard import Reason, TextKind
 from bedplate.errors import BedplateError, GuardFailed
@@ -63,19 +64,21 @@ class LlmJudge:
         self._options = options
         self._room = asyncio.Semaphore(options.calls)
 
-    async def score(self, texts: Sequence[str], kind: TextKind) -> list[list[Reason]]:
+    async def score(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> list[list[Reason]]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._grade(text, kind)) for text in texts]
+                tasks = [group.create_task(self._grade(text, kind, account)) for text in texts]
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from failed
         return [[Reason(RULE, task.result())] for task in tasks]
 
-    async def _grade(self, text: str, kind: TextKind) -> float:
+    async def _grade(self, text: str, kind: TextKind, account: Account) -> float:
         async with self._room:
             try:
                 async with asyncio.timeout(self._options.seconds):
-                    said = await self._said(self._request(text, kind))
+                    said = await self._said(self._request(text, kind, account))
             except TimeoutError as error:
                 raise GuardFailed(
                     f"The judge {self._chat.name!r} gave no answer within "
@@ -104,7 +107,7 @@ class LlmJudge:
                     return ""
         return said
 
-    def _request(self, text: str, kind: TextKind) -> ChatRequest:
+    def _request(self, text: str, kind: TextKind, account: Account) -> ChatRequest:
         """The question to the judge; the marks cannot be guessed by what stands between them."""
         mark, most = secrets.token_hex(8), self._options.characters
         shown = bare(text).text
@@ -117,6 +120,7 @@ class LlmJudge:
             ),
             max_output_tokens=OUTPUT_TOKENS,
             deadline=asyncio.get_running_loop().time() + self._options.seconds,
+            account=account,
         )
 
 

@@ -9,15 +9,19 @@ import asyncio
 import json
 import math
 import threading
+from array import array
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from hashlib import blake2b
 from importlib.resources import files
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Reason, TextKind
 from bedplate.encoder import TOKENIZER, Encoder, Window, open_packaged, windows
 from bedplate.errors import ConfigError
@@ -28,6 +32,9 @@ from bedplate.packaged import read_packaged
 NAME, RULE = "injection", "model"
 LEVEL = 0.5
 """What a model's own threshold is stretched to."""
+
+REMEMBERED = 16_384
+"""Windows whose logits are known, by their digest."""
 
 READ_AT_ONCE = 4_000
 """Characters of a long text that are cut into word pieces together."""
@@ -64,8 +71,12 @@ class TwoHeads:
         self._width, self._stride = int(facts["window"]), int(facts["stride"])
         self._most = options.windows
         self._pool = pool
+        self._remembering = threading.Lock()
+        self._known: OrderedDict[bytes, tuple[float, ...]] = OrderedDict()
 
-    async def score(self, texts: Sequence[str], kind: TextKind) -> list[list[Reason]]:
+    async def score(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> list[list[Reason]]:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.look, texts, kind)
 
     @property
@@ -81,12 +92,33 @@ class TwoHeads:
         views = [bare(text) for text in texts]
         encoder = self._encoder
         cut = [self._windows(encoder, view.text) for view in views]
-        logits = encoder.run([window.ids for each in cut for window in each])
-        scores = iter([stretched(_sigmoid(float(each[head])), threshold) for each in logits])
+        logits = self._read(encoder, [window.ids for each in cut for window in each])
+        scores = iter([stretched(_sigmoid(each[head]), threshold) for each in logits])
         return [
             _reasons(view, [(next(scores), window) for window in each])
             for view, each in zip(views, cut, strict=True)
         ]
+
+    def _read(self, encoder: Encoder, given: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+        """The logits of each window; those that are known are not read again: every turn of a
+        conversation holds those before it, and passages are found more than once.
+        """
+        digests = [blake2b(array("l", ids).tobytes(), digest_size=16).digest() for ids in given]
+        found: dict[bytes, tuple[float, ...]] = {}
+        with self._remembering:
+            for digest in digests:
+                if digest in self._known:
+                    self._known.move_to_end(digest)
+                    found[digest] = self._known[digest]
+        fresh = {d: ids for d, ids in zip(digests, given, strict=True) if d not in found}
+        if fresh:
+            logits = encoder.run(list(fresh.values()))
+            found |= {d: tuple(map(float, each)) for d, each in zip(fresh, logits, strict=True)}
+            with self._remembering:
+                self._known |= {digest: found[digest] for digest in fresh}
+                while len(self._known) > REMEMBERED:
+                    self._known.popitem(last=False)
+        return [found[digest] for digest in digests]
 
     def _windows(self, encoder: Encoder, text: str) -> list[Window]:
         found: list[Window] = []

@@ -4,22 +4,7 @@ A rule sees text with its disguises undone. `user`, `document` and `tool` are it
 person may ask for things, and where a text has no business to: 0 where it does not count.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-from bedplate.domain.guard import TextKind
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    name: str
-    expression: str
-    user: float
-    document: float
-
-    def weight(self, kind: TextKind) -> float:
-        return self.user if kind == "user" else self.document
-
+from bedplate.guards.injection_languages import Rule
 
 _OLD = (
     r"(?:all |any |every |each |the |your |my |these |those |of |these )*"
@@ -47,7 +32,7 @@ _OWN = (
     r"everything|anything|conversation|document) (?:\w+ ){0,2}(?:above|before this|preceding|that came before|you were given|you received))"
 )
 _KEPT = (
-    r"(?:secret(?: (?:key|word|code|phrase|message|number))?|pass ?(?:word|code|phrase|key)|api[ _-]?keys?|access (?:key|code|token)|"
+    r"(?:secret (?:key|word|code|phrase|message|number)|secret(?:[?.!,;:'\"]|$)|pass ?(?:word|code|phrase|key)|api[ _-]?keys?|access (?:key|code|token)|"
     r"credentials?|private key|canary|confidential (?:information|data|details))"
 )
 _AI = r"(?:AI|A\.I\.|LLM|language model|assistant|chat ?bot|agent|bot|model|GPT|ChatGPT|Claude|Gemini|Copilot|Llama)"
@@ -57,7 +42,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "override",
         rf"(?i)\b{_DROP}\b (?:\w+ ){{0,2}}(?:everything|anything|all(?: of)?(?: that| this)?|what(?:ever)?)\b.{{0,40}}\b"
-        r"(?:above|before|previously|earlier|told|said|instructed|learned|know|were|so far|prior|now)\b",
+        r"(?:above|before(?:hand)?|previously|earlier|told|said|instructed|learned|know|were|so far|prior|now)\b",
         0.85,
         0.95,
     ),
@@ -131,9 +116,22 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "extraction",
-        rf"(?i)\b(?:reveal|leak|disclose|expose|print|tell me|give me|show me|what(?:'s| is)|say|spell|output|share|send|encode|guess)\b.{{0,30}}\b(?:the|your|its|any) (?:\w+ )?{_KEPT}\b",
+        rf"(?i)\b(?:reveal|leak|disclose|expose|print|tell me|give me|show me|what(?:'s| is)|say|spell|output|share|send|encode|guess|confirm|provide)\b.{{0,30}}\b(?:the|your|its|any) (?:\w+ )?(?:{_KEPT})(?:\W|$)",
         0.6,
         0.8,
+    ),
+    Rule(
+        "extraction",
+        r"(?i)\b(?:poem|haiku|song|story|acrostic|riddle|rhyme)\b.{0,40}\b(?:the|your) (?:password|secret (?:key|word|code))(?:\W|$)|"
+        r"\b(?:start|begin) your (?:answer|reply|response) with .{0,4}my (?:instructions|rules|prompt|system prompt)\b",
+        0.6,
+        0.8,
+    ),
+    Rule(
+        "override",
+        r"(?i)\b(?:do not|don'?t) (?:answer|look at|look in|use|read)\b.{0,40}\b(?:but|and) (?:just|only|simply) (?:output|say|print|write|reply|answer)\b",
+        0.8,
+        0.85,
     ),
     Rule(
         "fake turn",
@@ -201,50 +199,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "addresses the guard",
         r"(?i)\bthis (?:text|message|prompt|document|input|content) (?:is|has been|was) (?:\w+ )?(?:safe|benign|approved|verified|not an? (?:prompt )?(?:injection|attack)|whitelisted|trusted)\b|"
-        r"\b(?:classif\w+|mark|label|score|treat|rate) (?:this|it|the following|the text) as (?:safe|benign|harmless|trusted|allowed|not)\b",
+        r"\b(?:classif\w+|mark|label|score|treat|rate) (?:this|it|the following|the)(?: \w+)? as (?:safe|benign|harmless|trusted|allowed|not)\b",
         0.5,
         0.8,
     ),
 )
-
-
-def _languages() -> Iterator[Rule]:
-    """Leaving old orders behind, in the words of further languages: verb and object near each other."""
-    pairs = {
-        "de": (r"(?:ignorier\w*|vergiss|vergesst|vergessen sie|missacht\w*|überspring\w*|umgeh\w*)", r"(?:anweisung\w*|instruktion\w*|anordnung\w*|befehl\w*|regeln|vorgaben|vorherig\w*|bisherig\w*|obig\w*|aufgaben?|alles)"),
-        "fr": (r"(?:ignore[zr]?|oublie[zr]?|néglige[zr]?|ne tene?z? pas compte|contourne[zr]?)", r"(?:instructions?|consignes?|règles|directives|précédent\w*|ordres|tout ce)"),
-        "es": (r"(?:ignor[ae]\w*|olvid[ae]\w*|omit[ae]\w*|desobedece|pas[ae] por alto|haz caso omiso)", r"(?:instrucci\w+|reglas|órdenes|ordenes|indicaci\w+|anterior\w*|directrices|todo lo)"),
-        "it": (r"(?:ignor[ai]\w*|dimentic\w+|trascur\w+|tralasci\w+)", r"(?:istruzion\w+|regole|ordini|precedent\w+|direttive|tutto (?:ciò|quello))"),
-        "pt": (r"(?:ignor[ea]\w*|esque[çc]a\w*|desconsider\w+|desrespeit\w+)", r"(?:instruç\w+|instruco\w+|regras|ordens|anterior\w*|diretrizes|tudo o que)"),
-        "nl": (r"(?:negeer|vergeet|sla over)", r"(?:instructies|regels|opdrachten|vorige|eerdere|bovenstaande|richtlijnen)"),
-        "pl": (r"(?:zignoruj\w*|ignoruj\w*|zapomnij\w*|pomiń)", r"(?:instrukcj\w+|polece\w+|zasad\w*|poprzedni\w*|wytyczn\w+|wszystk\w+)"),
-        "ru": (r"(?:игнориру\w+|проигнориру\w+|забудь\w*|отбрось\w*|не обращай\w* внимани\w)", r"(?:инструкци\w+|указани\w+|правил\w*|команд\w*|предыдущ\w+|приказ\w*|вс[её])"),
-        "uk": (r"(?:ігнору\w+|проігнору\w+|забудь\w*)", r"(?:інструкці\w+|вказівк\w+|правил\w*|команд\w*|попередн\w+)"),
-        "tr": (r"(?:yok say\w*|görmezden gel\w*|unut\w*|dikkate alma\w*|göz ardı et\w*)", r"(?:talimat\w*|komut\w*|kural\w*|önceki|yukarıdaki|yönerge\w*)"),
-        "vi": (r"(?:bỏ qua|quên|phớt lờ)", r"(?:hướng dẫn|chỉ dẫn|quy tắc|mệnh lệnh|lệnh|chỉ thị)"),
-        "id": (r"(?:abaikan|lupakan|hiraukan)", r"(?:instruksi|perintah|aturan|sebelumnya|petunjuk|arahan)"),
-        "tl": (r"(?:huwag pansinin|kalimutan|balewalain|huwag sundin)", r"(?:tagubilin|utos|panuntunan|nakaraang?|instruksyon|nauna)"),
-        "sv": (r"(?:ignorera|glöm|bortse från)", r"(?:instruktioner\w*|regler\w*|tidigare|föregående|order)"),
-        "zh": (r"(?:忽略|无视|無視|忽视|忽視|忘记|忘記|忘掉|不要理会|不要遵守|绕过)", r"(?:指令|指示|规则|規則|提示|之前|以上|前面|先前|说明|命令|限制)"),
-        "ja": (r"(?:無視|忘れ|従わな)", r"(?:指示|命令|ルール|プロンプト|これまで|以前|上記|制約|設定)"),
-        "ko": (r"(?:무시|잊어|잊고|따르지)", r"(?:지시|명령|규칙|이전|프롬프트|지침|위의)"),
-        "ar": (r"(?:تجاهل\w*|انس\w*|تخط\w*|اهمل)", r"(?:التعليمات|الأوامر|القواعد|السابقة|التوجيهات|الإرشادات|ما سبق)"),
-        "hi": (r"(?:अनदेखा|नज़रअंदाज़|नजरअंदाज|भूल|अनदेखी|उपेक्षा|इग्नोर)", r"(?:निर्देश|नियम|आदेश|पिछले|पूर्व)"),
-        "fa": (r"(?:نادیده|فراموش)", r"(?:دستور\w*|قوانین|قبلی)"),
-        "el": (r"(?:αγνόησ\w+|ξέχασ\w+|ξεχάσ\w+)", r"(?:οδηγί\w+|κανόν\w+|εντολ\w+|προηγούμεν\w+)"),
-        "he": (r"(?:התעלם|תתעלם|שכח)", r"(?:הוראות|ההוראות|כללים|הקודמות)"),
-        "th": (r"(?:ละเว้น|เพิกเฉย|ลืม|ไม่ต้องสนใจ)", r"(?:คำสั่ง|คำแนะนำ|กฎ|ก่อนหน้า)"),
-    }  # fmt: skip
-    for code, (verb, object_) in pairs.items():
-        wide = r"^\s\x00-\x2f:;<=>?@\[\]`{|}~\x{3000}-\x{3003}"
-        verb, object_ = (part.replace(r"\w", f"[{wide}]") for part in (verb, object_))
-        between = r"[^.!?。！？\n]{0,50}?"
-        yield Rule(
-            f"override ({code})",
-            rf"(?i)(?:{verb}{between}{object_}|{object_}{between}{verb})",
-            0.85,
-            0.9,
-        )
-
-
-LANGUAGES: tuple[Rule, ...] = tuple(_languages())

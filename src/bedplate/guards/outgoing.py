@@ -34,6 +34,7 @@ class Outgoing:
         """Findings in whose place something else left, or nothing."""
         self._open = open_finder
         self._replace = counted
+        self._refuses = False
         self._text: Stage = JsonGuard(open_finder, counted) if json else self._plain()
         self._thoughts: Stage | None = None
         self._call: tuple[int, Stage] | None = None
@@ -48,7 +49,8 @@ class Outgoing:
         """What may leave by now, in order."""
         if self._stopped is not None:
             return []
-        if type(event) is TextDelta and self._thoughts is None:
+        refusing = self._refuses or (type(event) is TextDelta and event.refusal)
+        if type(event) is TextDelta and not refusing and self._thoughts is None:
             left = self._said(self._text, self._text.push(event.text))
             return [TextDelta(left)] if left else []
         return list(self._taken(event))
@@ -58,7 +60,11 @@ class Outgoing:
             yield from self._end_thoughts()
         match event:
             case TextDelta(text=text):
-                yield from _some(TextDelta(self._said(self._text, self._text.push(text))))
+                if event.refusal and not self._refuses:
+                    # A refusal is prose, whatever was asked for.
+                    yield from self._end_text()
+                    self._refuses, self._text = True, self._plain()
+                yield from _some(self._text_of(self._text.push(text)))
             case ReasoningDelta(text=text):
                 stage = self._thoughts = self._thoughts or self._plain()
                 yield from _some(ReasoningDelta(self._said(stage, stage.push(text))))
@@ -76,6 +82,12 @@ class Outgoing:
         if left or part.id:
             yield replace(part, arguments=left)
 
+    def _end_text(self) -> Iterator[ChatEvent]:
+        yield from _some(self._text_of(self._text.finish()))
+
+    def _text_of(self, text: str) -> TextDelta:
+        return TextDelta(self._said(self._text, text), refusal=self._refuses)
+
     def _end_thoughts(self) -> Iterator[ChatEvent]:
         if self._thoughts is not None:
             stage, self._thoughts = self._thoughts, None
@@ -89,7 +101,7 @@ class Outgoing:
                 yield ToolCallDelta(index, rest)
 
     def _finish(self, end: Finished) -> Iterator[ChatEvent]:
-        yield from _some(TextDelta(self._said(self._text, self._text.finish())))
+        yield from self._end_text()
         yield from self._end_call()
         if self._stopped is None:
             yield end if self._is_clean(end.reasoning) else replace(end, reasoning=None)

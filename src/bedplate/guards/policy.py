@@ -11,7 +11,7 @@ from bedplate.guards.protocol import PiiGuard
 from bedplate.guards.spans import Finder, Scan
 
 Mode = Literal["mask", "hash", "pseudonym", "block", "keep"]
-Direction = Literal["ingest", "input", "output", "logs"]
+Direction = Literal["ingest", "input", "output", "traces", "logs"]
 
 _MARK = 8
 """Hexadecimal digits of a hash: enough to tell values of one conversation apart."""

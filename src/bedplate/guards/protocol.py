@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.chat import ChatEvent, ChatRequest, Passage
 from bedplate.domain.guard import Action, Finding, Injection, Reason, Scrubbed, TextKind
 from bedplate.guards.spans import Finder, Scan
@@ -58,25 +59,31 @@ class DocumentGuard(Protocol):
 class PassageGuard(Protocol):
     """Looks at what was retrieved before a model is shown it."""
 
-    async def cleaned(self, passages: Sequence[Passage]) -> list[Passage]:
-        """Those that may be shown, by their former numbers, without what must not be."""
+    async def cleaned(self, passages: Sequence[Passage], account: Account = LOCAL) -> list[Passage]:
+        """Those that may be shown, by their former numbers, without what must not be. `account` pays
+        for a judge that is asked.
+        """
         ...
 
 
 class InjectionGuard(Protocol):
     """Tells orders to a model from what a text may say. Linear in the texts."""
 
-    async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
-        """One verdict a text."""
+    async def check(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> list[Injection]:
+        """One verdict a text. `account` pays for a judge that is asked."""
         ...
 
 
 class InjectionModel(Protocol):
     """A trained scorer beside the rules, or one that is asked where they are in doubt."""
 
-    async def score(self, texts: Sequence[str], kind: TextKind) -> Sequence[Sequence[Reason]]:
+    async def score(
+        self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+    ) -> Sequence[Sequence[Reason]]:
         """Where each text looks like an injection and how likely, strongest first, at least one; a
-        text is flagged from 0.5 on. Texts of any length.
+        text is flagged from 0.5 on. Texts of any length. `account` pays for one that costs money.
         """
         ...
 

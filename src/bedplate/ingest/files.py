@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bedplate.domain.documents import Blob
-from bedplate.errors import InvalidInput, StorageError, TooLarge, Unreadable
+from bedplate.errors import InvalidInput, TooLarge, Unreadable
+from bedplate.sources.names import key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class FileSource:
     def read(self, max_bytes: int) -> Blob:
         """The file's bytes; Unreadable or TooLarge when they cannot be had."""
         try:
+            if self.path.is_dir():
+                # A folder is here for one reason: it could not be listed.
+                os.scandir(self.path).close()
             if not self.path.is_file():
                 raise Unreadable(f"{self.name!r} is not a regular file.", reason="not_a_file")
             size = self.path.stat().st_size
@@ -46,7 +50,8 @@ def find_files(
     """Every file below the folders, files and globs named, once, in order of name.
 
     Hidden files and folders are left out unless they are named themselves, and so are the files
-    and folders of `exclude`. Links are followed only to files inside the folder they stand in.
+    and folders of `exclude`. Links are followed only to files inside the folder they stand in. A
+    folder that cannot be listed is among them, and says why when it is read.
 
     Raises:
         InvalidInput: a path that does not exist, or a glob without matches.
@@ -57,14 +62,14 @@ def find_files(
     for pattern in patterns:
         for path in _roots(pattern):
             for file in _below(path, skipped):
-                name = source_name(file)
-                found[name] = FileSource(file, name, _size(file))
+                whole = os.path.abspath(file)  # noqa: PTH100
+                found[whole] = FileSource(file, source_name(file), _size(file))
                 if len(found) > max_files:
                     raise TooLarge(
                         f"More than {max_files:,} files (ingest.max_files) under {pattern!r}: "
                         "ingest parts of it one by one, or raise the limit."
                     )
-    return [found[name] for name in sorted(found)]
+    return sorted(found.values(), key=lambda source: (source.name, source.path))
 
 
 def _size(file: Path) -> int | None:
@@ -76,13 +81,17 @@ def _size(file: Path) -> int | None:
 
 
 def source_name(path: Path) -> str:
-    """How documents name this file: relative to the working folder where it is inside, with "/"."""
+    """How documents name this file: relative to the working folder where it is inside, with "/".
+
+    What cannot be printed is written as `key_of` does.
+    """
     # Not resolve(): a link keeps the name it is reached by.
     whole = Path(os.path.abspath(path))  # noqa: PTH100
     try:
-        return whole.relative_to(Path.cwd()).as_posix()
+        name = whole.relative_to(Path.cwd()).as_posix()
     except ValueError:
-        return whole.as_posix()
+        name = whole.as_posix()
+    return name if name.isprintable() else key_of(name)
 
 
 def _roots(pattern: str) -> list[Path]:
@@ -105,11 +114,8 @@ def _below(path: Path, skipped: Set[Path]) -> Iterator[Path]:
         yield path
         return
     top = path.resolve()
-
-    def fail(error: OSError) -> None:
-        raise StorageError(f"{error.filename!r} cannot be listed: {error.strerror}.") from error
-
-    for folder, folders, names in os.walk(path, onerror=fail):
+    closed: list[OSError] = []
+    for folder, folders, names in os.walk(path, onerror=closed.append):
         folders[:] = sorted(
             name
             for name in folders
@@ -121,3 +127,5 @@ def _below(path: Path, skipped: Set[Path]) -> Iterator[Path]:
             target = Path(os.path.realpath(file))
             if not name.startswith(".") and target.is_relative_to(top) and target not in skipped:
                 yield file
+    for error in closed:
+        yield Path(error.filename)

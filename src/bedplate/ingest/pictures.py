@@ -14,7 +14,7 @@ from bedplate.domain.documents import Blob, Block, Document, Parsed
 from bedplate.domain.ids import DocumentId
 from bedplate.embedders.protocol import ImageEmbedder
 from bedplate.errors import Unreadable
-from bedplate.parsers.protocol import Parser
+from bedplate.parsers.protocol import PictureParser
 from bedplate.state.protocol import ImageVector
 
 WITHOUT_TEXT = frozenset({"empty", "no_text", "unsupported"})
@@ -34,7 +34,7 @@ BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 class Pictures:
     """Reads blobs as `parser` does, and images as pictures besides."""
 
-    def __init__(self, parser: Parser, embedder: ImageEmbedder) -> None:
+    def __init__(self, parser: PictureParser, embedder: ImageEmbedder) -> None:
         self._parser = parser
         self._embedder = embedder
 
@@ -59,7 +59,9 @@ class Pictures:
         """
         if image_type(blob.content) is None:
             return None
-        rows = await self._embedder.embed_images([blob.content])
+        # Decoded where files are parsed: no hostile one meets a decoder in this process.
+        shown = await self._parser.picture(blob)
+        rows = await self._embedder.embed_images([shown])
         return ImageVector(self._embedder.fingerprint, rows[0])
 
     def _as_picture(self, document: Document) -> Document:

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from bedplate.chunkers.protocol import Chunker
@@ -293,7 +294,14 @@ class Ingest:
         gone: list[DocumentId] = []
         async for document in self._catalog.documents.list(scope, after=None, limit=2**62):
             inside = any(is_below(document.origin, root) for root in roots)
-            if inside and document.id not in run.seen and document.origin not in run.failed:
+            if inside and document.id not in run.seen and not _failed(document.origin, run.failed):
                 gone.append(document.id)
         if gone:
             run.report.deleted = await self.remove(scope, gone)
+
+
+def _failed(origin: str, failed: Set[str]) -> bool:
+    """Whether it failed, or a folder that it lies in: of that nobody knows what is gone."""
+    return origin in failed or any(
+        str(folder) in failed for folder in PurePosixPath(origin).parents
+    )

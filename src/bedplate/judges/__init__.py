@@ -9,5 +9,6 @@ JUDGES = Registry[OpenJudge](
         "evidence": "bedplate.judges.evidence:open_evidence_judge",
         "overlap": "bedplate.judges.overlap:open_overlap_judge",
         "llm": "bedplate.judges.llm:open_llm_judge",
+        "nli": "bedplate.judges.nli:open_nli_judge",
     },
 )

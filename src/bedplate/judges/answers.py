@@ -22,6 +22,10 @@ class AnswerJudge:
         self._judge = judge
         self._most = most
 
+    @property
+    def threshold(self) -> float:
+        return self._judge.threshold
+
     async def check(self, case: Case, answer: str) -> Grounding:
         hearing = self.hear(case)
         with suppress(GuardFailed):

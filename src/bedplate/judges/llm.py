@@ -82,6 +82,10 @@ class LlmJudge:
         self._options = options
         self._room = asyncio.Semaphore(options.calls)
 
+    @property
+    def threshold(self) -> float:
+        return self._options.threshold
+
     async def read(self, case: Case) -> Bench:
         return LlmBench(
             self._chat,

@@ -41,6 +41,10 @@ class OverlapJudge:
         self._threshold = threshold
         self._pool = pool
 
+    @property
+    def threshold(self) -> float:
+        return self._threshold
+
     async def read(self, case: Case) -> Bench:
         loop = asyncio.get_running_loop()
         sources = await loop.run_in_executor(self._pool, Sources, case.passages)

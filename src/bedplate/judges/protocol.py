@@ -44,6 +44,11 @@ class Judge(Protocol):
     never "supported"; only cancellation passes through.
     """
 
+    @property
+    def threshold(self) -> float:
+        """From this score on a claim is supported."""
+        ...
+
     async def check(self, case: Case, answer: str) -> Grounding:
         """A whole answer, with its [n] markers. One without claims is "unchecked"."""
         ...
@@ -83,6 +88,11 @@ class Bench(Protocol):
 
 class ClaimJudge(Protocol):
     """What an adapter implements; judges/answers.py makes a Judge of it."""
+
+    @property
+    def threshold(self) -> float:
+        """From this score on a claim is supported."""
+        ...
 
     async def read(self, case: Case) -> Bench: ...
 

@@ -35,17 +35,10 @@ class UploadedFiles:
             Unreadable: it is empty.
             TooLarge: there is no room for it.
         """
-        name = filename.replace("\\", "/").rpartition("/")[2].strip()
-        if not name or len(name) > MAX_NAME or not name.isprintable():
-            raise InvalidInput(
-                f"file: the name {filename[:MAX_NAME]!r} must have 1 to {MAX_NAME} printable "
-                "characters.",
-                param="file",
-            )
+        name = file_name(filename, "file")
         if not content:
             raise Unreadable(f"{name!r} is empty.", reason="empty")
-        if seconds is None and purpose == BATCH:
-            seconds = self._batch_seconds
+        seconds = self.kept_for(purpose, seconds)
         made = now()
         file = File(
             new_object_id("file-"),
@@ -58,6 +51,21 @@ class UploadedFiles:
         await self._objects.files.put(tenant, file, content, room=self._room)
         return file
 
+    def kept_for(self, purpose: str, seconds: int | None) -> int | None:
+        """How long a file is kept whose sender says so, or nothing; None for always."""
+        return self._batch_seconds if seconds is None and purpose == BATCH else seconds
+
     async def read(self, tenant: TenantId, id: str) -> bytes:
         """All of it; NotFound without it."""
         return b"".join([part async for part in self._objects.files.content(tenant, id)])
+
+
+def file_name(given: str, param: str) -> str:
+    """Without folders; InvalidInput for a name that nobody could be shown."""
+    name = given.replace("\\", "/").rpartition("/")[2].strip()
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise InvalidInput(
+            f"{param}: the name {given[:MAX_NAME]!r} must have 1 to {MAX_NAME} printable characters.",
+            param=param,
+        )
+    return name

@@ -6,6 +6,7 @@ from bedplate.library.attaching import Attaching
 from bedplate.library.batch_calls import Calls
 from bedplate.library.batches import Batches
 from bedplate.library.files import UploadedFiles
+from bedplate.library.part_uploads import PartUploads
 from bedplate.library.upkeep import Upkeep
 from bedplate.library.vector_stores import VectorStores
 from bedplate.objects.protocol import Objects
@@ -19,6 +20,7 @@ class Library:
 
     objects: Objects
     files: UploadedFiles
+    uploads: PartUploads
     stores: VectorStores
     attaching: Attaching
     batches: Batches

@@ -55,6 +55,7 @@ class Upkeep:
         while expired := await self._objects.due.files(moment):
             for tenant, file in expired:
                 await self._attaching.forget_file(tenant, file)
+        await self._objects.uploads.sweep(moment)
         while idle := await self._objects.due.stores(moment):
             for tenant, store in idle:
                 await self._stores.expire(tenant, store)

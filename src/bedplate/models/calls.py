@@ -97,9 +97,14 @@ class Caller:
 async def open_session(
     options: WireOptions, headers: dict[str, str]
 ) -> AsyncGenerator[aiohttp.ClientSession]:
+    # The caller counts its own connections, so that `connect` times nothing but connecting.
+    connector = (
+        aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        if options.keep_alive
+        else aiohttp.TCPConnector(limit=0, force_close=True)
+    )
     async with aiohttp.ClientSession(
-        # The caller counts its own connections, so that `connect` times nothing but connecting.
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+        connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=headers,
         timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_seconds),

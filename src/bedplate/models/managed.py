@@ -115,7 +115,8 @@ async def open_managed_model(
         )
 
     own = {variable: value.get_secret_value() for variable, value in chosen.environment.items()}
-    recipe = Recipe(served_name, chosen, {**passed_on(ENVIRONMENT), **own}, speak)
+    environment = {**passed_on(ENVIRONMENT), **template(chosen).environment, **own}
+    recipe = Recipe(served_name, chosen, environment, speak)
     server = ManagedServer(name, device, size, recipe, servers.room, speculation)
     async with servers.keeping(server):
         yield ManagedModel(served_name, server)

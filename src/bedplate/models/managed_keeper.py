@@ -35,12 +35,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _end_stdin)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    pid = _start(command)
-    if pid is None:
+    server = _start(command)
+    if server is None:
         return NOT_STARTED
-    code = _until_either_ends(pid, woken)
+    code = _until_either_ends(server.pid, woken)
     if code is None:
-        code = _stop(pid, seconds)
+        code = _stop(server.pid, seconds)
     _kill_the_rest()
     return code
 
@@ -54,7 +54,8 @@ def _end_stdin(*_: object) -> None:
         os.close(0)
 
 
-def _start(command: Sequence[str]) -> int | None:
+def _start(command: Sequence[str]) -> "subprocess.Popen[bytes] | None":
+    """To be kept: a Popen that goes buries a process that is over already, and its code with it."""
     keeper = os.getpid()
 
     def die_with_keeper() -> None:
@@ -64,7 +65,7 @@ def _start(command: Sequence[str]) -> int | None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        process = subprocess.Popen(  # noqa: S603 - the command is the configuration's
+        return subprocess.Popen(  # noqa: S603 - the command is the configuration's
             command,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -73,7 +74,6 @@ def _start(command: Sequence[str]) -> int | None:
     except (OSError, subprocess.SubprocessError) as error:
         sys.stderr.write(f"cannot start {command[0]}: {error}\n")
         return None
-    return process.pid
 
 
 def _until_either_ends(pid: int, woken: int) -> int | None:

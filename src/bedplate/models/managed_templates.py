@@ -43,9 +43,10 @@ class Place:
 class Template:
     """`key_variable` is the one that the server reads its key from; without one it is in `command`.
 
-    `wire` are options of the `openai` adapter that fit the server. `plain` are fields of a request
-    for which nothing is guessed ahead, where some versions of the server have such; `one_at_a_time`: requests wait for
-    each other anyway; `keeps_logits`: to guess by lookup it holds every token's of the context.
+    `wire` are options of the `openai` adapter that fit the server, `environment` variables that the
+    model's own win over. `plain` are fields of a request for which nothing is guessed ahead, where
+    some versions of the server have such; `one_at_a_time`: requests wait for each other anyway;
+    `keeps_logits`: to guess by lookup it holds every token's of the context.
     """
 
     command: Callable[[ManagedOptions, str, Place], list[str]]
@@ -56,6 +57,7 @@ class Template:
     module: str | None = None
     program: str = sys.executable
     wire: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     plain: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_at_a_time: bool = False
     keeps_logits: bool = False
@@ -193,7 +195,15 @@ TEMPLATES: Mapping[ServerName, Template] = {
         _llama_server,
         "LLAMA_API_KEY",
         program="llama-server",
-        wire={"extra_body": {"cache_prompt": True}, "first_token_seconds": SLOW_FIRST_TOKEN},
+        # It closes the connection behind a stream without saying so (build 10434).
+        wire={
+            "extra_body": {"cache_prompt": True},
+            "first_token_seconds": SLOW_FIRST_TOKEN,
+            "keep_alive": False,
+        },
+        # By default it keeps prompts of the past in 8 GiB that no estimate knows of. Builds before
+        # October 2025 have no such store, nor the variable.
+        environment={"LLAMA_ARG_CACHE_RAM": "0"},
         plain={"speculative.n_max": 0},
     ),
     "llama-cpp-python": Template(

@@ -59,7 +59,6 @@ class OpenAIReply:
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
         self._written = 0
-        self._refusal = ""
         self._tokens: tuple[TokenLogprob, ...] = ()
         self._tools = ToolParts()
         self._thoughts = Thoughts()
@@ -127,7 +126,6 @@ class OpenAIReply:
             rest = list(self._tools.finish())
         except ValueError as error:
             raise self._failures.error(f"sent what cannot be read: {error}") from error
-        extra = {**self._extra, "refusal": self._refusal} if self._refusal else self._extra
         return [
             *rest,
             Finished(
@@ -135,7 +133,7 @@ class OpenAIReply:
                 self._usage or estimate_usage(self._request, self.characters),
                 self._model,
                 reasoning=self._thoughts.form,
-                extra=extra,
+                extra=self._extra,
             ),
         ]
 
@@ -153,8 +151,7 @@ class OpenAIReply:
             self.begun = True
         if thought:
             yield ReasoningDelta(thought)
-        yield from self._say(text + refusal, tokens_of(choice.logprobs))
-        self._refusal += refusal
+        yield from self._say(text, tokens_of(choice.logprobs), refusal=refusal)
         for part in delta.tool_calls or ():
             function = part.function
             yield from self._tools.add(
@@ -167,13 +164,16 @@ class OpenAIReply:
         if choice.finish_reason:
             self._reason = self._known(choice.finish_reason)
 
-    def _say(self, text: str, tokens: tuple[TokenLogprob, ...]) -> Iterator[ChatEvent]:
+    def _say(
+        self, text: str, tokens: tuple[TokenLogprob, ...], *, refusal: str = ""
+    ) -> Iterator[ChatEvent]:
         """A token without text waits for the text that it is a part of."""
         self._tokens += tokens
-        if text:
-            self._written += len(text)
-            yield TextDelta(text, self._tokens)
-            self._tokens = ()
+        self._written += len(text) + len(refusal)
+        for said, refuses in ((text, False), (refusal, True)):
+            if said:
+                yield TextDelta(said, self._tokens, refuses)
+                self._tokens = ()
 
     def _known(self, reason: str) -> FinishReason:
         if reason in BROKEN_OFF:

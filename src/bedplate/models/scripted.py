@@ -10,8 +10,9 @@ import asyncio
 import itertools
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -86,7 +87,8 @@ class ScriptedModel:
         check(line, request)
         text, reason = _cut(line.text, request.max_output_tokens)
         calls = () if reason == "length" else line.calls
-        events = [*self._words(line.reasoning, ReasoningDelta), *self._words(text, TextDelta)]
+        said = partial(TextDelta, refusal=True) if line.refuses else TextDelta
+        events = [*self._words(line.reasoning, ReasoningDelta), *self._words(text, said)]
         events += _calls(calls, request)
         for event in events[: self._options.fail_after]:
             await self._pause(request.deadline)
@@ -109,7 +111,7 @@ class ScriptedModel:
             )
         return Line(next(self._replies))
 
-    def _words(self, text: str, kind: type[ReasoningDelta] | type[TextDelta]) -> list[ChatEvent]:
+    def _words(self, text: str, kind: Callable[[str], ChatEvent]) -> list[ChatEvent]:
         size = self._options.chunk_characters
         return [kind(text[start : start + size]) for start in range(0, len(text), size)]
 

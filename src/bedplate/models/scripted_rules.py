@@ -30,13 +30,15 @@ class Rule(Section):
     """Answers every question that holds `match`, whatever its case.
 
     With `result` it answers only after a tool whose answer holds that text; with `tool_calls` and
-    without `result`, only before any tool has answered. A `reply` that is a table is said as JSON.
+    without `result`, only before any tool has answered. A `reply` that is a table is said as JSON, one that `refuses` as
+    a provider tells of a refusal.
     """
 
     match: str = ""
     result: str | None = None
     reply: str | Mapping[str, Any] = ""
     reasoning: str = ""
+    refuses: bool = False
     tool_calls: tuple[Call, ...] = ()
 
     @model_validator(mode="after")
@@ -60,6 +62,7 @@ class Line:
     text: str
     reasoning: str = ""
     calls: tuple[Call, ...] = ()
+    refuses: bool = False
 
 
 def answer(rules: Iterable[Rule], request: ChatRequest) -> Line | None:
@@ -69,7 +72,7 @@ def answer(rules: Iterable[Rule], request: ChatRequest) -> Line | None:
     for rule in rules:
         if rule.fits(request.question, result):
             text = rule.reply if isinstance(rule.reply, str) else _json(rule.reply)
-            return Line(text, rule.reasoning, rule.tool_calls)
+            return Line(text, rule.reasoning, rule.tool_calls, rule.refuses)
     return None
 
 
@@ -94,7 +97,8 @@ def check(line: Line, request: ChatRequest) -> None:
                 f"tool_choice: the script calls {call.name!r}, which is not among those named.",
                 param="tool_choice",
             )
-    if request.output is not None and line.text and not _is_object(line.text):
+    fits = line.refuses or not line.text or _is_object(line.text)
+    if request.output is not None and not fits:
         raise InvalidInput(
             f"response_format: asks for a JSON object, but the script says {line.text!r:.100}.",
             param="response_format",

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import aiohttp
 
@@ -168,7 +168,11 @@ class StreamedAnswer:
 
 
 def _taken(sink: TextSink, made: ChatEvent) -> bool:
-    return type(made) is TextDelta and not made.logprobs and sink.take(made.text)
+    return _is_plain(made) and sink.take(made.text)
+
+
+def _is_plain(made: ChatEvent) -> TypeGuard[TextDelta]:
+    return type(made) is TextDelta and not (made.logprobs or made.refusal)
 
 
 async def _leave(sink: TextSink, watch: Watch) -> None:
@@ -181,7 +185,7 @@ def _joined(events: Iterable[ChatEvent]) -> list[ChatEvent]:
     joined: list[ChatEvent] = []
     pieces: list[str] = []
     for made in events:
-        if isinstance(made, TextDelta) and not made.logprobs:
+        if _is_plain(made):
             pieces.append(made.text)
             continue
         if pieces:

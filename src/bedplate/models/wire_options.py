@@ -29,5 +29,8 @@ class WireOptions(CallOptions):
     headers: Headers = Field(default_factory=dict[str, SecretStr])
     """Sent with every request; values are treated as secrets."""
     connect_seconds: float = Field(default=5.0, gt=0)
+    keep_alive: bool = True
+    """Whether a connection serves the next call too. Off for servers that close it behind an answer
+    without saying so: the call that meets the end of it is lost."""
     max_answer_bytes: int = Field(default=256 * MEBIBYTE, gt=0)
     """Of one answer as it is sent, with all its envelopes."""

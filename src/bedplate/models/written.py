@@ -61,7 +61,9 @@ class _Held:
         self._said = False
 
     def take(self, event: TextDelta) -> TextDelta | None:
-        """What of all that has come cannot belong to a call."""
+        """What of all that has come cannot belong to a call; no refusal does."""
+        if event.refusal:
+            return event
         self.rest += event.text
         self.logprobs += event.logprobs
         start = self._start()

@@ -66,7 +66,7 @@ def insert_file(
 ) -> None:
     if room is not None:
         session.lock(f"object_file {tenant}")
-        _check_room(session, tenant, file, room)
+        check_room(session, tenant, file.bytes, room)
     insert_facts(session, tenant, file)
     insert_parts(session, tenant, file.id, [content])
 
@@ -89,14 +89,15 @@ def insert_facts(session: Session, tenant: TenantId, file: File) -> None:
 def insert_parts(session: Session, tenant: TenantId, file: str, contents: Iterable[bytes]) -> None:
     """A file's contents, however they are cut."""
     # One by one: each lies in memory until it is written.
-    for number, part in enumerate(_parts(contents)):
+    for number, part in enumerate(cut(contents)):
         session.execute(
             "INSERT INTO object_part (tenant_id, file_id, number, content) VALUES (?, ?, ?, ?)",
             (tenant, file, number, part),
         )
 
 
-def _parts(contents: Iterable[bytes]) -> Generator[bytes]:
+def cut(contents: Iterable[bytes]) -> Generator[bytes]:
+    """The same in parts of one size, as they are kept."""
     left = b""
     for content in contents:
         left += content
@@ -109,16 +110,17 @@ def _parts(contents: Iterable[bytes]) -> Generator[bytes]:
         yield left
 
 
-def _check_room(session: Session, tenant: TenantId, file: File, room: Room) -> None:
+def check_room(session: Session, tenant: TenantId, bytes: int, room: Room) -> None:
+    """TooLarge where another file of that size is too much."""
     sql = "SELECT count(*), coalesce(sum(bytes), 0) FROM object_file WHERE tenant_id = ?"
     count, size = (int(value) for value in session.select(sql, (tenant,))[0])
     if count >= room.files:
         raise TooLarge(
             f"{count:,} files are kept, as many as files.max_files allows: delete some first."
         )
-    if size + file.bytes > room.bytes:
+    if size + bytes > room.bytes:
         raise TooLarge(
-            f"The files that are kept have {size:,} bytes, and {file.bytes:,} more are over the "
+            f"The files that are kept have {size:,} bytes, and {bytes:,} more are over the "
             f"{room.bytes:,} of files.max_bytes: delete some first."
         )
 

@@ -16,6 +16,7 @@ from bedplate.domain.ids import TenantId
 
 Order = Literal["asc", "desc"]
 FileStatus = Literal["in_progress", "completed", "cancelled", "failed"]
+UploadStatus = Literal["pending", "completed", "cancelled", "expired"]
 FILE_STATUSES: tuple[FileStatus, ...] = ("in_progress", "completed", "cancelled", "failed")
 
 
@@ -47,6 +48,31 @@ class Room:
 
     files: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that comes in parts. `bytes` is what it is to have, `seconds` how long it is to be kept,
+    None for always; `file` is what became of it. After `expires_at` no part is taken any more.
+    """
+
+    id: str
+    filename: str
+    purpose: str
+    bytes: int
+    created_at: int
+    expires_at: int
+    status: UploadStatus = "pending"
+    seconds: int | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPart:
+    id: str
+    upload: str
+    bytes: int
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +176,45 @@ class Files(Protocol):
 
     async def delete(self, tenant: TenantId, id: str) -> bool:
         """Whether it was there."""
+        ...
+
+
+class Uploads(Protocol):
+    """Files that come in parts."""
+
+    async def add(self, tenant: TenantId, upload: Upload, *, most: int, room: Room) -> None:
+        """Keep a new one. Busy where `most` are pending; TooLarge where there is no room for all."""
+        ...
+
+    async def get(self, tenant: TenantId, id: str) -> Upload: ...
+
+    async def add_part(self, tenant: TenantId, part: UploadPart, content: bytes) -> None:
+        """Keep a part. Conflict where its upload is not pending; TooLarge for more than it said."""
+        ...
+
+    async def complete(
+        self,
+        tenant: TenantId,
+        id: str,
+        parts: Sequence[str],
+        file: File,
+        *,
+        room: Room,
+        md5: str | None = None,
+    ) -> None:
+        """Make a file of the parts in that order, all or nothing.
+
+        Conflict where it is not pending, NotFound for a part that is not its, InvalidInput where
+        they are not what was announced, TooLarge as `Files.put`.
+        """
+        ...
+
+    async def cancel(self, tenant: TenantId, id: str) -> None:
+        """Conflict where it is not pending."""
+        ...
+
+    async def sweep(self, now: int) -> None:
+        """Of every tenant: give up what is late, and forget what ended a day ago."""
         ...
 
 
@@ -285,6 +350,9 @@ class Objects(Protocol):
 
     @property
     def files(self) -> Files: ...
+
+    @property
+    def uploads(self) -> Uploads: ...
 
     @property
     def stores(self) -> VectorStores: ...

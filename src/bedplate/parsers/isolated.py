@@ -6,15 +6,28 @@ import signal
 import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import NoReturn, TypeVar
 
 import msgspec
 
 from bedplate.domain.documents import Blob, Document, Parsed
 from bedplate.errors import ConfigError, TooLarge, Unavailable, Unreadable
 from bedplate.parsers.protocol import ParseLimits
-from bedplate.parsers.wire import HEADER, Batch, Done, Ready, Refused, Reply, Request, framed
+from bedplate.parsers.wire import (
+    HEADER,
+    Batch,
+    Done,
+    Ready,
+    Refused,
+    Reply,
+    Request,
+    Shown,
+    framed,
+)
+
+T = TypeVar("T")
 
 WORKER = "bedplate.parsers.worker"
 
@@ -63,6 +76,13 @@ class IsolatedParser:
             TooLarge: over one of the limits.
             Unavailable: no parser process could be started.
         """
+        return await self._asked(blob, lambda worker: worker.parse(blob))
+
+    async def picture(self, blob: Blob) -> bytes:
+        """See PictureParser; raises as `parse`."""
+        return await self._asked(blob, lambda worker: worker.picture(blob))
+
+    async def _asked(self, blob: Blob, ask: Callable[["_Worker"], Awaitable[T]]) -> T:
         if len(blob.content) > self._limits.bytes:
             raise TooLarge(
                 f"{blob.source!r} has {len(blob.content):,} bytes; "
@@ -77,7 +97,7 @@ class IsolatedParser:
             worker = self._idle.pop() if self._idle else await _start(self._limits, self._module)
             try:
                 async with asyncio.timeout(self._limits.seconds):
-                    return await worker.parse(blob)
+                    return await ask(worker)
             except TimeoutError as error:
                 raise Unreadable(
                     f"{blob.source!r} took longer than {self._limits.seconds:g} s to parse.",
@@ -154,13 +174,7 @@ class _Worker:
         self.usable = isinstance(await self._reply(), Ready)
 
     async def parse(self, blob: Blob) -> Parsed:
-        self.usable = False
-        self._received = 0
-        self._requests.write(framed(Request(blob.source, blob.media_type, len(blob.content))))
-        view = memoryview(blob.content)
-        for start in range(0, len(view), _STEP):
-            self._requests.write(view[start : start + _STEP])
-            await self._requests.drain()
+        await self._send(blob)
         documents: list[Document] = []
         while True:
             match await self._reply():
@@ -171,14 +185,36 @@ class _Worker:
                 case Done(failures, warnings, retire):
                     self.usable = not retire
                     return Parsed(tuple(documents), failures, warnings)
-                case Refused("unreadable", message, reason):
-                    self.usable = True
-                    raise Unreadable(message, reason=reason)
-                case Refused(_, message):
-                    self.usable = True
-                    raise TooLarge(message)
-                case Ready():
-                    raise ConnectionError("The process greeted twice.")
+                case Refused() as refused:
+                    self._refuse(refused)
+                case _:
+                    raise ConnectionError("The process answered what it was not asked.")
+
+    async def picture(self, blob: Blob) -> bytes:
+        await self._send(blob, picture=True)
+        reply = await self._reply()
+        if isinstance(reply, Refused):
+            self._refuse(reply)
+        if not isinstance(reply, Shown):
+            raise ConnectionError("The process answered what it was not asked.")
+        self.usable = not reply.retire
+        return reply.content
+
+    async def _send(self, blob: Blob, *, picture: bool = False) -> None:
+        self.usable = False
+        self._received = 0
+        asked = Request(blob.source, blob.media_type, len(blob.content), picture)
+        self._requests.write(framed(asked))
+        view = memoryview(blob.content)
+        for start in range(0, len(view), _STEP):
+            self._requests.write(view[start : start + _STEP])
+            await self._requests.drain()
+
+    def _refuse(self, refused: Refused) -> NoReturn:
+        self.usable = True
+        if refused.code == "unreadable":
+            raise Unreadable(refused.message, reason=refused.reason)
+        raise TooLarge(refused.message)
 
     async def _reply(self) -> Reply:
         """The next message; ConnectionError when the answer outgrows what any may take."""

@@ -51,5 +51,15 @@ class Parser(Protocol):
     async def parse(self, blob: Blob) -> Parsed: ...
 
 
+class PictureParser(Parser, Protocol):
+    """One that also tells what an image shows."""
+
+    async def picture(self, blob: Blob) -> bytes:
+        """The first picture of an image file, upright, as a plain one: PPM, not over 2,048 pixels
+        wide and high. What cannot be decoded is Unreadable, what is too large TooLarge.
+        """
+        ...
+
+
 class OpenParser(Protocol):
     def __call__(self, limits: ParseLimits) -> AbstractAsyncContextManager[Parser]: ...

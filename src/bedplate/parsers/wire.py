@@ -18,9 +18,12 @@ BATCH_CHARACTERS = 1 << 20
 
 
 class Request(msgspec.Struct, frozen=True):
+    """`picture` asks for what an image shows, not for what is written in a file."""
+
     source: str
     media_type: str | None
     size: int
+    picture: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -41,6 +44,13 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
     retire: bool = False
 
 
+class Shown(msgspec.Struct, frozen=True, tag="shown"):
+    """The picture that was asked for; `retire` as of Done."""
+
+    content: bytes
+    retire: bool = False
+
+
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
     """The blob was not parsed; `code` says which error to raise."""
 
@@ -49,7 +59,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     reason: str = ""
 
 
-Reply = Ready | Batch | Done | Refused
+Reply = Ready | Batch | Done | Shown | Refused
 
 
 def framed(message: Request | Reply) -> bytes:

@@ -9,7 +9,7 @@ error that no reader foresaw ends the process; the server reports it as a crash.
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ from bedplate.domain.documents import Blob, Document, Parsed
 from bedplate.errors import TooLarge, Unreadable
 from bedplate.parsers.confined import confine
 from bedplate.parsers.detect import read_blob
+from bedplate.parsers.picture import show_picture
 from bedplate.parsers.protocol import ParseLimits, ReadBlob
 from bedplate.parsers.tesseract import start_tesseract
 from bedplate.parsers.wire import (
@@ -32,6 +33,7 @@ from bedplate.parsers.wire import (
     Refused,
     Reply,
     Request,
+    Shown,
     framed,
 )
 
@@ -39,6 +41,8 @@ if sys.platform != "win32":
     import resource
 
 _SPARE_SECONDS = 5
+
+ShowPicture = Callable[[Blob, ParseLimits], bytes]
 
 
 def main(read: ReadBlob = read_blob) -> None:
@@ -85,7 +89,11 @@ def _allow_time(limits: ParseLimits) -> None:
 
 
 def serve(
-    requests: BinaryIO, replies: BinaryIO, limits: ParseLimits, read: ReadBlob = read_blob
+    requests: BinaryIO,
+    replies: BinaryIO,
+    limits: ParseLimits,
+    read: ReadBlob = read_blob,
+    show: ShowPicture = show_picture,
 ) -> None:
     """Answer requests until stdin ends."""
     replies.write(framed(Ready()))
@@ -95,14 +103,16 @@ def serve(
         request = msgspec.msgpack.decode(requests.read(HEADER.unpack(header)[0]), type=Request)
         content = requests.read(request.size)
         blob = Blob(content, request.source, request.media_type)
-        for reply in _answer(blob, limits, read):
+        for reply in _answer(blob, limits, show if request.picture else read):
             replies.write(framed(reply))
         replies.flush()
 
 
-def _answer(blob: Blob, limits: ParseLimits, read: ReadBlob) -> Iterator[Reply]:
+def _answer(
+    blob: Blob, limits: ParseLimits, read: Callable[[Blob, ParseLimits], Parsed | bytes]
+) -> Iterator[Reply]:
     try:
-        parsed = read(blob, limits)
+        found = read(blob, limits)
     except Unreadable as error:
         yield Refused("unreadable", str(error), error.reason)
     except TooLarge as error:
@@ -115,8 +125,11 @@ def _answer(blob: Blob, limits: ParseLimits, read: ReadBlob) -> Iterator[Reply]:
     except RecursionError:
         yield Refused("unreadable", f"{blob.source!r} is nested too deeply.", "malformed")
     else:
-        yield from _batches(parsed)
-        yield Done(parsed.failures, parsed.warnings, _has_grown(limits))
+        if isinstance(found, bytes):
+            yield Shown(found, _has_grown(limits))
+            return
+        yield from _batches(found)
+        yield Done(found.failures, found.warnings, _has_grown(limits))
 
 
 def _batches(parsed: Parsed) -> Iterator[Batch]:

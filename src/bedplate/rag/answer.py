@@ -14,6 +14,7 @@ from bedplate.domain.answers import (
     AnswerDelta,
     AnswerEvent,
     Citation,
+    ClaimJudged,
     Conflict,
     Retrieved,
 )
@@ -104,6 +105,8 @@ class Ask:
                     async for event in events:
                         if isinstance(event, Piece):
                             yield progress.delta(event.text)
+                        elif isinstance(event, ClaimJudged):
+                            yield event
                         elif isinstance(event, Outcome):
                             outcome = event
             if outcome is None:
@@ -127,7 +130,9 @@ class Ask:
                 sufficiency=found.sufficiency,
             )
             watched(self._watch, request, found.passages, answer)
-            yield told(step, answer)
+            told(step, answer)
+        # Outside of the step: whoever has the answer closes the stream, which is no failure of it.
+        yield answer
 
     async def answer(self, request: AskRequest) -> Answer:
         """The stream, collected."""
@@ -200,6 +205,7 @@ class Ask:
             schema=_schema(request),
             deadline=request.deadline,
             told=told,
+            tell_claims=request.tell_claims,
         )
 
 

@@ -26,8 +26,8 @@ class AskRequest:
     leans on it for the search, "rules" (rag/follow_up.py) or a model, or is "off"; the answering
     model is asked the question itself, and given the completed one beside it. `deadline` is on the
     event loop's clock. `self_query` is as in `SearchRequest`. `tell_retrieved` makes what was
-    found the first event. `account` pays, for every model that
-    is asked on the way. `check` says how the answer is checked; `output` makes it JSON in place of
+    found the first event; `tell_claims` tells of each claim of prose once it is judged. `account`
+    pays, for every model that is asked on the way. `check` says how the answer is checked; `output` makes it JSON in place of
     prose.
     """
 
@@ -45,6 +45,7 @@ class AskRequest:
     deadline: float | None = None
     self_query: bool = True
     tell_retrieved: bool = False
+    tell_claims: bool = False
     account: Account = LOCAL
     check: Check = UNCHECKED
     output: OutputFormat | None = None

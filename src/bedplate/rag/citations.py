@@ -13,6 +13,8 @@ from bedplate.terms import analyse
 
 _SENTENCE_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])[\"'\u201d\u2019)\]]*\s+|\n+")
 _BEFORE_MARKER = re.compile(r"\s*\[")
+_OTHERS_END = re.compile(r"[.,;:!?\u2026\u3002\uff01\uff1f\"'\u201d\u2019)*_]*\s+")
+"""What ends the statement before, where its marker stands before its full stop."""
 MAX_QUOTE = 400
 MAX_STATEMENT = 4_000
 """Characters before a marker that are its statement; of a longer one the end."""
@@ -34,7 +36,10 @@ def resolve(answer: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
         if passage is None:
             # What is left of "[1[9]2]" without its unknown inner marker.
             continue
-        said = without_markers(answer[max(last, start - MAX_STATEMENT) : start]).strip()
+        begin = max(last, start - MAX_STATEMENT)
+        if begin and begin == last and (rest := _OTHERS_END.match(answer, begin, start)):
+            begin = rest.end()
+        said = without_markers(answer[begin:start]).strip()
         if said != statement.text:
             statement = _Statement(said)
         quote_start, quote_end = texts[number].locate(statement)
@@ -60,6 +65,7 @@ def citation(passage: Passage, start: int, end: int) -> Citation:
         end=hit.start + end,
         page=hit.page,
         heading=hit.heading,
+        collection=hit.collection,
     )
 
 

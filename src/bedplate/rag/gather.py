@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bedplate.domain.accounts import Account
 from bedplate.domain.answers import Rewritten
 from bedplate.domain.chat import ChatRequest, Passage
 from bedplate.domain.checks import Sufficiency
@@ -102,7 +103,7 @@ class Gather:
         found = await self._find(request, text)
         passages = [Passage(number, hit) for number, hit in enumerate(found.hits, start=1)]
         if self._guard is not None:
-            passages = await _cleaned(self._guard, passages)
+            passages = await _cleaned(self._guard, passages, request.account)
         return replace(made, found=found, passages=tuple(passages), current=not asks_for_past(text))
 
     async def _likely(self, request: AskRequest, made: Gathered) -> float:
@@ -152,10 +153,12 @@ def shown(rewritten: Rewritten, question: str) -> Rewritten | None:
     return None if same and rewritten.fallback is None else rewritten
 
 
-async def _cleaned(guard: PassageGuard, passages: Sequence[Passage]) -> list[Passage]:
+async def _cleaned(
+    guard: PassageGuard, passages: Sequence[Passage], account: Account
+) -> list[Passage]:
     with span("guard passages") as step:
         step.set(GUARD, "passages")
-        kept = await guard.cleaned(passages)
+        kept = await guard.cleaned(passages, account)
         gone = [p.hit.chunk_id for p in passages if all(p.number != k.number for k in kept)]
         changed = any(all(each is not p for p in passages) for each in kept)
         step.set(VERDICT, "block" if gone else "sanitise" if changed else "allow")

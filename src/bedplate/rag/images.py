@@ -111,7 +111,7 @@ class ImageSearch:
             ranked = await self._passing(collection.index, ranked, filter, JOINED)
         best = {ChunkId(f"{name}#0"): ranked[name] for name in list(ranked)[:JOINED]}
         hits = await self._catalog.documents.hits(collection.index, best)
-        return [replace(hit, image=hit.score) for hit in hits]
+        return [replace(hit, image=hit.score, collection=scope.collection) for hit in hits]
 
     async def _rows(self, collection: Collection) -> _Kept:
         """The collection's image vectors, read again after each change of it."""

@@ -147,7 +147,9 @@ class Retrieve:
         current = request.current and not names_time(filter)
         hits = await self._page(collection.index, request, ranked, current=current)
         took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(tuple(hits), request.mode, ranked.recall, round(took_ms, 3))
+        # As its users know it: the index has a name of its own.
+        named = tuple(replace(hit, collection=scope.collection) for hit in hits)
+        return SearchResult(named, request.mode, ranked.recall, round(took_ms, 3))
 
     async def _page(
         self, scope: Scope, request: SearchRequest, ranked: Pool, *, current: bool

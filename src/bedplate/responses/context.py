@@ -238,7 +238,7 @@ def _parts(content: Sequence[Part]) -> tuple[TextPart | ImagePart, ...]:
     if not any(isinstance(part, InputImage) for part in content):
         return ()
     return tuple(
-        ImagePart(part.image_url, part.detail)
+        ImagePart(part.image_url or "", part.detail)
         if isinstance(part, InputImage)
         else TextPart(_text(part))
         for part in content

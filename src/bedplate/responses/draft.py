@@ -13,7 +13,14 @@ import msgspec
 from bedplate.domain.chat import TokenLogprob, ToolCallDelta, Usage
 from bedplate.responses.events import Event, Lifecycle, Numbering, Said
 from bedplate.responses.items import FileSearchCall, FileSearchResult, Item, ItemStatus, item_id
-from bedplate.responses.open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning, Shown
+from bedplate.responses.open_items import (
+    OpenCall,
+    OpenItem,
+    OpenMessage,
+    OpenReasoning,
+    OpenRefusal,
+    Shown,
+)
 from bedplate.responses.response import (
     Grounded,
     IncompleteDetails,
@@ -71,6 +78,13 @@ class Draft:
             message = OpenMessage(self._next_index)
             yield from self._opened(message)
         yield from self._numbering.number(message.push(text, logprobs))
+
+    def refuse(self, text: str) -> Iterator[Event]:
+        message = self._open
+        if not isinstance(message, OpenRefusal):
+            message = OpenRefusal(self._next_index)
+            yield from self._opened(message)
+        yield from self._numbering.number(message.push(text))
 
     def cite(self, annotations: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
         """What the message that is open cites."""

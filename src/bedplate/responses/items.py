@@ -22,14 +22,16 @@ class InputText(Struct, frozen=True, tag_field="type", tag="input_text"):
 
 
 class InputImage(Struct, frozen=True, tag_field="type", tag="input_image"):
-    """`image_url` is an https address or a `data:` URL."""
+    """`image_url` is an https address or a `data:` URL; of a stored file, once that is read."""
 
-    image_url: str
+    image_url: str | None = None
     detail: str | None = "auto"
+    file_id: str | None = None
 
 
 class InputFile(Struct, frozen=True, tag_field="type", tag="input_file"):
-    """`file_data` is the base64 of its bytes, bare or in a `data:` URL, until it is read.
+    """`file_data` is the base64 of its bytes, bare or in a `data:` URL, until it is read; `file_id`
+    is that of a stored one.
 
     `text` is what was read of it, our extension: that is kept and shown to models, the bytes are
     not.
@@ -37,6 +39,7 @@ class InputFile(Struct, frozen=True, tag_field="type", tag="input_file"):
 
     filename: str = "file"
     file_data: str | None = None
+    file_id: str | None = None
     text: str = ""
 
 

@@ -16,6 +16,7 @@ from bedplate.responses.items import (
     OutputText,
     Reasoning,
     ReasoningText,
+    Refusal,
     SummaryText,
     item_id,
 )
@@ -89,6 +90,44 @@ class OpenMessage:
     @property
     def _part(self) -> OutputText:
         return OutputText(self.text, tuple(self._annotations), tuple(self._logprobs))
+
+
+class OpenRefusal:
+    """A message in which the model refuses."""
+
+    def __init__(self, index: int) -> None:
+        self._at: Mapping[str, Any] = {
+            "item_id": item_id(Message),
+            "output_index": index,
+            "content_index": 0,
+        }
+        self._text: list[str] = []
+        self._status: ItemStatus = "in_progress"
+
+    def begin(self) -> Iterator[Said]:
+        item = Message("assistant", (), self._at["item_id"], "in_progress")
+        yield Said("output_item.added", {"output_index": self._at["output_index"], "item": item})
+        yield Said("content_part.added", {**self._at, "part": Refusal("")})
+
+    def push(self, text: str) -> Iterator[Said]:
+        self._text.append(text)
+        yield Said("refusal.delta", {**self._at, "delta": text})
+
+    def end(self, status: ItemStatus) -> Iterator[Said]:
+        self._status = status
+        yield Said("refusal.done", {**self._at, "refusal": self._part.refusal})
+        yield Said("content_part.done", {**self._at, "part": self._part})
+        yield Said(
+            "output_item.done", {"output_index": self._at["output_index"], "item": self.made}
+        )
+
+    @property
+    def made(self) -> Message:
+        return Message("assistant", (self._part,), self._at["item_id"], self._status)
+
+    @property
+    def _part(self) -> Refusal:
+        return Refusal("".join(self._text))
 
 
 class OpenReasoning:

@@ -100,6 +100,23 @@ class Response(Struct, frozen=True, kw_only=True):
     bedplate: Grounded | UnsetType = UNSET
 
 
+class CompactedResponse(Struct, frozen=True):
+    """A conversation in less room. Source: OpenAI API reference, "Compact a response"."""
+
+    id: str
+    created_at: int
+    output: tuple[Item, ...]
+    usage: ResponseUsage
+    object: Literal["response.compaction"] = "response.compaction"
+
+
+class InputTokens(Struct, frozen=True):
+    """An estimate, rather too high: what Bedplate itself reckons with before a call."""
+
+    input_tokens: int
+    object: Literal["response.input_tokens"] = "response.input_tokens"
+
+
 def response_usage(usage: Usage) -> ResponseUsage:
     return ResponseUsage(
         usage.input_tokens,

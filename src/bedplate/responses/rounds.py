@@ -60,6 +60,8 @@ class Round:
         """Where it `cites`, `end_text` comes before what is no text."""
         yield from self._draft.begin()
         match event:
+            case TextDelta(text, refusal=True):
+                yield from self._draft.refuse(text)
             case TextDelta(text, logprobs):
                 ready = self._markers.push(text) if self._markers else text
                 if ready:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from bedplate.domain.answers import Answer, AnswerDelta, AnswerEvent, Retrieved
+from bedplate.domain.answers import Answer, AnswerDelta, AnswerEvent, ClaimJudged, Retrieved
 from bedplate.domain.chat import ChatEvent, Finished, ReasoningDelta, TextDelta, added
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
@@ -27,12 +27,16 @@ class Telling:
                 yield from chain(begun, draft.start_search([query]), draft.end_search(results))
             case AnswerDelta(text):
                 yield from chain(begun, draft.say(text))
+            case TextDelta(text, refusal=True):
+                yield from chain(begun, draft.refuse(text))
             case TextDelta(text, logprobs):
                 yield from chain(begun, draft.say(text, logprobs))
             case ReasoningDelta(text):
                 yield from chain(begun, draft.think(text))
             case Finished(reasoning=thoughts):
                 self._thoughts = thoughts
+            case ClaimJudged():
+                return
             case Answer():
                 yield from chain(begun, self._answered(event))
             case call:

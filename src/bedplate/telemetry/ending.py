@@ -49,7 +49,7 @@ class Ending:
             spans[0].attributes.setdefault(AGENT, assistant)
         return EndedTrace(
             id=trace.id,
-            spans=tuple(self._span(span, level) for span in spans),
+            spans=tuple(self._span(span, level, tenant) for span in spans),
             tenant=tenant,
             key=account.key if account else None,
             assistant=assistant,
@@ -57,7 +57,7 @@ class Ending:
             dropped=0 if late else trace.dropped,
         )
 
-    def _span(self, span: Span, level: Content) -> EndedSpan:
+    def _span(self, span: Span, level: Content, tenant: TenantId) -> EndedSpan:
         above = span.parent
         return EndedSpan(
             id=f"{span.id:016x}",
@@ -67,34 +67,36 @@ class Ending:
             started=span.started,
             took=span.took,
             attributes={name: plain(value) for name, value in span.attributes.items()},
-            content={name: self._kept(value, level) for name, value in span.contents.items()}
+            content={
+                name: self._kept(value, level, tenant) for name, value in span.contents.items()
+            }
             if span.contents and level != "off"
             else {},
             error=span.error,
         )
 
-    def _kept(self, value: Said, level: Content) -> str:
+    def _kept(self, value: Said, level: Content, tenant: TenantId) -> str:
         try:
-            kept = self._each(_data(value), level)
+            kept = self._each(_data(value), level, tenant)
         except Exception:  # noqa: BLE001 - whatever it is, what was not redacted is not kept
             logger.warning("content of a trace could not be redacted and is not recorded")
             return NOT_RECORDED
         return kept if isinstance(kept, str) else msgspec.json.encode(kept).decode()
 
-    def _each(self, value: Any, level: Content) -> Any:
+    def _each(self, value: Any, level: Content, tenant: TenantId) -> Any:
         """The same data, each of its texts as it may be kept."""
         if isinstance(value, str):
             if level == "full":
                 return value
-            return NOT_RECORDED if self.redactor is None else self.redactor.redact(value)
+            return NOT_RECORDED if self.redactor is None else self.redactor.redact(value, tenant)
         if isinstance(value, dict):
             table = cast(dict[str, Any], value)
             return {
-                name: inner if name in AS_IS else self._each(inner, level)
+                name: inner if name in AS_IS else self._each(inner, level, tenant)
                 for name, inner in table.items()
             }
         if isinstance(value, list | tuple):
-            return [self._each(inner, level) for inner in cast(Sequence[Any], value)]
+            return [self._each(inner, level, tenant) for inner in cast(Sequence[Any], value)]
         return value
 
 

@@ -19,6 +19,7 @@ from bedplate.telemetry.conventions import (
     CITED_CLAIMS,
     COST,
     ESTIMATED_INPUT_TOKENS,
+    EVALUATION,
     EVALUATION_LABEL,
     EVALUATION_SCORE,
     FIRST_CHUNK,
@@ -38,6 +39,9 @@ from bedplate.telemetry.conventions import (
     VERDICT,
 )
 from bedplate.telemetry.shared_metrics import SharedMetrics
+
+SUFFICIENCY = "sufficiency"
+"""Of passages: it says nothing of an answer."""
 
 MOST_VALUES = 200
 """Of one label."""
@@ -164,7 +168,7 @@ class Metrics:
             cited, valid = _number(found[CITED_CLAIMS]), _number(found.get(VALID_CITATIONS, 0))
             self._cited.labels("true").inc(valid)
             self._cited.labels("false").inc(cited - valid)
-        if EVALUATION_LABEL in found:
+        if EVALUATION_LABEL in found and found.get(EVALUATION) != SUFFICIENCY:
             self._checked.labels(str(found[EVALUATION_LABEL])).inc()
             if EVALUATION_SCORE in found:
                 self._grounded.observe(_number(found[EVALUATION_SCORE]))

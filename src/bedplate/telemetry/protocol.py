@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bedplate.domain.ids import TenantId
 from bedplate.domain.traces import EndedTrace
 
 
@@ -21,7 +22,7 @@ class TraceSink(Protocol):
 class Redactor(Protocol):
     """Takes personal data and secrets out of what is recorded. It may be slow: it runs in a thread."""
 
-    def redact(self, text: str) -> str:
+    def redact(self, text: str, tenant: TenantId) -> str:
         """Whatever it raises, the text is not recorded."""
         ...
 

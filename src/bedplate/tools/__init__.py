@@ -12,6 +12,7 @@ TOOLS = Registry[OpenToolset](
         "calculator": "bedplate.tools.calculator:open_calculator",
         "http": "bedplate.tools.http:open_http",
         "mcp": "bedplate.tools.mcp:open_mcp",
+        "memory": "bedplate.tools.memory:open_memory",
         "openapi": "bedplate.tools.openapi:open_openapi",
         "python": "bedplate.tools.python:open_python",
         "search": "bedplate.tools.search:open_search",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from bedplate.domain.accounts import Account
 from bedplate.domain.tools import ToolSpec
 from bedplate.tools.protocol import Tool, ToolContext, ToolPolicy, ToolResult
 from bedplate.upstream.failures import MIN_SECRET
@@ -27,7 +28,7 @@ class Screening:
     found: tuple[str, ...] = ()
 
 
-Screen = Callable[[str], Awaitable[Screening]]
+Screen = Callable[[str, Account], Awaitable[Screening]]
 """Looks at a tool's text for orders to the model. It raises GuardFailed where it cannot."""
 
 
@@ -67,13 +68,13 @@ class Screened:
         return self._inner.policy
 
     async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
-        return await self._screened(await self._inner.call(arguments, context))
+        return await self._screened(await self._inner.call(arguments, context), context)
 
     async def status(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult | None:
         result = await self._inner.status(arguments, context)
-        return None if result is None else await self._screened(result)
+        return None if result is None else await self._screened(result, context)
 
-    async def _screened(self, result: ToolResult) -> ToolResult:
+    async def _screened(self, result: ToolResult, context: ToolContext) -> ToolResult:
         most = self.policy.max_characters
         # What is far beyond the bound is not looked at either.
         text = self._secrets.hide(result.text[: 2 * most + 1_000])
@@ -81,7 +82,7 @@ class Screened:
         kept, cut = text[:most], max(0, len(text) - most) + beyond
         flagged = result.flagged
         if self._screen is not None and kept.strip():
-            seen = await self._screen(kept)
+            seen = await self._screen(kept, context.account)
             flagged = (*flagged, *seen.found)
             if seen.text is None:
                 withheld = WITHHELD.format(name=self.spec.name, found=", ".join(seen.found))

@@ -40,12 +40,11 @@ class TraceQuery:
 
 @dataclass(frozen=True, slots=True)
 class SeriesQuery:
-    """The time to cover, in how many points, and the bound of `TracePoint.under`."""
+    """The time to cover, and in how many points."""
 
     since: datetime
     until: datetime
     points: int = 60
-    under: float = 0.5
 
 
 class Charts(Protocol):

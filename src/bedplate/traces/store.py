@@ -35,12 +35,14 @@ LEVEL = 1
 
 COLUMNS = (
     "t.id, t.trace_id, t.span_id, t.name, t.started, t.took_ms, t.spans, t.key_id, t.assistant,"
-    " t.model, t.status, t.error, t.input_tokens, t.output_tokens, t.cost, t.ttft_ms, t.grounded"
+    " t.model, t.status, t.error, t.input_tokens, t.output_tokens, t.cost, t.ttft_ms, t.grounded,"
+    " t.verdict"
 )
 INSERT = """
 INSERT INTO trace (id, tenant_id, trace_id, span_id, name, started, took_ms, spans, key_id,
-  assistant, model, status, error, input_tokens, output_tokens, cost, ttft_ms, grounded, listed)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  assistant, model, status, error, input_tokens, output_tokens, cost, ttft_ms, grounded, verdict,
+  listed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 _decoder = msgspec.json.Decoder(tuple[EndedSpan, ...])
@@ -162,6 +164,7 @@ def _line(number: int, trace: EndedTrace) -> Row:
         sums.cost,
         sums.ttft_ms,
         sums.grounded,
+        sums.verdict,
         int(not trace.late),
     )
 
@@ -180,7 +183,7 @@ def _words(trace: EndedTrace) -> str:
 
 def _summary(row: Row) -> TraceSummary:
     number, trace, span, name, started, took, spans, key, assistant = row[:9]
-    model, status, error, sent, made, cost, ttft, grounded = row[9:]
+    model, status, error, sent, made, cost, ttft, grounded, verdict = row[9:]
     return TraceSummary(
         number=int(number),
         id=bytes(trace).hex(),
@@ -199,6 +202,7 @@ def _summary(row: Row) -> TraceSummary:
         cost_usd=None if cost is None else from_micro(int(cost)),
         ttft_ms=None if ttft is None else round(float(ttft), 1),
         grounded=grounded,
+        verdict=verdict,
     )
 
 

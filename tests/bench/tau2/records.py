@@ -27,6 +27,10 @@ class Records:
         rows = self._db.execute("SELECT body FROM record WHERE kind = ? ORDER BY id", (kind,))
         return [json.loads(body) for (body,) in rows]
 
+    def ids(self, kind: str) -> list[str]:
+        rows = self._db.execute("SELECT id FROM record WHERE kind = ? ORDER BY id", (kind,))
+        return [id for (id,) in rows]
+
     def put(self, kind: str, id: str, document: Document) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO record VALUES (?, ?, ?)",

@@ -33,6 +33,7 @@ from bedplate.api.scopes import scope_of
         ("POST", "/api/assistants/a/rollback", "admin"),
         ("DELETE", "/api/keys/a\nb", "admin"),
         ("GET", "/api/usage", "admin"),
+        ("GET", "/api/doctor", "admin"),
         ("GET", "/api/models/health", "admin"),
         ("POST", "/api/reviews", "ask"),
         ("GET", "/api/reviews/r/outcome", "ask"),

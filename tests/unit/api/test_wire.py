@@ -416,6 +416,7 @@ def test_a_completion_is_what_the_official_client_reads():
             "end": 4,
             "page": None,
             "heading": None,
+            "collection": "",
         }
     ]
 

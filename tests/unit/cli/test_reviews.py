@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.fixtures.command_line import Call
 
 from bedplate.config import load_config
 from bedplate.domain.ids import TenantId
-from bedplate.domain.reviews import NewReview
+from bedplate.domain.reviews import Decision, NewReview, Verdict
 from bedplate.reviewing import open_queue
 
 ANSWER = {
@@ -57,6 +58,36 @@ def test_the_queue_is_listed_by_priority_and_one_is_shown(call: Call, asked: lis
     assert "Nothing waits" in call("reviews", "list", "--assignee", "ann").out
 
 
+@pytest.mark.usefixtures("asked")
+def test_a_review_is_shown_as_a_person_reads_it(call: Call, tmp_path: Path) -> None:
+    subject = {
+        **ANSWER,
+        "passages": [{"number": 3, "title": "Terms", "text": "Refunds take 30 days.\nAlways."}],
+        "claims": [{"text": "14 days.", "supported": False, "score": 0.04, "mismatches": ["number"],
+                    "evidence": {"passage": 3, "text": "Refunds take 30 days."}}],
+        "failures": [{"rule": "length", "message": "too short"}, {"rule": "grounding", "claim": "x"}],
+        "mood": ["odd", 7],
+    }  # fmt: skip
+
+    async def ask(subject: Mapping[str, object]) -> str:
+        arguments = {"data.dir": tmp_path / "bedplate-data"}
+        config = load_config(arguments=arguments, environment={}).config
+        async with open_queue(config) as queue:
+            return (await queue.ask(NewReview("answer", subject))).id
+
+    shown = call("reviews", "show", asyncio.run(ask(subject))).out
+    for line in (
+        "Answer:\n  14 days.",
+        "  1. NOT CARRIED (0.04); differs in number: 14 days.\n     [3] says: Refunds take 30 days.",
+        "Also wrong:\n  length: too short\n",
+        "  [3] Terms\n    Refunds take 30 days.\n    Always.",
+        "mood: odd, 7",
+    ):
+        assert line in shown
+    strange = {"question": 5, "claims": "none", "passages": [None, "text"], "answer": "a"}
+    assert "Question:\n  5" in call("reviews", "show", asyncio.run(ask(strange))).out
+
+
 def test_a_review_is_decided_once(call: Call, asked: list[str]) -> None:
     done = call("reviews", "approve", asked[0], "--by", "ann", "--json")
     assert (done.code, done.json["state"], done.json["decision"]["by"]) == (0, "approved", "ann")
@@ -101,3 +132,31 @@ def test_decisions_are_exported_as_rows(call: Call, asked: list[str], tmp_path: 
     written = (tmp_path / "rows.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in written] == lines
     assert call("reviews", "export", "--out", "no/such/rows.jsonl").code == 2
+
+
+def test_a_threshold_is_found_by_what_reviewers_decided(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "bedplate.toml").write_text(
+        '[guards]\ninjection = { use = "scanner", model = false }\ngroundedness = { use = "overlap" }\n'
+    )
+    (tmp_path / "bedplate-data").mkdir()
+    (tmp_path / "bedplate-data" / "catalog.db").touch()
+
+    async def review() -> None:
+        arguments = {"data.dir": tmp_path / "bedplate-data"}
+        config = load_config(arguments=arguments, environment={}).config
+        async with open_queue(config) as queue:
+            decided: tuple[tuple[str, Verdict], ...] = (
+                ("Kayaks fly.", "reject"),
+                ("Refunds take 30 days.", "approve"),
+            )
+            for answer, verdict in decided:
+                for _ in range(20):
+                    asked = await queue.ask(NewReview("answer", {**ANSWER, "answer": answer}))
+                    said = Decision(verdict, "ann", "seen")
+                    await queue.decide(asked.id, said, tenant=asked.request.tenant)
+
+    asyncio.run(review())
+    assert call("reviews", "export", "--out", "rows.jsonl", "--json").json["rows"] == 40
+    told = call("calibrate", "groundedness", "rows.jsonl", "--json").json
+    assert (told["supported"], told["unsupported"], told["skipped"]) == (20, 20, 0)
+    assert (told["auroc"], told["caught"], told["flagged"]) == (1.0, 1.0, 0.0)

@@ -27,6 +27,8 @@ GOOD = Grounding(0.9, "supported")
 class ToldJudge:
     """Says what it is told of the answers by their texts, once `gate` is open."""
 
+    threshold = 0.5
+
     def __init__(self, verdicts: dict[str, Support | Exception]) -> None:
         self.verdicts = verdicts
         self.cases: list[tuple[Case, str]] = []

@@ -119,7 +119,7 @@ async def test_what_is_done_follows_from_the_kind_and_the_threshold():
 
 
 class Always:
-    async def score(self, texts, kind):
+    async def score(self, texts, kind, account=None):
         return [[Reason("model", 0.8)] for _ in texts]
 
 

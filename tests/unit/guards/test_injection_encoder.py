@@ -1,11 +1,13 @@
 """The shipped model: two heads, windows, and what it lets pass."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from bedplate.encoder import open_packaged
+from bedplate.encoder import Encoder, Pieces, open_packaged
+from bedplate.guards import injection_model
 from bedplate.guards.injection_model import EncoderOptions, TwoHeads, checked
 
 POOL = ThreadPoolExecutor(1)
@@ -60,6 +62,36 @@ def test_however_long_a_text_is_so_many_windows_are_read_and_both_ends() -> None
         (best, *others) = few.look([text], "user")[0]
         assert best.score >= 0.5
         assert len(others) < 4
+
+
+class Counting:
+    """The shipped encoder, and how many windows it read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def pieces(self, text: str) -> Pieces:
+        return ENCODER.pieces(text)
+
+    def run(self, windows: Sequence[Sequence[int]]) -> list[Any]:
+        self.read += len(windows)
+        return ENCODER.run(windows)
+
+
+def test_a_window_is_read_once_and_scored_alike_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(injection_model, "REMEMBERED", 3)
+    encoder = Counting()
+    model = TwoHeads(lambda: cast("Encoder", encoder), FACTS, EncoderOptions(), POOL)
+    first = model.look([ORDER, MAIL, ORDER], "user")
+    assert encoder.read == 2
+    assert model.look([ORDER, MAIL], "user") == first[:2]
+    model.look([MAIL], "document")
+    assert encoder.read == 2
+    model.look([f"Text {n}" for n in range(3)], "user")
+    (again,) = model.look([ORDER], "user")
+    assert encoder.read == 6
+    # What else is in a batch moves the last digits.
+    assert again[0].score == pytest.approx(first[0][0].score, abs=0.02)
 
 
 def test_the_shipped_files_are_what_they_should_be() -> None:

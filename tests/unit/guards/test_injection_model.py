@@ -58,7 +58,7 @@ class Recorded:
         self.asked += texts
         return [[Reason("model", self.said, 1, 2)] for _ in texts]
 
-    async def score(self, texts: Any, kind: Any) -> list[list[Reason]]:
+    async def score(self, texts: Any, kind: Any, account: Any = None) -> list[list[Reason]]:
         return self.look(texts, kind)
 
 
@@ -86,7 +86,7 @@ async def test_rules_say_what_is_dropped_where_both_found_something() -> None:
 class Wide:
     """Says of every text that all of it is an order."""
 
-    async def score(self, texts: Any, kind: Any) -> list[list[Reason]]:
+    async def score(self, texts: Any, kind: Any, account: Any = None) -> list[list[Reason]]:
         return [[Reason("model", 0.99, 0, len(text))] for text in texts]
 
 

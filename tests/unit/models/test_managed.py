@@ -359,6 +359,25 @@ async def test_a_server_sees_none_of_the_environments_secrets(tmp_path: Path):
     assert seen["HF_TOKEN"] == "***"
 
 
+@pytest.mark.parametrize(("own", "store"), [({}, "0"), ({"LLAMA_ARG_CACHE_RAM": "512"}, "512")])
+async def test_llama_server_keeps_past_prompts_in_no_memory_that_nobody_counted(
+    tmp_path: Path, own: dict[str, str], store: str
+):
+    """Its own default is 8 GiB beside the model."""
+    program = tmp_path / "llama-server"
+    program.write_text('#!/bin/sh\necho "store of $LLAMA_ARG_CACHE_RAM MiB"\n')
+    program.chmod(0o755)
+    async with house(tmp_path) as home:
+        model = await home.model(
+            command=(), server="llama-server", program=str(program), environment=own, restarts=0
+        )
+        with pytest.raises(UpstreamError):
+            await collect(model, ask())
+        said = home.log()
+
+    assert f"store of {'***' if own else store} MiB" in said
+
+
 async def test_what_a_server_started_ends_with_it(tmp_path: Path):
     async with house(tmp_path) as home:
         await answer(await home.model(told={"child": 1}))

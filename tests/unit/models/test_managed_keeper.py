@@ -93,6 +93,11 @@ def test_the_exit_code_is_the_servers(keep: Keep) -> None:
     assert killed.keeper.wait(PATIENCE) == 128 + 9
 
 
+def test_a_server_that_ends_at_once_is_not_waited_for(keep: Keep) -> None:
+    kept = [keep("/bin/sh", "-c", f"exit {code}") for code in range(1, 9)]
+    assert [each.keeper.wait(PATIENCE) for each in kept] == list(range(1, 9))
+
+
 def test_a_program_that_does_not_start_has_a_code_of_its_own(keep: Keep, tmp_path: Path) -> None:
     kept = keep(str(tmp_path / "nothing"))
     assert kept.keeper.wait(PATIENCE) == 127

@@ -14,6 +14,7 @@ from tests.fixtures.openai_wire import (
     SERVED_MODEL,
     USAGE,
     Answer,
+    Exchange,
     Wire,
     chunk,
     event,
@@ -349,6 +350,25 @@ async def test_one_connection_serves_one_call_after_another():
             await collect(model)
 
     assert len({seen.peer for seen in wire.seen}) == 1
+
+
+async def test_a_server_that_closes_behind_an_answer_without_a_word_is_asked_on_new_connections():
+    """As llama.cpp's does: headers and body end as those of a connection that stays."""
+
+    async def closes_behind(exchange: Exchange) -> None:
+        for packet in stream_bytes("One"):
+            await exchange.send(packet)
+        assert exchange.response is not None
+        await exchange.response.write_eof()
+        assert exchange.request.transport is not None
+        exchange.request.transport.close()
+
+    async with serving(keep_alive=False) as (wire, model):
+        wire.script(closes_behind)
+        for _ in range(20):
+            assert (await collect(model))[0] == TextDelta("One")
+
+    assert len({seen.peer for seen in wire.seen}) == 20
 
 
 async def test_no_more_calls_run_at_once_than_there_are_connections():

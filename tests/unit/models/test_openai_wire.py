@@ -353,11 +353,11 @@ async def test_thoughts_in_parts_of_the_content_are_thoughts():
     assert events == [ReasoningDelta("hm"), TextDelta("Yes")]
 
 
-async def test_a_refusal_is_told_apart_in_the_end():
+async def test_a_refusal_is_told_apart():
     *events, last = await said(answer(chunk(refusal="I "), chunk(refusal="cannot.")))
 
-    assert events == [TextDelta("I "), TextDelta("cannot.")]
-    assert last.extra == {"refusal": "I cannot."}
+    assert events == [TextDelta("I ", refusal=True), TextDelta("cannot.", refusal=True)]
+    assert last.extra == {}
 
 
 async def test_logprobs_come_with_the_text_that_they_are_of():

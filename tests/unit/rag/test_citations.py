@@ -55,3 +55,18 @@ def test_of_a_very_long_statement_the_end_is_looked_for() -> None:
     answer = "word " * 5_000 + "\nBoots are brown [1]."
     [citation] = resolve(answer, [passage(1, "Hats are red. Boots are brown.")])
     assert citation.quote == "Boots are brown"
+
+
+def test_a_full_stop_after_a_marker_belongs_to_the_statement_before() -> None:
+    text = "Tents weigh 2 kg. Boots are waterproof. It costs 5."
+    first, second, third = resolve(
+        "Tents weigh 2 kg [1]. Boots are waterproof [1]; it is said. It costs 5 [1].",
+        [passage(1, text)],
+    )
+    assert (first.quote, second.quote) == ("Tents weigh 2 kg", "Boots are waterproof")
+    assert third.quote == "It costs 5"
+
+
+def test_a_number_that_begins_with_a_point_keeps_it() -> None:
+    [_, citation] = resolve("It is so [1] .5 litres [1]", [passage(1, "It is so. Add .5 litres.")])
+    assert citation.quote == ".5 litres"

@@ -15,13 +15,8 @@ from tests.fixtures.onnx_graph import FLOAT, INT32
 from tests.fixtures.tiny_cross_encoder import VOCABULARY, WORDS, tokenizer, write_cross_encoder
 
 from bedplate.errors import ConfigError, UpstreamError, UpstreamTimeout
-from bedplate.rerankers.cross_encoder import (
-    BATCH_PAIRS,
-    BATCH_TOKENS,
-    PairTokenizer,
-    batches_by_length,
-    open_cross_encoder,
-)
+from bedplate.pair_model import BATCH_PAIRS, BATCH_TOKENS, PairTokenizer, batches_by_length
+from bedplate.rerankers.cross_encoder import open_cross_encoder
 from bedplate.rerankers.protocol import Reranker
 
 TEXTS = ["the umbrella keeps you dry", "cake", "rain rain", ""]

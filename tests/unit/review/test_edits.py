@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Injection, Reason, TextKind
 from bedplate.domain.ids import TenantId
 from bedplate.domain.reviews import NewReview, Review
@@ -80,7 +81,9 @@ async def test_what_guards_take_out_of_answers_is_refused(value: str) -> None:
 
 async def test_nothing_passes_a_guard_that_does_not_work() -> None:
     class Broken:
-        async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+        async def check(
+            self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+        ) -> list[Injection]:
             raise RuntimeError("out of order")
 
     with pytest.raises(GuardFailed):
@@ -93,7 +96,9 @@ async def test_an_edit_is_looked_at_as_data_that_gives_no_orders() -> None:
     seen: list[tuple[list[str], TextKind]] = []
 
     class Watching:
-        async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+        async def check(
+            self, texts: Sequence[str], kind: TextKind, account: Account = LOCAL
+        ) -> list[Injection]:
             seen.append((list(texts), kind))
             return [Injection(0.9, "block", (Reason("r", 0.9),)), Injection(0.0, "allow")]
 
@@ -117,3 +122,16 @@ async def test_a_call_is_edited_into_an_object_alone(value: Any) -> None:
 async def test_an_edit_has_a_largest_size() -> None:
     with pytest.raises(TooLarge, match="100,000"):
         await checked(review(), "x" * 100_001)
+
+
+async def test_what_became_of_a_call_in_doubt_is_said_in_words() -> None:
+    def asked(why: str) -> Review:
+        subject = {"tool": "pay", "arguments": {"amount": 5}, "context": {"why": why}}
+        return Review("r", NewReview("tool_call", subject, TenantId("t1")), "pending", NOW, NOW)
+
+    assert await checked(asked("doubt"), "Paid, receipt 7.") == {}
+    assert await checked(asked("doubt"), {"amount": 6}) == {}
+    with pytest.raises(GuardBlocked, match="takes out of answers"):
+        await checked(asked("doubt"), "Go to Atlantis.")
+    with pytest.raises(InvalidInput, match="as a JSON object"):
+        await checked(asked("policy"), "Paid, receipt 7.")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from tests.fixtures.webhook_receiver import WebhookReceiver, receive_webhooks
 
+from bedplate.domain.accounts import Account
 from bedplate.domain.guard import Injection, TextKind
 from bedplate.domain.ids import TenantId
 from bedplate.domain.reviews import Decision, NewReview, Review
@@ -47,7 +48,9 @@ class Clock:
 class Harmless:
     """Finds no orders anywhere."""
 
-    async def check(self, texts: Sequence[str], kind: TextKind) -> list[Injection]:
+    async def check(
+        self, texts: Sequence[str], kind: TextKind, account: Account | None = None
+    ) -> list[Injection]:
         return [Injection(0.0, "allow")] * len(texts)
 
 

@@ -5,6 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
+
 from bedplate.domain.traces import EndedSpan, EndedTrace
 from bedplate.telemetry.conventions import (
     CITED_CLAIMS,
@@ -153,9 +156,40 @@ def test_metrics_are_those_that_the_guide_documents():
     assert set(re.findall(r"^\| `(bedplate_\w+)`", section, re.MULTILINE)) == real()
 
 
-def test_dashboard_and_alerts_ask_for_metrics_that_are_there():
-    for file in ("grafana/bedplate.json", "prometheus/alerts.yml"):
-        text = (ROOT / "deploy" / file).read_text(encoding="utf-8")
-        asked = set(re.findall(r"\bbedplate_[a-z_]+", text))
-        assert asked
-        assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in asked} <= real(), file
+def documented() -> dict[str, set[str]]:
+    """The labels of each metric, by the guide."""
+    guide = (ROOT / "docs" / "guide" / "observability.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(bedplate_\w+)` \| ([^|]*)\|", guide, re.MULTILINE)
+    return {name: {label.strip() for label in labels.split(",")} - {""} for name, labels in rows}
+
+
+def queries() -> list[str]:
+    dashboard = json.loads((ROOT / "deploy/grafana/bedplate.json").read_text(encoding="utf-8"))
+    alerts = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
+    return [
+        *(target["expr"] for panel in dashboard["panels"] for target in panel["targets"]),
+        *(rule["expr"] for group in alerts["groups"] for rule in group["rules"]),
+    ]
+
+
+def test_counters_and_histograms_have_the_labels_that_the_guide_names():
+    metrics = Metrics()
+    labels = documented()
+    for family in metrics.registry.collect():
+        if family.name.removeprefix("bedplate_") not in READ:
+            made = metrics.registry._names_to_collectors[family.name]  # type: ignore[attr-defined]
+            assert set(made._labelnames) == labels[family.name], family.name
+
+
+@pytest.mark.parametrize("query", queries())
+def test_dashboard_and_alerts_ask_for_metrics_and_labels_that_are_there(query: str):
+    labels = documented()
+    known = {"le"}
+    for name in re.findall(r"\bbedplate_[a-z_]+", query):
+        base = re.sub(r"_(total|bucket|sum|count)$", "", name)
+        assert base in real(), name
+        known |= labels[base]
+    grouped = re.findall(r"(?:by|ignoring|without|on) \(([^)]*)\)", query)
+    used = {label.strip() for group in grouped for label in group.split(",")}
+    used |= set(re.findall(r"[{,]\s*([a-z_]+)\s*(?:=~|!=|!~|=)", query))
+    assert used <= known

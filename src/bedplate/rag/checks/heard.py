@@ -76,7 +76,7 @@ class Heard:
     def _open(self) -> Hearing:
         """Begun with the first text: tools that are asked before it are sources, too."""
         if self._hearing is None:
-            self._hearing = self._judge.hear(self._subject.case(limit(self._subject)))
+            self._hearing = self._judge.hear(self._subject.case(self._subject.deadline))
         return self._hearing
 
     def _of(self, claim: Claim) -> Segment:

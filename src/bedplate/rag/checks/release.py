@@ -6,9 +6,11 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bedplate.chat.turn import Turn
+from bedplate.domain.answers import ClaimJudged
 from bedplate.domain.chat import ChatRequest, ReasoningDelta
 from bedplate.domain.checks import Below
 from bedplate.judges.protocol import Judge
+from bedplate.rag.checks.beside import Beside
 from bedplate.rag.checks.draft import Aside, Draft
 from bedplate.rag.checks.ending import Ending
 from bedplate.rag.checks.grader import Grader
@@ -36,9 +38,12 @@ class CheckedAnswers:
         self._repair = Repair()
         self._ending = Ending(self._inspect, Holding(reviews, self._inspect))
 
-    async def stream(self, subject: Subject) -> AsyncGenerator[Piece | Aside | Outcome]:
+    async def stream(
+        self, subject: Subject
+    ) -> AsyncGenerator[Piece | Aside | ClaimJudged | Outcome]:
         """Text as it may leave, in pieces; the outcome last, whose text is theirs. A draft that ends
-        in calls of the client's functions is left as it is.
+        in calls of the client's functions is left as it is. Claims are told of where the subject
+        asks for it and text leaves before all is checked.
 
         Raises:
             UpstreamError: the model failed; pieces that came before stand alone.
@@ -62,18 +67,34 @@ class CheckedAnswers:
         below = subject.check.then if subject.check.below == "repair" else subject.check.below
         return await self._ending.of(subject, found, below, tries=1)
 
-    async def _after(self, subject: Subject) -> AsyncGenerator[Piece | Aside | Outcome]:
-        draft = self._draft(subject, subject.prompt)
-        async with aclosing(draft.pieces()) as pieces:
+    async def _after(
+        self, subject: Subject
+    ) -> AsyncGenerator[Piece | Aside | ClaimJudged | Outcome]:
+        draft, judged = self._draft(subject, subject.prompt), None
+        async with (
+            Beside(self._inspect.judge, subject) as judge,
+            aclosing(draft.pieces()) as pieces,
+        ):
+            along = subject.tell_claims and subject.has_sources
             async for piece in pieces:
                 yield piece if isinstance(piece, Aside) else Piece(piece)
+                if along and not isinstance(piece, Aside):
+                    judge.hear(piece)
+                for claim in judge.judged():
+                    yield ClaimJudged(claim)
+            if along and not calls(draft):
+                judged = await judge.finish()
+                for claim in judge.judged():
+                    yield ClaimJudged(claim)
         if calls(draft):
             yield unchecked(draft)
             return
-        found = await self._inspect.whole(subject, draft.text)
+        found = await self._inspect.whole(subject, draft.text, grounding=judged)
         yield _of(draft, of_inspection(found, passed_or("annotated", found.failures)))
 
-    async def _whole(self, subject: Subject) -> AsyncGenerator[Piece | Aside | Outcome]:
+    async def _whole(
+        self, subject: Subject
+    ) -> AsyncGenerator[Piece | Aside | ClaimJudged | Outcome]:
         draft = self._draft(subject, replace(subject.prompt, whole_answer=True))
         asides = await draft.written()
         outcome = unchecked(draft) if calls(draft) else await self._settled(subject, draft)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from bedplate.domain.answers import REFUSAL, Claim, Grounding
+from bedplate.domain.answers import REFUSAL, Claim, ClaimJudged, Grounding
 from bedplate.domain.chat import ChatRequest
 from bedplate.domain.checks import Action, Below, Checked, Failure
 from bedplate.errors import Blocked, Unavailable, UpstreamError
@@ -42,7 +42,7 @@ class Sentences:
         self._dropped: list[str] = []
         self._claims: list[Claim] = []
 
-    async def stream(self) -> AsyncGenerator[Piece | Aside | Outcome]:
+    async def stream(self) -> AsyncGenerator[Piece | Aside | ClaimJudged | Outcome]:
         """As `CheckedAnswers.stream`."""
         while self._prompt is not None and not self._stopped:
             self._tries += 1
@@ -52,7 +52,7 @@ class Sentences:
             try:
                 async with aclosing(self._leaving(heard)) as texts:
                     async for text in texts:
-                        yield text if isinstance(text, Aside) else Piece(text)
+                        yield Piece(text) if isinstance(text, str) else text
             except FAILED as error:
                 if self._tries == 1:
                     raise
@@ -70,7 +70,7 @@ class Sentences:
             yield Piece(outcome.text)
         yield outcome
 
-    async def _leaving(self, heard: Heard) -> AsyncGenerator[str | Aside]:
+    async def _leaving(self, heard: Heard) -> AsyncGenerator[str | Aside | ClaimJudged]:
         """What of a draft is sent, until it is through, or is to be written anew, or ends here."""
         async with aclosing(heard.segments()) as segments:
             async for each in segments:
@@ -90,6 +90,8 @@ class Sentences:
                     return
                 if text := self._kept(segment, below):
                     yield text
+                if self._subject.tell_claims and segment.claim is not None and below != "drop":
+                    yield ClaimJudged(_placed(segment.claim, self._sent))
 
     def _by_rules(self, segment: Segment) -> Segment:
         """With what the text so far breaks; a refusal is not judged."""
@@ -157,6 +159,12 @@ class Sentences:
             return outcome
         end = self._draft.end
         return replace(outcome, reason=outcome.reason or end.reason, model=end.model)
+
+
+def _placed(claim: Claim, sent: str) -> Claim:
+    """The claim that ends what was sent, in its place there."""
+    end = len(sent.rstrip())
+    return replace(claim, start=max(0, end - (claim.end - claim.start)), end=end)
 
 
 def _joint(before: str, after: str) -> str:

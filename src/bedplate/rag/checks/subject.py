@@ -15,8 +15,9 @@ from bedplate.rag.checks.json_schema import AnswerSchema
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`told` are what tools have answered so far: sources, though none that can be cited. `prompt` is what the model is asked first; `json` whether the answer must be JSON, of `schema`
-    where there is one. `deadline` is the request's own, on the event loop's clock.
+    """`told` are what tools have answered so far: sources, though none that can be cited. `prompt` is
+    what the model is asked first; `json` whether the answer must be JSON, of `schema` where there is
+    one. `deadline` is the request's own, on the event loop's clock. `tell_claims` as in AskRequest.
     """
 
     question: str
@@ -33,12 +34,13 @@ class Subject:
     schema: AnswerSchema | None = None
     deadline: float | None = None
     told: Callable[[], Sequence[Passage]] = tuple
+    tell_claims: bool = False
 
     @property
     def numbers(self) -> list[int]:
         return [passage.number for passage in self.passages]
 
-    def case(self, deadline: float) -> Case:
+    def case(self, deadline: float | None) -> Case:
         """What a judge is given, to be done by `deadline`."""
         passages = (*self.passages, *self.told())
         return Case(self.question, passages, deadline, self.account)

@@ -262,6 +262,18 @@ async def test_words_that_are_blocked_do_not_come_in_by_an_edit() -> None:
     assert (await answering.outcome()).text == REFUSAL
 
 
+@pytest.mark.parametrize("fault", ["crash", "silence"])
+async def test_a_judge_that_fails_sends_the_answer_to_a_human(fault: str) -> None:
+    queue = Queue()
+    answering = Answering(
+        f"A {fault} [1].", below="review", release="whole", reviews=queue, seconds=0.05
+    )
+    outcome = await answering.outcome()
+    assert (outcome.text, outcome.checked.action) == (HELD, "held")
+    [asked] = queue.asked
+    assert asked.subject["failures"][0]["message"].startswith("It could not be checked")
+
+
 async def test_a_queue_that_is_full_refuses() -> None:
     outcome = await held(BAD, Queue(full=True)).outcome()
     assert outcome.text == REFUSAL

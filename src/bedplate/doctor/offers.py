@@ -1,6 +1,6 @@
 """What the doctor makes of a table of tools."""
 
-from bedplate.cli.findings import Finding
+from bedplate.doctor.findings import Finding
 from bedplate.toolbox import Offer
 
 SHOWN = 10

@@ -1,0 +1,15 @@
+"""Whose call it is that a program makes by MCP."""
+
+from dataclasses import dataclass
+
+from bedplate.app import App
+from bedplate.domain.accounts import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Whose call it is, and until when it is waited for, on the event loop's clock."""
+
+    app: App
+    account: Account
+    deadline: float
