@@ -293,7 +293,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
         if work:
             offer, setups = (
                 tools_of(answers.toolbox),
-                setups_of(answers.assistants.roster, config.models),
+                setups_of(answers.assistants.roster, config),
             )
             runs = open_runs(config, turn, offer, setups, reviewing.queue)
             parts = await enter(open_jobs(config, catalog, ingest, sync, rescrub, runs))

@@ -279,7 +279,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
                 '{ use = "NAME" } where an adapter is chosen.'
             )
         else:
-            lines.append(f"{key} (from {source}): {problem['msg']}; it is {problem['input']!r}.")
+            said = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{key} (from {source}): {said}; it is {problem['input']!r}.")
     return "\n".join(lines)
 
 

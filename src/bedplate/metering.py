@@ -3,10 +3,12 @@ metrics go by themselves.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,9 +18,23 @@ from bedplate.domain.evaluations import EvaluationGroup
 from bedplate.errors import BedplateError
 from bedplate.telemetry.export import ExportOptions
 from bedplate.telemetry.metric_export import MetricExport
+from bedplate.telemetry.shared_metrics import SharedMetrics
+
+logger = logging.getLogger(__name__)
 
 MILLION = 1_000_000
 BY: tuple[EvaluationGroup, ...] = ("assistant", "model", "collection")
+OF_PROCESS = (
+    "traces_waiting",
+    "traces_dropped",
+    "traces_lost",
+    "model_calls_waiting",
+    "evaluations_waiting",
+    "evaluations_dropped",
+)
+"""Gauges that each worker has for itself."""
+
+TELL_SECONDS = 1.0
 MOST_NAMES = 22
 """Of each of them, so that a gauge holds all three with both ends of their intervals."""
 
@@ -52,9 +68,48 @@ async def exporting(app: App) -> AsyncGenerator[None]:
             await export.send()
 
 
+@asynccontextmanager
+async def sharing(app: App, folder: Path, place: int) -> AsyncGenerator[None]:
+    """Let the other workers, who share the folder, know what is counted here: each second while the
+    block runs, and once more at its end.
+    """
+    shared = app.tracing.metrics.share(folder, place, OF_PROCESS)
+    telling = asyncio.get_running_loop().create_task(_tell(app, shared))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
+        await app.tracing.recorder.flush()
+        await _write(app, shared)
+
+
+async def _tell(app: App, shared: SharedMetrics) -> None:
+    while True:
+        await asyncio.sleep(TELL_SECONDS)
+        await _write(app, shared)
+
+
+async def _write(app: App, shared: SharedMetrics) -> None:
+    _count_waiting(app)
+    try:
+        await asyncio.to_thread(shared.write)
+    except OSError as error:
+        logger.warning("metrics not told to other workers", extra={"error": str(error)})
+
+
 async def measured(app: App) -> None:
     """Bring the gauges up to date. What cannot be read now is left out."""
-    metrics, recorder = app.tracing.metrics, app.tracing.recorder
+    metrics = app.tracing.metrics
+    _count_waiting(app)
+    metrics.gauge("hallucination_rate", "Of a day, with its interval.", await _hallucinations(app))
+    if (reviews := await _reviews(app)) is not None:
+        metrics.gauge("reviews_waiting", "For a human's decision.", [({}, reviews)])
+    metrics.gauge("budget_left", "In the unit of its measure.", await _left(app))
+
+
+def _count_waiting(app: App) -> None:
+    metrics, recorder, evaluation = app.tracing.metrics, app.tracing.recorder, app.evaluation
     metrics.gauge("traces_waiting", "To be written.", [({}, recorder.waiting)])
     metrics.gauge("traces_dropped", "Found no room in the queue.", [({}, recorder.dropped)])
     metrics.gauge("traces_lost", "Could not be written.", [({}, recorder.lost)])
@@ -63,13 +118,8 @@ async def measured(app: App) -> None:
         "For a turn at their model.",
         [({"model": name}, waiting) for name, waiting in _waiting(app)],
     )
-    evaluation = app.evaluation
     metrics.gauge("evaluations_waiting", "Answers to be judged.", [({}, evaluation.waiting)])
     metrics.gauge("evaluations_dropped", "Found no room.", [({}, evaluation.dropped)])
-    metrics.gauge("hallucination_rate", "Of a day, with its interval.", await _hallucinations(app))
-    if (reviews := await _reviews(app)) is not None:
-        metrics.gauge("reviews_waiting", "For a human's decision.", [({}, reviews)])
-    metrics.gauge("budget_left", "In the unit of its measure.", await _left(app))
 
 
 def _waiting(app: App) -> Iterator[tuple[str, int]]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -27,7 +27,6 @@ from bedplate.errors import ConfigError
 from bedplate.journal import JOURNALS
 from bedplate.journal.protocol import Journal
 from bedplate.review.protocol import AskHuman
-from bedplate.sections import ModelSlot
 from bedplate.tools.protocol import Tool
 
 JOURNAL_FILE = "runs.db"
@@ -159,15 +158,16 @@ def tools_of(toolbox: ListTools) -> OfferTools:
     return offer
 
 
-def setups_of(roster: Roster, models: Mapping[str, ModelSlot]) -> SetupOf:
+def setups_of(roster: Roster, config: Config) -> SetupOf:
     """The assistants that there are, each in the version that answers or is named."""
 
     async def setup_of(tenant: TenantId, name: str) -> RunSetup:
         found = await roster.find(name, tenant)
         if found is None:
             raise await roster.missing(name, tenant)
-        slot = models.get(found.settings.model)
-        return setup_of_assistant(found, None if slot is None else slot.context_tokens)
+        slot = config.models.get(found.settings.model)
+        setup = setup_of_assistant(found, None if slot is None else slot.context_tokens)
+        return replace(setup, priced=setup.priced and config.budgets.unknown_price == "refuse")
 
     return setup_of
 
@@ -188,6 +188,7 @@ def setup_of_assistant(found: Assistant, window: int | None = None) -> RunSetup:
         undo=assistant.undo,
         name=found.name,
         version=found.version,
+        priced="usd" in assistant.budget.model_fields_set,
         memory=RunMemory(tokens, assistant.memory.summary),
     )
 

@@ -50,4 +50,5 @@ def _complaints(key: str, slot: Slot, error: ValidationError) -> Iterator[str]:
         if problem["type"] == "extra_forbidden":
             yield f"Unknown setting {name!r}: the adapter {slot.use!r} has no such option."
         else:
-            yield f"{name}: {problem['msg']}."
+            # What a check of our own says is a sentence without pydantic's heading.
+            yield f"{name}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}."

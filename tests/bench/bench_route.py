@@ -26,8 +26,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from evaluation import NoData
 from route_cases import (
     RECIPE,
+    TABLES,
     Column,
     Table,
+    clean_prompts,
     labelled,
     read_mt_bench,
     read_tables,
@@ -124,6 +126,11 @@ def quality(tables: list[Table], mt_bench: Table) -> None:
     group = dict(zip(names, draw.permutation(len(names)) % FOLDS, strict=True))
     domain = np.array([group[domain] for t in tables for domain in t.domains])
     tell("domains left out", data, held_out(data, domain), {"mmlu": parts["mmlu"]})
+    unseen(mt_bench)
+
+
+def unseen(mt_bench: Table) -> None:
+    """The shipped head on prompts that no part of it was fitted on."""
     everything = np.ones(len(mt_bench.prompts), bool)
     tell(
         "mt-bench", mt_bench.data, of_head(shipped_head(), mt_bench.data), {"mt_bench": everything}
@@ -163,11 +170,11 @@ def _draws(table: Table, count: int, stranger: RouteHead) -> Iterator[dict[str, 
         yield {name: figures(values, rest.benefit)["apgr"] for name, values in scores.items()}
 
 
-async def cost(tables: list[Table], embedder: Embedder) -> None:
+async def cost(embedder: Embedder) -> None:
     """CPU-milliseconds of one decision, one prompt at a time."""
     head = shipped_head()
-    for table in tables:
-        some = table.prompts[:TIMED]
+    for table in TABLES:
+        some = clean_prompts(table, TIMED)
         for name, used in (("with encoder", embedder), ("without encoder", None)):
             score = scorer_of(head, used)
             await score(some[0])
@@ -175,7 +182,7 @@ async def cost(tables: list[Table], embedder: Embedder) -> None:
             for prompt in some:
                 await score(prompt)
             spent = (time.process_time() - started) / len(some) * 1_000
-            say(split="cost", table=table.name, scorer=name, cpu_ms=round(spent, 2))
+            say(split="cost", table=table, scorer=name, cpu_ms=round(spent, 2))
 
 
 def cascades(name: str, data: Labelled, scores: Column) -> None:
@@ -201,12 +208,19 @@ def cascades(name: str, data: Labelled, scores: Column) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vectors", type=Path)
+    parser.add_argument("--only", choices=("cost", "mt-bench"), help="a minute or less")
     chosen = parser.parse_args()
     try:
         async with open_onnx_embedder({}) as embedder:
-            tables = await read_tables(embedder, chosen.vectors)
+            if chosen.only != "mt-bench":
+                await cost(embedder)
+            if chosen.only == "cost":
+                return
             mt_bench = await read_mt_bench(embedder, chosen.vectors)
-            await cost(tables, embedder)
+            if chosen.only:
+                unseen(mt_bench)
+                return
+            tables = await read_tables(embedder, chosen.vectors)
     except NoData as missing:
         print(f"skipped: {missing}")
         return

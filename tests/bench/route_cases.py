@@ -1,5 +1,6 @@
 """RouteLLM's prompts with how well both models did, and how the shipped head is fitted to them."""
 
+import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +47,13 @@ class Table:
 async def read_tables(embedder: Embedder, kept: Path | None = None) -> list[Table]:
     """MMLU and GSM8K without the rows that are in the weak model's training; see `_vectors`."""
     return [await _table(name, weight, embedder, kept) for name, weight in TABLES.items()]
+
+
+def clean_prompts(name: str, most: int) -> list[str]:
+    """The first of a table's."""
+    every = rows(folder(SET) / f"{name}.jsonl")
+    clean = (row["prompt"] for row in every if not row["contaminated"])
+    return list(itertools.islice(clean, most))
 
 
 async def _table(name: str, weight: float, embedder: Embedder, kept: Path | None) -> Table:

@@ -87,6 +87,28 @@ async def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(server: 
     assert "signal 9" in server.log.read_text()
 
 
+async def test_metrics_of_any_worker_are_those_of_all(server: ServerProcess):
+    route = 'method="POST",route="/v1/chat/completions"'
+    counted = f'bedplate_requests_total{{{route},status="404"}} '
+
+    async def shown() -> float:
+        async with httpx2.AsyncClient(timeout=60) as client:
+            text = (await client.get(f"{server.url}/metrics")).text
+        line = next((line for line in text.splitlines() if line.startswith(counted)), " 0")
+        return float(line.rpartition(" ")[2])
+
+    for _ in range(10):
+        await post(server, {**HELLO, "model": "nobody"})
+    seen: set[float] = set()
+    # Over connections of their own, so that each worker is asked in time.
+    for _ in range(20):
+        seen = {await shown() for _ in range(4)}
+        if seen == {10}:
+            break
+        await asyncio.sleep(0.5)
+    assert seen == {10}
+
+
 async def test_a_key_its_budget_and_its_end_hold_in_all_workers(server: ServerProcess):
     async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
         boss = (await client.post("/api/keys", json={"name": "b", "scopes": ["admin"]})).json()

@@ -28,6 +28,9 @@ OURS = "Nightingale"
 
 PER_KEY = {"*": {"requests_minute": 2}}
 
+WHOLE = ("/metrics", "/api/doctor")
+"""What is of all tenants together."""
+
 
 def chat(**more: Any) -> dict[str, Any]:
     return {"model": "default", "messages": [{"role": "user", "content": "Hi"}], **more}
@@ -208,8 +211,7 @@ async def test_no_route_shows_or_changes_what_another_tenant_has(tmp_path: Path)
             got = await served.request(method, fill(path, values), headers=theirs, **call)
             # What all tenants do together is told to the default one.
             assert got.status not in (401, 500), (method, path)
-            whole = path in ("/metrics", "/api/doctor")
-            assert (got.status == 403) == whole, (method, path)
+            assert (got.status == 403) == (path in WHOLE), (method, path)
             assert OURS.encode() not in got.body, (method, path)
             if method == "GET" and path.endswith("}") and path != "/v1/models/{model}":
                 assert got.status == 404, path

@@ -8,17 +8,22 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from tests.fixtures.openai_wire import (
+    DONE,
     Wire,
     chunk,
     envelope,
     event,
     packets,
+    part,
     refuses,
     serve_openai_wire,
     silent,
     stalls,
     streams,
+    tool_chunk,
+    usage_chunk,
 )
+from tests.fixtures.openai_wire import USAGE as WIRE_USAGE
 from tests.fixtures.serving import Served, asked, serving, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -285,6 +290,55 @@ async def test_text_is_the_same_bytes_streamed_or_whole(relay: Served, wire: Wir
     chunks = data(streamed.events[:-1])
     text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
     assert text == whole.json["choices"][0]["message"]["content"] == "".join(pieces)
+
+
+@pytest.mark.parametrize("usage", [True, False])
+async def test_a_calls_arguments_stream_in_the_parts_they_came_in_with_usage_or_without(
+    relay: Served, wire: Wire, usage: bool
+):
+    """Other gateways gather them where usage is asked for, or lose the call."""
+    parts = ['{"ci', 'ty": ', '"Os', 'lo"}']
+    calls = [part("", index=0, id="c1", name="weather"), *(part(p, index=0) for p in parts)]
+    wire.script(
+        packets(
+            *(event(tool_chunk(each)) for each in calls),
+            event(chunk(finish="tool_calls")),
+            *([event(usage_chunk(WIRE_USAGE))] if usage else []),
+            DONE,
+        )
+    )
+    tool = {"type": "function", "function": {"name": "weather"}}
+    asked_for = {"stream_options": {"include_usage": True}} if usage else {}
+
+    reply = await relay.post(CHAT, body(model="remote", stream=True, tools=[tool], **asked_for))
+
+    chunks = data(reply.events[:-1])
+    deltas = [
+        call
+        for each in chunks
+        for c in each["choices"]
+        for call in c["delta"].get("tool_calls", ())
+    ]
+    said = [delta["function"]["arguments"] for delta in deltas]
+    assert [each for each in said if each] == parts
+    assert [delta["id"] for delta in deltas if "id" in delta] == ["c1"]
+    ends = [c["finish_reason"] for each in chunks for c in each["choices"] if c["finish_reason"]]
+    assert ends == ["tool_calls"]
+    if usage:
+        assert chunks[-1]["choices"] == []
+        assert chunks[-1]["usage"]["total_tokens"] == WIRE_USAGE["total_tokens"]
+
+
+async def test_an_answer_that_is_not_asked_for_as_a_stream_is_whole(relay: Served, wire: Wire):
+    wire.script(packets(event(chunk("Hi")), event(chunk(finish="stop")), DONE))
+
+    reply = await relay.post(CHAT, body(model="remote"))
+
+    assert reply.headers["content-type"].startswith("application/json")
+    assert reply.json["object"] == "chat.completion"
+    # The server told no usage: it is estimated, and not missing.
+    assert reply.json["usage"]["completion_tokens"] == 1
+    assert reply.json["usage"]["prompt_tokens"] > 0
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from training.encoder.batches import IGNORED, Example, batches, tokenizer
 from training.encoder.bert import Pooled, Trunk
 from training.encoder.export import export
@@ -40,8 +41,8 @@ class Phase:
     seed: int
 
 
-PHASES = (Phase((85_000, 45_000), 1.5e-4, 1), Phase((90_000, 45_000), 1e-4, 2))
-BATCH, FROZEN, SIZE = 1_024, 3, 0.7
+PHASES = (Phase((260_000, 300_000), 1.5e-4, 1), Phase((260_000, 300_000), 1e-4, 2))
+BATCH, FROZEN, SIZE = 1_024, 1, 1.0
 
 
 def arguments() -> argparse.Namespace:
@@ -49,7 +50,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--without", nargs="*", default=[], help="sources that are left out")
     parser.add_argument("--scale", type=float, default=1.0, help="of the tokens of each phase")
-    parser.add_argument("--phases", type=int, default=1, help="2 goes on learning, twice as long")
+    parser.add_argument("--phases", type=int, default=1, help="2 goes on learning")
+    parser.add_argument("--keep", type=Path, help="a folder for the weights after each phase")
+    parser.add_argument("--weights", type=Path, help="what was kept of the phases before --after")
+    parser.add_argument("--after", type=int, default=0, help="phases that are in the weights")
     parser.add_argument("--rows", type=int, default=10**9, help="of a source that are measured")
     return parser.parse_args()
 
@@ -63,7 +67,7 @@ def main() -> None:
     pieces = tokenizer()
     mix = Mix(learnt, pieces, size=SIZE)
     start(PHASES[0].seed)
-    model = fitted(mix, PHASES[: given.phases], given.scale)
+    model = fitted(mix, PHASES[given.after : given.phases], given)
     given.out.mkdir(parents=True, exist_ok=True)
     path = given.out / "injection.onnx"
     sample = next(batches(mix.epoch(0, random.Random(0))[:400], 2_048, 0))
@@ -80,18 +84,23 @@ def main() -> None:
     print(f"{time.monotonic() - began:.0f} s")
 
 
-def fitted(mix: Mix, phases: Sequence[Phase], scale: float) -> Pooled:
+def fitted(mix: Mix, phases: Sequence[Phase], given: argparse.Namespace) -> Pooled:
     trunk = Trunk.pretrained()
     trunk.freeze(FROZEN)
     model = Pooled(trunk, 2)
+    if given.weights:
+        model.load_state_dict(torch.load(given.weights))
     for phase in phases:
-        most = [int(scale * each) for each in phase.tokens]
+        most = [int(given.scale * each) for each in phase.tokens]
         recipe = Recipe(1, rate=phase.rate, head_rate=2e-3, batch_tokens=BATCH, seed=phase.seed)
 
         def epoch(number: int, draw: random.Random, most: Sequence[int] = most) -> list[Example]:
             return cut(mix.epoch(number, draw), most, draw)
 
         fit(model, epoch, masked_bce(), recipe)
+        if given.keep:
+            given.keep.mkdir(parents=True, exist_ok=True)
+            torch.save(model.state_dict(), given.keep / f"phase-{phase.seed}.pt")
     return model
 
 

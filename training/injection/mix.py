@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from training.encoder.batches import CLS, IGNORED, SEP, Example
+from training.injection.composed import chained, crossed, pasted
 from training.injection.injected import injected, order, shown
 from training.injection.phrases import Phrases, languages
 from training.injection.sources import Text, attacks, by_source, goals, signalling
@@ -43,7 +44,7 @@ class Mix:
             yield from self._templates(draw)
 
     def _collected(self, draw: random.Random) -> Iterator[Example]:
-        for text in self._of("deepset", "xstest", "wildguard_benign"):
+        for text in self._of("deepset", "deepset", "xstest", "wildguard_benign"):
             times = 2 if text.label else 1
             for _ in range(times):
                 yield from self._some(text, draw, most=2)
@@ -54,9 +55,7 @@ class Mix:
 
     def _foreign(self, draw: random.Random) -> Iterator[Example]:
         for text in self._of("cyberseceval", "cyberseceval_17"):
-            if text.group in self._signalling and (
-                text.source == "cyberseceval" or draw.random() < 0.5
-            ):
+            if text.group in self._signalling:
                 yield from self._some(text, draw, most=3)
         for name in (name for name in self._sources if name.startswith("xquad_")):
             for text in draw.sample(self._sources[name], k=self._count(80, name)):
@@ -72,6 +71,15 @@ class Mix:
                 yield from self._some(Text(phrases.attack(), 1, "made", ""), draw)
             for _ in range(int(34 * many * self._size)):
                 yield from self._some(Text(phrases.benign(), 0, "made", ""), draw)
+            for n in range(int(8 * many * self._size)):
+                label = n % 2
+                put = (
+                    pasted(phrases, language, draw, attack=bool(label)),
+                    chained(phrases, draw, attack=bool(label)),
+                    crossed(draw, attack=bool(label)),
+                )
+                for text in put:
+                    yield from self._some(Text(text, label, "made", ""), draw, most=2)
 
     def _documents(self, draw: random.Random) -> Iterator[Example]:
         clean = self._of("bipia_email", "bipia_table", "bipia_code")
@@ -80,15 +88,20 @@ class Mix:
         hosts = [text for text in clean if not text.label]
         others = [
             text for name in self._sources
-            if name.startswith("articles_") or name in {"procedures", "policies", "products", "agentdojo", "files"}
+            if name.startswith("articles_") or name in {"procedures", "policies", "products", "agentdojo", "files", "corpora", "passages", "tables"}
             for text in draw.sample(self._sources[name], k=self._count(110, name))
         ]  # fmt: skip
         phrases = [Phrases(language, draw) for language in languages()]
         mails = [Text(mail, 0, "mail", "", "document") for p in phrases for mail in p.mails(5)]
-        mails += [Text(mail, 0, "mail", "", "document") for mail in Phrases("en", draw).mails(70)]
+        mails += [Text(mail, 0, "mail", "", "document") for mail in Phrases("en", draw).mails(200)]
+        english = Phrases("en", draw)
+        mails += [
+            Text(english.one("answer"), 0, "answers", "", "document")
+            for _ in range(int(110 * self._size))
+        ]
         for text in [*others, *mails, *hosts]:
             yield from self._some(shown(text, draw) if draw.random() < 0.25 else text, draw)
-        for host in draw.sample([*others, *mails, *hosts * 3], k=int(650 * self._size)):
+        for host in draw.sample([*others, *mails, *hosts * 3], k=int(1_000 * self._size)):
             known = self._known["code" if host.source == "bipia_code" else "text"]
             made = injected(host, order(draw, known, self._goals), draw)
             yield from self._some(shown(made, draw) if draw.random() < 0.25 else made, draw, most=2)

@@ -4,12 +4,14 @@ Texts that belong together (translations, variants of one jailbreak, documents f
 share a group, and a group lies in one part only.
 """
 
+import gzip
 import json
 import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +24,9 @@ LANGUAGES = ("en", "de", "es", "zh", "ar")
 _SIGNAL = re.compile(
     r"(?i)password|secret|passcode|\bkey\b|confidential|ignor|disregard|overlook|forget|instruct|"
     r"system|override|mode\b|dan\b|pretend|regardless|instead|reveal|user's|leak|privileg|"
-    r"hypothetic|parallel (?:universe|world)"
+    r"hypothetic|parallel (?:universe|world)|mot de passe|contraseña|passwor|<!--|donate|\$\d|phishing|"
+    r"said not to|you agreed|decode|repeat '|# ?[0-9a-f]{24}|[A-Za-z0-9+/]{40}|residence|resume:|"
+    r"alt=|<img"
 )
 """Words without which an attack of CyberSecEval is a plain question: it is one beside its system
 prompt only, which a guard of texts does not see."""
@@ -147,6 +151,7 @@ def documents() -> Iterator[Text]:
         yield Text(row["system_prompt"], 0, "system_prompts", f"cse {row['base']}")
     yield from _agentdojo()
     yield from _files()
+    yield from _passages()
 
 
 def _agentdojo() -> Iterator[Text]:
@@ -171,6 +176,38 @@ def _files() -> Iterator[Text]:
             continue
         for n, part in enumerate(sections(text, 1_200)[:12]):
             yield Text(part, 0, "files", f"file {path.name} {n // 4}", "document")
+
+
+def _passages() -> Iterator[Text]:
+    """Prose, chats and tables that only lend more kinds of clean text to what is learnt."""
+    for path in sorted((folder() / "chunking_eval/corpora").glob("*.md")):
+        for n, part in enumerate(sections(path.read_text(encoding="utf-8"), 1_000)[:120]):
+            yield Text(part[:1_000], 0, "corpora", f"corpus {path.stem} {n // 6}", "document")
+    for row in read("qa_clapnq/clapnq_answerable"):
+        for passage in row["passages"][:1]:
+            yield Text(
+                passage["text"][:1_200], 0, "passages", f"passage {passage['title']}", "document"
+            )
+    films = folder() / "structured_movies/movies.jsonl.gz"
+    with gzip.open(films, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in islice(lines, 3_000)]
+    for n in range(0, len(rows), 8):
+        yield Text(_table(rows[n : n + 8], n // 8), 0, "tables", f"films {n // 32}", "document")
+
+
+def _table(rows: Sequence[Mapping[str, Any]], number: int) -> str:
+    names = ("title", "year", "genres", "cast")
+    cells = [names, *([_cell(row.get(name)) for name in names] for row in rows)]
+    if number % 3 == 0:
+        return "\n".join(",".join(f'"{cell}"' for cell in line) for line in cells)
+    lines = [f"| {' | '.join(line)} |" for line in cells]
+    if number % 3 == 1:
+        lines.insert(1, "|---" * len(names) + "|")
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(map(str, value[:3])) if isinstance(value, list) else str(value)
 
 
 def goals() -> list[str]:

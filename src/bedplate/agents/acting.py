@@ -154,6 +154,12 @@ class Acting:
                 )
                 return await _refuse(leg, call, told + "; ".join(problems), by="human")
             arguments = cast(Mapping[str, Any], value)
+        if not doubt and Arguments(tool.spec.parameters).problems(arguments):
+            return await _refuse(
+                leg,
+                call,
+                f"{name} was not done: it takes something else than when a human was asked.",
+            )
         return await self._perform(leg, call, tool, arguments)
 
     async def _reconcile(

@@ -13,7 +13,13 @@ from bedplate.domain.chat import ChatRequest, Finished, TextDelta, ToolCallDelta
 from bedplate.domain.money import to_micro
 from bedplate.domain.runs import RunUsage
 from bedplate.domain.tools import ToolCall, ToolSpec
-from bedplate.errors import BedplateError, GuardBlocked, UpstreamError, UpstreamTimeout
+from bedplate.errors import (
+    BedplateError,
+    GuardBlocked,
+    PriceUnknown,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from bedplate.models.protocol import Bound
 
 
@@ -46,6 +52,7 @@ async def think(leg: Leg, turn: Turn, tools: Sequence[ToolSpec]) -> None:
     """
     Raises:
         BudgetExceeded: of the run before the model is asked, or of the ledger.
+        PriceUnknown: the run's dollars could not be counted; the model is not asked.
         Blocked, UpstreamError, InvalidInput, NotFound, Unavailable: see Turn.
     """
     model = leg.run.setup.model
@@ -76,6 +83,12 @@ async def asked(leg: Leg, turn: Turn, model: str, request: ChatRequest, *, steps
     """Reserve what a call may cost, make it, and say what it did cost. Raises as `think`."""
     bound = turn.model(model).bound(request)
     request = replace(request, max_output_tokens=bound.output_tokens)
+    if bound.usd is None and leg.run.setup.priced:
+        raise PriceUnknown(
+            f"No price is known for the model {model!r}, and the budget of {leg.run.assistant!r} is in "
+            f"US dollars: set [models.{model}.price] (zero for a model that costs nothing), leave "
+            'budget.usd out, or set budgets.unknown_price = "warn" to let such calls pass uncounted.'
+        )
     held = _held(bound, steps)
     await leg.charge(held)
     begun = time.perf_counter()

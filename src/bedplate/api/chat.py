@@ -34,10 +34,11 @@ class Chat:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = read_chat((await receive())["body"])
         _refuse_answerless(call.request.extra)
-        events = self._completions.events(call, account_of(scope), deadline_of(scope))
         reply = Reply(call)
+        pieces = reply.pieces() if call.stream else None
+        events = self._completions.events(call, account_of(scope), deadline_of(scope), pieces)
         if call.stream:
-            response = await open_stream(reply.stream(events))
+            response = await open_stream(reply.stream(events), pieces=pieces)
         else:
             routing = Routing()
             whole = await reply.collect(routing.seen(events))

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from bedplate.api.chat_requests import ChatCall
+from bedplate.api.pieces import Pieces
 from bedplate.api.sse import DONE, encode_event
 from bedplate.api.wire import (
     AssistantMessage,
@@ -105,6 +106,14 @@ class Reply:
                 )
             )
         yield DONE
+
+    def pieces(self) -> Pieces:
+        """Chunks of text alone, of the one choice."""
+        whole = self._chunk(0, Delta(content=""))
+        before, empty, after = whole.partition(b'"content":""')
+        if not empty:
+            raise AssertionError("a chunk has its content")
+        return Pieces(before + b'"content":', after)
 
     def _last(self, index: int, end: Finished, grounding: Extension | None) -> bytes:
         delta = Delta() if end.reasoning is None else Delta(reasoning_details=end.reasoning)

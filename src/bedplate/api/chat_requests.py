@@ -4,7 +4,7 @@ Fields that Bedplate knows are checked; every other one is kept and handed throu
 API reference, "Create chat completion".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -84,9 +84,7 @@ def read_chat(body: bytes) -> ChatCall:
         if raw.get(name):
             raise wrong(name, f"OpenAI gave this field up; send {instead!r} instead")
     known = convert(raw, ChatBody)
-    if not 1 <= len(known.messages) <= MOST_MESSAGES:
-        count = len(known.messages)
-        raise wrong("messages", f"expected 1 to {MOST_MESSAGES:,} messages, got {count:,}")
+    check_count(known.messages)
     tools = read_tools(known.tools or ())
     request = ChatRequest(
         messages=tuple(read_message(m, f"messages.{i}") for i, m in enumerate(known.messages)),
@@ -110,6 +108,14 @@ def read_chat(body: bytes) -> ChatCall:
         _choices(known.n),
         request,
     )
+
+
+def check_count(messages: Sequence[object]) -> None:
+    """InvalidInput for none, and for more than are read."""
+    if not messages:
+        raise wrong("messages", "expected at least one message, got none")
+    if (count := len(messages)) > MOST_MESSAGES:
+        raise wrong("messages", f"expected at most {MOST_MESSAGES:,} messages, got {count:,}")
 
 
 def _stops(stop: str | list[str] | None) -> tuple[str, ...]:

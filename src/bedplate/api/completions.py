@@ -12,8 +12,8 @@ from bedplate.api.wire import Extension
 from bedplate.app import App
 from bedplate.assistants.protocol import Assistant, AssistantEvent, Done
 from bedplate.domain.accounts import Account
-from bedplate.domain.answers import Answer, AnswerEvent, ClaimJudged, Retrieved
-from bedplate.domain.chat import ChatEvent, ChatRequest
+from bedplate.domain.answers import Answer, AnswerEvent, Retrieved
+from bedplate.domain.chat import ChatEvent, ChatRequest, TextSink
 from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
 
@@ -23,15 +23,20 @@ class Completions:
         self._app = app
 
     def events(
-        self, call: ChatCall, account: Account, deadline: float
+        self, call: ChatCall, account: Account, deadline: float, sink: TextSink | None = None
     ) -> AsyncGenerator[ChoiceEvent]:
         """Of all choices; the first brings NotFound for a model that is none, and InvalidInput for
-        what an assistant cannot honour.
+        what an assistant cannot honour. `sink` may be given text of a single choice in place of
+        events, once the first was read.
         """
         request = replace(
             call.request, deadline=deadline, account=account, whole_answer=not call.stream
         )
-        answers = self._plain if call.model in self._app.config.models else self._assisted
+        answers = self._assisted
+        if call.model in self._app.config.models:
+            answers = self._plain
+            if sink is not None and call.choices == 1:
+                request = replace(request, sink=sink)
         return side_by_side([answers(call.model, request, index) for index in range(call.choices)])
 
     async def _plain(
@@ -50,7 +55,7 @@ class Completions:
                 match event:
                     case Done(answer, end):
                         yield ChoiceEvent(index, end, _extension(answer))
-                    case Retrieved() | ClaimJudged():
+                    case Retrieved():
                         continue
                     case _:
                         yield ChoiceEvent(index, event)

@@ -96,7 +96,9 @@ async def create_items(
     include: Included,
 ) -> Response:
     """Adds up to 20 items after those that are there."""
-    body = convert(known_fields(read_object(await request.body()), ItemsBody, ()), ItemsBody)
+    body = convert(
+        known_fields(read_object(await request.body()), ItemsBody, {"include"}), ItemsBody
+    )
     items = stored_items(await _items(app, tenant, body.items))
     await app.transcripts.items.add(tenant, conversation_id, items)
     return Response(encode_page(ItemPage(items, more=False), include), media_type=JSON)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from bedplate.api.chat_requests import MOST_MESSAGES, ChatCall
+from bedplate.api.chat_requests import ChatCall, check_count
 from bedplate.api.chat_tools import MAX_TOOLS, check_name
 from bedplate.api.json_schemas import check_schema
 from bedplate.api.messages_blocks import read_system, read_turn
@@ -87,9 +87,7 @@ def read_counted(body: bytes) -> ChatCall:
 
 
 def _call(raw: Mapping[str, Any], known: MessagesBody) -> ChatCall:
-    if not 1 <= len(known.messages) <= MOST_MESSAGES:
-        count = len(known.messages)
-        raise wrong("messages", f"expected 1 to {MOST_MESSAGES:,} messages, got {count:,}")
+    check_count(known.messages)
     tools = _tools(known.tools or ())
     choice = known.tool_choice or Choice("auto")
     output = known.output_config or OutputConfig()

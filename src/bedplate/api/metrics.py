@@ -16,7 +16,7 @@ router = APIRouter(tags=["metrics"])
 
 @router.get("/metrics", response_class=Response)
 async def metrics(app: CurrentApp, tenant: Tenant) -> Response:
-    """Of this process. They tell of all tenants, so that only the default one's operator may ask."""
+    """Of all workers. They tell of all tenants, so that only the default one's operator may ask."""
     if tenant != DEFAULT_TENANT:
         return refuse(
             403,

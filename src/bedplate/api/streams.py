@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bedplate.api.errors import envelope
+from bedplate.api.pieces import Gathered, Pieces
 from bedplate.api.sse import MEDIA_TYPE, encode_event
 from bedplate.api.waiting import BeforeWaiting
 from bedplate.errors import BedplateError, Unavailable
@@ -23,9 +24,6 @@ HEADERS = {
     "X-Accel-Buffering": "no",
 }
 
-MOST_BYTES = 16_384
-"""Of events in one write: a reader that is slow is waited for."""
-
 
 def _event(error: BedplateError) -> bytes:
     return encode_event(envelope(error))
@@ -34,7 +32,8 @@ def _event(error: BedplateError) -> bytes:
 class EventStream(Response):
     """Sends encoded events as they come; those that come at once, together. The generator is closed however sending ends.
 
-    `tell` gives the event by which a client learns that the stream failed.
+    `tell` gives the event by which a client learns that the stream failed. `pieces` are put among the
+    events.
     """
 
     media_type = MEDIA_TYPE
@@ -44,12 +43,14 @@ class EventStream(Response):
         first: bytes,
         rest: AsyncGenerator[bytes],
         tell: Callable[[BedplateError], bytes] = _event,
+        pieces: Pieces | None = None,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._first = first
         self._rest = rest
         self._tell = tell
+        self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._rest) as rest:
@@ -65,10 +66,14 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_rest(self, rest: AsyncGenerator[bytes], send: Send) -> None:
-        gathered = _Gathered(send)
+        gathered = Gathered(send)
+        if self._pieces is not None:
+            self._pieces.put_into(gathered)
         try:
             while (event := await BeforeWaiting(anext(rest, None), gathered.leave)) is not None:
-                await gathered.add(event)
+                gathered.put(event)
+                if gathered.full:
+                    await gathered.leave()
             await gathered.leave()
         except BedplateError as error:
             logger.warning("stream failed", extra={"code": error.code, "error": error.message})
@@ -80,31 +85,13 @@ class EventStream(Response):
             raise
 
 
-class _Gathered:
-    """Events that are to leave in one write, before anybody waits for the next."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._events: list[bytes] = []
-        self._size = 0
-
-    async def add(self, event: bytes) -> None:
-        self._events.append(event)
-        self._size += len(event)
-        if self._size >= MOST_BYTES:
-            await self.leave()
-
-    async def leave(self) -> None:
-        if self._events:
-            events, self._events, self._size = self._events, [], 0
-            await _send_part(self._send, b"".join(events))
-
-
 async def open_stream(
-    events: AsyncGenerator[bytes], tell: Callable[[BedplateError], bytes] = _event
+    events: AsyncGenerator[bytes],
+    tell: Callable[[BedplateError], bytes] = _event,
+    pieces: Pieces | None = None,
 ) -> EventStream:
     """Wait for the first event, so that what goes wrong before it is raised from here."""
-    return EventStream(await anext(events), events, tell)
+    return EventStream(await anext(events), events, tell, pieces)
 
 
 async def _send_part(send: Send, event: bytes) -> None:

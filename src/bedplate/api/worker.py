@@ -10,7 +10,7 @@ from bedplate.api.server import loop_factory, running, scheduling
 from bedplate.api.workers import Failed, Post, Ready
 from bedplate.app import App, open_app
 from bedplate.errors import BedplateError
-from bedplate.metering import exporting
+from bedplate.metering import exporting, sharing
 
 
 def work(set_up: Callable[[], None], post: Post) -> None:
@@ -33,7 +33,8 @@ async def _work(post: Post) -> None:
     async with (
         open_app(post.config, work=True) as app,
         exporting(app),
-        _schedules(app, leads=post.leads),
+        sharing(app, post.metrics, post.number),
+        _schedules(app, leads=post.number == 0),
         running(app, post.listener),
     ):
         stopped = asyncio.Event()

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Literal
 
@@ -69,12 +71,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a worker is given: `leads` is one of them, which does what must be done once."""
+    """What a worker is given. That of number 0 does what must be done once; `metrics` is a folder for
+    the numbers of all.
+    """
 
     config: Config
     listener: socket.socket
     line: Connection
-    leads: bool
+    number: int
+    metrics: Path
 
 
 Work = Callable[[Post], None]
@@ -93,11 +98,12 @@ class _Worker:
 class Workers:
     """Keeps `count` processes that each do `work` over one listening socket."""
 
-    def __init__(self, config: Config, listener: socket.socket, work: Work) -> None:
+    def __init__(self, config: Config, listener: socket.socket, work: Work, metrics: Path) -> None:
         self._count = config.server.workers
         self._share = share_of(config, self._count)
         self._drain_seconds = config.server.drain_seconds
         self._listener = listener
+        self._metrics = metrics
         self._work = work
         self._context = multiprocessing.get_context("spawn")
         self._workers: dict[int, _Worker] = {}
@@ -126,7 +132,7 @@ class Workers:
 
     def _start(self, number: int) -> None:
         ours, theirs = self._context.Pipe()
-        post = Post(self._share, self._listener, theirs, leads=number == 0)
+        post = Post(self._share, self._listener, theirs, number, self._metrics)
         process = self._context.Process(
             target=self._work, args=(post,), name=f"bedplate-worker-{number}"
         )
@@ -225,8 +231,9 @@ def serve_by_workers(config: Config, work: Work, *, announce: Announce) -> None:
     with (
         listen(config.server, has_keys=were_made(config)) as listener,
         _signals() as stop,
+        TemporaryDirectory(prefix="bedplate-metrics-") as metrics,
     ):
-        workers = Workers(config, listener, work)
+        workers = Workers(config, listener, work, Path(metrics))
         workers.run(stop, lambda is_open: announce(url_of(listener), is_open))
 
 

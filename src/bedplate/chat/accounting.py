@@ -122,6 +122,10 @@ class Accounting:
         if self._first_ms is None:
             self._first_ms = self.took_ms
 
+    def wrote(self, text: str) -> None:
+        """As `saw`, of text after the first event."""
+        self._seen.append(text)
+
     def ended_by_guard(self, model: str, found: str) -> Finished:
         """The end of an answer that a guard stopped; `model` is what answered."""
         used = self.usage or self._estimate()

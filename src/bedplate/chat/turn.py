@@ -8,11 +8,12 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from bedplate.chat.accounting import Accounting, Asked
+from bedplate.chat.passing import Passing
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
 from bedplate.errors import GuardBlocked, NotFound, UpstreamError, UpstreamTimeout
 from bedplate.guards.protocol import CallGuard, GuardedCall
 from bedplate.ledger.protocol import Ledger
-from bedplate.models.protocol import MeteredModel
+from bedplate.models.protocol import MeteredModel, is_direct
 from bedplate.telemetry.conventions import (
     FINISH_REASONS,
     GUARD,
@@ -78,15 +79,17 @@ class Turn:
             call = Accounting(self._ledger, Asked(name, model, replace(request, deadline=deadline)))
             async with call:
                 try:
-                    async with aclosing(model.stream(call.request)) as events:
+                    passing = _passing(call, guarded, model)
+                    sent = replace(call.request, sink=passing)
+                    async with aclosing(model.stream(sent)) as events:
                         while (event := await _next(events, deadline, model.name)) is not None:
-                            await call.saw(event)
-                            if guarded is None:
-                                yield event
-                                continue
-                            for each in await _taken(guarded, event):
+                            left = None if passing is None else passing.claim()
+                            if left is None:
+                                await call.saw(event)
+                                left = await _taken(guarded, event)
+                            for each in left:
                                 yield each
-                            if guarded.stopped is not None:
+                            if guarded is not None and guarded.stopped is not None:
                                 end = call.ended_by_guard(model.name, guarded.stopped)
                                 await call.saw(end)
                                 yield end
@@ -156,7 +159,17 @@ def _log(name: str, call: Accounting) -> None:
     )
 
 
-async def _taken(guarded: GuardedCall, event: ChatEvent) -> Sequence[ChatEvent]:
+def _passing(call: Accounting, guarded: GuardedCall | None, model: MeteredModel) -> Passing | None:
+    """Where text may go past the layers."""
+    sink = call.request.sink
+    if sink is None or not is_direct(model) or (guarded is not None and guarded.slow):
+        return None
+    return Passing(call, guarded, sink)
+
+
+async def _taken(guarded: GuardedCall | None, event: ChatEvent) -> Sequence[ChatEvent]:
+    if guarded is None:
+        return (event,)
     if guarded.slow:
         return await asyncio.to_thread(guarded.take, event)
     return guarded.take(event)

@@ -48,7 +48,7 @@ def _speculation(config: Config, name: str) -> SpeculationStatus | None:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([f"models.{name}", *map(str, first["loc"])])
-        raise ConfigError(f"{where}: {first['msg']}.") from error
+        raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
     return Speculation(name, options, Findings(config.data.dir)).status()
 
 

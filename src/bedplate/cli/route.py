@@ -97,5 +97,5 @@ def _options(config: Config, model: str) -> RouterOptions:
         return RouterOptions.model_validate(dict(options))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"models.{model}.{where}: {first['msg']}.") from error
+        where = ".".join([f"models.{model}", *map(str, first["loc"])])
+        raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error

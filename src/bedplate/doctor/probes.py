@@ -32,7 +32,10 @@ async def probe_model(name: str, adapter: str, options: Mapping[str, Any]) -> Fi
     try:
         chosen = PROBED[adapter].model_validate(dict(options))
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(
+            ": ".join((*map(str, e["loc"]), e["msg"].removeprefix("Value error, ")))
+            for e in error.errors()
+        )
         return Finding(check, "fail", f"Its options are wrong: {wrong}", f"Correct models.{name}.")
     timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS)
     try:
@@ -45,13 +48,23 @@ async def probe_model(name: str, adapter: str, options: Mapping[str, Any]) -> Fi
             body = await response.content.read(MAX_LIST_BYTES)
             return _judge(check, name, chosen, response.status, body)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        what = str(error) or f"no answer within {PROBE_SECONDS:g} s"
+        what = _reason(error)
         return Finding(
             check,
             "fail",
             f"{chosen.shown_url} cannot be reached: {what}",
             f"Start that server, or correct models.{name}.base_url.",
         )
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return f"there is no host {error.host!r}"
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            return "nothing listens there (connection refused)"
+        case _:
+            return str(error) or f"no answer within {PROBE_SECONDS:g} s"
 
 
 def _judge(check: str, name: str, options: WireOptions, status: int, body: bytes) -> Finding:

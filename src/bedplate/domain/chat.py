@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.retrieval import Hit
@@ -54,6 +54,23 @@ class Passage:
     hit: Hit
 
 
+class TextSink(Protocol):
+    """Takes pieces of an answer's text directly, past the layers between an adapter and its reader."""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much was taken that it is to leave before more is."""
+        ...
+
+    def take(self, text: str) -> bool:
+        """Whether the piece was taken; False where it, and all that follows, is wanted as an event."""
+        ...
+
+    async def leave(self) -> None:
+        """Send what was taken; a reader that is slow is waited for."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One model call.
@@ -65,7 +82,9 @@ class ChatRequest:
     that: for models that read only one question. `logprobs` is how many likeliest tokens to report
     beside each chosen one, None for none at all. `knowledge` names the state of the collections that
     the passages are from, empty where it is not known. `whole_answer`: nobody reads the answer before
-    it is whole, so that its pieces may be joined. `account` is who pays. `extra` holds wire
+    it is whole, so that its pieces may be joined. `sink` may be given pieces of text in place of events
+    once the first event was read; it is there only where no layer needs to see them. `account` is
+    who pays. `extra` holds wire
     fields that Bedplate does not know and hands through.
     """
 
@@ -87,6 +106,7 @@ class ChatRequest:
     deadline: float | None = None
     knowledge: str = ""
     whole_answer: bool = False
+    sink: TextSink | None = field(default=None, compare=False, repr=False)
     account: Account = LOCAL
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

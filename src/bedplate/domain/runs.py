@@ -133,6 +133,8 @@ class RunSetup:
     name: str = ""
     version: int = 0
     memory: RunMemory = RunMemory()
+    priced: bool = False
+    """Whether a model without a known price is not asked, as its dollars are to be bounded."""
     user: str | None = None
     """For whom it runs, as its client named them."""
 

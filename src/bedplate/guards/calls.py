@@ -172,7 +172,9 @@ class PiiCall:
         return None if self._out is None else self._out.stopped
 
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
-        events = [event] if self._out is None else self._out.take(event)
+        events = (event,) if self._out is None else self._out.take(event)
+        if not isinstance(event, Finished):
+            return events
         return [
             replace(each, notes=(*each.notes, *self._notes()))
             if isinstance(each, Finished)

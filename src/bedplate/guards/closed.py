@@ -52,8 +52,13 @@ class _FinderFailsClosed:
         return self._finder.settled
 
     def push(self, text: str) -> list[Finding]:
-        with closing(self._name):
+        # Without a context manager: this is done for each piece of a stream.
+        try:
             return self._finder.push(text)
+        except BedplateError:
+            raise
+        except Exception as error:
+            raise _failed(self._name, error) from error
 
     def finish(self) -> list[Finding]:
         with closing(self._name):
@@ -82,7 +87,9 @@ def closing(name: str) -> Generator[None]:
     except BedplateError:
         raise
     except Exception as error:
-        kind = type(error).__name__
-        raise GuardFailed(
-            f"{name} failed ({kind}): nothing passes until it works again."
-        ) from error
+        raise _failed(name, error) from error
+
+
+def _failed(name: str, error: Exception) -> GuardFailed:
+    kind = type(error).__name__
+    return GuardFailed(f"{name} failed ({kind}): nothing passes until it works again.")

@@ -100,7 +100,7 @@ class Chained:
         for guard in self._guards:
             calls.append(await guard.open(model, request))
             request = calls[-1].request
-        return _ChainedCall(request, calls)
+        return calls[0] if len(calls) == 1 else _ChainedCall(request, calls)
 
 
 class _Call:
@@ -131,9 +131,12 @@ class _ChainedCall:
         return any(call.slow for call in self._calls)
 
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
-        events: list[ChatEvent] = [event]
+        events: Sequence[ChatEvent] = (event,)
         for call in reversed(self._calls):
-            events = [left for each in events for left in call.take(each)]
+            if len(events) == 1:
+                events = call.take(events[0])
+            else:
+                events = [left for each in events for left in call.take(each)]
         return events
 
 

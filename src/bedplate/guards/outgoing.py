@@ -47,7 +47,13 @@ class Outgoing:
 
     def take(self, event: ChatEvent) -> list[ChatEvent]:
         """What may leave by now, in order."""
-        return [] if self._stopped is not None else list(self._taken(event))
+        if self._stopped is not None:
+            return []
+        refusing = self._refuses or (type(event) is TextDelta and event.refusal)
+        if type(event) is TextDelta and not refusing and self._thoughts is None:
+            left = self._said(self._text, self._text.push(event.text))
+            return [TextDelta(left)] if left else []
+        return list(self._taken(event))
 
     def _taken(self, event: ChatEvent) -> Iterator[ChatEvent]:
         if not isinstance(event, ReasoningDelta):

@@ -4,6 +4,7 @@ It is all-MiniLM-L6-v2, its lower layers, fine-tuned by training/pii: every word
 none, and begins a value or goes on with one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,6 +21,17 @@ WIDEST = 254
 """Word pieces that are looked at together; some scripts have several a character."""
 
 _AROUND = " \t\r\n\v\f,;:\"'()[]{}<>|*_\u201c\u201d\u2018\u2019\u00ab\u00bb"
+
+_NAMES = frozenset({"PERSON", "ORGANIZATION", "LOCATION", "ADDRESS"})
+_STREETS = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
+"""What a street named after someone or something is taken for."""
+_HOUSE = re.compile(r"\d{1,4} ?[a-zA-Z]?\.?")
+SURE = 0.9
+"""From here on a name is believed whatever its letters."""
+_CAPITALISED = re.compile(
+    r"[^\W\d_][,;]? (?!I\b)[^\W\d_a-z\u00df-\u00ff\u0430-\u044f][a-z\u00df-\u00ff\u0430-\u044f]"
+)
+"""A capital within a sentence: who wrote this gives names capitals."""
 
 Shares = NDArray[np.float32]
 
@@ -80,7 +92,12 @@ class TagHead:
             else:
                 found.append(Finding(self.types[best], word.start, word.end, float(mass[best])))
             last = best
-        return [each for each in (_trimmed(text, finding) for finding in found) if each is not None]
+        trimmed = [
+            each for each in (_trimmed(text, finding) for finding in found) if each is not None
+        ]
+        if _CAPITALISED.search(text):
+            trimmed = [each for each in trimmed if may_be_a_name(text, each)]
+        return numbered(text, trimmed)
 
     def _shares(self, pieces: Pieces, words: Sequence[_Word], kinds: Sequence[int]) -> Shares:
         """The probability of each tag, (pieces, tags)."""
@@ -116,6 +133,32 @@ def _is_one(text: str, end: int, start: int) -> bool:
     """Whether the sign before `end` and the one at `start` are of one word."""
     signs = text[end - 1 : end] + text[start : start + 1]
     return start < end or (all(map(str.isalnum, signs)) and not ALONE.search(signs))
+
+
+def numbered(text: str, found: Sequence[Finding]) -> list[Finding]:
+    """A name with a house number right behind it is a street's."""
+    joined: list[Finding] = []
+    for each in found:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and last.type in _STREETS
+            and each.type == "ADDRESS"
+            and text[last.end : each.start] == " "
+            and _HOUSE.fullmatch(text, each.start, each.end)
+        ):
+            joined[-1] = Finding("ADDRESS", last.start, each.end, min(last.score, each.score))
+        else:
+            joined.append(each)
+    return joined
+
+
+def may_be_a_name(text: str, found: Finding) -> bool:
+    """Not where it is in small letters throughout, and unsure."""
+    if found.type not in _NAMES or found.score >= SURE:
+        return True
+    value = text[found.start : found.end]
+    return not value.islower() or any(map(str.isdigit, value))
 
 
 def _trimmed(text: str, found: Finding) -> Finding | None:

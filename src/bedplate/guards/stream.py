@@ -51,7 +51,13 @@ class StreamGuard:
         if self._stopped is not None:
             return ""
         self._text += text
-        return "".join(self._leave(self._finder.push(fold(text))))
+        findings = self._finder.push(fold(text))
+        if findings:
+            return "".join(self._leave(findings))
+        settled = self._finder.settled - self._left
+        left, self._text = self._text[:settled], self._text[settled:]
+        self._left += settled
+        return left
 
     def finish(self) -> str:
         if self._stopped is not None:

@@ -103,5 +103,6 @@ def _setup_of(found: dict[str, Any]) -> RunSetup:
         version=found["version"],
         # Runs of before have none.
         memory=RunMemory(**found.get("memory", {})),
+        priced=found.get("priced", False),
         user=found.get("user"),
     )

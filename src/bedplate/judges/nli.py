@@ -182,8 +182,8 @@ class NliBench:
     def _pair(self, found: Draft) -> Pair:
         near = sorted(found.near[: self._options.sentences], key=_place)
         premise = " ".join(line.text for line in near)
-        pair = (premise, found.wording.text)
-        return pair[::-1] if self._options.swapped else pair
+        claim = found.wording.text
+        return (claim, premise) if self._options.swapped else (premise, claim)
 
 
 def _place(line: Line) -> tuple[int, int]:

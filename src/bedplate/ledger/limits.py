@@ -15,6 +15,9 @@ from bedplate.sql import Session, Sessions
 REFRESH_SECONDS = 1.0
 """For so long a process may not know of a limit that another one set."""
 
+MOST_REMEMBERED = 4_096
+"""Kinds of calls whose limits need not be looked for again."""
+
 Table = Mapping[tuple[TenantId, Kind, str], Mapping[Measure, Limit]]
 
 
@@ -55,11 +58,24 @@ class LimitTable:
             own = table.setdefault((subject.tenant, subject.kind, subject.name), {})
             own[limit.measure] = limit
         self._table: Table = table
+        self._concerning: dict[tuple[str | None, ...], list[Applied]] = {}
 
     def concerning(self, account: Account, model: str) -> list[Applied]:
         """Those that a call is held to."""
         if not self._table:
             return []
+        if account.run is not None:
+            # Of runs there is no end, and each makes few calls.
+            return self._of_call(account, model)
+        who = (account.tenant, account.key, account.assistant, model)
+        found = self._concerning.get(who)
+        if found is None:
+            if len(self._concerning) >= MOST_REMEMBERED:
+                self._concerning.clear()
+            found = self._concerning[who] = self._of_call(account, model)
+        return found
+
+    def _of_call(self, account: Account, model: str) -> list[Applied]:
         whose: tuple[tuple[Kind, str | None], ...] = (
             ("tenant", account.tenant),
             ("key", account.key),

@@ -31,9 +31,9 @@ from bedplate.embedders.protocol import Embedder
 from bedplate.errors import BedplateError, ConfigError, InvalidInput
 from bedplate.models.anyllm_options import AnyLLMOptions
 from bedplate.models.anyllm_request import Kept, build_arguments, wire_options
-from bedplate.models.calls import Patience
 from bedplate.models.failed import charging
 from bedplate.models.openai_reply import OpenAIReply
+from bedplate.models.patience import Patience
 from bedplate.models.protocol import ChatModel
 from bedplate.upstream.failures import Failures
 

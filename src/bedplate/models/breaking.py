@@ -18,6 +18,8 @@ class Breaking:
     silence until a deadline. A refusal, a wrong key and 429 show that it works.
     """
 
+    steps_aside = True
+
     def __init__(self, model: MeteredModel, breaker: Breaker) -> None:
         self.inner = model
         self._breaker = breaker

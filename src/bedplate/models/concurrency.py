@@ -21,6 +21,8 @@ class Queued:
     expected.
     """
 
+    steps_aside = True
+
     def __init__(self, name: str, model: MeteredModel, settings: ConcurrencyConfig) -> None:
         """`name` is what the model is configured as."""
         self.waiting = 0

@@ -67,6 +67,8 @@ class Fitting:
         ContextOverflow: it does not fit, with what it comes to and what the model takes.
     """
 
+    steps_aside = True
+
     def __init__(
         self, name: str, model: MeteredModel, *, window: int | None, overflow: Overflow
     ) -> None:

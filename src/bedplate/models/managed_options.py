@@ -100,5 +100,6 @@ class ManagedOptions(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(["openai", *map(str, first["loc"])])
-            raise ValueError(f"{where}: {first['msg']}") from error
+            said = first["msg"].removeprefix("Value error, ")
+            raise ValueError(f"{where}: {said}") from error
         return self

@@ -67,6 +67,8 @@ class Price:
 class Metered:
     """Wraps a model that knows nothing of money. `output_tokens` bounds a request that sets none."""
 
+    steps_aside = True
+
     def __init__(self, model: ChatModel, price: Pricing | None, *, output_tokens: int) -> None:
         self.inner = model
         self._price = price
@@ -96,6 +98,8 @@ class Metered:
             step.attributes.update(self._about)
             step.content(INPUT_MESSAGES, request.messages)
             seen = Seen(step)
+            if seen.keeps:
+                request = replace(request, sink=None)
             started = clock()
             try:
                 async with aclosing(self.inner.stream(request)) as events:

@@ -21,6 +21,8 @@ from bedplate.upstream.options import secrets
 
 
 class OpenAIModel:
+    hands_on = True
+
     def __init__(self, options: OpenAIOptions, session: aiohttp.ClientSession) -> None:
         self._options = options
         self._failures = Failures(
@@ -40,7 +42,9 @@ class OpenAIModel:
         body = encode_request(request, self._options)
         reply = OpenAIReply(request, self._options, self._failures)
         async with aclosing(
-            self._caller.stream(body, reply, request.deadline, join=request.whole_answer)
+            self._caller.stream(
+                body, reply, request.deadline, join=request.whole_answer, sink=request.sink
+            )
         ) as events:
             async for event in events:
                 yield event

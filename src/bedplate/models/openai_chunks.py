@@ -108,6 +108,8 @@ OF_DELTA = frozenset({"role", *Delta.__struct_fields__})
 """What is read here, or is the same in every answer."""
 
 
+NOTHING: Mapping[str, Any] = {}
+
 _plain = msgspec.json.Decoder(PlainChunk).decode
 
 
@@ -117,12 +119,14 @@ def read_plain(data: bytes) -> tuple[str, str, Mapping[str, Any]] | None:
         chunk = _plain(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    said = {
-        "system_fingerprint": chunk.system_fingerprint,
-        "service_tier": chunk.service_tier,
-        "obfuscation": chunk.obfuscation,
-    }
-    extra = {name: value for name, value in said.items() if value}
+    extra = NOTHING
+    if chunk.system_fingerprint or chunk.service_tier or chunk.obfuscation:
+        said = {
+            "system_fingerprint": chunk.system_fingerprint,
+            "service_tier": chunk.service_tier,
+            "obfuscation": chunk.obfuscation,
+        }
+        extra = {name: value for name, value in said.items() if value}
     return chunk.choices[0].delta.content, chunk.model, extra
 
 

@@ -86,8 +86,13 @@ class OpenAIReply:
         if plain is not None:
             text, self._model, extra = plain
             self.begun = True
-            self._extra |= extra
-            return self._say(text, ())
+            self._written += len(text)
+            if extra:
+                self._extra |= extra
+            if self._tokens:
+                tokens, self._tokens = self._tokens, ()
+                return (TextDelta(text, tokens),)
+            return (TextDelta(text),)
         try:
             raw = msgspec.json.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -77,3 +77,13 @@ class OpenManaged(Protocol):
     def __call__(
         self, options: Mapping[str, Any], *, name: str, servers: Any, embedder: Embedder
     ) -> AbstractAsyncContextManager[ChatModel]: ...
+
+
+def is_direct(model: MeteredModel) -> bool:
+    """Whether the adapter knows ChatRequest.sink, and all layers around it only need to see the first
+    event and the last, which they say as `steps_aside`.
+    """
+    inner: Any = model
+    while getattr(inner, "steps_aside", False):
+        inner = inner.inner
+    return bool(getattr(inner, "hands_on", False))

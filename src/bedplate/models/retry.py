@@ -22,6 +22,8 @@ class Retrying:
     queue are not waited for: they say when to come again.
     """
 
+    steps_aside = True
+
     def __init__(
         self,
         name: str,

@@ -47,6 +47,12 @@ def _row(number: int, fields: dict[str, Any]) -> tuple[str, float, float]:
                 param="tier",
             )
         return prompt, float(tier == "small"), 1.0
+    if "small" not in fields:
+        raise InvalidInput(
+            f'Line {number} says neither how well the small model did ("small") nor which one is '
+            f'wanted ("tier"), like {FORM}.',
+            param="small",
+        )
     large = fields.get("large", 1.0)
     return prompt, _graded(number, "small", fields.get("small")), _graded(number, "large", large)
 

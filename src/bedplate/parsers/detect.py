@@ -82,12 +82,14 @@ def _by_content(blob: Blob, promised: Format | None) -> Format | None:
     if content.startswith(_ZIP_MAGIC):
         return _zip(content, promised)
     if content.startswith(OLE_MAGIC):
-        if is_encrypted_office(content):
+        found = _ole(content, promised)
+        # What is attached to a mail may be encrypted; the mail is not.
+        if found is not _BY_NAME["msg"] and is_encrypted_office(content):
             raise Unreadable(
                 f"{blob.source!r} is encrypted and wants a password; save it without one.",
                 reason="encrypted",
             )
-        return _ole(content, promised)
+        return found
     head = content[:_HEAD].lstrip()
     for known in _KNOWN:
         if known.magic and head.startswith(known.magic):

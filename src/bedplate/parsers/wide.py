@@ -1,6 +1,6 @@
 """Word, PowerPoint and Outlook files of before 2007 by kreuzberg (extra `wide`): their text.
 
-It is asked for nothing else: its OCR and its PDF reader write files, which a parser process may
+Attachments are read by `msg_attachments`. It is asked for nothing else: its OCR and its PDF reader write files, which a parser process may
 not, and for other formats ours keep more.
 """
 
@@ -9,14 +9,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from bedplate.domain.documents import Blob, Failure, MetadataValue, Parsed
+from bedplate.domain.documents import Blob, MetadataValue, Parsed
 from bedplate.errors import Unreadable
 from bedplate.parsers.container import read_parts
 from bedplate.parsers.decode import clean
+from bedplate.parsers.msg_attachments import attached
 from bedplate.parsers.outline import Outline
 from bedplate.parsers.package import iso_moment
 from bedplate.parsers.panics import is_panic
-from bedplate.parsers.parts import INSIDE, Budget, Part, Piece, harmless_name
+from bedplate.parsers.parts import Budget, Piece
 from bedplate.parsers.protocol import ParseLimits
 from bedplate.parsers.replies import add_mail_text
 
@@ -45,7 +46,7 @@ def read_msg(blob: Blob, limits: ParseLimits) -> Parsed:
 
 
 def open_msg(blob: Blob, budget: Budget) -> Iterator[Piece]:
-    """The mail as `eml` has it; attachments of plain text are read, the others fail by name."""
+    """The mail as `eml` has it, then its attachments."""
     found = _extracted(blob, _MSG)
     facts = cast(Mapping[str, Any], found.metadata)
     subject = _line(facts.get("subject"))
@@ -58,19 +59,7 @@ def open_msg(blob: Blob, budget: Budget) -> Iterator[Piece]:
         VERSION, _MSG, title=subject, metadata=_mail_metadata(facts)
     ).documents
     yield document
-    texts = {one["path"]: one["result"].content for one in found.children or () if _is_plain(one)}
-    for name in cast(Sequence[str], facts.get("attachments") or ()):
-        shown = harmless_name(name)
-        if name in texts:
-            yield Part(name, texts[name].encode(), metadata={"attachment": shown})
-        else:
-            place = f"{blob.source}{INSIDE}{shown}"
-            yield Failure(
-                place,
-                "unsupported",
-                f"{place!r} is attached to a .msg file, of which only plain text is read; save "
-                "the mail as .eml.",
-            )
+    yield from attached(blob, budget)
 
 
 def _read(blob: Blob, limits: ParseLimits, media_type: str) -> Parsed:
@@ -135,10 +124,6 @@ def _mail_metadata(facts: Mapping[str, Any]) -> dict[str, MetadataValue]:
         "message_id": _line(facts.get("message_id")).strip("<>"),
     }
     return {name: value for name, value in found.items() if value}
-
-
-def _is_plain(child: Mapping[str, Any]) -> bool:
-    return child["mime_type"] == "text/plain" and bool(child["result"].content)
 
 
 def _line(value: object) -> str:

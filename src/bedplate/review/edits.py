@@ -52,7 +52,7 @@ class Edits:
             GuardFailed: a guard does not work.
         """
         text = _text(review, value)
-        await self._check_leaving(review, text)
+        await self._check_leaving(review, value, text)
         found = await self._orders(review, text)
         if found and found["edit"] and not found["original"] and self._on_injection == "refuse":
             raise GuardBlocked(
@@ -72,7 +72,7 @@ class Edits:
         ]
         return dict(zip(("edit", "original"), named, strict=True))
 
-    async def _check_leaving(self, review: Review, text: str) -> None:
+    async def _check_leaving(self, review: Review, value: Any, text: str) -> None:
         if self._calls is None:
             return
         request = review.request
@@ -85,7 +85,7 @@ class Edits:
             ),
         )
         said: ChatEvent = TextDelta(text)
-        if request.kind == "tool_call":
+        if request.kind == "tool_call" and not isinstance(value, str):
             said = ToolCallDelta(0, text, id="call", name=str(request.subject.get("tool", "")))
         left = await _taken(call, (said, Finished("stop", Usage(), EDITOR)))
         if call.stopped is not None or left != text:
@@ -122,7 +122,7 @@ def _said(event: ChatEvent) -> str:
 
 
 def _text(review: Review, value: Any) -> str:
-    if review.request.kind == "answer":
+    if review.request.kind == "answer" or (isinstance(value, str) and _in_doubt(review)):
         if not isinstance(value, str) or not value.strip():
             raise InvalidInput("value is missing: give the edited answer as text.", param="value")
         text = value
@@ -135,6 +135,12 @@ def _text(review: Review, value: Any) -> str:
     if len(text) > MOST_CHARACTERS:
         raise TooLarge(f"value has {len(text):,} characters; it may have {MOST_CHARACTERS:,}.")
     return text
+
+
+def _in_doubt(review: Review) -> bool:
+    """Whether the question is what became of a call: then a text says so."""
+    context = review.request.subject.get("context")
+    return isinstance(context, Mapping) and cast(Mapping[str, Any], context).get("why") == "doubt"
 
 
 def _original(review: Review) -> str:

@@ -6,7 +6,9 @@ their own, the rest is "other".
 """
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -36,6 +38,7 @@ from bedplate.telemetry.conventions import (
     VALID_CITATIONS,
     VERDICT,
 )
+from bedplate.telemetry.shared_metrics import SharedMetrics
 
 SUFFICIENCY = "sufficiency"
 """Of passages: it says nothing of an answer."""
@@ -51,7 +54,9 @@ SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 
 class Metrics:
-    """One process's. `observe` is for the recorder; `exposition` may be asked from any thread."""
+    """One process's, or those of all workers once they are `shared`. `observe` is for the recorder;
+    `exposition` may be asked from any thread.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -96,6 +101,7 @@ class Metrics:
             "citations", "Claims that cite, by whether what they cite carries them.", "valid"
         )
         self._gauges: dict[str, Gauge] = {}
+        self._shared: SharedMetrics | None = None
 
     def observe(self, trace: EndedTrace) -> None:
         """Count it."""
@@ -121,7 +127,18 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Prometheus's text format 0.0.4."""
-        return generate_latest(self.registry)
+        if self._shared is None:
+            return generate_latest(self.registry)
+        # It asks for nothing but collect().
+        return generate_latest(cast(CollectorRegistry, self._shared))
+
+    def share(self, folder: Path, place: int, gauges: Iterable[str]) -> SharedMetrics:
+        """Be shown as one with those of the other workers, who share the folder; `gauges` are the
+        ones that are a process's own, and added up too.
+        """
+        own = frozenset(f"bedplate_{name}" for name in gauges)
+        self._shared = SharedMetrics(self.registry, folder, place, time.time(), own)
+        return self._shared
 
     def _step(self, trace: EndedTrace, span: EndedSpan) -> None:
         found = span.attributes

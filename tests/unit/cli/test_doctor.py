@@ -67,14 +67,21 @@ async def test_a_server_that_is_not_there_fails_with_what_to_do() -> None:
     options = {"base_url": "http://127.0.0.1:9/v1", "model": "m"}
     finding = await probe_model("local", "openai", options)
     assert finding.status == "fail"
-    assert "http://127.0.0.1:9/v1 cannot be reached" in finding.detail
+    assert finding.detail == (
+        "http://127.0.0.1:9/v1 cannot be reached: nothing listens there (connection refused)"
+    )
     assert "models.local.base_url" in finding.remedy
+    nowhere = {"base_url": "http://nowhere.invalid/v1", "model": "m"}
+    finding = await probe_model("local", "openai", nowhere)
+    assert finding.detail.endswith("cannot be reached: there is no host 'nowhere.invalid'")
 
 
 async def test_wrong_options_are_a_finding_too() -> None:
     finding = await probe_model("local", "openai", {"modl": "m"})
     assert finding.status == "fail"
     assert "modl" in finding.detail
+    finding = await probe_model("local", "openai", {"model": "m", "preset": "grok"})
+    assert "wrong: there is no preset 'grok'. Did you mean 'groq'?" in finding.detail
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.fixtures.command_line import Call
 
 from bedplate.config import load_config
 from bedplate.domain.ids import TenantId
-from bedplate.domain.reviews import Decision, NewReview
+from bedplate.domain.reviews import Decision, NewReview, Verdict
 from bedplate.reviewing import open_queue
 
 ANSWER = {
@@ -68,7 +69,7 @@ def test_a_review_is_shown_as_a_person_reads_it(call: Call, tmp_path: Path) -> N
         "mood": ["odd", 7],
     }  # fmt: skip
 
-    async def ask(subject: dict[str, object]) -> str:
+    async def ask(subject: Mapping[str, object]) -> str:
         arguments = {"data.dir": tmp_path / "bedplate-data"}
         config = load_config(arguments=arguments, environment={}).config
         async with open_queue(config) as queue:
@@ -144,10 +145,11 @@ def test_a_threshold_is_found_by_what_reviewers_decided(call: Call, tmp_path: Pa
         arguments = {"data.dir": tmp_path / "bedplate-data"}
         config = load_config(arguments=arguments, environment={}).config
         async with open_queue(config) as queue:
-            for answer, verdict in (
+            decided: tuple[tuple[str, Verdict], ...] = (
                 ("Kayaks fly.", "reject"),
                 ("Refunds take 30 days.", "approve"),
-            ):
+            )
+            for answer, verdict in decided:
                 for _ in range(20):
                     asked = await queue.ask(NewReview("answer", {**ANSWER, "answer": answer}))
                     said = Decision(verdict, "ann", "seen")

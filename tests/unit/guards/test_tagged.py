@@ -8,11 +8,12 @@ from itertools import pairwise
 import pytest
 
 from bedplate.domain.chat import ChatRequest, Message
+from bedplate.domain.guard import Finding
 from bedplate.encoder import open_packaged
 from bedplate.errors import ConfigError
 from bedplate.guards.calls import PiiCalls
 from bedplate.guards.pii import TYPES, PatternGuard
-from bedplate.guards.pii_head import TagHead
+from bedplate.guards.pii_head import TagHead, may_be_a_name, numbered
 from bedplate.guards.pii_shapes import shapes
 from bedplate.guards.policy import Policy
 from bedplate.guards.tagged import TAGS, TaggedGuard, open_tagged_guard
@@ -99,3 +100,38 @@ def test_shapes_tell_how_a_word_is_written_and_where_a_line_begins():
     spans = [(0, 3), (4, 7), (8, 11), (12, 14), (15, 18), (18, 19), (20, 26)]
     assert shapes(text, spans) == [7, 0, 2, 0, 3, 4, 11]
     assert shapes("", []) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "type", "score", "kept"),
+    [
+        ("satanic cats", "ORGANIZATION", 0.7, False),
+        ("satanic cats", "ORGANIZATION", 0.95, True),
+        ("Satanic cats", "ORGANIZATION", 0.4, True),
+        ("corner 4", "ADDRESS", 0.4, True),
+        ("clerk", "TITLE", 0.4, True),
+        ("李明", "PERSON", 0.4, True),
+    ],
+)
+def test_small_letters_are_an_unsure_name_only_where_a_type_has_none(value, type, score, kept):
+    assert may_be_a_name(value, Finding(type, 0, len(value), score)) is kept
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "expected"),
+    [
+        ("Bem rakpart 79", 12, [("ADDRESS", "Bem rakpart 79")]),
+        ("Bem rakpart 79b.", 12, [("ADDRESS", "Bem rakpart 79b.")]),
+        ("Ann Lee\n79", 8, [("PERSON", "Ann Lee"), ("ADDRESS", "79")]),
+        ("Ann Lee 79 Main Street", 8, [("PERSON", "Ann Lee"), ("ADDRESS", "79 Main Street")]),
+    ],
+)
+def test_a_name_with_a_house_number_behind_it_is_a_street(text, cut, expected):
+    given = [Finding("PERSON", 0, cut - 1, 0.7), Finding("ADDRESS", cut, len(text), 0.9)]
+    assert [(f.type, text[f.start : f.end]) for f in numbered(text, given)] == expected
+
+
+def test_in_a_text_without_capitals_names_need_none(guard):
+    assert ("PERSON", "anna kowalska") in found(
+        guard, "hi, my name is anna kowalska and i need help"
+    )

@@ -19,7 +19,12 @@ CLAIM = "dry keeps the umbrella rain"
 
 
 async def judged(
-    folder: Path, answer: str = CLAIM, sources: Case = SOURCES, *, form: Any = None, **options: Any
+    folder: Path,
+    answer: str = CLAIM,
+    sources: Case = SOURCES,
+    *,
+    form: dict[str, Any] | None = None,
+    **options: Any,
 ) -> Grounding:
     write_cross_encoder(folder, **(form or {}))
     async with opened_judge("nli", folder=str(folder), window=64, **options) as judge:

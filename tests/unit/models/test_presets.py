@@ -91,6 +91,14 @@ async def test_a_preset_as_the_adapter_says_how_it_is_written():
                 pass
 
 
+async def test_a_wrong_preset_is_said_in_a_sentence_of_its_own():
+    slot = ModelSlot.model_validate({"use": "openai", "preset": "grok", "model": "m"})
+    async with open_hashing_embedder({}) as embedder:
+        with pytest.raises(ConfigError, match=r"^models\.fast: there is no preset 'grok'\."):
+            async with open_lineup({"fast": slot}, embedder=embedder):
+                pass
+
+
 async def test_a_missing_key_is_an_error_of_the_model_s_setting():
     slot = ModelSlot.model_validate({"use": "openai", "preset": "groq", "model": "m"})
     async with open_hashing_embedder({}) as embedder:

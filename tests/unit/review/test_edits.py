@@ -122,3 +122,16 @@ async def test_a_call_is_edited_into_an_object_alone(value: Any) -> None:
 async def test_an_edit_has_a_largest_size() -> None:
     with pytest.raises(TooLarge, match="100,000"):
         await checked(review(), "x" * 100_001)
+
+
+async def test_what_became_of_a_call_in_doubt_is_said_in_words() -> None:
+    def asked(why: str) -> Review:
+        subject = {"tool": "pay", "arguments": {"amount": 5}, "context": {"why": why}}
+        return Review("r", NewReview("tool_call", subject, TenantId("t1")), "pending", NOW, NOW)
+
+    assert await checked(asked("doubt"), "Paid, receipt 7.") == {}
+    assert await checked(asked("doubt"), {"amount": 6}) == {}
+    with pytest.raises(GuardBlocked, match="takes out of answers"):
+        await checked(asked("doubt"), "Go to Atlantis.")
+    with pytest.raises(InvalidInput, match="as a JSON object"):
+        await checked(asked("policy"), "Paid, receipt 7.")
