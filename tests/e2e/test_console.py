@@ -309,12 +309,28 @@ async def test_a_budget_is_set_and_usage_goes_out_as_csv(console: Console) -> No
     row = page.get_by_role("row").filter(has_text="US dollars a month")
     await expect(row).to_contain_text("$50.00")
     async with page.expect_download() as downloading:
-        await page.get_by_role("button", name="CSV").click()
+        await page.get_by_role("button", name="CSV", exact=True).click()
     path = await (await downloading.value).path()
     assert path.read_text(encoding="utf-8").startswith("group,requests,input_tokens")
     await console.shoot("costs")
     await row.get_by_role("button", name="Remove").click()
     await page.get_by_text("Nothing is limited").wait_for()
+
+
+async def test_a_provider_s_bill_is_compared_with_the_ledger(
+    console: Console, tmp_path: Path
+) -> None:
+    page = console.page
+    days = (await console.get("/api/usage?by=day"))["usage"]
+    bill = tmp_path / "bill.csv"
+    bill.write_text(f"day,model,input_tokens\n{days[-1]['group']},scripted,1\n", encoding="utf-8")
+    await page.get_by_label("The bill").set_input_files(bill)
+    drift = page.get_by_role("region", name="Reconcile")
+    await expect(drift).to_contain_text("differs")
+    await expect(drift.get_by_role("row").last).to_contain_text("1 billed")
+    bill.write_text("day,model\nnever,m\n", encoding="utf-8")
+    await page.get_by_label("The bill").set_input_files(bill)
+    await drift.get_by_role("alert").wait_for()
 
 
 async def test_a_key_is_created_shown_once_and_revoked(console: Console) -> None:

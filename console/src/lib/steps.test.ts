@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readBill } from './bill';
 import { said } from './entries';
 import { between, measure } from './format';
 import { parts, sums, valueOf } from './steps';
@@ -69,5 +70,17 @@ describe('figures', () => {
     expect(between(0.027, 0.056)).toBe('2.7\u20135.6%');
     expect(measure('usd_month')).toBe('US dollars a month');
     expect(measure('something_else')).toBe('something_else');
+  });
+});
+
+describe('a bill', () => {
+  it('is read by its head, whatever the order and the quotes', () => {
+    expect(readBill('date,cost_usd,model\n2026-06-01,0.25,"gpt, mini"\n\n')).toEqual([{ day: '2026-06-01', model: 'gpt, mini', cost_usd: 0.25 }]);
+    expect(readBill('day;model;input_tokens\r\n2026-06-01;m;')).toEqual([{ day: '2026-06-01', model: 'm' }]);
+  });
+
+  it('says which line is wrong', () => {
+    expect(() => readBill('a,b\n1,2')).toThrow('first line');
+    expect(() => readBill('day,model,cost_usd\n2026-06-01,m,much')).toThrow('Line 2: cost_usd is much');
   });
 });
