@@ -28,6 +28,13 @@ OUT = Path(__file__).parents[2] / "src/bedplate/guards/models"
 WANTED = 0.02
 """The share of benign texts of the sources, each counting the same, that may be flagged."""
 
+MOST = 0.05
+"""The share of any one source that may be."""
+
+LONG = {"pieces": 100, "threshold": 0.3}
+"""Windows of more pieces count in what users say as much as both heads say, the one for documents from
+this probability on: hardly a public set has long prompts that are harmless."""
+
 UNCOUNTED = frozenset({"system_prompts"})
 """Benign, but few users send some; thresholds do not make room for them."""
 
@@ -76,7 +83,7 @@ def main() -> None:
     thresholds = levels(scorer, some(texts, "level", given.rows))
     facts = {
         "sha256": sha256, "heads": ["prompt", "document"], "window": WINDOW, "stride": STRIDE,
-        "thresholds": thresholds,
+        "thresholds": thresholds, "long": LONG,
     }  # fmt: skip
     (given.out / "injection.json").write_text(json.dumps(facts, indent=2) + "\n")
     print(json.dumps(facts))
@@ -135,10 +142,9 @@ def levels(scorer: Scorer, texts: Sequence[Text]) -> dict[str, float]:
         )
         scored = {name: scorer.scores(group) for name, group in benign.items()}
         steps = np.unique(np.concatenate([*scored.values(), [0.5, 1.0]]))
-        rates = np.array(
-            [np.mean([(s > level).mean() for s in scored.values()]) for level in steps]
-        )
-        found[kind] = round(float(max(0.05, steps[np.argmax(rates <= WANTED)])), 4)
+        rates = np.array([[(s > level).mean() for s in scored.values()] for level in steps])
+        few = (rates.mean(axis=1) <= WANTED) & (rates.max(axis=1) <= MOST)
+        found[kind] = round(float(max(0.05, steps[np.argmax(few)])), 4)
     return found
 
 

@@ -56,6 +56,15 @@ def test_a_reason_points_at_the_window_that_shows_the_order() -> None:
     assert best.end - best.start < 1_000
 
 
+def test_a_long_text_that_a_user_pastes_is_no_attack_unless_it_holds_one() -> None:
+    pasted = (
+        "The ferry to the island leaves at nine in the morning. Tickets are sold at the pier, and children "
+        "under six travel free. The museum in the old town shows maps, boats and tools of fishermen. "
+    ) * 6
+    assert score(f"Summarise this: {pasted}") < 0.5
+    assert score(f"Summarise this: {pasted} {ORDER}") >= 0.5
+
+
 def test_however_long_a_text_is_so_many_windows_are_read_and_both_ends() -> None:
     few = heads(windows=4)
     for text in (f"{ORDER} {'rain ' * 40_000}", f"{'rain ' * 40_000} {ORDER}"):
