@@ -135,6 +135,10 @@ class NliJudge:
         self._options = options
         self._pool = pool
 
+    @property
+    def threshold(self) -> float:
+        return self._options.threshold
+
     async def read(self, case: Case) -> Bench:
         loop = asyncio.get_running_loop()
         sources = await loop.run_in_executor(self._pool, Sources, case.passages)
