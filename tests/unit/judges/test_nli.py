@@ -87,6 +87,8 @@ async def test_the_sentences_nearest_to_the_claim_are_read_in_their_order(tmp_pa
 async def test_the_threshold_decides(tmp_path: Path) -> None:
     assert (await judged(tmp_path)).verdict == "supported"
     assert (await judged(tmp_path, threshold=0.999)).verdict == "unsupported"
+    async with opened_judge("nli", folder=str(tmp_path), window=64, threshold=0.999) as judge:
+        assert judge.threshold == 0.999
 
 
 async def test_another_number_is_unsupported_whatever_the_model_says(tmp_path: Path) -> None:
