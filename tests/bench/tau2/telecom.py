@@ -1,3 +1,4 @@
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
 """What an agent of tau2-bench's telecom may do, and what its user may do with their phone.
 
 The phone is a model of the data set's: each toggle is a field, and service, data, speed and picture
