@@ -33,7 +33,7 @@ class ToolConfig(Section):
     seconds: float | None = Field(default=None, gt=0, le=3_600)
     """The longest time for one attempt."""
     attempts: int | None = Field(default=None, gt=0, le=10)
-    """With the first; one that must not happen twice has no second."""
+    """With the first; what must not happen twice has a second only where nothing was done."""
     per_minute: int | None = Field(default=None, gt=0)
     """Calls of each tenant, in each process."""
     max_characters: int | None = Field(default=None, ge=200, le=1_000_000)

@@ -16,5 +16,5 @@ def test_runs_survive_their_server_and_do_nothing_twice(
     database = tmp_path / "effects.db"
     settings = toml(database, at_once=3)
     outcome = chaos(lambda: start_server(settings), database, runs=12, kills=4, seed=7)
-    assert (outcome.lost, outcome.missing, outcome.doubled) == ((), 0, 0)
+    assert (outcome.lost, outcome.missing, outcome.doubled) == ({}, 0, 0)
     assert outcome.kills == 4

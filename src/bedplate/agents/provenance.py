@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-NUMBER = re.compile(r"(?<![\w.,])-?\d+(?:[.,]\d+)*")
+# A part of a date or a time is no number of its own.
+NUMBER = re.compile(r"(?<![\w.,])(?<!\d[-/:])-?\d+(?:[.,]\d+)*(?!\d)(?![-/:]\d)")
 BLANKS = re.compile(r"\s+")
 
 
@@ -37,7 +38,12 @@ def _stands(value: str | float, text: str, numbers: set[float]) -> bool:
     if not isinstance(value, str):
         return float(value) in numbers
     plain = _plain(value).strip()
-    return not plain or re.search(rf"(?<!\w){re.escape(plain)}(?!\w)", text) is not None
+    if not plain:
+        return True
+    # "20" does not stand in 2024-05-20.
+    before = r"(?<!\d[-/:.,])" if plain[0].isdigit() else ""
+    behind = r"(?![-/:.,]\d)" if plain[-1].isdigit() else ""
+    return re.search(rf"(?<!\w){before}{re.escape(plain)}(?!\w){behind}", text) is not None
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, str | float]]:

@@ -32,15 +32,17 @@ class Attempted:
 
     async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         policy = self.policy
-        attempts = 1 if policy.effect == "once" else policy.attempts
+        once, attempts = policy.effect == "once", policy.attempts
         for attempt in range(1, attempts + 1):
             try:
                 result = await self._once(arguments, context)
             except (Unavailable, UpstreamError) as error:
-                if attempt == attempts or not error.retryable:
+                # Nobody knows whether what must not happen twice has happened.
+                if once or attempt == attempts or not error.retryable:
                     raise
             else:
-                if attempt == attempts or not (result.failed and result.retryable):
+                again = result.failed and result.retryable and not (once and result.unknown)
+                if attempt == attempts or not again:
                     return result
             pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
             if _left(context) <= pause:

@@ -36,3 +36,11 @@ def test_values_that_nobody_said_are_named(
 def test_what_was_said_is_known_and_what_was_not_is_not(value: str, around: str) -> None:
     assert foreign({"v": value}, {}, [f"{around} {value} {around}"]) == ()
     assert foreign({"v": f"zq{value}qz"}, {}, [value]) == ("v",)
+
+
+@pytest.mark.parametrize("value", ["20", 20, "05", 5, "10", 10, "00"])
+def test_a_part_of_a_date_or_a_time_was_not_said(value: str | int) -> None:
+    said = ["Move it to 2024-05-20 at 10:00."]
+    assert foreign({"id": value}, {}, said) == ("id",)
+    assert foreign({"id": "2024-05-20"}, {}, said) == ()
+    assert foreign({"id": "10:00"}, {}, said) == ()

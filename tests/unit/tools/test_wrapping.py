@@ -1,6 +1,8 @@
 import asyncio
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,10 +62,22 @@ async def test_every_attempt_has_the_same_key() -> None:
     assert [context.key for _, context in tool.calls] == ["k", "k"]
 
 
-async def test_an_effect_that_must_not_happen_twice_is_never_tried_twice() -> None:
-    tool = ToldTool([LATER], policy=ToolPolicy(attempts=5, effect="once"))
-    await Attempted(tool, pause).call({}, NOBODY)
-    assert len(tool.calls) == 1
+@pytest.mark.parametrize(
+    ("said", "times"),
+    [
+        (LATER, 5),
+        (replace(LATER, unknown=True), 1),
+        (ToolResult("no", failed=True), 1),
+        (Unavailable("away"), 1),
+    ],
+)
+async def test_what_must_not_happen_twice_is_tried_again_only_if_nothing_was_done(
+    said: ToolResult | Unavailable, times: int
+) -> None:
+    tool = ToldTool([said], policy=ToolPolicy(attempts=5, effect="once"))
+    with suppress(Unavailable):
+        await Attempted(tool, pause).call({}, NOBODY)
+    assert len(tool.calls) == times
 
 
 async def test_a_place_that_is_away_is_tried_again_and_a_wrong_set_up_is_not() -> None:
