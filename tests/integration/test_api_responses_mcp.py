@@ -182,7 +182,7 @@ async def test_a_request_says_which_calls_are_asked_about(
         ({"tool_names": ["large"], "read_only": True}, frozenset[str]()),
         ({}, {"find_order", "refund_order", "hang", "large", "stop"}),
     ],
-    ids=str,
+    ids=["names", "read only", "neither", "all"],
 )
 async def test_a_request_says_what_is_offered(
     served: Served, shop: ToldMcp, allowed: Any, names: frozenset[str] | set[str]
