@@ -116,7 +116,8 @@ class Watch:
         """The reader is waited for, and not the server."""
         self._held = True
 
-    def go_on(self) -> None:
+    def go_on(self, *, sooner: bool) -> None:
+        """The server is waited for again; `sooner`: it may have less time than the timer gives it."""
         self._held = False
-        if self._timer is None:
+        if sooner or self._timer is None:
             self.look()

@@ -107,9 +107,6 @@ class StreamedAnswer:
             async with Watch(self._patience) as watch:
                 rest = await self._give([made], sink, watch)
                 while not (rest or self.over or self._failed):
-                    self.renew()
-                    if self._reply.ended:
-                        watch.look()
                     rest = await self._give(await self._next(), sink, watch)
         except TimeoutError as error:
             if not self._reply.ended:
@@ -137,13 +134,19 @@ class StreamedAnswer:
                     if rest or not _taken(sink, made):
                         rest.append(made)
                     elif sink.full:
-                        await _leave(sink, watch)
+                        await self._leave(sink, watch)
         except UpstreamError as error:
             if not rest:
                 raise
             self._failed = error
-        await _leave(sink, watch)
+        await self._leave(sink, watch)
         return rest
+
+    async def _leave(self, sink: TextSink, watch: Watch) -> None:
+        watch.hold()
+        await sink.leave()
+        self.renew()
+        watch.go_on(sooner=self._reply.ended)
 
     def _break_off(self, error: aiohttp.ClientError | ssl.SSLError) -> None:
         """No more comes; an error where the answer is not whole."""
@@ -173,12 +176,6 @@ def _taken(sink: TextSink, made: ChatEvent) -> bool:
 
 def _is_plain(made: ChatEvent) -> TypeGuard[TextDelta]:
     return type(made) is TextDelta and not (made.logprobs or made.refusal)
-
-
-async def _leave(sink: TextSink, watch: Watch) -> None:
-    watch.hold()
-    await sink.leave()
-    watch.go_on()
 
 
 def _joined(events: Iterable[ChatEvent]) -> list[ChatEvent]:

@@ -9,7 +9,10 @@ import pytest
 from tests.fixtures.openai_wire import (
     USAGE,
     Answer,
+    Exchange,
     Wire,
+    chunk,
+    event,
     packets,
     serve_openai_wire,
     stalls,
@@ -187,9 +190,16 @@ async def test_a_slow_reader_is_waited_for_and_not_the_server_blamed() -> None:
         async def leave(self) -> None:
             await asyncio.sleep(0.4)
 
-    async with turns(idle_seconds=0.2) as (wire, turn, _):
-        wire.script(at_once("a", "b"))
-        *_, end = await heard(turn, Slow())
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(event(chunk("a")) + event(chunk("b")))
+        await asyncio.sleep(0.5)
+        await exchange.send(b"".join(stream_bytes("c")))
+
+    async with turns(idle_seconds=0.3) as (wire, turn, _):
+        wire.script(answer)
+        pieces = Slow()
+        *_, end = await heard(turn, pieces)
+    assert pieces.told == ["a", "b", "c"]
     assert isinstance(end, Finished)
 
 
