@@ -83,7 +83,8 @@ class Safeguards:
         """Exercise each once; GuardFailed for one that does not work."""
         if self.finding is not None:
             await asyncio.to_thread(self.finding.find, "Ann Lee of Oslo writes to ann@example.com.")
-        await self.injection.check(["Ready?"], "user")
+        # As harmless as can be: what a scanner is unsure of would go on to a judge that costs.
+        await self.injection.check(["How long do refunds take?"], "user")
         grounded = await self.grounding.check(Case("Ready?", ()), "All is ready.")
         if grounded.verdict == "failed":
             raise GuardFailed(f"guards.groundedness: {grounded.reason}")
