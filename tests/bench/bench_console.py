@@ -82,7 +82,8 @@ async def cold(browser: Browser, url: str) -> dict[str, float]:
     await page.goto(f"{url}/#/traces")
     await page.locator("a.line").first.wait_for()
     shown = (time.perf_counter() - started) * 1000
-    painted = await page.evaluate(PAINTED)
+    # The list may be there before the browser says when it painted first.
+    painted = await (await page.wait_for_function(PAINTED)).json_value()
     started = time.perf_counter()
     await page.locator(".view").evaluate("view => view.scrollTo(0, view.scrollHeight)")
     await page.get_by_text("200 shown").wait_for()

@@ -29,6 +29,13 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 5.0
 """How long a call with an effect may still answer when its run is stopped."""
 
+SETTLED_SECONDS = GRACE_SECONDS + 3.0
+"""How long a call that was cut off may still be under way: until its leg hears that it is stopped, and
+its grace.
+"""
+
+LOOK_SECONDS = 0.25
+
 MOST_ATTEMPTS = 3
 """How often a call is made that was cut off each time, and had not happened."""
 
@@ -67,7 +74,9 @@ class Acting:
         if call.asked is not None and call.asked["begun"] == call.begun:
             return await self._decided(leg, call, tool, call.asked)
         if call.begun and tool.policy.effect == "once":
-            return await self._reconcile(leg, call, tool, call.arguments or arguments)
+            made = call.arguments or arguments
+            found = await settled_status(tool, made, context_of(leg, call, call.key))
+            return await self._reconcile(leg, call, tool, made, found)
         if call.begun:
             return await self._perform(leg, call, tool, call.arguments or arguments)
         return await self._first(leg, call, tool, arguments)
@@ -163,10 +172,14 @@ class Acting:
         return await self._perform(leg, call, tool, arguments)
 
     async def _reconcile(
-        self, leg: Leg, call: CallState, tool: Tool, arguments: Mapping[str, Any]
+        self,
+        leg: Leg,
+        call: CallState,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        found: ToolResult | None,
     ) -> bool:
-        """The intent is written and the result is not: ask the tool, else a human."""
-        found = await status_of(tool, arguments, context_of(leg, call, call.key))
+        """The intent is written and the result is not: by what the tool says of it, else a human."""
         if found is None:
             return await self._ask(leg, call, Question(tool.spec.name, arguments, "doubt"))
         if found.failed and call.begun < MOST_ATTEMPTS:
@@ -183,7 +196,8 @@ class Acting:
         await leg.charge(RunUsage(tool_calls=1), intent)
         outcome = await _called(leg, call, tool, arguments, context)
         if outcome.unknown and effect == "once":
-            return await self._reconcile(leg, call, tool, arguments)
+            found = await status_of(tool, arguments, context_of(leg, call, call.key))
+            return await self._reconcile(leg, call, tool, arguments, found)
         return await self._tell(leg, call, outcome)
 
     async def _tell(self, leg: Leg, call: CallState, outcome: ToolResult) -> bool:
@@ -251,6 +265,21 @@ async def status_of(
             extra={"tool": tool.spec.name, "run": context.run, "error": error.message},
         )
         return None
+
+
+async def settled_status(
+    tool: Tool, arguments: Mapping[str, Any], context: ToolContext
+) -> ToolResult | None:
+    """As `status_of`, of a call that another leg made: that it has not happened is believed once it
+    cannot be under way any more.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + SETTLED_SECONDS
+    while True:
+        found = await status_of(tool, arguments, context)
+        if found is None or not found.failed or clock() >= until:
+            return found
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _key(leg: Leg, call: CallState, tool: Tool, arguments: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from bedplate.agents import entries
-from bedplate.agents.acting import outcome_of, status_of
+from bedplate.agents.acting import outcome_of, settled_status
 from bedplate.agents.history import CallState
 from bedplate.agents.leg import Leg
 from bedplate.domain.runs import RunUsage
@@ -50,7 +50,7 @@ async def _one(leg: Leg, tools: Mapping[str, Tool], call: CallState) -> list[str
 async def _found(leg: Leg, tool: Tool | None, call: CallState) -> ToolResult | None:
     if tool is None:
         return None
-    return await status_of(tool, call.arguments or {}, _context(leg, call, call.key))
+    return await settled_status(tool, call.arguments or {}, _context(leg, call, call.key))
 
 
 async def _undo(leg: Leg, call: CallState, name: str, tool: Tool | None) -> None:
@@ -65,7 +65,7 @@ async def _undo(leg: Leg, call: CallState, name: str, tool: Tool | None) -> None
         outcome = ToolResult("; ".join(problems), failed=True)
     elif call.undo is not None and tool.policy.effect == "once":
         # Cut off in the middle: asked, never made blindly again.
-        found = await status_of(tool, arguments, context)
+        found = await settled_status(tool, arguments, context)
         outcome = found or ToolResult("", failed=True, unknown=True)
         if found is not None and found.failed:
             outcome = await outcome_of(tool, arguments, context)

@@ -54,9 +54,10 @@ class Reader:
         sentences: Sequence[Sequence[Sentence]],
     ) -> Material:
         texts = [head_of(p) + p.hit.text for p in passages]
-        missing = [t for t in dict.fromkeys(texts) if t not in self._remembered]
-        (asked,) = await embedder.embed_tokens([question.text])
+        # Taken before anything is waited for: what others read meanwhile may push them out.
         tokens = {t: self._remembered[t] for t in texts if t in self._remembered}
+        missing = [t for t in dict.fromkeys(texts) if t not in tokens]
+        (asked,) = await embedder.embed_tokens([question.text])
         # One at a time: a batch is padded to its longest text, which would double the work.
         for text in missing:
             (vectors,) = await embedder.embed_tokens([text])
