@@ -55,6 +55,7 @@ async def office(tmp_path: Path) -> AsyncGenerator[Office]:
     app = api.make_app()
     posted: list[str] = []
     found: list[Office] = []
+    over = asyncio.Event()
 
     @web.middleware
     async def losing(
@@ -66,13 +67,15 @@ async def office(tmp_path: Path) -> AsyncGenerator[Office]:
             if request.path in found[0].cut:
                 found[0].cut.remove(request.path)
                 found[0].lost.set()
-                await asyncio.sleep(60)
+                await over.wait()
         return answer
 
     app.middlewares.append(losing)
     async with service(app) as address:
         found.append(Office(place, address, app[api.MADE], posted, asyncio.Event()))
         yield found[0]
+        # The service waits for the answers that it owes.
+        over.set()
 
 
 async def begin(served: Served, inbox: Path) -> None:
