@@ -172,9 +172,7 @@ def _mms(records: Records) -> bool:
 ASSERTIONS: dict[str, Any] = {
     "assert_service_status": lambda records, expected_status: _service(records) == expected_status,
     "assert_mobile_data_status": lambda records, expected_status: _data(records) is expected_status,
-    "assert_internet_speed": lambda records, expected_speed, expected_desc: (
-        _speed(records) >= expected_speed
-    ),
+    "assert_internet_speed": lambda records, expected_speed, **_: _speed(records) >= expected_speed,
     "assert_can_send_mms": lambda records, expected_status: _mms(records) is expected_status,
     "assert_data_refueling_amount": lambda records, customer_id, line_id, expected_amount: (
         records.get("lines", line_id)["data_refueling_gb"] == expected_amount
