@@ -71,6 +71,10 @@ class OpenAIOptions(WireOptions):
     """Whether messages may have a `name`, which is left out otherwise."""
     strict_tools: bool = True
     """Whether tools may have `strict`, which is left out otherwise."""
+    whole_answers: bool = True
+    """Whether an answer that its client wants whole is asked for as JSON, and not as a stream: less
+    work for both sides, but `first_token_seconds` and `idle_seconds` then say nothing, as nobody sees
+    it grow. A model with `hedge`, `fallback` or several keys is streamed in any case."""
     stream_usage: bool = True
     """Whether usage is asked for by `stream_options`."""
     unsupported: tuple[Refusable, ...] = ()
