@@ -88,7 +88,7 @@ async def open_runs(
             return await journal.get(parent.tenant, id)
 
         def begin(durable: Durable) -> RunsAtWork:
-            runs = Runs(journal, durable, setup_of)
+            runs = Runs(journal, durable, setup_of, reviews)
             begun.set_result(runs)
             keep = timedelta(days=settings.keep_days)
             upkeep = RunUpkeep(journal, durable, runs, humans, keep=keep, most=settings.max_kept)

@@ -1,6 +1,6 @@
 """Agents: what tau2-bench's gold actions leave in its databases when a run makes them.
 
-For each development task of the retail shop and the airline a scripted model, on OpenAI's wire, asks
+For each development task of a suite a scripted model, on OpenAI's wire, asks
 for the task's gold actions one after the other. They are made as tools of a durable run, on a
 database that begins as the data set's. The state is right where it equals that of a second database
 on which the same functions were called directly, and where no action failed there.
@@ -30,7 +30,8 @@ from bedplate.domain.accounts import LOCAL
 from bedplate.domain.runs import RunStatus
 from bedplate.tools.protocol import ToolContext
 
-SUITES = ("retail", "airline", "telecom")
+SUITES = ("retail", "airline", "telecom", "banking_knowledge")
+TASKS = ("tasks_train.jsonl", "tasks.jsonl")
 AT_ONCE = 4
 BUSY = (RunStatus.WAITING, RunStatus.RUNNING)
 
@@ -41,9 +42,8 @@ async def measure(suite: str, path: Path) -> dict[str, Any]:  # noqa: PLR0915
         data = module.read(path)
     else:
         data = json.loads(gzip.decompress((path / "db.json.gz").read_bytes()))
-    given = {
-        f"{suite}-{index}": task for index, task in enumerate(rows(path / "tasks_train.jsonl"))
-    }
+    file = next(each for each in map(path.joinpath, TASKS) if each.exists())
+    given = {f"{suite}-{index}": task for index, task in enumerate(rows(file))}
     tasks = {
         id: [
             (action["name"], action["arguments"])

@@ -25,6 +25,7 @@ from bedplate.domain.runs import (
 from bedplate.durable.protocol import Durable, WorkId
 from bedplate.errors import Busy, Conflict, InvalidInput, NotFound
 from bedplate.journal.protocol import Change, Journal
+from bedplate.review.protocol import AskHuman
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,99}")
 MOST_CHARACTERS = 100_000
@@ -54,10 +55,13 @@ class NewRun:
 class Runs:
     """A run of another tenant is NotFound."""
 
-    def __init__(self, journal: Journal, durable: Durable, setup_of: SetupOf) -> None:
+    def __init__(
+        self, journal: Journal, durable: Durable, setup_of: SetupOf, reviews: AskHuman | None
+    ) -> None:
         self._journal = journal
         self._durable = durable
         self._setup_of = setup_of
+        self._reviews = reviews
 
     async def start(self, account: Account, new: NewRun) -> Run:
         """Begin a run, durably; the one that is there where the tenant has a run of that id.
@@ -212,13 +216,22 @@ class Runs:
             [each for each in RunStatus if not each.final and each is not RunStatus.CANCELLING],
             Change(
                 # A call under way may still tell the leg's log what it came to.
-                {"status": to, "reason": "cancelled", "leg": run.leg + undoing, "wanted": ""},
+                {
+                    "status": to,
+                    "reason": "cancelled",
+                    "leg": run.leg + undoing,
+                    "wanted": "",
+                    "waits_for": (),
+                },
                 soon() if undoing else None,
             ),
             entries.status(to, reason="cancelled"),
         )
         with suppress(NotFound):
             await self._durable.cancel(WorkId(former), tenant=tenant)
+        if self._reviews is not None:
+            for review in run.waits_for:
+                await self._reviews.withdraw(review, "The run was cancelled.", tenant=tenant)
         for child in await self._journal.children(tenant, id):
             await self.cancel(tenant, child.id, undo=undo)
         if undoing:

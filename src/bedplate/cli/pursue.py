@@ -89,6 +89,15 @@ async def followed(app: App, tenant: TenantId, id: str, *, quiet: bool, after: i
     return await runs.get(tenant, id)
 
 
+def next_of(run: Run) -> list[str]:
+    """The commands that a run which waits for a human waits for."""
+    if run.status != "waiting_approval":
+        return []
+    tenant = "" if run.tenant == "default" else f" --tenant {run.tenant}"
+    reviews = [f"Next: bedplate reviews approve {id}{tenant}" for id in run.waits_for]
+    return [*reviews, f"then: bedplate runs resume {run.id}{tenant}, unless a server is at work"]
+
+
 def finish(invocation: Invocation, run: Run) -> None:
     """Print how it stands, and leave with the code for that."""
     from bedplate.api.run_schemas import Run as Shown
@@ -105,6 +114,8 @@ def finish(invocation: Invocation, run: Run) -> None:
             out.print(plain(f"{run.id}: {run.status}{reason}"), soft_wrap=True)
             if run.summary:
                 out.print(plain(run.summary), soft_wrap=True)
+        for line in next_of(run):
+            out.print(plain(line), soft_wrap=True)
     code = ALIKE.get(run.status, Exit.UNEXPECTED)
     if run.status == "failed" and run.reason.startswith("upstream"):
         code = Exit.UPSTREAM

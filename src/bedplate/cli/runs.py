@@ -12,6 +12,7 @@ from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.screen import console, one_line, plain, table, write_json
 
 if TYPE_CHECKING:
+    from bedplate.api.run_schemas import Budget
     from bedplate.domain.runs import Entry, Run
 
 MOST_SHOWN = 300
@@ -71,7 +72,9 @@ def register(app: typer.Typer) -> None:
         ] = None,
         tenant: TenantOption = "default",
     ) -> None:
-        """Go on with one that is paused, out of its budget, went round in circles, or failed."""
+        """Go on with one that is paused, out of its budget, went round in circles, or failed, or whose
+        question was decided.
+        """
         run_async(_resume(invocation, tenant, id, message, budget or []))
 
     @command(group, "cancel")
@@ -142,6 +145,7 @@ async def _list(
         out.print("There is no run that fits.")
         return
     rows = table("id", "began", "assistant", "stands", "steps", "tokens", "goal")
+    rows.columns[0].no_wrap = True
     for run in found:
         rows.add_row(
             run.id,
@@ -156,6 +160,7 @@ async def _list(
 
 
 async def _show(invocation: Invocation, tenant: str, id: str) -> None:
+    from bedplate.cli.pursue import next_of
     from bedplate.domain.ids import TenantId
     from bedplate.running import open_journal
 
@@ -178,6 +183,8 @@ async def _show(invocation: Invocation, tenant: str, id: str) -> None:
             out.print(plain(f"{entry.number:>4} {entry.at:%H:%M:%S} {line}"), soft_wrap=True)
     if run.summary:
         out.print(plain(run.summary), soft_wrap=True)
+    for line in next_of(run):
+        out.print(plain(line), soft_wrap=True)
 
 
 async def _tail(invocation: Invocation, tenant: str, id: str, after: int) -> None:
@@ -205,23 +212,50 @@ async def _tail(invocation: Invocation, tenant: str, id: str, after: int) -> Non
 async def _resume(
     invocation: Invocation, tenant: str, id: str, message: str | None, budget: list[str]
 ) -> None:
-    from bedplate.api.run_schemas import Budget
     from bedplate.app import open_app
     from bedplate.cli.pursue import at_work, finish, followed
     from bedplate.domain.ids import TenantId
-    from bedplate.errors import InvalidInput
+    from bedplate.domain.runs import RunStatus
 
-    try:
-        given = Budget.model_validate(dict(each.split("=", 1) for each in budget))
-    except ValueError as error:
-        raise InvalidInput(f"--budget: {budget} is not MEASURE=AMOUNT: {error}") from error
+    given = _budget(budget)
     async with open_app(invocation.load().config, work=True) as app:
         runs, whose = at_work(app).runs, TenantId(tenant)
         before = await runs.get(whose, id)
-        limits = given.over(before.setup.limits) if budget else None
-        await runs.resume(whose, id, limits=limits, message=message)
-        ended = await followed(app, whose, id, quiet=invocation.json, after=before.entries)
+        if before.status is RunStatus.WAITING_APPROVAL and not budget and message is None:
+            await at_work(app).upkeep.look_at(before)
+        else:
+            limits = given.over(before.setup.limits) if budget else None
+            await runs.resume(whose, id, limits=limits, message=message)
+        ended = await runs.get(whose, id)
+        if ended.status is not RunStatus.WAITING_APPROVAL:
+            ended = await followed(app, whose, id, quiet=invocation.json, after=before.entries)
     finish(invocation, ended)
+
+
+def _budget(given: list[str]) -> Budget:
+    from pydantic import ValidationError
+
+    from bedplate.api.run_schemas import Budget
+    from bedplate.errors import InvalidInput
+
+    measures: dict[str, str] = {}
+    for each in given:
+        name, equals, amount = each.partition("=")
+        if not equals or name not in Budget.model_fields:
+            known = ", ".join(Budget.model_fields)
+            raise InvalidInput(
+                f"--budget: {each!r} is not MEASURE=AMOUNT, such as steps=40. Measures: {known}.",
+                param="--budget",
+            )
+        measures[name] = amount
+    try:
+        return Budget.model_validate(measures)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = wrong["loc"][0]
+        raise InvalidInput(
+            f"--budget: {name}={measures[str(name)]}: {wrong['msg']}.", param="--budget"
+        ) from error
 
 
 async def _cancel(invocation: Invocation, tenant: str, id: str, undo: bool) -> None:
