@@ -164,7 +164,7 @@ def setups_of(roster: Roster, config: Config) -> SetupOf:
     async def setup_of(tenant: TenantId, name: str) -> RunSetup:
         found = await roster.find(name, tenant)
         if found is None:
-            raise await roster.missing(name, tenant)
+            raise await roster.missing(name, tenant, "assistant")
         slot = config.models.get(found.settings.model)
         setup = setup_of_assistant(found, None if slot is None else slot.context_tokens)
         return replace(setup, priced=setup.priced and config.budgets.unknown_price == "refuse")

@@ -213,7 +213,7 @@ async def test_a_run_is_forked_before_an_answer_of_its_model(served: Served) -> 
 @pytest.mark.parametrize(
     ("body", "status", "param"),
     [
-        ({"assistant": "clerc", "goal": "x"}, 404, "name"),
+        ({"assistant": "clerc", "goal": "x"}, 404, "assistant"),
         ({"assistant": "clerk", "goal": " "}, 400, "goal"),
         ({"assistant": "clerk", "goal": "x", "id": "a/b"}, 400, "id"),
         ({"assistant": "clerk", "goal": "x", "budget": {"steps": 21}}, 400, "budget.steps"),

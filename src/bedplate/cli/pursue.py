@@ -101,6 +101,7 @@ def next_of(run: Run) -> list[str]:
 def finish(invocation: Invocation, run: Run) -> None:
     """Print how it stands, and leave with the code for that."""
     from bedplate.api.run_schemas import Run as Shown
+    from bedplate.cli.runs import stands
     from bedplate.cli.screen import console, plain
 
     if invocation.json:
@@ -110,8 +111,7 @@ def finish(invocation: Invocation, run: Run) -> None:
         if run.status == "succeeded":
             out.print(plain(run.summary), soft_wrap=True)
         else:
-            reason = f" ({run.reason})" if run.reason else ""
-            out.print(plain(f"{run.id}: {run.status}{reason}"), soft_wrap=True)
+            out.print(plain(f"{run.id}: {stands(run.status, run.reason)}"), soft_wrap=True)
             if run.summary:
                 out.print(plain(run.summary), soft_wrap=True)
         for line in next_of(run):

@@ -105,17 +105,24 @@ def told(entry: Entry) -> str:
             return _cut(f"{data['tool']}{' failed' if data['failed'] else ''}: {data['text']}")
         case "asked":
             arguments = json.dumps(data["arguments"], ensure_ascii=False)
-            return _cut(f"asks a human ({data['why']}), review {data['review']}: {arguments}")
+            paths = ", ".join(filter(None, data["details"]))
+            why = f"{data['why']}: {paths}" if paths else data["why"]
+            return _cut(f"asks a human ({why}), review {data['review']}: {arguments}")
         case "decided":
             return _cut(f"decided: {data['verdict']} by {data['by']} {data['reason']}")
         case "child":
             return f"starts the run {data['run']}"
         case "status":
-            return f"{data['status']} {data['reason']}".strip()
+            return stands(data["status"], data["reason"])
         case "undone":
             return _cut(f"undo by {data['tool']}: {data['text']}")
         case kind:
             return PLAIN.get(kind, "")
+
+
+def stands(status: str, reason: str) -> str:
+    """With the reason, where it says more."""
+    return status if not reason or reason in status else f"{status} ({reason})"
 
 
 def _cut(text: str) -> str:
@@ -144,16 +151,15 @@ async def _list(
     if not found:
         out.print("There is no run that fits.")
         return
-    rows = table("id", "began", "assistant", "stands", "steps", "tokens", "goal")
+    rows = table("id", "began", "assistant", "stands", "steps", "goal")
     rows.columns[0].no_wrap = True
     for run in found:
         rows.add_row(
             run.id,
-            f"{run.created_at:%m-%d %H:%M:%S}",
+            f"{run.created_at:%m-%d %H:%M}",
             one_line(run.assistant),
-            f"{run.status}{f' ({run.reason})' if run.reason else ''}",
+            stands(run.status, run.reason),
             f"{run.used.steps}",
-            f"{run.used.tokens:,}",
             one_line(run.goal),
         )
     out.print(rows)
@@ -176,7 +182,7 @@ async def _show(invocation: Invocation, tenant: str, id: str) -> None:
         write_json({"run": _facts(run), "entries": [_entry(entry) for entry in entries]})
         return
     out = console()
-    out.print(plain(f"{run.id}: {run.status} {run.reason}".strip()), soft_wrap=True)
+    out.print(plain(f"{run.id}: {stands(run.status, run.reason)}"), soft_wrap=True)
     out.print(plain(f"goal: {one_line(run.goal)}"), soft_wrap=True)
     for entry in entries:
         if line := told(entry):
