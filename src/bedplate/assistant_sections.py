@@ -35,7 +35,7 @@ class MemoryConfig(Section):
     summary: str | None = None
     """The model that sums up what is left out; nobody does where it is not set."""
     recall: str | None = None
-    """The table `[tools.NAME]` of the kind `memory` in which each question is looked up first."""
+    """The table `[tools.NAME]` of the kind `memory` in which each question, or a run's goal, is looked up first."""
 
 
 class AssistantConfig(Section):

@@ -88,7 +88,7 @@ async def open_runs(
             return await journal.get(parent.tenant, id)
 
         def begin(durable: Durable) -> RunsAtWork:
-            runs = Runs(journal, durable, setup_of, reviews)
+            runs = Runs(journal, durable, setup_of, offer, reviews)
             begun.set_result(runs)
             keep = timedelta(days=settings.keep_days)
             upkeep = RunUpkeep(journal, durable, runs, humans, keep=keep, most=settings.max_kept)
@@ -189,7 +189,7 @@ def setup_of_assistant(found: Assistant, window: int | None = None) -> RunSetup:
         name=found.name,
         version=found.version,
         priced="usd" in assistant.budget.model_fields_set,
-        memory=RunMemory(tokens, assistant.memory.summary),
+        memory=RunMemory(tokens, assistant.memory.summary, assistant.memory.recall),
     )
 
 

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bedplate.agents import entries
-from bedplate.agents.run_work import job_id
+from bedplate.agents.recalling import recalled
+from bedplate.agents.run_work import OfferTools, job_id
 from bedplate.agents.starting import soon, start_leg
 from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId, new_id
@@ -56,11 +57,17 @@ class Runs:
     """A run of another tenant is NotFound."""
 
     def __init__(
-        self, journal: Journal, durable: Durable, setup_of: SetupOf, reviews: AskHuman | None
+        self,
+        journal: Journal,
+        durable: Durable,
+        setup_of: SetupOf,
+        offer: OfferTools,
+        reviews: AskHuman | None,
     ) -> None:
         self._journal = journal
         self._durable = durable
         self._setup_of = setup_of
+        self._offer = offer
         self._reviews = reviews
 
     async def start(self, account: Account, new: NewRun) -> Run:
@@ -97,7 +104,7 @@ class Runs:
         if new.posted:
             check_goal(new.posted, "body")
             first.append(entries.posted(new.source, new.posted))
-        return await self._create(run, first)
+        return await self._create(run, [*first, *await recalled(run, self._offer)])
 
     async def start_child(self, parent: Run, id: str, assistant: str, goal: str) -> Run:
         """A run that another starts: it has an assistant's own tools, and its root's budget."""
@@ -113,7 +120,8 @@ class Runs:
             key=parent.key,
             parent=parent.id,
         )
-        return await self._create(run, [entries.started(goal)])
+        first = [entries.started(goal), *await recalled(run, self._offer)]
+        return await self._create(run, first)
 
     async def limits(self, tenant: TenantId, assistant: str) -> RunLimits:
         """What a run of the assistant may use; NotFound where there is none of the name."""
