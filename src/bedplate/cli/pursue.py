@@ -83,7 +83,9 @@ async def followed(app: App, tenant: TenantId, id: str, *, quiet: bool, after: i
                 line = told(entry)
                 if line and not quiet:
                     out.print(line, soft_wrap=True, markup=False, highlight=False)
-                if entry.data.get("status") == RunStatus.WAITING_APPROVAL:
+                parked = entry.data.get("status") == RunStatus.WAITING_APPROVAL
+                # The log of one that went on, or of a fork, tells of earlier times.
+                if parked and (await runs.get(tenant, id)).status is RunStatus.WAITING_APPROVAL:
                     break
         upkeep.cancel()
     return await runs.get(tenant, id)

@@ -77,6 +77,26 @@ def register(app: typer.Typer) -> None:
         """
         run_async(_resume(invocation, tenant, id, message, budget or []))
 
+    @command(group, "pause")
+    def pause(invocation: Invocation, *, id: IdArgument, tenant: TenantOption = "default") -> None:
+        """Stop a run before its next step, until it is resumed."""
+        run_async(_pause(invocation, tenant, id))
+
+    @command(group, "fork")
+    def fork(
+        invocation: Invocation,
+        *,
+        id: IdArgument,
+        at: Annotated[
+            int, typer.Option("--at", min=0, help="The model's entry that is made anew; 0: all.")
+        ] = 0,
+        goal: Annotated[str | None, typer.Option("--goal", help="In place of its goal.")] = None,
+        message: Annotated[str | None, typer.Option("--message", help="Said besides.")] = None,
+        tenant: TenantOption = "default",
+    ) -> None:
+        """A new run that has done what one had before an answer, and goes on otherwise."""
+        run_async(_fork(invocation, tenant, id, at, goal, message))
+
     @command(group, "cancel")
     def cancel(
         invocation: Invocation,
@@ -262,6 +282,35 @@ def _budget(given: list[str]) -> Budget:
         raise InvalidInput(
             f"--budget: {name}={measures[str(name)]}: {wrong['msg']}.", param="--budget"
         ) from error
+
+
+async def _pause(invocation: Invocation, tenant: str, id: str) -> None:
+    from bedplate.app import open_app
+    from bedplate.cli.pursue import at_work
+    from bedplate.domain.ids import TenantId
+
+    async with open_app(invocation.load().config, work=True) as app:
+        run = await at_work(app).runs.pause(TenantId(tenant), id)
+    if invocation.json:
+        write_json({"run": _facts(run)})
+    else:
+        soon = "" if run.status == "paused" else ": it stops before its next step"
+        console().print(plain(f"{run.id}: {run.status}{soon}"), soft_wrap=True)
+
+
+async def _fork(
+    invocation: Invocation, tenant: str, id: str, at: int, goal: str | None, message: str | None
+) -> None:
+    from bedplate.app import open_app
+    from bedplate.cli.pursue import at_work, finish, followed
+    from bedplate.domain.accounts import Account
+    from bedplate.domain.ids import TenantId
+
+    async with open_app(invocation.load().config, work=True) as app:
+        account = Account(TenantId(tenant))
+        made = await at_work(app).runs.fork(account, id, at=at, goal=goal, message=message)
+        ended = await followed(app, made.tenant, made.id, quiet=invocation.json)
+    finish(invocation, ended)
 
 
 async def _cancel(invocation: Invocation, tenant: str, id: str, undo: bool) -> None:

@@ -41,3 +41,15 @@ def test_a_parked_run_says_how_it_goes_on_and_does(call: Call, tmp_path: Path) -
     assert decided.code == 0
     done = call("runs", "resume", ID)
     assert (done.code, done.out.strip()) == (0, "It is 4.")
+
+    # Only the answer is made anew; what was done, and decided, stays so.
+    entries = call("runs", "show", ID, "--json").json["entries"]
+    last = [entry["number"] for entry in entries if entry["kind"] == "model"][-1]
+    forked = call("runs", "fork", ID, "--at", str(last))
+    assert (forked.code, forked.out.strip()) == (0, "It is 4.")
+    assert call("runs", "fork", ID, "--at", "3").code == 2
+    assert call("runs", "pause", ID).code != 0
+    anew = call("runs", "fork", ID, "--json")
+    assert anew.json["run"]["status"] == "waiting_approval"
+    paused = call("runs", "pause", anew.json["run"]["id"])
+    assert (paused.code, paused.out.strip()) == (0, f"{anew.json['run']['id']}: paused")
