@@ -68,7 +68,7 @@ class Counter:
 
     def available(self, limit: int, now: int) -> int:
         """Of a rate: how much may be used at once."""
-        return max(0, now + MINUTE - self._used_until(now)) * limit // MINUTE
+        return (now + MINUTE - self._used_until(now)) * limit // MINUTE
 
     def wait(self, amount: int, limit: int, now: int) -> int:
         """Of a rate: microseconds until so much may be used; 0 or less for now."""
@@ -85,9 +85,12 @@ class Counter:
 
     def _used_until(self, now: int) -> int:
         # Much further ahead than a minute it was put by a clock that has been set back since: once
-        # more the bucket is full, as nobody knows how long ago that was. Clocks of servers differ a
-        # little, and a call that waited for the row is older than the one before it.
-        return now if self.mark > now + 2 * MINUTE else max(self.mark, now)
+        # more the bucket is full, as nobody knows how long ago that was. A little further it may be,
+        # as clocks of servers differ, and a call that waited for the row is older than the one
+        # before it: then the bucket is empty.
+        if self.mark > now + 2 * MINUTE:
+            return now
+        return min(max(self.mark, now), now + MINUTE)
 
 
 def load(
