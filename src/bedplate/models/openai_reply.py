@@ -31,6 +31,7 @@ from bedplate.models.openai_options import OpenAIOptions
 from bedplate.models.openai_thoughts import Thoughts
 from bedplate.models.openai_usage import estimate_usage, read_usage
 from bedplate.models.sse import SseEvent
+from bedplate.models.tokens import request_tokens
 from bedplate.models.tool_parts import ToolParts
 from bedplate.upstream.failures import Failures
 
@@ -74,6 +75,18 @@ class OpenAIReply:
 
     def used(self) -> Usage:
         return used(self._request, self.characters, self._usage)
+
+    def cut_off(self) -> UpstreamError:
+        limit = self._options.silent_overflow_tokens
+        # The estimate may be too low, but hardly by more than half.
+        if limit is None or self.begun or request_tokens(self._request) * 2 <= limit:
+            return self._failures.ended_early(self.characters)
+        return self._failures.error(
+            f"the stream ended without a word, as for a conversation of more than its context "
+            f"length of {limit} tokens (silent_overflow_tokens)",
+            400,
+            "context_length_exceeded",
+        )
 
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         data = event.data.strip()
@@ -121,7 +134,7 @@ class OpenAIReply:
 
     def finish(self) -> Iterable[ChatEvent]:
         if not (self.ended or self.done):
-            raise self._failures.ended_early(self.characters)
+            raise self.cut_off()
         try:
             rest = list(self._tools.finish())
         except ValueError as error:
