@@ -170,6 +170,10 @@ def test_embeddings_take_the_clients_forms(client: OpenAI) -> None:
         model="default", input=["rain"], encoding_format="float", dimensions=256
     )
     assert default.data[0].embedding == pytest.approx(again.data[0].embedding)
+    of_text = client.embeddings.create(model="default", input=["hello world", "\U0001f600"])
+    of_ids = client.embeddings.create(model="default", input=[[15339, 1917], [76460, 222]])
+    assert [each.embedding for each in of_ids.data] == [each.embedding for each in of_text.data]
+    assert of_ids.usage.prompt_tokens == 4
 
 
 @pytest.mark.parametrize(
