@@ -86,7 +86,7 @@ async def test_a_question_that_a_model_rewrote_costs_both_calls(served: Served) 
 @pytest.mark.parametrize("page", [False, True])
 async def test_a_question_that_a_dead_model_fails_at_is_answered_and_paid_once(
     tmp_path: Path,
-    page: bool,  # noqa: FBT001 - a parameter of the test
+    page: bool,
 ) -> None:
     async with serve_openai_wire() as wire:
         # Nothing listens on port 9 (RFC 863).
@@ -97,7 +97,10 @@ async def test_a_question_that_a_dead_model_fails_at_is_answered_and_paid_once(
         async with serving(
             tmp_path,
             models__default={
-                **{"use": "openai", "base_url": address, "model": "m", "price": dear},
+                "use": "openai",
+                "base_url": address,
+                "model": "m",
+                "price": dear,
                 "fallback": ["second"],
             },
             models__second={**SCRIPTED, "price": CENT},
