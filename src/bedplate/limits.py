@@ -12,6 +12,7 @@ from bedplate.ledger import LEDGERS
 from bedplate.ledger.protocol import Ledger, LedgerOptions
 from bedplate.ledger.subjects import check_subject
 from bedplate.sections import LimitsConfig
+from bedplate.spelling import did_you_mean
 
 LEDGER_FILE = "ledger.db"
 
@@ -51,8 +52,8 @@ def declared(config: Config) -> Iterator[Limit]:
             key = f"budgets.{table}.{name}"
             if kind in known and name != EACH and name not in known[kind]:
                 raise ConfigError(
-                    f"{key}: there is no {kind} {name!r}. Configured: "
-                    f"{', '.join(known[kind]) or 'none'}."
+                    f"{key}: there is no {kind} {name!r}.{did_you_mean(name, known[kind])} "
+                    f"Configured: {', '.join(known[kind]) or 'none'}."
                 )
             subject = subject_of(kind, name)
             try:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from bedplate.domain.chat import ChatRequest, Usage
+from bedplate.models.tokens import MOST_TOKENS
 
 CHARACTERS_PER_TOKEN = 4
 
@@ -62,7 +63,9 @@ def _count(value: Any, name: str) -> int | None:
     count = _field(value, name)
     if isinstance(count, float) and count.is_integer():
         count = int(count)
-    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    return count if 0 <= count <= MOST_TOKENS else None
 
 
 def _field(value: Any, name: str) -> Any:

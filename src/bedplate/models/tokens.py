@@ -12,6 +12,8 @@ CHARACTERS_PER_TOKEN = 3
 TOKENS_PER_OTHER_CHARACTER = 1.5
 TOKENS_PER_MESSAGE = 8
 TOKENS_PER_IMAGE = 1_600
+MOST_TOKENS = 10**8
+"""That a call can have used: a report of more is wrong, and would use up any budget."""
 
 
 def text_tokens(text: str) -> int:

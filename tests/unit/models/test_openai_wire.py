@@ -422,6 +422,7 @@ FULL = {
     ("usage", "options", "expected"),
     [
         (FULL, {}, Usage(20, 9, cached_tokens=5, cache_write_tokens=3, reasoning_tokens=4)),
+        ({**FULL, "prompt_tokens": 10**15}, {}, Usage(1, 1, estimated=True)),
         (
             {**FULL, "is_byok": True, "cost_details": {"upstream_inference_cost": 1}},
             {"reports_cost": True},
