@@ -25,7 +25,7 @@ class OpenAIModel:
     hands_on = True
 
     def __init__(self, options: OpenAIOptions, session: aiohttp.ClientSession) -> None:
-        self.asks_whole = options.whole_answers
+        self.asks_whole = options.whole_answers and options.silent_overflow_tokens is None
         self._options = options
         self._failures = Failures(
             f"The model {options.model!r} at {options.shown_url}",

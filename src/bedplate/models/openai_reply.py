@@ -83,6 +83,18 @@ class OpenAIReply:
             return Usage(request_tokens(self._request), made, estimated=True)
         return used(self._request, self.characters, self._usage)
 
+    def cut_off(self) -> UpstreamError:
+        limit = self._options.silent_overflow_tokens
+        # The estimate may be too low, but hardly by more than half.
+        if limit is None or self.begun or request_tokens(self._request) * 2 <= limit:
+            return self._failures.ended_early(self.characters)
+        return self._failures.error(
+            f"the stream ended without a word, as for a conversation of more than its context "
+            f"length of {limit} tokens (silent_overflow_tokens)",
+            400,
+            "context_length_exceeded",
+        )
+
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         data = event.data.strip()
         if self.done or not data:
@@ -144,7 +156,7 @@ class OpenAIReply:
 
     def finish(self) -> Iterable[ChatEvent]:
         if not (self.ended or self.done):
-            raise self._failures.ended_early(self.characters)
+            raise self.cut_off()
         try:
             rest = list(self._tools.finish())
         except ValueError as error:

@@ -37,7 +37,7 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
         "top_p": request.top_p,
         "stop": list(request.stop) or None,
         options.seed_field: request.seed,
-        "response_format": request.output and _format(request.output),
+        "response_format": request.output and _format(request.output, options),
         "reasoning_effort": request.reasoning_effort,
         "logprobs": None if request.logprobs is None else True,
         "top_logprobs": request.logprobs or None,
@@ -51,12 +51,17 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
 
 def asks_whole(request: ChatRequest, options: OpenAIOptions) -> bool:
     """Whether the answer is asked for as JSON, and not as a stream."""
+    if options.silent_overflow_tokens is not None:
+        # How such a server ends is known of its streams.
+        return False
     return request.unstreamed is not None and options.whole_answers
 
 
-def _format(output: OutputFormat) -> Mapping[str, object]:
+def _format(output: OutputFormat, options: OpenAIOptions) -> Mapping[str, object]:
     if output.schema is None:
         return {"type": "json_object"}
+    if options.schema_format == "json_object":
+        return {"type": "json_object", "schema": output.schema}
     described: dict[str, object] = {"name": output.name, "schema": output.schema}
     if output.description:
         described["description"] = output.description
