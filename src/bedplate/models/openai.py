@@ -35,5 +35,5 @@ async def open_openai_model(
             session,
             lambda request: encode_request(request, chosen),
             reply_to,
-            reply_to if chosen.whole_answers else None,
+            reply_to if chosen.whole_answers and chosen.silent_overflow_tokens is None else None,
         )

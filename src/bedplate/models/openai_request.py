@@ -51,6 +51,9 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
 
 def asks_whole(request: ChatRequest, options: OpenAIOptions) -> bool:
     """Whether the answer is asked for as JSON, and not as a stream."""
+    if options.silent_overflow_tokens is not None:
+        # How such a server ends is known of its streams.
+        return False
     return request.unstreamed is not None and options.whole_answers
 
 
