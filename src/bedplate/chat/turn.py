@@ -9,11 +9,11 @@ from difflib import get_close_matches
 
 from bedplate.chat.accounting import Accounting, Asked
 from bedplate.chat.passing import Passing
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta, Unseen
 from bedplate.errors import GuardBlocked, NotFound, PriceUnknown, UpstreamError, UpstreamTimeout
 from bedplate.guards.protocol import CallGuard, GuardedCall
 from bedplate.ledger.protocol import Ledger
-from bedplate.models.protocol import MeteredModel, is_direct
+from bedplate.models.protocol import MeteredModel, asks_whole, is_direct
 from bedplate.telemetry.conventions import (
     FINISH_REASONS,
     GUARD,
@@ -76,7 +76,9 @@ class Turn:
             request = request if guarded is None else guarded.request
             latest = asyncio.get_running_loop().time() + self._seconds
             deadline = min(request.deadline or latest, latest)
-            call = Accounting(self._ledger, Asked(name, model, replace(request, deadline=deadline)))
+            unstreamed = Unseen() if request.whole_answer and asks_whole(model) else None
+            request = replace(request, deadline=deadline, unstreamed=unstreamed)
+            call = Accounting(self._ledger, Asked(name, model, request))
             async with call:
                 try:
                     passing = _passing(call, guarded, model)
