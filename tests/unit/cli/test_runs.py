@@ -6,6 +6,8 @@ from tests.fixtures.command_line import Call
 
 ID = "0" * 36
 TOML = """
+[guards]
+injection = { use = "scanner", model = false }
 [models.default]
 use = "scripted"
 rules = [
@@ -47,8 +49,6 @@ def test_a_parked_run_says_how_it_goes_on_and_does(call: Call, tmp_path: Path) -
     last = [entry["number"] for entry in entries if entry["kind"] == "model"][-1]
     forked = call("runs", "fork", ID, "--at", str(last))
     assert (forked.code, forked.out.strip()) == (0, "It is 4.")
-    assert call("runs", "fork", ID, "--at", "3").code == 2
-    assert call("runs", "pause", ID).code != 0
     anew = call("runs", "fork", ID, "--json")
     assert anew.json["run"]["status"] == "waiting_approval"
     paused = call("runs", "pause", anew.json["run"]["id"])
