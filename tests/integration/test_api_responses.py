@@ -326,7 +326,7 @@ async def test_a_file_is_read_for_the_model(served: Served):
     for part, status, code in [
         ({"file_data": "no base64!"}, 400, "invalid_input"),
         ({"file_data": base64.b64encode(b"%PDF-1.7 broken").decode()}, 422, "truncated"),
-        ({"file_url": "https://example.com/a.pdf"}, 400, "invalid_input"),
+        ({"file_url": "https://127.0.0.1/a.pdf"}, 400, "invalid_input"),
         ({}, 400, "invalid_input"),
     ]:
         content = [{"type": "input_file", **part}]

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bedplate.api.completions import answered, find
+from bedplate.api.remote_files import remote_files
 from bedplate.api.responses_items import MOST_ITEMS
 from bedplate.api.responses_requests import ResponseCall, ResponsesBody, TextFormat
 from bedplate.app import App
@@ -249,7 +250,7 @@ async def resolved(
         except NotFound as error:
             raise NotFound(error.message, param=where) from error
 
-    return await Attached(app.parser, load).read(items)
+    return await Attached(app.parser, load, remote_files(app.config)).read(items)
 
 
 def _spoken(call: ResponseCall, question: AskRequest, items: Sequence[Item]) -> AskRequest:
