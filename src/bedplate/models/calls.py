@@ -1,18 +1,20 @@
 """One call to a server that answers with server-sent events, bounded in time and size."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
 from bedplate.domain.chat import ChatEvent, TextSink
+from bedplate.errors import UpstreamError
 from bedplate.models.failed import charging
 from bedplate.models.patience import CLOSING_SECONDS, Patience
-from bedplate.models.streamed import Reply, StreamedAnswer
+from bedplate.models.streamed import Reply, StreamedAnswer, WholeReply
 from bedplate.models.wire_options import WireOptions
 from bedplate.upstream.failures import Failures
 
+STREAM = "text/event-stream"
 NOT_STREAMS = frozenset({"application/json", "text/html"})
 MAX_ERROR_BYTES = 64 * 1024
 # Under the 5 s after which uvicorn (vLLM, SGLang) drops an idle connection: a POST that meets the
@@ -45,33 +47,46 @@ class Caller:
         *,
         join: bool = False,
         sink: TextSink | None = None,
+        whole: WholeReply | None = None,
     ) -> AsyncGenerator[ChatEvent]:
         """The events that `reply` makes of the answer. Closing it closes the connection.
 
         `join`: pieces of text that come in one read are one event. `sink` is given those that come
-        after the first event was read.
+        after the first event was read. `whole` is the same reply where `body` asks for no stream; a
+        server may send one all the same.
         """
-        patience = Patience(self._options, deadline, self._failures)
-        await patience.within(self._turns.acquire)
+        patience = Patience(self._options, deadline, self._failures, whole=whole is not None)
+        if self._turns.locked():
+            await patience.within(self._turns.acquire)
+        else:
+            await self._turns.acquire()
         with charging(reply):
             try:
-                response = await self._send(body, patience)
+                response = await self._send(body, patience, whole)
                 try:
-                    answer = StreamedAnswer(
-                        response, reply, patience, self._failures, self._options.max_answer_bytes
-                    )
-                    while not answer.over:
-                        made = await answer.read(join=join)
-                        for number, event in enumerate(made, 1):
+                    if whole is not None and response.content_type != STREAM:
+                        for event in await self._read_whole(response, whole, patience):
                             yield event
-                            if sink is not None:
-                                rest = await answer.hand_on(sink, made[number:])
-                                sink = None
-                                for left in rest:
-                                    yield left
-                                break
-                        answer.renew()
-                    await _drain(response)
+                    else:
+                        answer = StreamedAnswer(
+                            response,
+                            reply,
+                            patience,
+                            self._failures,
+                            self._options.max_answer_bytes,
+                        )
+                        while not answer.over:
+                            made = await answer.read(join=join)
+                            for number, event in enumerate(made, 1):
+                                yield event
+                                if sink is not None:
+                                    rest = await answer.hand_on(sink, made[number:])
+                                    sink = None
+                                    for left in rest:
+                                        yield left
+                                    break
+                            answer.renew()
+                        await _drain(response)
                 finally:
                     response.close()
             finally:
@@ -79,18 +94,52 @@ class Caller:
             for made in reply.finish():
                 yield made
 
-    async def _send(self, body: bytes, patience: Patience) -> aiohttp.ClientResponse:
+    async def _send(
+        self, body: bytes, patience: Patience, whole: WholeReply | None
+    ) -> aiohttp.ClientResponse:
+        if whole is not None:
+            whole.under_way(unseen=True)
         # A redirect would carry the key to another host, or lead inwards.
         response = await patience.within(
             lambda: self._session.post(self._endpoint, data=body, allow_redirects=False)
         )
-        if response.status == 200 and response.content_type not in NOT_STREAMS:
+        if response.status == 200 and (
+            whole is not None or response.content_type not in NOT_STREAMS
+        ):
+            if whole is not None and response.content_type == STREAM:
+                whole.under_way(unseen=False)
             return response
         try:
             said = await _read_body(response)
         finally:
             response.close()
+        if whole is not None:
+            whole.under_way(unseen=False)
         raise self._failures.refused(response.status, response.headers, said)
+
+    async def _read_whole(
+        self, response: aiohttp.ClientResponse, reply: WholeReply, patience: Patience
+    ) -> Sequence[ChatEvent]:
+        try:
+            said = await patience.within(lambda: self._read(response))
+        except UpstreamError as error:
+            # It said that there is an answer.
+            error.usage = reply.used()
+            raise
+        reply.under_way(unseen=False)
+        made = reply.add_whole(said)
+        if made is None:
+            raise self._failures.refused(200, response.headers, said)
+        return made
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        said = bytearray()
+        while packet := await response.content.readany():
+            said += packet
+            if len(said) > self._options.max_answer_bytes:
+                most = self._options.max_answer_bytes
+                raise self._failures.error(f"sent more than {most} bytes (max_answer_bytes)")
+        return bytes(said)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """`openai`: any server that speaks OpenAI's chat completions, local or in the cloud.
 
-Wire: POST {base_url}/chat/completions, always streamed (OpenAI API reference, "Chat Completions").
+Wire: POST {base_url}/chat/completions, streamed unless the answer is wanted whole (OpenAI API
+reference, "Chat Completions").
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -14,7 +15,7 @@ from bedplate.embedders.protocol import Embedder
 from bedplate.models.calls import Caller, open_session
 from bedplate.models.openai_options import OpenAIOptions
 from bedplate.models.openai_reply import OpenAIReply
-from bedplate.models.openai_request import encode_request
+from bedplate.models.openai_request import asks_whole, encode_request
 from bedplate.models.protocol import ChatModel
 from bedplate.upstream.failures import Failures
 from bedplate.upstream.options import secrets
@@ -24,6 +25,7 @@ class OpenAIModel:
     hands_on = True
 
     def __init__(self, options: OpenAIOptions, session: aiohttp.ClientSession) -> None:
+        self.asks_whole = options.whole_answers
         self._options = options
         self._failures = Failures(
             f"The model {options.model!r} at {options.shown_url}",
@@ -43,7 +45,12 @@ class OpenAIModel:
         reply = OpenAIReply(request, self._options, self._failures)
         async with aclosing(
             self._caller.stream(
-                body, reply, request.deadline, join=request.whole_answer, sink=request.sink
+                body,
+                reply,
+                request.deadline,
+                join=request.whole_answer,
+                sink=request.sink,
+                whole=reply if asks_whole(request, self._options) else None,
             )
         ) as events:
             async for event in events:

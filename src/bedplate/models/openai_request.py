@@ -26,13 +26,11 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
     check_fields(request.extra)
     _check_supported(request, options)
     body: dict[str, Any] = {**options.extra_body, **request.extra}
-    body |= {
-        "model": options.model,
-        "messages": encode_messages(request.messages, options),
-        "stream": True,
-    }
-    if options.stream_usage:
-        body["stream_options"] = {"include_usage": True}
+    body |= {"model": options.model, "messages": encode_messages(request.messages, options)}
+    if not asks_whole(request, options):
+        body["stream"] = True
+        if options.stream_usage:
+            body["stream_options"] = {"include_usage": True}
     chosen = {
         options.limit_field: request.max_output_tokens,
         "temperature": request.temperature,
@@ -49,6 +47,11 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
     if options.max_output_tokens is not None:
         body.setdefault(options.limit_field, options.max_output_tokens)
     return body
+
+
+def asks_whole(request: ChatRequest, options: OpenAIOptions) -> bool:
+    """Whether the answer is asked for as JSON, and not as a stream."""
+    return request.unstreamed is not None and options.whole_answers
 
 
 def _format(output: OutputFormat, options: OpenAIOptions) -> Mapping[str, object]:

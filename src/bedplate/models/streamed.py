@@ -40,6 +40,18 @@ class Reply(Part, Protocol):
         ...
 
 
+class WholeReply(Reply, Protocol):
+    """One that may also come whole."""
+
+    def add_whole(self, data: bytes) -> Sequence[ChatEvent] | None:
+        """What the whole answer holds but its end; None for what is no answer."""
+        ...
+
+    def under_way(self, *, unseen: bool) -> None:
+        """Whether the answer is being made now, unseen."""
+        ...
+
+
 class StreamedAnswer:
     """The body of `response`, by reads, as the events that `reply` makes of it.
 
