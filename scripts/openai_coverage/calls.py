@@ -39,7 +39,13 @@ async def walk(place: Place) -> Mapping[str, str]:
     await place.ask("GET", "/models")
     await place.ask("GET", "/models/{model}", model="default")
     begun = await place.ask("POST", "/uploads", ANNOUNCED)
-    return {**ids, "model": "default", "upload_id": begun["id"], "mcp_url": place.mcp}
+    return {
+        **ids,
+        "model": "default",
+        "upload_id": begun["id"],
+        "mcp_url": place.mcp,
+        "page": place.page,
+    }
 
 
 async def _chat(place: Place) -> dict[str, str]:

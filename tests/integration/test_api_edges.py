@@ -83,8 +83,8 @@ async def test_embeddings_are_numbers_or_base64_of_the_same(served: Served):
     ("fields", "status", "param", "says"),
     [
         ({"model": "nope"}, 404, "model", "hashing-256"),
-        ({"input": [[1, 2]]}, 400, "input", "send the text"),
-        ({"input": [1, 2]}, 400, "input", "send the text"),
+        ({"input": [[1], [100_256]]}, 400, "input.1", "send the text"),
+        ({"input": [222, 222]}, 400, "input.0", "send the text"),
         ({"input": ""}, 400, "input", "empty"),
         ({"input": ["x"] * 300}, 413, None, "server.max_body_bytes"),
         ({"dimensions": 12}, 400, "dimensions", "256"),

@@ -72,7 +72,7 @@ from bedplate.api.admission import Admission, Lines
 from bedplate.api.bodies import Bodies
 from bedplate.api.completions import Completions
 from bedplate.api.console import Console
-from bedplate.api.errors import answer, refuse, unexpected
+from bedplate.api.errors import answer, place_of, refuse, unexpected
 from bedplate.api.gates import check_exposure, is_loopback
 from bedplate.api.heads import BoundedHeads
 from bedplate.api.listening import BACKLOG, listen, url_of
@@ -343,7 +343,7 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> Re
     if problems[0]["loc"] == ("body",) and error.body and not is_json(request):
         message = f"The body {sent_as(request)}: for JSON send Content-Type: application/json."
         return refuse(400, message, code="invalid_input")
-    named = [(".".join(map(str, problem["loc"][1:])), problem["msg"]) for problem in problems]
+    named = [(place_of(problem["loc"], error.body), problem["msg"]) for problem in problems]
     message = "; ".join(f"{name or 'The body'}: {what}" for name, what in named[:SHOWN_PROBLEMS])
     return refuse(400, f"{message}.", code="invalid_input", param=named[0][0] or None)
 
