@@ -7,7 +7,7 @@ from bedplate.config import Config
 from bedplate.domain.budgets import EACH, EVERYONE, MEASURES, Kind, Limit, Subject
 from bedplate.domain.ids import TenantId
 from bedplate.domain.money import to_micro
-from bedplate.errors import ConfigError, InvalidInput
+from bedplate.errors import ConfigError, InvalidInput, NotFound
 from bedplate.ledger import LEDGERS
 from bedplate.ledger.protocol import Ledger, LedgerOptions
 from bedplate.ledger.subjects import check_subject
@@ -61,6 +61,16 @@ def declared(config: Config) -> Iterator[Limit]:
             except InvalidInput as error:
                 raise ConfigError(f"{key}: {error.message}") from error
             yield from _limits(subject, limits)
+
+
+def check_known(kind: Kind, name: str, config: Config) -> None:
+    """NotFound for a model that is not configured: its limit would bound nothing.
+
+    Keys, runs and assistants come and go, so a limit may be there before them.
+    """
+    if kind == "model" and name != EACH and name not in config.models:
+        hint = did_you_mean(name, config.models)
+        raise NotFound(f"There is no model {name!r}.{hint} Configured: {', '.join(config.models)}.")
 
 
 def subject_of(kind: Kind, name: str) -> Subject:

@@ -3,7 +3,7 @@
 RouteLLM's development rows of MMLU and GSM8K (Mixtral-8x7B small, GPT-4-1106 large). Each scorer
 sees only prompts that its head was not fitted on: by five-fold cross-validation, the mean of several
 draws of the folds, with each table left out, with a fifth of the domains left out, and on MT-Bench. What a user's own labels give is
-the mean of draws. Prints JSON lines; about half an hour on one core, of which the encoder takes ten
+the mean of draws. Prints JSON lines; about three quarters of an hour on one core, of which the encoder takes ten
 minutes: --vectors keeps its vectors in a folder.
 
     python -m tests.bench.bench_route --vectors FOLDER

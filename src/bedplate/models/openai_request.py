@@ -117,9 +117,7 @@ def _choice(choice: ToolChoice) -> object:
 
 
 def _check_supported(request: ChatRequest, options: OpenAIOptions) -> None:
-    choice = request.tool_choice
-    if choice is not None and choice.mode != "none":
-        _check_choice(request, choice)
+    check_tool_choice(request)
     for need, field in _needs(request):
         if need in options.unsupported:
             raise InvalidInput(
@@ -129,7 +127,11 @@ def _check_supported(request: ChatRequest, options: OpenAIOptions) -> None:
             )
 
 
-def _check_choice(request: ChatRequest, choice: ToolChoice) -> None:
+def check_tool_choice(request: ChatRequest) -> None:
+    """InvalidInput where it asks for tools that the request does not have."""
+    choice = request.tool_choice
+    if choice is None or choice.mode == "none":
+        return
     known = {tool.name for tool in request.tools}
     for name in choice.names:
         if name not in known:
