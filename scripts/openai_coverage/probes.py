@@ -79,7 +79,7 @@ BY_AREA: Mapping[str, Mapping[str, Any]] = {
     },
     "batches": {"endpoint": "/v1/chat/completions", "completion_window": "24h"},
     "conversations": {**PARTS},
-    "embeddings": {"input": "text", "dimensions": 256},
+    "embeddings": {"input": "text", "input[]": 15339, "dimensions": 256},
     "responses": {
         "": {"model": "default", "input": "Hi"},
         **PARTS,

@@ -363,12 +363,12 @@ class AskConfig(Section):
 
 
 class ResponsesConfig(Section):
-    """Responses and conversations that are kept, and responses made in the background."""
+    """Responses, conversations and chat completions that are kept, and responses made in the background."""
 
     keep_days: float = Field(default=30.0, gt=0, le=36_500)
     """Since they were last used."""
     max_stored: int = Field(default=100_000, gt=0)
-    """Responses, and as many conversations, of each tenant; the oldest go."""
+    """Responses, and as many conversations and as many chat completions, of each tenant; the oldest go."""
     background_at_once: int = Field(default=16, gt=0, le=1_000)
     """By each process; further ones wait."""
     background_waiting: int = Field(default=256, ge=0)

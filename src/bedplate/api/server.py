@@ -59,6 +59,7 @@ from bedplate.api import (
     search,
     session,
     sources,
+    stored_chats,
     tools,
     traces,
     usage,
@@ -110,7 +111,7 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
     settings = app.config.server
     completions = Completions(app)
     hot = {
-        chat.PATH: chat.Chat(completions),
+        chat.PATH: chat.Chat(app, completions),
         messages.PATH: messages.Messages(completions),
         messages.COUNT_PATH: messages.count_tokens,
         mcp.PATH: mcp.Mcp(app),
@@ -256,8 +257,11 @@ class _Dispatch:
         elif scope["method"] == "POST":
             scope["state"][ROUTED] = scope["path"]
             await route(scope, receive, send)
+        elif scope["path"] == chat.PATH and scope["method"] in {"GET", "HEAD"}:
+            await self._rest(scope, receive, send)
         else:
-            await _wrong_method(scope["method"], scope["path"], "POST")(scope, receive, send)
+            allowed = "GET, POST" if scope["path"] == chat.PATH else "POST"
+            await _wrong_method(scope["method"], scope["path"], allowed)(scope, receive, send)
 
 
 def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
@@ -285,6 +289,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         models,
         model_health,
         tools,
+        stored_chats,
         embeddings,
         rerank,
         files,

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from bedplate.chat.accounting import Accounting, Asked
 from bedplate.chat.passing import Passing
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta, Unseen
-from bedplate.errors import GuardBlocked, NotFound, UpstreamError, UpstreamTimeout
+from bedplate.errors import GuardBlocked, NotFound, PriceUnknown, UpstreamError, UpstreamTimeout
 from bedplate.guards.protocol import CallGuard, GuardedCall
 from bedplate.ledger.protocol import Ledger
 from bedplate.models.protocol import MeteredModel, asks_whole, is_direct
@@ -187,3 +187,12 @@ async def _next(events: AsyncGenerator[ChatEvent], deadline: float, name: str) -
         raise UpstreamTimeout(
             f"{name} did not finish in the time it was given.", provider=name
         ) from error
+
+
+def unpriced(model: str, assistant: str) -> PriceUnknown:
+    """Of a call whose dollars could not be counted, though the assistant's budget is in dollars."""
+    return PriceUnknown(
+        f"No price is known for the model {model!r}, and the budget of {assistant!r} is in "
+        f"US dollars: set [models.{model}.price] (zero for a model that costs nothing), leave "
+        'budget.usd out, or set budgets.unknown_price = "warn" to let such calls pass uncounted.'
+    )
