@@ -96,6 +96,9 @@ Announce = Callable[[str, bool], None]
 CUT_SECONDS = 2
 """How long requests that are cut off have to say so, before their connections are closed."""
 
+YOUNG = 10_000
+"""Objects between two collections of garbage: requests leave few cycles, and each look costs."""
+
 SHOWN_PROBLEMS = 5
 
 
@@ -233,6 +236,7 @@ async def _serve(config: Config, announce: Announce) -> None:
         # What is here now stays: walking it in every full collection would cost each request.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
         with _signals() as stopped:
             announce(url, app.keyring.is_open)
             await stopped.wait()

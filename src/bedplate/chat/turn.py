@@ -82,7 +82,9 @@ class Turn:
             async with call:
                 try:
                     passing = _passing(call, guarded, model)
-                    sent = replace(call.request, sink=passing)
+                    sent = call.request
+                    if passing is not sent.sink:
+                        sent = replace(sent, sink=passing)
                     async with aclosing(model.stream(sent)) as events:
                         while (event := await _next(events, deadline, model.name)) is not None:
                             left = None if passing is None else passing.claim()

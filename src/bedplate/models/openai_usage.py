@@ -13,6 +13,8 @@ CHARACTERS_PER_TOKEN = 4
 
 def read_usage(raw: Any, *, with_cost: bool) -> Usage | None:
     """The report; None for one without counts that can be. `with_cost`: its `cost` is believed."""
+    if raw is None:
+        return None
     sent, made = _count(raw, "prompt_tokens"), _count(raw, "completion_tokens")
     if sent is None or made is None:
         return None
