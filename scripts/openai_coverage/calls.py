@@ -12,6 +12,8 @@ from scripts.openai_coverage.place import REFUSE, TEXT, Place
 HI = [{"role": "user", "content": "Hi"}]
 WEATHER = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
 RESPONSE = "/responses/{response_id}"
+CHAT = "/chat/completions"
+STORED = CHAT + "/{completion_id}"
 UPLOAD = "/uploads/{upload_id}"
 ANNOUNCED = {"filename": "a.txt", "bytes": 2, "mime_type": "text/plain", "purpose": "user_data"}
 PIXEL = base64.b64decode(
@@ -28,7 +30,7 @@ async def walk(place: Place) -> Mapping[str, str]:
     """Ids by their names in paths, of things that stay."""
     ids = await _files(place)
     await _uploads(place)
-    await _chat(place)
+    ids |= await _chat(place)
     ids |= await _responses(place, ids)
     ids |= await _conversations(place)
     ids |= await _batches(place)
@@ -37,11 +39,17 @@ async def walk(place: Place) -> Mapping[str, str]:
     await place.ask("GET", "/models")
     await place.ask("GET", "/models/{model}", model="default")
     begun = await place.ask("POST", "/uploads", ANNOUNCED)
-    return {**ids, "model": "default", "upload_id": begun["id"], "mcp_url": place.mcp}
+    return {
+        **ids,
+        "model": "default",
+        "upload_id": begun["id"],
+        "mcp_url": place.mcp,
+        "page": place.page,
+    }
 
 
-async def _chat(place: Place) -> None:
-    path = "/chat/completions"
+async def _chat(place: Place) -> dict[str, str]:
+    path = CHAT
     asked: dict[str, Any] = {"model": "default", "messages": HI}
     await place.ask("POST", path, {**asked, "logprobs": True, "top_logprobs": 1})
     calls = {**asked, "tools": [{"type": "function", "function": WEATHER}]}
@@ -52,6 +60,16 @@ async def _chat(place: Place) -> None:
     refused = {**asked, "messages": [{"role": "user", "content": REFUSE}]}
     await place.ask("POST", path, refused)
     await place.ask("POST", path, {**refused, **streamed})
+    gone, kept = [
+        (await place.ask("POST", path, {**asked, "store": True, "metadata": {"a": "b"}}))["id"]
+        for _ in range(2)
+    ]
+    await place.ask("DELETE", STORED, completion_id=gone)
+    await place.ask("GET", path)
+    await place.ask("GET", STORED, completion_id=kept)
+    await place.ask("POST", STORED, {"metadata": {"a": "c"}}, completion_id=kept)
+    await place.ask("GET", STORED + "/messages", completion_id=kept)
+    return {"completion_id": kept}
 
 
 async def _uploads(place: Place) -> None:

@@ -24,6 +24,7 @@ from tests.fixtures.openai_wire import (
     usage_chunk,
 )
 from tests.fixtures.serving import Served, serving
+from tests.fixtures.web_site import web_site
 
 USAGE = {
     "prompt_tokens": 11,
@@ -47,6 +48,8 @@ class Place:
     wire: Wire
     mcp: str
     """The URL of an MCP server."""
+    page: str
+    """The URL of a page."""
     fields: dict[Operation, set[str]] = field(default_factory=dict[Operation, set[str]])
     events: dict[Operation, set[str]] = field(default_factory=dict[Operation, set[str]])
     known: Mapping[tuple[str, str], Operation] = field(
@@ -97,6 +100,7 @@ async def place() -> AsyncGenerator[Place]:
         async with (
             serve_wire("/v1/chat/completions", _answer_in_full) as wire,
             mcp_server() as shop,
+            web_site() as site,
             serving(
                 Path(folder),
                 work=True,
@@ -108,9 +112,11 @@ async def place() -> AsyncGenerator[Place]:
                 },
                 server__max_body_bytes=1_000_000,
                 responses__mcp_hosts=["127.0.0.0/8"],
+                responses__file_hosts=["127.0.0.0/8"],
             ) as served,
         ):
-            yield Place(served, wire, shop.url)
+            site.pages["/a.html"] = TEXT
+            yield Place(served, wire, shop.url, f"{site.url}/a.html")
 
 
 async def _answer_in_full(exchange: Exchange) -> None:

@@ -79,7 +79,7 @@ BY_AREA: Mapping[str, Mapping[str, Any]] = {
     },
     "batches": {"endpoint": "/v1/chat/completions", "completion_window": "24h"},
     "conversations": {**PARTS},
-    "embeddings": {"input": "text", "dimensions": 256},
+    "embeddings": {"input": "text", "input[]": 15339, "dimensions": 256},
     "responses": {
         "": {"model": "default", "input": "Hi"},
         **PARTS,
@@ -139,6 +139,7 @@ def hints_of(operation: Operation, ids: Mapping[str, str]) -> Mapping[str, Any]:
         "conversation.id": ids["conversation_id"],
         "tools[][type=mcp]": {"server_url": ids["mcp_url"]},
         "server_url": ids["mcp_url"],
+        "file_url": ids["page"],
         **{f"{at}[][type=input_image].file_id": ids["image_id"] for at in ("content", "output")},
     }
     files = {"": {"file_ids": [ids["file_id"]]}} if operation.path.endswith("/file_batches") else {}
@@ -201,7 +202,8 @@ def _url(tool: Mapping[str, Any], ids: Mapping[str, str]) -> Mapping[str, Any]:
 
 def _alone(sample: Sample) -> Sample:
     """A stored file comes in place of its content, not beside it."""
-    if not sample.path.endswith(("[type=input_file].file_id", "[type=input_image].file_id")):
+    alone = ("input_file].file_id", "input_file].file_url", "input_image].file_id")
+    if not sample.path.endswith(tuple(f"[type={each}" for each in alone)):
         return sample
     return Sample(sample.path, _stripped(sample.right), _stripped(sample.wrong))
 

@@ -28,7 +28,7 @@ from bedplate.responses.respond import Respond
 from bedplate.review.protocol import AskHuman
 from bedplate.safeguards import Safeguards
 from bedplate.state.protocol import Catalog
-from bedplate.toolbox import Toolbox, open_toolbox, remote_servers
+from bedplate.toolbox import AdmitTool, Toolbox, open_toolbox, remote_servers
 from bedplate.transcripts import TRANSCRIPTS
 from bedplate.transcripts.protocol import Transcripts
 
@@ -47,10 +47,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Oversight:
-    """The human whom answers may be held for, and what judges those that left."""
+    """The human whom answers may be held for, what judges those that left, and what counts calls."""
 
     reviews: AskHuman
     watch: WatchAnswers
+    admit: AdmitTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ async def open_answers(
         ask = Ask(turn, gather, checked, oversight.watch)
         transcripts = await enter(_transcripts(config))
         background = await enter(open_background(transcripts, _limits(config)))
-        toolbox = await enter(open_toolbox(config, safeguards, search, grounds.memories))
+        toolbox = await enter(
+            open_toolbox(config, safeguards, oversight.admit, search, grounds.memories)
+        )
         assistants = await enter(
             open_assistants(config, turn, ask, safeguards, toolbox, oversight.watch)
         )

@@ -285,7 +285,7 @@ async def open_app(config: Config, *, work: bool = False) -> AsyncGenerator[App]
                 turn,
                 safeguards,
                 made.remembering,
-                Oversight(reviewing.queue, evaluation),
+                Oversight(reviewing.queue, evaluation, ledger.admit),
             )
         )
         # The last part: it uses the others until it is closed.

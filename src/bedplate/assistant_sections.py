@@ -9,7 +9,7 @@ from bedplate.check_sections import CheckConfig
 from bedplate.sections import Section
 
 ANSWER = "answer"
-STAGES = ("clean", "scan", "route", "retrieve", "tools", ANSWER, "check", "shape")
+STAGES = ("clean", "scan", "route", "retrieve", "recall", "tools", ANSWER, "check", "shape")
 """In the order in which a request goes through them."""
 
 
@@ -34,6 +34,8 @@ class MemoryConfig(Section):
     """Of a whole request; the oldest turns of a longer one are left out before a model is asked."""
     summary: str | None = None
     """The model that sums up what is left out; nobody does where it is not set."""
+    recall: str | None = None
+    """The table `[tools.NAME]` of the kind `memory` in which each question, or a run's goal, is looked up first."""
 
 
 class AssistantConfig(Section):

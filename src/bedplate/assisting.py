@@ -49,7 +49,8 @@ async def open_assistants(
     )
     stages = {name: STAGES.load(name)(parts) for name in STAGES.names()}
     quotes = {name: slot.use in EXTRACTIVE for name, slot in config.models.items()}
-    house = House(quotes, tuple(stages))
+    memories = [name for name, slot in config.tools.items() if slot.use == "memory"]
+    house = House(quotes, tuple(stages), memories)
     for name, settings in config.assistants.items():
         if (wrong := problem(settings, house)) is not None:
             raise ConfigError(f"assistants.{name}.{wrong}")
@@ -61,7 +62,8 @@ async def open_assistants(
         max_output_tokens=config.ask.max_output_tokens,
         check=read_check(config.check),
     )
-    pipeline = Pipeline(stages, Answering(ask, Rounds(turn)), watch)
+    priced = config.budgets.unknown_price == "refuse"
+    pipeline = Pipeline(stages, Answering(ask, Rounds(turn, priced=priced)), watch)
     async with _blueprints(config) as blueprints:
         roster = Roster(config.assistants, blueprints, house, toolbox)
         yield Assistants(roster, pipeline, Memory(turn), defaults)

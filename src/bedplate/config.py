@@ -23,6 +23,7 @@ from bedplate.errors import ConfigError
 from bedplate.evaluation_sections import EvaluationConfig
 from bedplate.guard_sections import GuardsConfig
 from bedplate.metric_sections import MetricsConfig
+from bedplate.response_sections import ResponsesConfig
 from bedplate.review_sections import ReviewsConfig
 from bedplate.run_sections import RunsConfig
 from bedplate.sections import (
@@ -39,7 +40,6 @@ from bedplate.sections import (
     ModelSlot,
     OriginalsConfig,
     PushConfig,
-    ResponsesConfig,
     SearchConfig,
     Section,
     ServerConfig,

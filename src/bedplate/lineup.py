@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import cast
 
@@ -20,8 +19,10 @@ from bedplate.models.metered import Metered, Price, Pricing
 from bedplate.models.presets import presets
 from bedplate.models.prices import PerSecond, price_of
 from bedplate.models.protocol import MeteredModel, OpenModel
+from bedplate.registry import unknown
 from bedplate.sections import ManagedConfig
 from bedplate.slots import open_slot
+from bedplate.spelling import did_you_mean
 
 
 @asynccontextmanager
@@ -59,23 +60,53 @@ async def open_lineup(
         yield {name: opened[name] for name in slots}
 
 
+async def complaints(
+    slots: Mapping[str, ModelSlot], *, embedder: Embedder, servers: ManagedServers
+) -> tuple[str, ...]:
+    """What keeps any of the models from being opened; nothing is started or called."""
+    found: dict[str, None] = {}
+    for name in slots:
+        try:
+            needed = _needed(name, slots)
+            async with open_lineup(needed, embedder=embedder, servers=servers):
+                pass
+        except ConfigError as error:
+            found.update(dict.fromkeys(error.message.splitlines()))
+    return tuple(found)
+
+
+def _needed(name: str, slots: Mapping[str, ModelSlot]) -> Mapping[str, ModelSlot]:
+    """That model's slot, and those of the models that it rests on."""
+    found: dict[str, ModelSlot] = {}
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found[each] = slots[each]
+            waiting += _references(each, slots)
+    return found
+
+
 def in_order(slots: Mapping[str, ModelSlot]) -> tuple[str, ...]:
     """The names, each after those that it refers to."""
-    refers = {name: tuple(references(name, slot)) for name, slot in slots.items()}
-    for name, others in refers.items():
-        for other in others:
-            if other not in slots:
-                near = get_close_matches(other, slots, n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise ConfigError(
-                    f"models.{name} refers to the model {other!r}, which is not configured.{hint} "
-                    f"Configured: {', '.join(slots)}."
-                )
+    refers = {name: _references(name, slots) for name in slots}
     try:
         return tuple(TopologicalSorter(refers).static_order())
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise ConfigError(f"The models refer to each other in a circle: {circle}.") from error
+
+
+def _references(name: str, slots: Mapping[str, ModelSlot]) -> tuple[str, ...]:
+    """See `references`; ConfigError where one of them is not configured."""
+    found = tuple(references(name, slots[name]))
+    for other in found:
+        if other not in slots:
+            raise ConfigError(
+                f"models.{name} refers to the model {other!r}, which is not configured."
+                f"{did_you_mean(other, slots)} Configured: {', '.join(slots)}."
+            )
+    return found
 
 
 def references(name: str, slot: ModelSlot) -> Iterable[str]:
@@ -148,6 +179,10 @@ def _load(name: str) -> OpenModel:
     if name in presets() and name not in MODELS.names():
         raise UnknownAdapter(
             f'{name!r} is no adapter but a preset of one: write use = "openai", preset = "{name}".'
+        )
+    if name not in MODELS.names():
+        raise unknown(
+            MODELS.kind, name, (*MODELS.names(), *SERVED.names(), *COMPOSITES.names(), *presets())
         )
     return MODELS.load(name)
 

@@ -20,6 +20,7 @@ from bedplate.rag.retrieve import Ranking
 from bedplate.rag.rewriter import OFF, RULES
 from bedplate.safeguards import document_guards, redaction
 from bedplate.sealing import Seals
+from bedplate.spelling import did_you_mean
 
 READERS = ("rapidocr", "faster-whisper", "kreuzberg")
 """Distributions that read what is nothing but text to no parser of our own."""
@@ -171,6 +172,7 @@ def check_assistants(config: Config) -> None:
     if config.ask.model not in config.models:
         raise ConfigError(
             f"ask.model is {config.ask.model!r}; configured models: {', '.join(config.models)}."
+            f"{did_you_mean(config.ask.model, config.models)}"
         )
     for name, assistant in config.assistants.items():
         if name in config.models:
@@ -178,7 +180,7 @@ def check_assistants(config: Config) -> None:
         if assistant.model not in config.models:
             raise ConfigError(
                 f"assistants.{name}.model is {assistant.model!r}; configured models: "
-                f"{', '.join(config.models)}."
+                f"{', '.join(config.models)}.{did_you_mean(assistant.model, config.models)}"
             )
 
 

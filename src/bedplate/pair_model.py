@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Encoding, Tokenizer
 
 from bedplate.errors import ConfigError
+from bedplate.onnx_session import RUNTIME_ERRORS, open_session, said
 
 MODEL_NAMES = ("model.onnx", "onnx/model.onnx")
 TOKENIZER_NAME = "tokenizer.json"
@@ -28,20 +28,6 @@ BATCH_TOKENS = 2_048
 BATCH_PAIRS = 64
 # Words of more characters a piece are rare; without a bound, megabytes are read to be cut away.
 CHARACTERS_PER_PIECE = 64
-
-_runtime: Any = onnxruntime
-_state: Any = _runtime.capi.onnxruntime_pybind11_state
-# The runtime's errors have no base of their own.
-RUNTIME_ERRORS: tuple[type[Exception], ...] = (
-    _state.EPFail,
-    _state.Fail,
-    _state.InvalidArgument,
-    _state.InvalidGraph,
-    _state.InvalidProtobuf,
-    _state.NoSuchFile,
-    _state.NotImplemented,
-    _state.RuntimeException,
-)
 
 
 class PairModelFiles(BaseModel):
@@ -91,7 +77,7 @@ class PairModel:
                 f"The tokenizer {str(tokenizer)!r} cannot be read: {error}."
             ) from error
         self.name = str(model)
-        self._session = _open_session(model, options.threads)
+        self._session = open_session(model, options.threads)
         self._types = {node.name: node.type for node in self._session.get_inputs()}
         unknown = sorted(self._types.keys() - INPUTS)
         if unknown or "input_ids" not in self._types:
@@ -169,23 +155,6 @@ def _padding(tokenizer: Any) -> int:
     told = cast(Mapping[str, Any], tokenizer.padding or {}).get("pad_id")
     named = (tokenizer.token_to_id(token) for token in ("[PAD]", "<pad>"))
     return next((int(id) for id in (told, *named) if id is not None), 0)
-
-
-def said(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
-
-
-def _open_session(model: Path, threads: int) -> Any:
-    settings = _runtime.SessionOptions()
-    settings.intra_op_num_threads = threads
-    settings.inter_op_num_threads = 1
-    # What fails is raised, in words of our own.
-    settings.log_severity_level = 4
-    try:
-        # By path: weights beyond 2 GB lie in a second file beside the model.
-        return _runtime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
-    except RUNTIME_ERRORS as error:
-        raise ConfigError(f"The model {str(model)!r} cannot be loaded: {said(error)}.") from error
 
 
 def _encodable(text: str) -> str:

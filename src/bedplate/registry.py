@@ -5,15 +5,22 @@ lazy. Others publish the same factory under the entry-point group `bedplate.<kin
 shadow a built-in name.
 """
 
-import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
 from bedplate.errors import MissingExtra, UnknownAdapter
+from bedplate.spelling import did_you_mean
 
 F = TypeVar("F")
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownAdapter:
+    """For a name that no adapter of that kind has, with the nearest that one has."""
+    names = tuple(known)
+    hint = did_you_mean(name, names)
+    return UnknownAdapter(f"There is no {kind} adapter {name!r}.{hint} Known: {', '.join(names)}.")
 
 
 class Registry(Generic[F]):
@@ -35,10 +42,7 @@ class Registry(Generic[F]):
         """The factory called `name`; UnknownAdapter with the nearest name, or MissingExtra."""
         target = self._table.get(name) or self._published().get(name)
         if target is None:
-            near = difflib.get_close_matches(name, self.names(), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            known = ", ".join(self.names())
-            raise UnknownAdapter(f"There is no {self.kind} adapter {name!r}.{hint} Known: {known}.")
+            raise unknown(self.kind, name, self.names())
         module, _, attribute = target.partition(":")
         try:
             return cast(F, getattr(importlib.import_module(module), attribute))

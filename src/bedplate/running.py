@@ -88,7 +88,7 @@ async def open_runs(
             return await journal.get(parent.tenant, id)
 
         def begin(durable: Durable) -> RunsAtWork:
-            runs = Runs(journal, durable, setup_of)
+            runs = Runs(journal, durable, setup_of, offer, reviews)
             begun.set_result(runs)
             keep = timedelta(days=settings.keep_days)
             upkeep = RunUpkeep(journal, durable, runs, humans, keep=keep, most=settings.max_kept)
@@ -164,7 +164,7 @@ def setups_of(roster: Roster, config: Config) -> SetupOf:
     async def setup_of(tenant: TenantId, name: str) -> RunSetup:
         found = await roster.find(name, tenant)
         if found is None:
-            raise await roster.missing(name, tenant)
+            raise await roster.missing(name, tenant, "assistant")
         slot = config.models.get(found.settings.model)
         setup = setup_of_assistant(found, None if slot is None else slot.context_tokens)
         return replace(setup, priced=setup.priced and config.budgets.unknown_price == "refuse")
@@ -189,7 +189,7 @@ def setup_of_assistant(found: Assistant, window: int | None = None) -> RunSetup:
         name=found.name,
         version=found.version,
         priced="usd" in assistant.budget.model_fields_set,
-        memory=RunMemory(tokens, assistant.memory.summary),
+        memory=RunMemory(tokens, assistant.memory.summary, assistant.memory.recall),
     )
 
 

@@ -362,25 +362,6 @@ class AskConfig(Section):
     max_output_tokens: int = Field(default=1024, gt=0)
 
 
-class ResponsesConfig(Section):
-    """Responses and conversations that are kept, and responses made in the background."""
-
-    keep_days: float = Field(default=30.0, gt=0, le=36_500)
-    """Since they were last used."""
-    max_stored: int = Field(default=100_000, gt=0)
-    """Responses, and as many conversations, of each tenant; the oldest go."""
-    background_at_once: int = Field(default=16, gt=0, le=1_000)
-    """By each process; further ones wait."""
-    background_waiting: int = Field(default=256, ge=0)
-    """Further ones are refused as busy."""
-    background_seconds: float = Field(default=3_600.0, gt=0)
-    """The longest time for one, once it is begun."""
-    mcp: bool = True
-    """Whether a request may name MCP servers to be called."""
-    mcp_hosts: tuple[str, ...] = ()
-    """Names or networks at private addresses that such a server may have."""
-
-
 class CollectionConfig(Section):
     """What one collection has of its own; the rest is as everywhere."""
 

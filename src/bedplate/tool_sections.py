@@ -35,7 +35,7 @@ class ToolConfig(Section):
     attempts: int | None = Field(default=None, gt=0, le=10)
     """With the first; what must not happen twice has a second only where nothing was done."""
     per_minute: int | None = Field(default=None, gt=0)
-    """Calls of each tenant, in each process."""
+    """Calls of each tenant, of all processes together."""
     max_characters: int | None = Field(default=None, ge=200, le=1_000_000)
     """Of a result that the model is shown."""
     assistants: tuple[str, ...] | None = None

@@ -1,6 +1,6 @@
 """The tools of every table `[tools.NAME]`, each behind what the server sees to."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bedplate.config import Config
 from bedplate.domain.accounts import Account
+from bedplate.domain.ids import TenantId
 from bedplate.domain.retrieval import Hit, Scope
 from bedplate.errors import BedplateError, ConfigError, InvalidInput, NotFound
 from bedplate.guards.actions import sanitised
@@ -25,11 +26,14 @@ from bedplate.tools.approval import check_condition
 from bedplate.tools.attempted import Attempted
 from bedplate.tools.checked import Checked
 from bedplate.tools.configured import Configured, StatusTool
-from bedplate.tools.paced import Calls, Paced
+from bedplate.tools.paced import Paced
 from bedplate.tools.protocol import Tool, ToolParts, Toolset
 from bedplate.tools.screened import Screen, Screened, Screening, Secrets
 from bedplate.tools.simulated import Examples, Simulated, read_examples
 from bedplate.tools.toolsets import FixedToolset
+
+AdmitTool = Callable[[TenantId, str, int], Awaitable[float | None]]
+"""Counts a call of the tool of that name, in all processes together: see Ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class _Table:
     secrets: Secrets
     screen: Screen | None
     examples: Examples | None
-    _calls: dict[str, Calls] = field(default_factory=dict[str, Calls])
+    admit: AdmitTool
     _made: dict[str, tuple[Tool, Tool]] = field(default_factory=dict[str, tuple[Tool, Tool]])
 
     async def tools(self) -> tuple[Tool, ...]:
@@ -167,7 +171,11 @@ class _Table:
         if self.examples is not None:
             wrapped = Simulated(wrapped, self.examples)
         wrapped = Screened(Attempted(wrapped), self.secrets, self.screen)
-        wrapped = Paced(wrapped, self._calls.setdefault(name, Calls()))
+
+        async def admit(tenant: TenantId, most: int) -> float | None:
+            return await self.admit(tenant, f"{self.name}.{name}", most)
+
+        wrapped = Paced(wrapped, admit)
         try:
             return Checked(wrapped)
         except InvalidInput as error:
@@ -178,6 +186,7 @@ class _Table:
 async def open_toolbox(
     config: Config,
     safeguards: Safeguards,
+    admit: AdmitTool,
     search: Interpret | None = None,
     memories: Memories | None = None,
 ) -> AsyncGenerator[Toolbox]:
@@ -199,7 +208,7 @@ async def open_toolbox(
             )
             examples = None if slot.simulate is None else read_examples(slot.simulate, name=name)
             secrets = Secrets(_secrets(slot.options))
-            table = tables[name] = _Table(name, slot, toolset, secrets, screen, examples)
+            table = tables[name] = _Table(name, slot, toolset, secrets, screen, examples, admit)
             if isinstance(toolset, FixedToolset):
                 await table.tools()
         yield Toolbox(tables)

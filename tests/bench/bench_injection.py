@@ -22,10 +22,9 @@ from tests.bench.evaluation import NoData, folder
 from training.injection.sources import Text, bipia, by_source, documents, prompts
 
 from bedplate.domain.guard import TextKind
-from bedplate.encoder import TOKENIZER, Encoder, open_packaged
+from bedplate.encoder import Encoder, open_packaged
 from bedplate.guards.injection import Scanner, ScannerOptions
 from bedplate.guards.injection_model import EncoderOptions, TwoHeads
-from bedplate.packaged import read_packaged
 
 SAMPLES = 1_000
 """Of the bootstrap."""
@@ -40,7 +39,7 @@ def opened(place: Path | None) -> TwoHeads:
     if place is None:
         encoder, facts = open_packaged("bedplate.guards", "models/injection")
     else:
-        encoder = Encoder((place / "injection.onnx").read_bytes(), read_packaged(*TOKENIZER))
+        encoder = Encoder(place / "injection.onnx")
         facts = json.loads((place / "injection.json").read_text())
     return TwoHeads(lambda: encoder, facts, EncoderOptions(), POOL)
 

@@ -23,11 +23,10 @@ from typing import Any
 from tests.bench.evaluation import NoData, folder, rows
 
 from bedplate.domain.guard import Finding
-from bedplate.encoder import TOKENIZER, Encoder, open_packaged
+from bedplate.encoder import Encoder, open_packaged
 from bedplate.guards.pii import TYPES, PatternGuard
 from bedplate.guards.pii_head import TagHead
 from bedplate.guards.tagged import TAGS, TaggedGuard
-from bedplate.packaged import read_packaged
 
 OURS = {
     "CREDIT_CARD": "CARD", "PHONE_NUMBER": "PHONE", "US_SSN": "SSN", "IBAN_CODE": "IBAN", "IP_ADDRESS": "IP",
@@ -175,7 +174,7 @@ def guard(model: Path | None) -> TaggedGuard:
         encoder, facts = open_packaged("bedplate.guards", "models/pii")
     else:
         facts = json.loads(model.with_suffix(".json").read_text())
-        encoder = Encoder(model.read_bytes(), read_packaged(*TOKENIZER))
+        encoder = Encoder(model)
     return TaggedGuard(PatternGuard(TYPES), TagHead(encoder, facts, {}), TAGS)
 
 

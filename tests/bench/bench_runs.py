@@ -72,7 +72,7 @@ async def steps(folder: Path, count: int, runs: int) -> list[dict[str, Any]]:
         queue = run_queue(at_once=4, waiting=1_000)
         options = DurableOptions(dir=folder, stop_seconds=0.2)
         async with open_durable(options, works=[work], queues=[queue]) as jobs:
-            served = Runs(w.journal, jobs, _setup_of(w))
+            served = Runs(w.journal, jobs, _setup_of(w), _no_tools, None)
             await _ended(served, [(await served.start(LOCAL, NewRun("clerk", "Warm up"))).id])
             begun, cpu = time.perf_counter(), time.process_time()
             ids = [(await served.start(LOCAL, NewRun("clerk", "Count"))).id for _ in range(runs)]
@@ -93,7 +93,7 @@ async def parked(folder: Path, runs: int, seconds: float) -> dict[str, Any]:
             )
         )
         idle = await _cpu_over(seconds)
-        served = Runs(w.journal, jobs, _setup_of(w))
+        served = Runs(w.journal, jobs, _setup_of(w), _no_tools, None)
         upkeep = RunUpkeep(w.journal, jobs, served, w.humans, keep=timedelta(days=1), most=10_000)
         ids = [(await served.start(LOCAL, NewRun("clerk", "Pay Ann 1"))).id for _ in range(runs)]
         for id in ids:
@@ -168,6 +168,10 @@ def _setup_of(w: Any) -> Any:
         return w.setups[name]
 
     return setup_of
+
+
+async def _no_tools(_assistant: str, _names: Any) -> dict[str, Any]:
+    return {}
 
 
 async def _ended(runs: Runs, ids: list[str]) -> None:

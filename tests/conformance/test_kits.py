@@ -84,6 +84,26 @@ def test_python_kits(server: ServerProcess, kit: str) -> None:
 
 
 @pytest.mark.conformance
+@pytest.mark.parametrize("kit", ["langchain", "llamaindex", "haystack"])
+def test_our_search_is_their_retriever(server: ServerProcess, kit: str) -> None:
+    if not PYTHON.exists():
+        pytest.skip(f"{kit} is not installed: `make kits` makes .venv-kits")
+    asked = [f"{kit}/retriever.py", "policies", "How long do refunds take?"]
+    assert run(server, str(PYTHON), "-W", "ignore", *asked) == ["refunds.md: Refunds take 30 days."]
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("kit", ["langchain", "llamaindex", "haystack"])
+def test_our_mcp_server_is_their_tools(server: ServerProcess, kit: str) -> None:
+    if not PYTHON.exists():
+        pytest.skip(f"{kit} is not installed: `make kits` makes .venv-kits")
+    asked = [f"{kit}/tools.py", "policies", "How long do refunds take?"]
+    listed, found = run(server, str(PYTHON), "-W", "ignore", *asked)
+    assert {"search", "ask"} <= set(listed.removeprefix("tools: ").split(", "))
+    assert found == "search: Refunds take 30 days."
+
+
+@pytest.mark.conformance
 @pytest.mark.parametrize("kit", TYPESCRIPT_KITS)
 def test_typescript_kits(server: ServerProcess, kit: str) -> None:
     if not TSX.exists():

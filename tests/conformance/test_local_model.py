@@ -101,10 +101,7 @@ def test_the_limit_of_tokens_and_words_to_stop_at_end_an_answer(client: OpenAI) 
     assert stopped.message.content == said.partition("France")[0]
 
 
-def test_a_schema_holds_whatever_the_model_would_say(
-    client: OpenAI, request: pytest.FixtureRequest
-) -> None:
-    _fails_under_llama_cpp(request, "it takes json_object with a schema, and no json_schema")
+def test_a_schema_holds_whatever_the_model_would_say(client: OpenAI) -> None:
     parsed = client.chat.completions.parse(
         model="default", messages=CAPITAL, response_format=Place, temperature=0, max_tokens=64
     )
@@ -117,7 +114,6 @@ def test_a_tool_that_is_demanded_is_called_with_arguments_of_its_schema(
 ) -> None:
     if "llama-server" in request.node.name:
         pytest.skip("llama-server leaves tools to the model's template, and SmolLM2's knows none")
-    _fails_under_llama_cpp(request, "it takes no message without content, as calls of tools are")
     asked: Any = [{"role": "user", "content": "What is the weather in Oslo?"}]
     given: Any = {"model": "default", "temperature": 0, "max_tokens": 64, "tools": [WEATHER]}
     whole = client.chat.completions.create(**given, messages=asked, tool_choice=NAMED)
@@ -165,19 +161,10 @@ def test_responses_are_answered_and_continued(client: OpenAI) -> None:
     assert second.usage.input_tokens > first.usage.input_tokens
 
 
-def test_a_conversation_that_is_too_long_is_openai_s_error(
-    client: OpenAI, request: pytest.FixtureRequest
-) -> None:
-    _fails_under_llama_cpp(request, "it ends a stream that is too long without a word")
+def test_a_conversation_that_is_too_long_is_openai_s_error(client: OpenAI) -> None:
     long: Any = [{"role": "user", "content": "A barn is red and a well is deep. " * 300}]
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model="default", messages=long, max_tokens=8)
 
     assert caught.value.code == "context_length_exceeded"
     assert client.chat.completions.create(model="default", messages=CAPITAL, max_tokens=4).choices
-
-
-def _fails_under_llama_cpp(request: pytest.FixtureRequest, reason: str) -> None:
-    """What `llama_cpp.server` does otherwise than OpenAI, and we do not make up for yet."""
-    if "llama-cpp-python" in request.node.name:
-        request.applymarker(pytest.mark.xfail(reason=f"llama_cpp.server: {reason}"))

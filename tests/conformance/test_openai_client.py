@@ -80,6 +80,19 @@ def test_a_raw_answer_has_the_headers(client: OpenAI) -> None:
     assert raw.parse().choices[0].message.content == "Hello there, friend."
 
 
+def test_a_stored_chat_is_listed_changed_and_deleted(client: OpenAI) -> None:
+    chats = client.chat.completions
+    made = chats.create(model="default", messages=HI, store=True, metadata={"for": "client"})
+
+    assert [each.id for each in chats.list(metadata={"for": "client"})] == [made.id]
+    assert chats.retrieve(made.id).choices == made.choices
+    assert [message.content for message in chats.messages.list(made.id)] == ["Hi"]
+    assert chats.update(made.id, metadata={"for": "nobody"}).metadata == {"for": "nobody"}
+    assert chats.delete(made.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        chats.retrieve(made.id)
+
+
 def test_null_is_taken_where_clients_send_it(client: OpenAI) -> None:
     nothing = dict.fromkeys(
         ("tools", "tool_choice", "stop", "temperature", "top_p", "max_tokens", "n", "seed", "user",
@@ -157,6 +170,10 @@ def test_embeddings_take_the_clients_forms(client: OpenAI) -> None:
         model="default", input=["rain"], encoding_format="float", dimensions=256
     )
     assert default.data[0].embedding == pytest.approx(again.data[0].embedding)
+    of_text = client.embeddings.create(model="default", input=["hello world", "\U0001f600"])
+    of_ids = client.embeddings.create(model="default", input=[[15339, 1917], [76460, 222]])
+    assert [each.embedding for each in of_ids.data] == [each.embedding for each in of_text.data]
+    assert of_ids.usage.prompt_tokens == 4
 
 
 @pytest.mark.parametrize(
@@ -164,7 +181,7 @@ def test_embeddings_take_the_clients_forms(client: OpenAI) -> None:
     [
         ("get", "/assistants", 404, "not_found"),
         ("post", "/images/generations", 404, "not_found"),
-        ("get", "/chat/completions", 405, "method_not_allowed"),
+        ("put", "/chat/completions", 405, "method_not_allowed"),
         ("post", "/models", 405, "method_not_allowed"),
         ("get", "/responses/resp_none", 404, "not_found"),
         ("get", "/models/none", 404, "model_not_found"),

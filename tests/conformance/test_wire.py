@@ -3,8 +3,10 @@
 One server for all; at the end of each test it must still answer.
 """
 
+import asyncio
 import json
 import re
+import resource
 import socket
 import struct
 import time
@@ -13,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from tests.fixtures.process import ServerProcess
 
@@ -437,3 +440,27 @@ def test_slow_clients_hold_nobody_up(server: ServerProcess) -> None:
     finally:
         for connection in slow:
             connection.close()
+
+
+async def test_of_a_thousand_streams_at_once_each_is_whole_or_told_to_come_again(
+    server: ServerProcess,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4_096)), hard))
+
+    async def stream(session: aiohttp.ClientSession) -> int:
+        body = {**CHAT, "stream": True}
+        async with session.post(f"{server.v1}/chat/completions", json=body) as reply:
+            content = await reply.read()
+        if reply.status == 200:
+            assert content.endswith(b"data: [DONE]\n\n")
+        else:
+            assert (reply.status, json.loads(content)["error"]["code"]) == (503, "busy")
+            assert int(reply.headers["Retry-After"]) > 0
+        return reply.status
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        statuses = await asyncio.gather(*[stream(session) for _ in range(1_000)])
+
+    assert statuses.count(200) >= 256
+    answers(server)

@@ -182,6 +182,8 @@ async def test_runs_are_due_at_their_time(journal: Journal) -> None:
     await journal.look(T1, "r", NOON)
     await made(journal, new("s"))
     assert len(await journal.due(NOON, 1)) == 1
+    # A clock that was put back by a day shows it, too.
+    assert len(await journal.due(NOON - timedelta(days=1), 1)) == 1
 
 
 async def test_what_ended_long_ago_or_is_too_much_is_forgotten(journal: Journal) -> None:

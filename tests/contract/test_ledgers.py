@@ -544,3 +544,23 @@ async def test_who_may_only_read_can_start_and_is_let_through_no_limit(
                 run(there, f"DROP OWNED BY {reader}; DROP ROLE {reader}")
             assert await sums(owner) == (0, 100_000)
     assert any("permission denied" in getattr(each, "error", "") for each in caplog.records)
+
+
+async def test_a_tools_rate_comes_back_evenly_over_a_minute(ledger: Ledger, clock: Clock) -> None:
+    assert [await ledger.admit(T1, "shop.find", 3) for _ in range(3)] == [None] * 3
+    assert await ledger.admit(T1, "shop.find", 3) == 20
+    assert await ledger.admit(T2, "shop.find", 3) is None
+    assert await ledger.admit(T1, "shop.pay", 3) is None
+    clock.turn(seconds=19)
+    assert await ledger.admit(T1, "shop.find", 3) == 1
+    clock.turn(seconds=1)
+    assert await ledger.admit(T1, "shop.find", 3) is None
+    assert await ledger.admit(T1, "shop.find", 3) == 20
+
+
+async def test_a_tools_rate_does_not_stand_still_where_the_clock_is_put_back(
+    ledger: Ledger, clock: Clock
+) -> None:
+    assert await ledger.admit(T1, "shop.find", 1) is None
+    clock.turn(days=-1)
+    assert await ledger.admit(T1, "shop.find", 1) is None

@@ -250,3 +250,15 @@ def test_whatever_happens_the_sums_stay_within_the_budget(
     emptied: Callable[[], History], steps: list[Step]
 ) -> None:
     asyncio.run(emptied().run(steps))
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_two_places_of_work_share_a_tools_rate(name: str, tmp_path: Path) -> None:
+    async with (
+        opened(name, tmp_path) as (place, one),
+        LEDGERS.load(name)(LedgerOptions(place)) as other,
+    ):
+        waits = await asyncio.gather(
+            *(each.admit(T1, "shop.find", 5) for each in [one, other] * 10)
+        )
+        assert waits.count(None) == 5

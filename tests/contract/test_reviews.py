@@ -163,6 +163,15 @@ async def test_a_review_is_handed_from_one_reviewer_to_another(kept: Reviews):
         await kept.assign(T1, "r1", None, was="bob", at=NOON)
 
 
+async def test_what_is_withdrawn_ends_whoever_has_it_but_not_what_is_decided(kept: Reviews):
+    await add(kept, review())
+    await kept.assign(T1, "r1", "ann", was=None, at=NOON)
+    taken_back = replace(ending("reject", by="server"), withdrawn=True)
+    assert (await kept.end(T1, "r1", taken_back)).state == "rejected"
+    with pytest.raises(Conflict, match="rejected by 'server' already"):
+        await kept.end(T1, "r1", taken_back)
+
+
 async def test_asking_the_same_once_more_finds_what_is_there(kept: Reviews):
     [first] = await add(kept, review(once="o"))
     [second] = await add(kept, review("r2", once="o", priority=9))

@@ -18,7 +18,9 @@ from bedplate.errors import InvalidInput, NotFound, PreviousNotFound, StorageErr
 from bedplate.state import CATALOGS
 from bedplate.transcripts import TRANSCRIPTS
 from bedplate.transcripts.protocol import (
+    CompletionQuery,
     Page,
+    StoredCompletion,
     StoredConversation,
     StoredItem,
     StoredResponse,
@@ -29,7 +31,7 @@ T1, T2 = TenantId("t1"), TenantId("t2")
 NOON = datetime(2026, 3, 30, 12, tzinfo=UTC)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-TABLES = ("response", "conversation", "item", "event")
+TABLES = ("response", "conversation", "item", "event", "completion", "label")
 
 
 @asynccontextmanager
@@ -77,6 +79,10 @@ def conversation(id: str = "c1", tenant: TenantId = T1) -> StoredConversation:
     return StoredConversation(tenant, id, NOON, '{"a":"b"}')
 
 
+def completion(id: str = "chatcmpl-1", model: str = "m", **metadata: str) -> StoredCompletion:
+    return StoredCompletion(T1, id, model, metadata, f'{{"id":"{id}"}}')
+
+
 def ids(items: tuple[StoredItem, ...]) -> list[str]:
     return [each.id for each in items]
 
@@ -93,6 +99,7 @@ async def test_a_response_comes_back_as_it_was_kept_in_another_process_too(place
 async def test_one_tenant_sees_nothing_of_another(kept: Transcripts):
     await kept.responses.put(response())
     await kept.conversations.create(conversation(), [item("i1")])
+    await kept.completions.add(completion(), [item("m1")])
 
     for refused in (
         kept.responses.get(T2, "r1"),
@@ -107,6 +114,10 @@ async def test_one_tenant_sees_nothing_of_another(kept: Transcripts):
         kept.items.page(T2, "c1", Page()),
         kept.items.get(T2, "c1", "i1"),
         kept.items.delete(T2, "c1", "i1"),
+        kept.completions.get(T2, "chatcmpl-1"),
+        kept.completions.update(T2, "chatcmpl-1", {}),
+        kept.completions.delete(T2, "chatcmpl-1"),
+        kept.completions.messages(T2, "chatcmpl-1", Page()),
     ):
         with pytest.raises(NotFound):
             await refused
@@ -114,7 +125,9 @@ async def test_one_tenant_sees_nothing_of_another(kept: Transcripts):
         await kept.responses.chain(T2, "r1")
     assert await kept.responses.find(T2, ["in-r1", "i1"]) == ()
     assert await kept.background.renew([(T2, "r1")], NOON) == frozenset()
+    assert await kept.completions.list(T2, CompletionQuery(), Page()) == ()
     assert await kept.responses.get(T1, "r1") == response()
+    assert await kept.completions.get(T1, "chatcmpl-1") == completion()
     assert ids(await kept.items.all(T1, "c1")) == ["i1"]
 
 
@@ -264,6 +277,44 @@ async def test_turns_that_end_at_once_stay_whole(kept: Transcripts):
         assert found.index(f"out-r{number}") == found.index(f"in-r{number}") + 1
 
 
+async def test_completions_are_found_by_model_and_metadata_in_both_orders(kept: Transcripts):
+    made = [
+        completion("chatcmpl-1", a="x", b="y"),
+        completion("chatcmpl-2", "n", a="x"),
+        completion("chatcmpl-3"),
+    ]
+    for each in made:
+        await kept.completions.add(each, [])
+
+    async def found(query: CompletionQuery, **page: Any) -> list[str]:
+        listed = await kept.completions.list(T1, query, Page(**page))
+        return [each.id.removeprefix("chatcmpl-") for each in listed]
+
+    assert await found(CompletionQuery()) == ["3", "2", "1"]
+    assert await found(CompletionQuery(), order="asc", after="chatcmpl-1") == ["2", "3"]
+    assert await found(CompletionQuery(), after="chatcmpl-3", limit=1) == ["2"]
+    assert await found(CompletionQuery("m")) == ["3", "1"]
+    assert await found(CompletionQuery(metadata={"a": "x"})) == ["2", "1"]
+    assert await found(CompletionQuery("m", {"a": "x", "b": "y"})) == ["1"]
+    changed = await kept.completions.update(T1, "chatcmpl-1", {"b": "z"})
+    assert changed.metadata == {"b": "z"}
+    assert await found(CompletionQuery(metadata={"a": "x"})) == ["2"]
+
+
+async def test_a_deleted_completion_is_gone_with_its_messages(kept: Transcripts):
+    await kept.completions.add(completion(a="x"), [item("m1"), item("m2")])
+    page = await kept.completions.messages(T1, "chatcmpl-1", Page(1, order="asc"))
+    assert (ids(page.items), page.more) == (["m1"], True)
+
+    await kept.completions.delete(T1, "chatcmpl-1")
+
+    with pytest.raises(NotFound):
+        await kept.completions.get(T1, "chatcmpl-1")
+    await kept.completions.add(completion(), [])
+    assert (await kept.completions.messages(T1, "chatcmpl-1", Page())).items == ()
+    assert await kept.completions.list(T1, CompletionQuery(metadata={"a": "x"}), Page()) == ()
+
+
 async def test_events_are_told_after_a_number_with_the_state(kept: Transcripts):
     await kept.responses.put(response(status="in_progress"), lease=NOON)
     await kept.background.log(T1, "r1", [(0, "a"), (1, "b")])
@@ -294,6 +345,7 @@ async def test_the_old_and_the_surplus_are_forgotten_but_not_what_is_being_made(
     await kept.responses.put(response("running", status="in_progress"), lease=NOON)
     await kept.responses.put(response("other", tenant=T2))
     await kept.conversations.create(conversation(), [item("i1")])
+    await kept.completions.add(completion(), [item("m1")])
 
     assert await kept.forget(LONG_AGO, most=10) == 0
     # Used since, so it is not among the oldest.
@@ -304,12 +356,13 @@ async def test_the_old_and_the_surplus_are_forgotten_but_not_what_is_being_made(
             await kept.responses.get(T1, gone)
     assert (await kept.responses.get(T1, "r0")).status == "completed"
 
-    assert await kept.forget(datetime.now(UTC) + HOUR, most=10) == 4
+    assert await kept.forget(datetime.now(UTC) + HOUR, most=10) == 5
     assert (await kept.responses.get(T1, "running")).status == "in_progress"
     with pytest.raises(NotFound):
         await kept.responses.get(T2, "other")
     with pytest.raises(NotFound):
         await kept.conversations.get(T1, "c1")
+    assert await kept.completions.list(T1, CompletionQuery(), Page()) == ()
 
 
 async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path):

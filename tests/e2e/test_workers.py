@@ -159,3 +159,23 @@ async def test_a_stop_lets_streams_finish_and_leaves_no_process(server: ServerPr
     assert texts == ["Hello there, friend."] * 4
     assert await asyncio.to_thread(server.wait) == 0
     assert not [pid for pid in pids if is_alive(pid)]
+
+
+async def test_workers_whose_keeper_is_killed_end_and_leave_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    monkeypatch.setenv("TMPDIR", str(kept))
+    server = start_process(tmp_path, TOML, tmp_path / "server.log")
+    try:
+        await asyncio.to_thread(server.wait_until_ready)
+        pids = workers(server)
+        assert list(kept.glob("bedplate-metrics-*"))
+    finally:
+        server.kill()
+    async with asyncio.timeout(30):
+        while any(is_alive(pid) for pid in pids):  # noqa: ASYNC110 - processes tell nobody
+            await asyncio.sleep(0.1)
+
+    assert not list(kept.glob("bedplate-metrics-*"))

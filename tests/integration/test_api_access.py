@@ -126,7 +126,8 @@ async def filled(served: Served, headers: Mapping[str, str], files: Path) -> dic
     sync = (await served.post("/api/sources/s/syncs", {}, headers=headers)).json
     for job in (upload.json["job"], sync["job"]):
         await served.get(f"/api/jobs/{job}/events", headers=headers)
-    await served.post(CHAT, chat(), headers=headers)
+    stored = {**chat(), "store": True, "metadata": {"by": OURS}}
+    completion = (await served.post(CHAT, stored, headers=headers)).json["id"]
     await served.request(
         "PATCH", f"/api/budgets/run/{OURS}", json={"tokens_total": 9}, headers=headers
     )
@@ -146,7 +147,7 @@ async def filled(served: Served, headers: Mapping[str, str], files: Path) -> dic
     verdict = {"verdict": "approve"}
     await served.post(f"/api/reviews/{review}/decision", verdict, headers=headers)
     return {
-        "response_id": response, "conversation_id": talk, "item_id": item,
+        "completion_id": completion, "response_id": response, "conversation_id": talk, "item_id": item,
         "collection": "c", "document_id": "d", "source": "s", "kind": "tenant", "name": "ours",
         "model": "default", "/api/jobs": upload.json["job"], "/api/sources": sync["id"],
         "/api/keys": key, "assistant": "kept", "/api/reviews": review, "/api/runs": run,

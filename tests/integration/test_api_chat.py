@@ -359,9 +359,9 @@ async def test_a_client_that_leaves_ends_the_upstream_call(relay: Served, wire: 
 
 
 async def test_other_methods_are_405_and_say_what_is_taken(served: Served):
-    reply = await served.get(CHAT)
+    reply = await served.request("PUT", CHAT, json={})
 
-    assert (reply.status, reply.headers["allow"]) == (405, "POST")
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, POST")
     assert reply.error["code"] == "method_not_allowed"
 
 

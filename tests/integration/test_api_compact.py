@@ -166,7 +166,7 @@ async def test_files_that_are_none_or_not_there_are_named(served: Served) -> Non
         ({"type": "input_image", "file_id": 7}, 400, "input.0.content.0.file_id"),
         ({"type": "input_image"}, 400, "input.0.content.0.image_url"),
         ({"type": "input_file"}, 400, "input.0.content.0.file_data"),
-        ({"type": "input_file", "file_url": "https://x"}, 400, "input.0.content.0.file_url"),
+        ({"type": "input_file", "file_url": "file:///etc/passwd"}, 400, "input.0.content.0.file_url"),
         ({"type": "input_file", "file_id": text, "file_data": "eA=="}, 400,
          "input.0.content.0.file_id"),
     ]  # fmt: skip

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.openai_wire import refuses, serve_openai_wire
 from tests.fixtures.serving import SCRIPTED, Served, serving
 
 CHAT = "/v1/chat/completions"
+HTML = {"Content-Type": "text/html"}
 COST = "x-bedplate-cost-usd"
 CENT = {"input": 2_000, "output": 0}
 """Of the five tokens that are reported as input."""
@@ -79,6 +81,44 @@ async def test_a_question_that_a_model_rewrote_costs_both_calls(served: Served) 
         "default": 0.01,
         "rewriting": 0.01,
     }
+
+
+@pytest.mark.parametrize("page", [False, True])
+async def test_a_question_that_a_dead_model_fails_at_is_answered_and_paid_once(
+    tmp_path: Path,
+    page: bool,
+) -> None:
+    async with serve_openai_wire() as wire:
+        # Nothing listens on port 9 (RFC 863).
+        address = wire.base_url if page else "http://127.0.0.1:9/v1"
+        if page:
+            wire.script(refuses(200, b"<!doctype html>", HTML))
+        dear = {"input": 20_000, "output": 20_000}
+        async with serving(
+            tmp_path,
+            models__default={
+                "use": "openai",
+                "base_url": address,
+                "model": "m",
+                "price": dear,
+                "fallback": ["second"],
+            },
+            models__second={**SCRIPTED, "price": CENT},
+            budgets__tenants__default={"usd_day": 100},
+        ) as served:
+            await served.post("/api/collections", {"name": "c"})
+            await served.post("/api/collections/c/documents", {"text": "A refund takes 30 days."})
+            reply = await served.post("/api/ask", {"collection": "c", "question": "A refund?"})
+            await served.app.tracing.recorder.flush()
+            [latest, *_] = (await served.get("/api/traces?name=POST%20/api/ask")).json["traces"]
+            trace = await served.get(f"/api/traces/{latest['id']}")
+            budgets = (await served.get("/api/budgets")).json["budgets"]
+
+        assert reply.status == 200
+        assert reply.json["answer"].startswith("Refunds take 30 days")
+        assert reply.headers[COST] == "0.01"
+        assert [(each["spent"], each["reserved"]) for each in budgets] == [(0.01, 0)]
+        assert "upstream_error: The model 'm'" in json.dumps(trace.json)
 
 
 async def test_a_model_that_answers_for_another_is_held_to_its_own_budget(

@@ -252,6 +252,20 @@ async def test_filters_and_the_number_of_results_narrow_a_search(served: Served)
     assert len(one["output"][0]["results"]) == 1
 
 
+async def test_nothing_equals_an_attribute_that_no_file_has_and_anything_differs(served: Served):
+    for type, found in (("eq", 0), ("ne", 2), ("in", 0), ("nin", 2)):
+        value = ["x"] if type in {"in", "nin"} else "x"
+        tool = {**SEARCH, "filters": {"type": type, "key": "nowhere", "value": value}}
+        include = ["file_search_call.results"]
+        response = await create(served, "agent refund?", tools=[tool], include=include)
+        assert len(response["output"][0]["results"]) == found, type
+
+    none = {**SEARCH, "filters": {"type": "eq", "key": "nowhere", "value": "x"}}
+    must = {"type": "file_search"}
+    grounded = await create(served, "How long is a refund?", tools=[none], tool_choice=must)
+    assert grounded["bedplate"]["refused"]
+
+
 async def test_a_search_that_must_be_made_grounds_the_answer_in_it(served: Served):
     events = await stream(
         served,
@@ -326,7 +340,7 @@ async def test_a_file_is_read_for_the_model(served: Served):
     for part, status, code in [
         ({"file_data": "no base64!"}, 400, "invalid_input"),
         ({"file_data": base64.b64encode(b"%PDF-1.7 broken").decode()}, 422, "truncated"),
-        ({"file_url": "https://example.com/a.pdf"}, 400, "invalid_input"),
+        ({"file_url": "https://127.0.0.1/a.pdf"}, 400, "invalid_input"),
         ({}, 400, "invalid_input"),
     ]:
         content = [{"type": "input_file", **part}]
@@ -404,16 +418,16 @@ async def test_what_cannot_be_used_is_named(served: Served):
         ({"input": [{"role": "user", "content": [{"type": []}]}]},
          "input.0.content.0.type", "invalid_input"),
         ({"tools": [{**SEARCH, "filters": {"type": {}, "key": "a", "value": 1}}]},
-         "tools.0.filters.type", "invalid_input"),
+         "tools.0.filters.type", "bad_filter"),
         ({"tools": [{**SEARCH, "filters": {"type": "eq", "key": "a", "value": {}}}]},
-         "tools.0.filters.value", "invalid_input"),
+         "tools.0.filters.value", "bad_filter"),
         ({"tools": [{"type": "mcp", "server_label": "x"}]}, "tools.0.server_url", "invalid_input"),
         ({"tools": [{"type": "web_search"}]}, "tools.0.type", "invalid_input"),
         ({"tools": [WEATHER, WEATHER]}, "tools.1.name", "invalid_input"),
         ({"tools": [{"type": "file_search", "vector_store_ids": []}]},
          "tools.0.vector_store_ids", "invalid_input"),
         ({"tools": [{**SEARCH, "filters": {"type": "like", "key": "a", "value": 1}}]},
-         "tools.0.filters.type", "invalid_input"),
+         "tools.0.filters.type", "bad_filter"),
         ({"tool_choice": "required"}, "tool_choice", "invalid_input"),
         ({"tools": [WEATHER], "tool_choice": {"type": "function", "name": "x"}},
          "tool_choice", "invalid_input"),

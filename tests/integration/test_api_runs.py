@@ -13,12 +13,16 @@ import pytest
 import pytest_asyncio
 from tests.fixtures.serving import Served, asked, serving
 
+from bedplate.api.server import scheduling
+
 SLOW = 0.1
 HOOK_KEY = bytes(range(32))
 SUM = {"name": "calculator", "arguments": {"expression": "2+2"}}
 RULES = [
     {"match": "2+2", "result": "4", "reply": "It is 4."},
     {"match": "2+2", "tool_calls": [SUM]},
+    {"match": "confirm", "result": "4", "reply": "Confirmed."},
+    {"match": "confirm", "tool_calls": [SUM | {"name": "confirmed"}]},
     {"match": "endless", "result": "4", "tool_calls": [SUM]},
     {"match": "endless", "tool_calls": [SUM]},
 ]
@@ -34,6 +38,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         models__quick={"use": "scripted", "rules": RULES},
         models__slow={"use": "scripted", "rules": RULES, "delay_seconds": SLOW},
         tools__calculator={"use": "calculator"},
+        tools__confirmed={"use": "calculator", "approve": True},
         runs__hooks={
             "ticket": {"assistant": "clerk", "goal": "What is 2+2?"},
             "signed": {
@@ -46,6 +51,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
             "often": {"assistant": "slow_clerk", "goal": "What is 2+2 now?", "every_seconds": 5}
         },
         assistants__clerk={"tools": ["calculator"], "model": "quick"},
+        assistants__doubter={"tools": ["confirmed"], "model": "quick"},
         assistants__slow_clerk={"tools": ["calculator"], "model": "slow"},
     ) as served:
         yield served
@@ -142,6 +148,56 @@ async def test_a_cancelled_run_stays_so(served: Served) -> None:
     assert (again.status, again.error["code"]) == (409, "conflict")
 
 
+async def parked(served: Served, run: Any) -> str:
+    """The id of the question that it waits for."""
+    async with asyncio.timeout(20):
+        while True:
+            stands = (await served.get(f"/api/runs/{run['id']}")).json
+            if stands["status"] == "waiting_approval":
+                return stands["waits_for"][0]
+            await asyncio.sleep(0.02)
+
+
+async def test_a_parked_run_keeps_its_assistant_and_takes_one_of_two_decisions(
+    served: Served,
+) -> None:
+    settings = {"model": "quick", "tools": ["confirmed"]}
+    made = await served.post("/api/assistants", {"name": "auditor", "settings": settings})
+    assert made.status == 201, made.body
+    run = await start(served, "Please confirm the sum.", "auditor")
+    review = await parked(served, run)
+    changed = {"model": "slow", "tools": []}
+    await served.post("/api/assistants", {"name": "auditor", "settings": changed})
+
+    decision = f"/api/reviews/{review}/decision"
+    both = await asyncio.gather(
+        served.post(decision, {"verdict": "approve", "by": "Ann"}),
+        served.post(decision, {"verdict": "reject", "by": "Ben", "reason": "No."}),
+    )
+    assert sorted(reply.status for reply in both) == [200, 409]
+    async with scheduling(served.app):
+        ended = (await followed(served, run["id"]))[-1][2]
+    entries = (await served.get(f"/api/runs/{run['id']}/entries")).json["entries"]
+    [decided] = [entry["data"] for entry in entries if entry["kind"] == "decided"]
+    won = "Ann" if both[0].status == 200 else "Ben"
+    assert decided["by"] == won
+    assert ended["used"]["tool_calls"] == (1 if won == "Ann" else 0)
+    assert ended["version"] == 1
+
+
+async def test_a_cancelled_run_takes_its_question_out_of_the_queue(served: Served) -> None:
+    run = await start(served, "Please confirm the sum, too.", "doubter")
+    review = await parked(served, run)
+    handed = {"assignee": "Ann", "was": None}
+    assigned = await served.request("PUT", f"/api/reviews/{review}/assignee", json=handed)
+    assert assigned.status == 200, assigned.body
+    await served.post(f"/api/runs/{run['id']}/cancel", {})
+    withdrawn = (await served.get(f"/api/reviews/{review}")).json
+    assert (withdrawn["state"], withdrawn["by"]) == ("rejected", "server")
+    late = await served.post(f"/api/reviews/{review}/decision", {"verdict": "approve", "by": "Ann"})
+    assert late.status == 409
+
+
 async def test_a_run_is_forked_before_an_answer_of_its_model(served: Served) -> None:
     run = await start(served, "endless 3", budget={"steps": 2})
     ended = (await followed(served, run["id"]))[-1][2]
@@ -157,7 +213,7 @@ async def test_a_run_is_forked_before_an_answer_of_its_model(served: Served) -> 
 @pytest.mark.parametrize(
     ("body", "status", "param"),
     [
-        ({"assistant": "clerc", "goal": "x"}, 404, "name"),
+        ({"assistant": "clerc", "goal": "x"}, 404, "assistant"),
         ({"assistant": "clerk", "goal": " "}, 400, "goal"),
         ({"assistant": "clerk", "goal": "x", "id": "a/b"}, 400, "id"),
         ({"assistant": "clerk", "goal": "x", "budget": {"steps": 21}}, 400, "budget.steps"),

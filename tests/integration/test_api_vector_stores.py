@@ -366,7 +366,7 @@ async def test_bad_filters_and_bodies_name_what_is_wrong(served: Served) -> None
     path = f"/v1/vector_stores/{store}/search"
     for filters, param in (
         ({"type": "like", "key": "a", "value": 1}, "filters.type"),
-        ({"type": "eq", "value": 1}, "filters"),
+        ({"type": "eq", "value": 1}, "filters.key"),
         ({"type": "eq", "key": "a", "value": {"b": 1}}, "filters.value"),
         ({"type": "and", "filters": []}, "filters.filters"),
         (

@@ -34,6 +34,8 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         tools__notes={"use": "memory", "collection": "notes", "most": 3},
         assistants__host={"model": "clerk", "tools": ["notes"]},
         assistants__stranger={"model": "clerk"},
+        models__certain={"use": "scripted", "replies": [TEA]},
+        assistants__reminded={"model": "certain", "memory": {"recall": "notes"}},
     ) as opened:
         yield opened
 
@@ -59,6 +61,20 @@ async def test_a_user_is_remembered_in_a_later_conversation_and_no_other_is(
     assert await said(served, "What will I have?", metadata={"user_id": "ann"}) == "Tea, no sugar."
     assert await said(served, "What will I have?", user="bob") == "I do not know you yet."
     assert await said(served, "What will I have?") == "I do not know you yet."
+
+
+async def test_what_is_kept_in_mind_is_looked_up_before_the_answer_and_bears_it_out(
+    served: Served,
+) -> None:
+    await call(served, "remember", Account(user="ann9"), text=TEA)
+    body = {"model": "reminded", "messages": [{"role": "user", "content": "What does she drink?"}]}
+    verdicts: dict[str, Any] = {}
+    for user in ("ann9", "bob9"):
+        answer = (await served.post("/v1/chat/completions", {**body, "user": user})).json
+        verdicts[user] = answer["bedplate"]["grounded"]
+    (claim,) = verdicts["ann9"]["claims"]
+    assert (claim["supported"], TEA in claim["evidence"]["text"]) == (True, True)
+    assert all(not claim["supported"] for claim in verdicts["bob9"]["claims"])
 
 
 async def test_what_is_remembered_is_an_ordinary_document(served: Served) -> None:

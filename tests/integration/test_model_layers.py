@@ -192,6 +192,12 @@ def test_keys_may_be_secrets_and_are_not_shown(tmp_path: Path) -> None:
         ),
         ({"a": {"use": "quote", "api_keys": ["y"]}}, r"models\.a\.api_key"),
         ({"a": {"use": "quote", "fallback": ["b"]}}, "refers to the model 'b'"),
+        (
+            {"a": {"use": "quote", "cauton": 0.5}},
+            "no such option. Did you mean 'caution'",
+        ),
+        ({"a": {"use": "quote", "fallbak": ["b"]}}, "no such option. Did you mean 'fallback'"),
+        ({"a": {"use": "manged", "model": "m"}}, "adapter 'manged'. Did you mean 'managed'"),
         ({"a": {"use": "quote", "hedge": {"seconds": 1, "model": "b"}}}, "the model 'b'"),
         ({"a": {"use": "quote", "fallback": ["a"]}}, "circle: a -> a"),
         (

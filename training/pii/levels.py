@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.encoder.bert import TOKENIZER, packaged
 from training.pii.data import TYPES, Row
 
 from bedplate.encoder import Encoder
@@ -19,7 +18,7 @@ SAME = 0.0025
 
 def levels(model: Path, rows: Sequence[Row]) -> dict[str, float]:
     """The threshold of each type; prints what it was chosen by."""
-    encoder = Encoder(model.read_bytes(), packaged("tokenizer.json", TOKENIZER).read_bytes())
+    encoder = Encoder(model)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in TYPES}
     for least in GRID:
         head = TagHead(encoder, {"types": TYPES, "thresholds": dict.fromkeys(TYPES, least)}, {})

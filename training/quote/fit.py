@@ -35,13 +35,12 @@ from training.reader.folds import clapnq_group, fold_of  # noqa: E402
 from bedplate.domain.chat import ChatRequest  # noqa: E402
 from bedplate.embedders.onnx import open_onnx_embedder  # noqa: E402
 from bedplate.embedders.protocol import Embedder  # noqa: E402
-from bedplate.encoder import TOKENIZER, Encoder  # noqa: E402
+from bedplate.encoder import Encoder  # noqa: E402
 from bedplate.models.quote_question import read_question  # noqa: E402
 from bedplate.models.quote_reader import SpanReader, describe_reading  # noqa: E402
 from bedplate.models.quote_reading import Reader  # noqa: E402
 from bedplate.models.quote_refusal import Features, describe  # noqa: E402
 from bedplate.models.quote_scoring import score_sentences  # noqa: E402
-from bedplate.packaged import read_packaged  # noqa: E402
 
 TARGET = ROOT / "src" / "bedplate" / "models" / "quote_weights.json"
 CAUTION = 0.3
@@ -211,7 +210,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description="Fits when quote refuses.")
     parser.add_argument("--reader", type=Path, required=True)
     chosen = parser.parse_args()
-    spans = SpanReader(Encoder(chosen.reader.read_bytes(), read_packaged(*TOKENIZER)))
+    spans = SpanReader(Encoder(chosen.reader))
     async with open_onnx_embedder({}) as embedder:
         try:
             cases = await squad_cases(embedder) + await clapnq_cases(embedder)

@@ -85,15 +85,8 @@ class Acting:
         self, leg: Leg, call: CallState, tool: Tool, arguments: Mapping[str, Any]
     ) -> bool:
         name = tool.spec.name
-        if problems := Arguments(tool.spec.parameters).problems(arguments):
-            told = "\n".join(f"- {problem}" for problem in problems)
-            takes = Arguments(tool.spec.parameters).told()
-            return await _refuse(
-                leg,
-                call,
-                f"The arguments of {name} do not fit; nothing was done.\n{told}\n"
-                f"It takes:\n{takes}",
-            )
+        if wrong := Arguments(tool.spec.parameters).misfit(name, arguments):
+            return await _refuse(leg, call, wrong)
         if tool.policy.effect == "once":
             for before in leg.history.made(name, arguments):
                 if before.result is not None and not before.result["failed"]:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bedplate.agents import entries
-from bedplate.agents.run_work import job_id
+from bedplate.agents.recalling import recalled
+from bedplate.agents.run_work import OfferTools, job_id
 from bedplate.agents.starting import soon, start_leg
 from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId, new_id
@@ -25,6 +26,7 @@ from bedplate.domain.runs import (
 from bedplate.durable.protocol import Durable, WorkId
 from bedplate.errors import Busy, Conflict, InvalidInput, NotFound
 from bedplate.journal.protocol import Change, Journal
+from bedplate.review.protocol import AskHuman
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,99}")
 MOST_CHARACTERS = 100_000
@@ -54,10 +56,19 @@ class NewRun:
 class Runs:
     """A run of another tenant is NotFound."""
 
-    def __init__(self, journal: Journal, durable: Durable, setup_of: SetupOf) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        durable: Durable,
+        setup_of: SetupOf,
+        offer: OfferTools,
+        reviews: AskHuman | None,
+    ) -> None:
         self._journal = journal
         self._durable = durable
         self._setup_of = setup_of
+        self._offer = offer
+        self._reviews = reviews
 
     async def start(self, account: Account, new: NewRun) -> Run:
         """Begin a run, durably; the one that is there where the tenant has a run of that id.
@@ -93,7 +104,7 @@ class Runs:
         if new.posted:
             check_goal(new.posted, "body")
             first.append(entries.posted(new.source, new.posted))
-        return await self._create(run, first)
+        return await self._create(run, [*first, *await recalled(run, self._offer)])
 
     async def start_child(self, parent: Run, id: str, assistant: str, goal: str) -> Run:
         """A run that another starts: it has an assistant's own tools, and its root's budget."""
@@ -109,7 +120,8 @@ class Runs:
             key=parent.key,
             parent=parent.id,
         )
-        return await self._create(run, [entries.started(goal)])
+        first = [entries.started(goal), *await recalled(run, self._offer)]
+        return await self._create(run, first)
 
     async def limits(self, tenant: TenantId, assistant: str) -> RunLimits:
         """What a run of the assistant may use; NotFound where there is none of the name."""
@@ -212,13 +224,22 @@ class Runs:
             [each for each in RunStatus if not each.final and each is not RunStatus.CANCELLING],
             Change(
                 # A call under way may still tell the leg's log what it came to.
-                {"status": to, "reason": "cancelled", "leg": run.leg + undoing, "wanted": ""},
+                {
+                    "status": to,
+                    "reason": "cancelled",
+                    "leg": run.leg + undoing,
+                    "wanted": "",
+                    "waits_for": (),
+                },
                 soon() if undoing else None,
             ),
             entries.status(to, reason="cancelled"),
         )
         with suppress(NotFound):
             await self._durable.cancel(WorkId(former), tenant=tenant)
+        if self._reviews is not None:
+            for review in run.waits_for:
+                await self._reviews.withdraw(review, "The run was cancelled.", tenant=tenant)
         for child in await self._journal.children(tenant, id):
             await self.cancel(tenant, child.id, undo=undo)
         if undoing:

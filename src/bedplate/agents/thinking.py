@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bedplate.agents import entries
 from bedplate.agents.leg import Leg, difference
-from bedplate.chat.turn import Turn
+from bedplate.chat.turn import Turn, unpriced
 from bedplate.domain.chat import ChatRequest, Finished, TextDelta, ToolCallDelta
 from bedplate.domain.money import to_micro
 from bedplate.domain.runs import RunUsage
@@ -16,7 +16,6 @@ from bedplate.domain.tools import ToolCall, ToolSpec
 from bedplate.errors import (
     BedplateError,
     GuardBlocked,
-    PriceUnknown,
     UpstreamError,
     UpstreamTimeout,
 )
@@ -84,11 +83,7 @@ async def asked(leg: Leg, turn: Turn, model: str, request: ChatRequest, *, steps
     bound = turn.model(model).bound(request)
     request = replace(request, max_output_tokens=bound.output_tokens)
     if bound.usd is None and leg.run.setup.priced:
-        raise PriceUnknown(
-            f"No price is known for the model {model!r}, and the budget of {leg.run.assistant!r} is in "
-            f"US dollars: set [models.{model}.price] (zero for a model that costs nothing), leave "
-            'budget.usd out, or set budgets.unknown_price = "warn" to let such calls pass uncounted.'
-        )
+        raise unpriced(model, leg.run.assistant)
     held = _held(bound, steps)
     await leg.charge(held)
     begun = time.perf_counter()

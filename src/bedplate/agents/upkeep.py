@@ -11,6 +11,7 @@ from bedplate.agents.run_work import LOOK_SECONDS, job_id
 from bedplate.agents.runs import Runs
 from bedplate.agents.starting import soon
 from bedplate.domain.runs import Run, RunStatus
+from bedplate.durable.again import again
 from bedplate.durable.protocol import Durable, WorkId
 from bedplate.errors import BedplateError, Conflict, NotFound
 from bedplate.journal.protocol import Change, Journal
@@ -48,23 +49,16 @@ class RunUpkeep:
         self._clock = clock
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        forget_at = loop.time()
-        while True:
-            try:
-                await self.look()
-                if loop.time() >= forget_at:
-                    forget_at = loop.time() + FORGET_SECONDS
-                    await self.forget()
-            except BedplateError as error:
-                logger.warning("to be tried again", extra={"what": "runs", "error": error.message})
-            await asyncio.sleep(TICK_SECONDS)
+        """Until it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(again("runs", self.look, TICK_SECONDS))
+            tasks.create_task(again("old runs", self.forget, FORGET_SECONDS))
 
     async def look(self) -> None:
         """At each run whose time it is; one that cannot be looked at holds up no other."""
         for run in await self._journal.due(self._clock(), AT_ONCE):
             try:
-                await self._look(run)
+                await self.look_at(run)
             except BedplateError as error:
                 logger.warning(
                     "to be tried again",
@@ -82,7 +76,8 @@ class RunUpkeep:
         if gone:
             logger.info("old runs deleted", extra={"runs": gone})
 
-    async def _look(self, run: Run) -> None:
+    async def look_at(self, run: Run) -> None:
+        """Have it go on where it may; else say when it is to be looked at next."""
         match run.status:
             case RunStatus.WAITING | RunStatus.RUNNING | RunStatus.CANCELLING:
                 await self._find(run)

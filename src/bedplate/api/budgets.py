@@ -30,6 +30,7 @@ from bedplate.domain.budgets import (
 from bedplate.domain.ids import DEFAULT_TENANT, TenantId
 from bedplate.domain.money import from_micro, to_micro
 from bedplate.errors import Conflict, NotFound
+from bedplate.limits import check_known
 
 router = APIRouter(prefix="/api/budgets", tags=["budgets"])
 
@@ -118,6 +119,7 @@ async def set_budget(
 ) -> BudgetList:
     """Set some of its limits. `name` "*" is each of that kind, with an amount of its own."""
     _own(kind, name, tenant)
+    check_known(kind, name, app.config)
     given: dict[str, Any] = body.model_dump(exclude_unset=True)
     amounts = {
         MEASURES[measure]: _amount(MEASURES[measure].unit, value)

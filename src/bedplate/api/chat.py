@@ -17,8 +17,10 @@ from bedplate.api.chat_requests import read_chat
 from bedplate.api.completions import Completions
 from bedplate.api.costs import cost_headers
 from bedplate.api.routed import Routing
+from bedplate.api.stored_chats import storing
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import encode
+from bedplate.app import App
 from bedplate.errors import InvalidInput
 
 PATH = "/v1/chat/completions"
@@ -28,15 +30,20 @@ ANSWERLESS = ("audio", "web_search_options")
 
 
 class Chat:
-    def __init__(self, completions: Completions) -> None:
+    def __init__(self, app: App, completions: Completions) -> None:
+        self._app = app
         self._completions = completions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = read_chat((await receive())["body"])
         _refuse_answerless(call.request.extra)
         reply = Reply(call)
-        pieces = reply.pieces() if call.stream else None
-        events = self._completions.events(call, account_of(scope), deadline_of(scope), pieces)
+        # What is stored is gathered from all events; pieces go past them.
+        pieces = reply.pieces() if call.stream and call.stored is None else None
+        account = account_of(scope)
+        events = self._completions.events(call, account, deadline_of(scope), pieces)
+        if call.stored is not None:
+            events = storing(self._app, account.tenant, call, reply, events)
         if call.stream:
             response = await open_stream(reply.stream(events), pieces=pieces)
         else:

@@ -76,6 +76,7 @@ class Reply:
             model=self._call.model,
             choices=tuple(choice.whole(citations) for choice in choices),
             usage=wire_usage(usage),
+            metadata=UNSET if self._call.metadata is None else self._call.metadata,
             bedplate=grounding,
             **extra,
         )

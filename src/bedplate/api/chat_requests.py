@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from bedplate.api.chat_messages import read_message
 from bedplate.api.chat_tools import FunctionTool, read_choice, read_tools
 from bedplate.api.json_schemas import check_schema
+from bedplate.api.metadata import read_metadata
 from bedplate.api.reading import convert, read_object, wrong
 from bedplate.domain.chat import ChatRequest
 from bedplate.domain.tools import OutputFormat
@@ -50,6 +51,7 @@ class ChatBody(Struct):
     messages: list[dict[str, Any]]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    store: bool | None = None
     max_tokens: Positive | None = None
     max_completion_tokens: Positive | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
@@ -68,13 +70,19 @@ class ChatBody(Struct):
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """A chat completion as asked for; `request.extra` holds the unknown fields."""
+    """A chat completion as asked for; `request.extra` holds the unknown fields.
+
+    `stored` are its messages as they came, and `metadata` what they are kept with, where it is to be
+    stored.
+    """
 
     model: str
     stream: bool
     include_usage: bool
     choices: int
     request: ChatRequest
+    stored: tuple[Mapping[str, Any], ...] | None = None
+    metadata: Mapping[str, str] | None = None
 
 
 def read_chat(body: bytes) -> ChatCall:
@@ -86,6 +94,13 @@ def read_chat(body: bytes) -> ChatCall:
     known = convert(raw, ChatBody)
     check_count(known.messages)
     tools = read_tools(known.tools or ())
+    extra = {k: v for k, v in raw.items() if k not in ChatBody.__struct_fields__}
+    metadata = None
+    if known.store:
+        metadata = read_metadata(extra.pop("metadata", None))
+    elif known.store is not None:
+        # A provider that stores unless told otherwise is told so.
+        extra["store"] = False
     request = ChatRequest(
         messages=tuple(read_message(m, f"messages.{i}") for i, m in enumerate(known.messages)),
         max_output_tokens=known.max_completion_tokens or known.max_tokens,
@@ -99,7 +114,7 @@ def read_chat(body: bytes) -> ChatCall:
         output=_output(known.response_format),
         reasoning_effort=known.reasoning_effort,
         logprobs=_logprobs(known),
-        extra={k: v for k, v in raw.items() if k not in ChatBody.__struct_fields__},
+        extra=extra,
     )
     return ChatCall(
         known.model,
@@ -107,6 +122,8 @@ def read_chat(body: bytes) -> ChatCall:
         known.stream_options is not None and bool(known.stream_options.include_usage),
         _choices(known.n),
         request,
+        tuple(known.messages) if known.store else None,
+        metadata,
     )
 
 

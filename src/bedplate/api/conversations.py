@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request, Response
 from bedplate.api.conversations_requests import ConversationBody, ItemsBody, MetadataBody
 from bedplate.api.current import CurrentApp, Tenant
 from bedplate.api.item_pages import AskedPage, Included, encode_page
+from bedplate.api.metadata import read_metadata
 from bedplate.api.openapi import body_of, schema_of
 from bedplate.api.reading import convert, read_object, wrong
 from bedplate.api.responses import JSON
 from bedplate.api.responses_calls import resolved
 from bedplate.api.responses_items import read_input
-from bedplate.api.responses_requests import known_fields, read_metadata
+from bedplate.api.responses_requests import known_fields
 from bedplate.app import App
 from bedplate.domain.ids import TenantId
 from bedplate.responses.items import Conversation, Item, fresh_id

@@ -3,20 +3,21 @@
 `model` is the embedder's fingerprint, the name of its adapter, or "default".
 """
 
+import asyncio
 import math
-from typing import cast
 
 from fastapi import APIRouter, Request, Response
 
 from bedplate.api.current import CurrentApp
 from bedplate.api.embeddings_requests import EmbeddingsBody, EmbeddingsCall, read_embeddings
 from bedplate.api.openapi import body_of
+from bedplate.api.token_ids import vocabulary
 from bedplate.api.wire import Embedding, EmbeddingList, EmbeddingUsage, encode, wire_vector
 from bedplate.app import App
 from bedplate.errors import InvalidInput, NotFound
 
 CHARACTERS_PER_TOKEN = 4
-"""For `usage`, which is an estimate: embedders do not count."""
+"""For `usage`, which is an estimate where texts came: embedders do not count."""
 
 router = APIRouter(prefix="/v1/embeddings", tags=["embeddings"])
 
@@ -24,9 +25,10 @@ router = APIRouter(prefix="/v1/embeddings", tags=["embeddings"])
 @router.post("", response_class=Response, openapi_extra=body_of(EmbeddingsBody))
 async def create_embeddings(request: Request, app: CurrentApp) -> Response:
     call = read_embeddings(await request.body())
-    texts = _texts(app, call)
+    _check(app, call)
+    texts = await _texts(call)
     vectors = await app.embedder.embed(texts)
-    tokens = sum(math.ceil(len(text) / CHARACTERS_PER_TOKEN) for text in texts)
+    tokens = sum(_count(each) for each in call.input)
     answer = EmbeddingList(
         tuple(
             Embedding(index, wire_vector(row, call.encoding_format))
@@ -38,7 +40,7 @@ async def create_embeddings(request: Request, app: CurrentApp) -> Response:
     return Response(encode(answer), media_type="application/json")
 
 
-def _texts(app: App, call: EmbeddingsCall) -> tuple[str, ...]:
+def _check(app: App, call: EmbeddingsCall) -> None:
     names = (app.embedder.fingerprint, app.config.embedder.use, "default")
     if call.model not in names:
         raise NotFound(
@@ -51,10 +53,17 @@ def _texts(app: App, call: EmbeddingsCall) -> tuple[str, ...]:
             f"cut to {call.dimensions}; leave it out.",
             param="dimensions",
         )
-    if not isinstance(call.input[0], str):
-        raise InvalidInput(
-            "input: token ids belong to another model's tokenizer; send the text itself. "
-            "(LangChain: check_embedding_ctx_length=False.)",
-            param="input",
-        )
-    return cast(tuple[str, ...], call.input)
+
+
+async def _texts(call: EmbeddingsCall) -> tuple[str, ...]:
+    if all(isinstance(each, str) for each in call.input):
+        return tuple(each for each in call.input if isinstance(each, str))
+    known = await asyncio.to_thread(vocabulary)
+    return tuple(
+        each if isinstance(each, str) else known.text(each, f"input.{at}")
+        for at, each in enumerate(call.input)
+    )
+
+
+def _count(input: str | tuple[int, ...]) -> int:
+    return math.ceil(len(input) / CHARACTERS_PER_TOKEN) if isinstance(input, str) else len(input)

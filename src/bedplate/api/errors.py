@@ -5,7 +5,8 @@ A document that cannot be read is 422: the request was sound, its content could 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from starlette.responses import Response
 
@@ -107,3 +108,22 @@ def _respond(
     status: int, body: ErrorEnvelope, headers: Mapping[str, str] | None = None
 ) -> Response:
     return Response(encode(body), status, headers, media_type="application/json")
+
+
+def place_of(loc: Sequence[int | str], body: Any) -> str:
+    """A problem's place as a path in the body, or the name of a parameter.
+
+    Pydantic names the members of a union in between, which no client knows.
+    """
+    source, *parts = loc
+    at = body if source == "body" else None
+    path: list[str] = []
+    for number, part in enumerate(parts):
+        inside = (isinstance(at, dict) and part in at) or (
+            isinstance(at, list) and isinstance(part, int)
+        )
+        if inside:
+            at = cast(Any, at)[part]
+        if inside or source != "body" or (isinstance(at, dict) and number == len(parts) - 1):
+            path.append(str(part))
+    return ".".join(path)

@@ -45,8 +45,9 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
         ref_template=REFERENCE,
     )
     document["components"]["schemas"].update(schemas)
-    document["paths"][chat_path] = {
-        "post": {
+    # Those that were stored are listed at the same path.
+    document["paths"].setdefault(chat_path, {}).update(
+        post={
             "tags": ["chat"],
             "summary": "Create Chat Completion",
             "description": "`model` is a model, or an assistant whose answers are grounded.",
@@ -62,7 +63,7 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
                 }
             },
         }
-    }
+    )
     _declare_errors(document, error)
     _declare_keys(document)
     return document

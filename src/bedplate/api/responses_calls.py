@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from bedplate.api.completions import answered, find
+from bedplate.api.file_filters import Filter, settled
+from bedplate.api.remote_files import remote_files
 from bedplate.api.responses_items import MOST_ITEMS
 from bedplate.api.responses_requests import ResponseCall, ResponsesBody, TextFormat
 from bedplate.app import App
@@ -16,6 +18,7 @@ from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId
 from bedplate.domain.retrieval import Scope
 from bedplate.errors import (
+    BadFilter,
     InvalidInput,
     NotFound,
 )
@@ -202,10 +205,33 @@ class Calls:
             scopes = tuple([await self._scope(tenant, store) for store in search.stores])
         except NotFound as error:
             raise NotFound(error.message, param="tools") from error
+        filter = search.filter
+        if filter is not None:
+            scopes, filter = await self._narrowed(scopes, filter)
         limit = search.limit or DEFAULT_RESULTS
         return FileSearch(
-            scopes, search.filter, limit, search.threshold, self._app.config.search.self_query
+            scopes, filter, limit, search.threshold, self._app.config.search.self_query
         )
+
+    async def _narrowed(
+        self, scopes: tuple[Scope, ...], filter: Filter
+    ) -> tuple[tuple[Scope, ...], Filter | None]:
+        """Without those in which nothing can pass. BadFilter where the rest differ in what is to be
+        asked of them.
+        """
+        left: dict[Scope, Filter | bool] = {}
+        for scope in scopes:
+            fields = (await self._app.catalog.collections.get(scope)).fields
+            if (read := settled(filter, fields)) is not False:
+                left[scope] = read
+        asked = [read for at, read in enumerate(left.values()) if read not in [*left.values()][:at]]
+        if len(asked) > 1:
+            raise BadFilter(
+                "tools: the vector stores differ in the attributes of the filter; search them one by "
+                "one.",
+                param="tools",
+            )
+        return tuple(left), None if not asked or isinstance(asked[0], bool) else asked[0]
 
     async def _scope(self, tenant: TenantId, store: str) -> Scope:
         """Of a vector store, by its id or the name of its collection."""
@@ -249,7 +275,7 @@ async def resolved(
         except NotFound as error:
             raise NotFound(error.message, param=where) from error
 
-    return await Attached(app.parser, load).read(items)
+    return await Attached(app.parser, load, remote_files(app.config)).read(items)
 
 
 def _spoken(call: ResponseCall, question: AskRequest, items: Sequence[Item]) -> AskRequest:

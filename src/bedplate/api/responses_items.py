@@ -54,6 +54,9 @@ PARTS: Mapping[str, type[Part]] = {
 }
 HAVE_NO_STATUS = (McpListTools, McpApprovalRequest, McpApprovalResponse, Compaction)
 OUTPUT_PARTS = frozenset({"output_text", "refusal"})
+FILES = ("file_data", "file_id", "file_url")
+"""Where a file comes from."""
+
 MOST_ITEMS = 9_000
 """Less than are kept, so that what a response puts out has room."""
 
@@ -125,12 +128,14 @@ def _part(given: Any, role: Any, where: str) -> Mapping[str, Any]:
 
 
 def _file(part: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    if part.get("file_url"):
-        raise wrong(f"{where}.file_url", "is not fetched here; send file_data or file_id")
-    if not any(part.get(name) for name in ("file_data", "file_id", "text")):
-        raise wrong(f"{where}.file_data", "is required, or file_id")
-    if part.get("file_data") and part.get("file_id"):
-        raise wrong(f"{where}.file_id", "cannot be sent together with 'file_data'")
+    given = [name for name in FILES if part.get(name)]
+    if not given and not part.get("text"):
+        raise wrong(f"{where}.file_data", "is required, or file_id or file_url")
+    if len(given) > 1:
+        raise wrong(f"{where}.{given[1]}", f"cannot be sent together with {given[0]!r}")
+    url = part.get("file_url")
+    if url is not None and not str(url).startswith(("https://", "http://")):
+        raise wrong(f"{where}.file_url", f"expected an http or https URL, got {url!r:.100}")
     return {name: value for name, value in part.items() if value is not None}
 
 

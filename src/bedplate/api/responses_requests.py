@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from bedplate.api.chat_requests import Positive
 from bedplate.api.json_schemas import check_schema
+from bedplate.api.metadata import read_metadata
 from bedplate.api.reading import convert, kind, read_object, wrong
 from bedplate.api.responses_items import read_input
 from bedplate.api.responses_tools import Tools, read_choice, read_tools
@@ -20,8 +21,6 @@ from bedplate.responses.items import Item, ItemReference
 from bedplate.responses.searching import spec
 
 MAX_TOP_LOGPROBS = 20
-MOST_METADATA = 16
-LONGEST_KEY, LONGEST_VALUE = 64, 512
 
 INCLUDABLE = frozenset(
     {
@@ -191,24 +190,6 @@ def read_call(known: ResponsesBody) -> ResponseCall:
         conversation=_conversation(known.conversation),
         store=store,
     )
-
-
-def read_metadata(given: Mapping[str, Any] | None) -> Mapping[str, str]:
-    """Up to 16 texts by name, as OpenAI has it."""
-    pairs = dict(given or {})
-    if len(pairs) > MOST_METADATA:
-        raise wrong("metadata", f"expected at most {MOST_METADATA} pairs, got {len(pairs)}")
-    for key, value in pairs.items():
-        if len(key) > LONGEST_KEY:
-            raise wrong("metadata", f"a key has at most {LONGEST_KEY} characters, got {key!r:.100}")
-        if not isinstance(value, str):
-            raise wrong(f"metadata.{key}", f"expected string, got {kind(value)}")
-        if len(value) > LONGEST_VALUE:
-            raise wrong(
-                f"metadata.{key}",
-                f"expected at most {LONGEST_VALUE} characters, got {len(value)}",
-            )
-    return pairs
 
 
 def read_include(given: list[str] | None) -> frozenset[str]:

@@ -17,8 +17,8 @@ behind the models, and files as they came, before a guard took anything out.
 
 ASK = re.compile(
     r"/api/(ask|guard|judge|feedback)"
-    r"|/v1/((chat/)?completions|embeddings|messages(/count_tokens)?|moderations|rerank)|/v2/rerank"
-    r"|/v1/(responses|conversations|batches)(/.*)?|/api/runs(/.*)?",
+    r"|/v1/(completions|embeddings|messages(/count_tokens)?|moderations|rerank)|/v2/rerank"
+    r"|/v1/(chat/completions|responses|conversations|batches)(/.*)?|/api/runs(/.*)?",
     re.DOTALL,
 )
 """Whatever has a model at work, on all that OpenAI's and Anthropic's clients know of it: a key that

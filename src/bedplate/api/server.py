@@ -59,6 +59,7 @@ from bedplate.api import (
     search,
     session,
     sources,
+    stored_chats,
     tools,
     traces,
     usage,
@@ -71,7 +72,7 @@ from bedplate.api.admission import Admission, Lines
 from bedplate.api.bodies import Bodies
 from bedplate.api.completions import Completions
 from bedplate.api.console import Console
-from bedplate.api.errors import answer, refuse, unexpected
+from bedplate.api.errors import answer, place_of, refuse, unexpected
 from bedplate.api.gates import check_exposure, is_loopback
 from bedplate.api.heads import BoundedHeads
 from bedplate.api.listening import BACKLOG, listen, url_of
@@ -95,6 +96,9 @@ Announce = Callable[[str, bool], None]
 CUT_SECONDS = 2
 """How long requests that are cut off have to say so, before their connections are closed."""
 
+YOUNG = 10_000
+"""Objects between two collections of garbage: requests leave few cycles, and each look costs."""
+
 SHOWN_PROBLEMS = 5
 
 
@@ -107,7 +111,7 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
     settings = app.config.server
     completions = Completions(app)
     hot = {
-        chat.PATH: chat.Chat(completions),
+        chat.PATH: chat.Chat(app, completions),
         messages.PATH: messages.Messages(completions),
         messages.COUNT_PATH: messages.count_tokens,
         mcp.PATH: mcp.Mcp(app),
@@ -232,6 +236,7 @@ async def _serve(config: Config, announce: Announce) -> None:
         # What is here now stays: walking it in every full collection would cost each request.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
         with _signals() as stopped:
             announce(url, app.keyring.is_open)
             await stopped.wait()
@@ -252,8 +257,11 @@ class _Dispatch:
         elif scope["method"] == "POST":
             scope["state"][ROUTED] = scope["path"]
             await route(scope, receive, send)
+        elif scope["path"] == chat.PATH and scope["method"] in {"GET", "HEAD"}:
+            await self._rest(scope, receive, send)
         else:
-            await _wrong_method(scope["method"], scope["path"], "POST")(scope, receive, send)
+            allowed = "GET, POST" if scope["path"] == chat.PATH else "POST"
+            await _wrong_method(scope["method"], scope["path"], allowed)(scope, receive, send)
 
 
 def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
@@ -281,6 +289,7 @@ def _build_api(app: App, sessions: SessionTokens) -> FastAPI:
         models,
         model_health,
         tools,
+        stored_chats,
         embeddings,
         rerank,
         files,
@@ -338,7 +347,7 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> Re
     if problems[0]["loc"] == ("body",) and error.body and not is_json(request):
         message = f"The body {sent_as(request)}: for JSON send Content-Type: application/json."
         return refuse(400, message, code="invalid_input")
-    named = [(".".join(map(str, problem["loc"][1:])), problem["msg"]) for problem in problems]
+    named = [(place_of(problem["loc"], error.body), problem["msg"]) for problem in problems]
     message = "; ".join(f"{name or 'The body'}: {what}" for name, what in named[:SHOWN_PROBLEMS])
     return refuse(400, f"{message}.", code="invalid_input", param=named[0][0] or None)
 

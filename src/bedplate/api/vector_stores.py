@@ -6,8 +6,8 @@ Source: OpenAI API reference, "Vector stores".
 from fastapi import APIRouter
 
 from bedplate.api.current import CurrentAccount, CurrentApp, CurrentLibrary, Deadline, Tenant
+from bedplate.api.file_filters import read_file_filter, settled
 from bedplate.api.object_pages import AskedPage, ObjectList, object_list, one_more
-from bedplate.api.store_filters import read_filters
 from bedplate.api.vector_store_schemas import (
     ExpiresAfter,
     FileCounts,
@@ -117,7 +117,7 @@ async def search_vector_store(
     filter = None
     if body.filters is not None:
         fields = (await app.catalog.collections.get(scope)).fields
-        read = read_filters(body.filters, fields)
+        read = settled(read_file_filter(body.filters, "filters"), fields)
         if read is False:
             return SearchPage(search_query=queries, data=[])
         filter = None if read is True else read

@@ -118,7 +118,9 @@ class Choice(Struct, frozen=True):
 
 
 class ChatCompletion(Struct, frozen=True):
-    """`system_fingerprint` and `service_tier` are the provider's, where it sends them."""
+    """`system_fingerprint` and `service_tier` are the provider's, where it sends them; `metadata` is
+    there where it was stored.
+    """
 
     id: str
     created: int
@@ -128,6 +130,7 @@ class ChatCompletion(Struct, frozen=True):
     object: Literal["chat.completion"] = "chat.completion"
     system_fingerprint: str | UnsetType = UNSET
     service_tier: str | UnsetType = UNSET
+    metadata: Mapping[str, str] | UnsetType = UNSET
     bedplate: Extension | UnsetType = UNSET
 
 

@@ -1,6 +1,8 @@
 """One of several processes that answer on one socket."""
 
 import asyncio
+import multiprocessing
+import shutil
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -24,6 +26,10 @@ def work(set_up: Callable[[], None], post: Post) -> None:
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_work(post))
+        keeper = multiprocessing.parent_process()
+        if keeper is not None and not keeper.is_alive():
+            # It was killed, and nobody else is left to do it.
+            shutil.rmtree(post.metrics, ignore_errors=True)
     except BedplateError as error:
         post.line.send(Failed.of(error))
         sys.exit(1)

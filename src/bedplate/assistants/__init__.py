@@ -10,6 +10,7 @@ STAGES = Registry[OpenStage](
         "scan": "bedplate.assistants.scan:open_scan",
         "route": "bedplate.assistants.route:open_route",
         "retrieve": "bedplate.assistants.retrieve:open_retrieve",
+        "recall": "bedplate.assistants.recall:open_recall",
         "tools": "bedplate.assistants.offer:open_offer",
         "check": "bedplate.assistants.check:open_check",
         "shape": "bedplate.assistants.shape:open_shape",

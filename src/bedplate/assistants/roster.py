@@ -187,9 +187,11 @@ class Roster:
                 self._read.popitem(last=False)
         return self._read[key]
 
-    async def missing(self, name: str, tenant: TenantId) -> BedplateError:
-        """What is raised where `find` finds nothing: NotFound with the nearest name."""
+    async def missing(self, name: str, tenant: TenantId, param: str = "name") -> BedplateError:
+        """What is raised where `find` finds nothing: NotFound with the nearest name; `param` is the
+        field that names it.
+        """
         names = [each.name for each in await self.list(tenant)]
         near = get_close_matches(name, names, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        return NotFound(f"There is no assistant {name!r}.{hint}", param="name")
+        return NotFound(f"There is no assistant {name!r}.{hint}", param=param)

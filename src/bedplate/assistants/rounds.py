@@ -10,7 +10,7 @@ from typing import Any
 from bedplate.assistants.heard import Heard
 from bedplate.assistants.protocol import Work
 from bedplate.assistants.spending import Spending
-from bedplate.chat.turn import Turn
+from bedplate.chat.turn import Turn, unpriced
 from bedplate.domain.chat import (
     ChatEvent,
     ChatRequest,
@@ -51,8 +51,10 @@ Fit = Callable[[ChatRequest], Awaitable[ChatRequest]]
 
 
 class Rounds:
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, *, priced: bool = True) -> None:
+        """`priced`: where an assistant declares `usd`, no model is asked whose price is not known."""
         self._turn = turn
+        self._priced = priced
 
     async def stream(
         self, work: Work, request: ChatRequest, spending: Spending, fit: Fit
@@ -65,7 +67,11 @@ class Rounds:
 
         Raises:
             BudgetExceeded: of the assistant, before the call that would exceed it.
+            PriceUnknown: the assistant's dollars could not be counted.
         """
+        declared = self._priced and "usd" in work.settings.budget.model_fields_set
+        if declared and self._turn.model(work.model).bound(request).usd is None:
+            raise unpriced(work.model, work.assistant.name)
         own = {each.name for each in request.tools}
         request = replace(
             request, tools=(*request.tools, *(tool.spec for tool in work.tools.values()))

@@ -9,10 +9,11 @@ from bedplate.rag.checks.settings import check_problem
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What there is: models by name, whether each only quotes; stages."""
+    """What there is: models by name, whether each only quotes; stages; tables of memory tools."""
 
     models: Mapping[str, bool]
     stages: Collection[str]
+    memories: Collection[str] = ()
 
 
 def problem(settings: AssistantConfig, house: House) -> str | None:
@@ -23,6 +24,12 @@ def problem(settings: AssistantConfig, house: House) -> str | None:
     summary = settings.memory.summary
     if summary is not None and house.models.get(summary) is not False:
         return f"memory.summary is {summary!r}; it must be a model that follows instructions."
+    recall = settings.memory.recall
+    if recall is not None and recall not in house.memories:
+        known = ", ".join(house.memories) or "none"
+        return f"memory.recall is {recall!r}; tables of tools that use memory: {known}."
+    if recall is not None and "recall" not in settings.stages:
+        return f"memory.recall is {recall!r}, but stages leaves out 'recall'."
     for stage in settings.stages:
         if stage != ANSWER and stage not in house.stages:
             known = ", ".join([*house.stages, ANSWER])

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from bedplate.assistants.protocol import Work
 from bedplate.assistants.rounds import Answered, Fit, Rounds
 from bedplate.assistants.spending import Spending
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Message, Passage, Usage
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Passage, Usage
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 
@@ -14,7 +14,7 @@ TOOL = "tool"
 
 
 class Writing:
-    """`told` is what tools have answered so far, `end` how the last try ended. What is written anew
+    """`told` is what tools have answered so far, before it too; `end` how the last try ended. What is written anew
     comes out of the same budget.
     """
 
@@ -23,7 +23,7 @@ class Writing:
         self._work = work
         self._fit = fit
         self._spending = Spending(work.assistant.name, work.settings.budget, work.account)
-        self.told: tuple[Message, ...] = ()
+        self.told = work.told
         self.end = Finished("stop", Usage(), work.model)
 
     async def write(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:

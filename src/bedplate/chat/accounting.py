@@ -115,6 +115,9 @@ class Accounting:
         match event:
             case Finished():
                 self._end = event
+                if event.whole:
+                    # Nobody saw when it began.
+                    self._first_ms = None
                 await self._settle(event.usage)
                 return
             case TextDelta(text=text) | ReasoningDelta(text=text) | ToolCallDelta(arguments=text):
@@ -184,6 +187,8 @@ class Accounting:
 
     def _estimate(self) -> Usage:
         made = text_tokens("".join(self._seen))
+        if (unseen := self.request.unstreamed) is not None and unseen.under_way:
+            made = self.request.max_output_tokens or made
         sent = request_tokens(self.request)
         now = asyncio.get_running_loop().time()
         # The bound of a call that was to make so much, and to last so long, is what this one cost.

@@ -9,11 +9,11 @@ from difflib import get_close_matches
 
 from bedplate.chat.accounting import Accounting, Asked
 from bedplate.chat.passing import Passing
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
-from bedplate.errors import GuardBlocked, NotFound, UpstreamError, UpstreamTimeout
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta, Unseen
+from bedplate.errors import GuardBlocked, NotFound, PriceUnknown, UpstreamError, UpstreamTimeout
 from bedplate.guards.protocol import CallGuard, GuardedCall
 from bedplate.ledger.protocol import Ledger
-from bedplate.models.protocol import MeteredModel, is_direct
+from bedplate.models.protocol import MeteredModel, asks_whole, is_direct
 from bedplate.telemetry.conventions import (
     FINISH_REASONS,
     GUARD,
@@ -76,11 +76,15 @@ class Turn:
             request = request if guarded is None else guarded.request
             latest = asyncio.get_running_loop().time() + self._seconds
             deadline = min(request.deadline or latest, latest)
-            call = Accounting(self._ledger, Asked(name, model, replace(request, deadline=deadline)))
+            unstreamed = Unseen() if request.whole_answer and asks_whole(model) else None
+            request = replace(request, deadline=deadline, unstreamed=unstreamed)
+            call = Accounting(self._ledger, Asked(name, model, request))
             async with call:
                 try:
                     passing = _passing(call, guarded, model)
-                    sent = replace(call.request, sink=passing)
+                    sent = call.request
+                    if passing is not sent.sink:
+                        sent = replace(sent, sink=passing)
                     async with aclosing(model.stream(sent)) as events:
                         while (event := await _next(events, deadline, model.name)) is not None:
                             left = None if passing is None else passing.claim()
@@ -183,3 +187,12 @@ async def _next(events: AsyncGenerator[ChatEvent], deadline: float, name: str) -
         raise UpstreamTimeout(
             f"{name} did not finish in the time it was given.", provider=name
         ) from error
+
+
+def unpriced(model: str, assistant: str) -> PriceUnknown:
+    """Of a call whose dollars could not be counted, though the assistant's budget is in dollars."""
+    return PriceUnknown(
+        f"No price is known for the model {model!r}, and the budget of {assistant!r} is in "
+        f"US dollars: set [models.{model}.price] (zero for a model that costs nothing), leave "
+        'budget.usd out, or set budgets.unknown_price = "warn" to let such calls pass uncounted.'
+    )

@@ -110,7 +110,7 @@ async def _set(
     given: Mapping[str, str | None],
 ) -> None:
     from bedplate.domain.budgets import MEASURES
-    from bedplate.limits import open_ledger
+    from bedplate.limits import check_known, open_ledger
 
     amounts = {
         MEASURES[measure]: _amount(MEASURES[measure], value)
@@ -121,7 +121,9 @@ async def _set(
         options = ", ".join(f"--{measure.replace('_', '-')}" for measure in given)
         raise InvalidInput(f"Say what is limited: {options}.")
     subject = _subject(kind, name, tenant)
-    async with open_ledger(invocation.load().config) as ledger:
+    config = invocation.load().config
+    check_known(kind, name, config)
+    async with open_ledger(config) as ledger:
         await ledger.budgets.set(subject, amounts)
         found = await ledger.budgets.show(_tenant(subject), kind, name)
     _print(invocation, found)

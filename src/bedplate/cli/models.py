@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from bedplate.cli.invocation import Invocation, command
+from bedplate.cli.exits import Exit
+from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.screen import console, plain, table, write_json
 
 if TYPE_CHECKING:
-    from bedplate.config import Config
+    from collections.abc import Sequence
+
+    from bedplate.config import Config, ModelSlot
     from bedplate.models.managed_speculation import SpeculationStatus
 
 SMALL = ("model", "models", "small", "large", "preset")
@@ -22,13 +25,31 @@ SMALL = ("model", "models", "small", "large", "preset")
 def register(app: typer.Typer) -> None:
     @command(app, "models", without=frozenset({"progress"}))
     def models(invocation: Invocation) -> None:
-        """List the configured models. Nothing is started or called."""
-        config = invocation.load().config
-        found = {name: _speculation(config, name) for name in config.models}
-        if invocation.json:
-            write_json({"models": [_as_json(config, name, each) for name, each in found.items()]})
-        else:
-            _show(config, found)
+        """List the configured models, and what is wrong with them. Nothing is started or called."""
+        run_async(_models(invocation))
+
+
+async def _models(invocation: Invocation) -> None:
+    from bedplate.embedders import EMBEDDERS
+    from bedplate.errors import ConfigError
+    from bedplate.lineup import complaints
+    from bedplate.models.managed_servers import ManagedServers
+    from bedplate.slots import open_slot
+
+    config = invocation.load().config
+    found = {name: _speculation(config, name) for name in config.models}
+    async with open_slot("embedder", config.embedder, EMBEDDERS.load) as embedder:
+        servers = ManagedServers(config.managed)
+        wrong = await complaints(config.models, embedder=embedder, servers=servers)
+    if invocation.json:
+        listed = [_as_json(config, name, each) for name, each in found.items()]
+        write_json({"models": listed, "problems": list(wrong)})
+        if wrong:
+            raise typer.Exit(Exit.BAD_INPUT)
+        return
+    _show(config, found)
+    if wrong:
+        raise ConfigError("\n".join(wrong))
 
 
 def _speculation(config: Config, name: str) -> SpeculationStatus | None:
@@ -57,7 +78,7 @@ def _as_json(config: Config, name: str, found: SpeculationStatus | None) -> dict
     told: dict[str, Any] = {
         "name": name,
         "use": slot.use,
-        "is": {key: slot.options[key] for key in SMALL if key in slot.options},
+        "is": _is(slot),
     }
     if found is not None:
         finding = None if found.finding is None else asdict(found.finding)
@@ -73,9 +94,20 @@ def _show(config: Config, found: dict[str, SpeculationStatus | None]) -> None:
     rows = table("name", "use", "is", "speculation")
     for name, each in found.items():
         slot = config.models[name]
-        said = ", ".join(f"{key} {slot.options[key]}" for key in SMALL if key in slot.options)
+        said = ", ".join(f"{key} {_written(value)}" for key, value in _is(slot).items())
         rows.add_row(name, slot.use, plain(said), "" if each is None else plain(_told(each)))
     target.print(rows)
+
+
+def _is(slot: ModelSlot) -> dict[str, Any]:
+    chosen = {key: slot.options[key] for key in SMALL if key in slot.options}
+    return {**chosen, "fallback": list(slot.fallback)} if slot.fallback else chosen
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " -> ".join(map(str, cast("Sequence[object]", value)))
+    return str(value)
 
 
 def _told(status: SpeculationStatus) -> str:

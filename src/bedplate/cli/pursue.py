@@ -83,15 +83,27 @@ async def followed(app: App, tenant: TenantId, id: str, *, quiet: bool, after: i
                 line = told(entry)
                 if line and not quiet:
                     out.print(line, soft_wrap=True, markup=False, highlight=False)
-                if entry.data.get("status") == RunStatus.WAITING_APPROVAL:
+                parked = entry.data.get("status") == RunStatus.WAITING_APPROVAL
+                # The log of one that went on, or of a fork, tells of earlier times.
+                if parked and (await runs.get(tenant, id)).status is RunStatus.WAITING_APPROVAL:
                     break
         upkeep.cancel()
     return await runs.get(tenant, id)
 
 
+def next_of(run: Run) -> list[str]:
+    """The commands that a run which waits for a human waits for."""
+    if run.status != "waiting_approval":
+        return []
+    tenant = "" if run.tenant == "default" else f" --tenant {run.tenant}"
+    reviews = [f"Next: bedplate reviews approve {id}{tenant}" for id in run.waits_for]
+    return [*reviews, f"then: bedplate runs resume {run.id}{tenant}, unless a server is at work"]
+
+
 def finish(invocation: Invocation, run: Run) -> None:
     """Print how it stands, and leave with the code for that."""
     from bedplate.api.run_schemas import Run as Shown
+    from bedplate.cli.runs import stands
     from bedplate.cli.screen import console, plain
 
     if invocation.json:
@@ -101,10 +113,11 @@ def finish(invocation: Invocation, run: Run) -> None:
         if run.status == "succeeded":
             out.print(plain(run.summary), soft_wrap=True)
         else:
-            reason = f" ({run.reason})" if run.reason else ""
-            out.print(plain(f"{run.id}: {run.status}{reason}"), soft_wrap=True)
+            out.print(plain(f"{run.id}: {stands(run.status, run.reason)}"), soft_wrap=True)
             if run.summary:
                 out.print(plain(run.summary), soft_wrap=True)
+        for line in next_of(run):
+            out.print(plain(line), soft_wrap=True)
     code = ALIKE.get(run.status, Exit.UNEXPECTED)
     if run.status == "failed" and run.reason.startswith("upstream"):
         code = Exit.UPSTREAM

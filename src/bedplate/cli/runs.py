@@ -12,6 +12,7 @@ from bedplate.cli.invocation import Invocation, command, run_async
 from bedplate.cli.screen import console, one_line, plain, table, write_json
 
 if TYPE_CHECKING:
+    from bedplate.api.run_schemas import Budget
     from bedplate.domain.runs import Entry, Run
 
 MOST_SHOWN = 300
@@ -71,8 +72,30 @@ def register(app: typer.Typer) -> None:
         ] = None,
         tenant: TenantOption = "default",
     ) -> None:
-        """Go on with one that is paused, out of its budget, went round in circles, or failed."""
+        """Go on with one that is paused, out of its budget, went round in circles, or failed, or whose
+        question was decided.
+        """
         run_async(_resume(invocation, tenant, id, message, budget or []))
+
+    @command(group, "pause")
+    def pause(invocation: Invocation, *, id: IdArgument, tenant: TenantOption = "default") -> None:
+        """Stop a run before its next step, until it is resumed."""
+        run_async(_pause(invocation, tenant, id))
+
+    @command(group, "fork")
+    def fork(
+        invocation: Invocation,
+        *,
+        id: IdArgument,
+        at: Annotated[
+            int, typer.Option("--at", min=0, help="The model's entry that is made anew; 0: all.")
+        ] = 0,
+        goal: Annotated[str | None, typer.Option("--goal", help="In place of its goal.")] = None,
+        message: Annotated[str | None, typer.Option("--message", help="Said besides.")] = None,
+        tenant: TenantOption = "default",
+    ) -> None:
+        """A new run that has done what one had before an answer, and goes on otherwise."""
+        run_async(_fork(invocation, tenant, id, at, goal, message))
 
     @command(group, "cancel")
     def cancel(
@@ -102,17 +125,24 @@ def told(entry: Entry) -> str:
             return _cut(f"{data['tool']}{' failed' if data['failed'] else ''}: {data['text']}")
         case "asked":
             arguments = json.dumps(data["arguments"], ensure_ascii=False)
-            return _cut(f"asks a human ({data['why']}), review {data['review']}: {arguments}")
+            paths = ", ".join(filter(None, data["details"]))
+            why = f"{data['why']}: {paths}" if paths else data["why"]
+            return _cut(f"asks a human ({why}), review {data['review']}: {arguments}")
         case "decided":
             return _cut(f"decided: {data['verdict']} by {data['by']} {data['reason']}")
         case "child":
             return f"starts the run {data['run']}"
         case "status":
-            return f"{data['status']} {data['reason']}".strip()
+            return stands(data["status"], data["reason"])
         case "undone":
             return _cut(f"undo by {data['tool']}: {data['text']}")
         case kind:
             return PLAIN.get(kind, "")
+
+
+def stands(status: str, reason: str) -> str:
+    """With the reason, where it says more."""
+    return status if not reason or reason in status else f"{status} ({reason})"
 
 
 def _cut(text: str) -> str:
@@ -141,21 +171,22 @@ async def _list(
     if not found:
         out.print("There is no run that fits.")
         return
-    rows = table("id", "began", "assistant", "stands", "steps", "tokens", "goal")
+    rows = table("id", "began", "assistant", "stands", "steps", "goal")
+    rows.columns[0].no_wrap = True
     for run in found:
         rows.add_row(
             run.id,
-            f"{run.created_at:%m-%d %H:%M:%S}",
+            f"{run.created_at:%m-%d %H:%M}",
             one_line(run.assistant),
-            f"{run.status}{f' ({run.reason})' if run.reason else ''}",
+            stands(run.status, run.reason),
             f"{run.used.steps}",
-            f"{run.used.tokens:,}",
             one_line(run.goal),
         )
     out.print(rows)
 
 
 async def _show(invocation: Invocation, tenant: str, id: str) -> None:
+    from bedplate.cli.pursue import next_of
     from bedplate.domain.ids import TenantId
     from bedplate.running import open_journal
 
@@ -171,13 +202,15 @@ async def _show(invocation: Invocation, tenant: str, id: str) -> None:
         write_json({"run": _facts(run), "entries": [_entry(entry) for entry in entries]})
         return
     out = console()
-    out.print(plain(f"{run.id}: {run.status} {run.reason}".strip()), soft_wrap=True)
+    out.print(plain(f"{run.id}: {stands(run.status, run.reason)}"), soft_wrap=True)
     out.print(plain(f"goal: {one_line(run.goal)}"), soft_wrap=True)
     for entry in entries:
         if line := told(entry):
             out.print(plain(f"{entry.number:>4} {entry.at:%H:%M:%S} {line}"), soft_wrap=True)
     if run.summary:
         out.print(plain(run.summary), soft_wrap=True)
+    for line in next_of(run):
+        out.print(plain(line), soft_wrap=True)
 
 
 async def _tail(invocation: Invocation, tenant: str, id: str, after: int) -> None:
@@ -205,22 +238,78 @@ async def _tail(invocation: Invocation, tenant: str, id: str, after: int) -> Non
 async def _resume(
     invocation: Invocation, tenant: str, id: str, message: str | None, budget: list[str]
 ) -> None:
-    from bedplate.api.run_schemas import Budget
     from bedplate.app import open_app
     from bedplate.cli.pursue import at_work, finish, followed
     from bedplate.domain.ids import TenantId
-    from bedplate.errors import InvalidInput
+    from bedplate.domain.runs import RunStatus
 
-    try:
-        given = Budget.model_validate(dict(each.split("=", 1) for each in budget))
-    except ValueError as error:
-        raise InvalidInput(f"--budget: {budget} is not MEASURE=AMOUNT: {error}") from error
+    given = _budget(budget)
     async with open_app(invocation.load().config, work=True) as app:
         runs, whose = at_work(app).runs, TenantId(tenant)
         before = await runs.get(whose, id)
-        limits = given.over(before.setup.limits) if budget else None
-        await runs.resume(whose, id, limits=limits, message=message)
-        ended = await followed(app, whose, id, quiet=invocation.json, after=before.entries)
+        if before.status is RunStatus.WAITING_APPROVAL and not budget and message is None:
+            await at_work(app).upkeep.look_at(before)
+        else:
+            limits = given.over(before.setup.limits) if budget else None
+            await runs.resume(whose, id, limits=limits, message=message)
+        ended = await runs.get(whose, id)
+        if ended.status is not RunStatus.WAITING_APPROVAL:
+            ended = await followed(app, whose, id, quiet=invocation.json, after=before.entries)
+    finish(invocation, ended)
+
+
+def _budget(given: list[str]) -> Budget:
+    from pydantic import ValidationError
+
+    from bedplate.api.run_schemas import Budget
+    from bedplate.errors import InvalidInput
+
+    measures: dict[str, str] = {}
+    for each in given:
+        name, equals, amount = each.partition("=")
+        if not equals or name not in Budget.model_fields:
+            known = ", ".join(Budget.model_fields)
+            raise InvalidInput(
+                f"--budget: {each!r} is not MEASURE=AMOUNT, such as steps=40. Measures: {known}.",
+                param="--budget",
+            )
+        measures[name] = amount
+    try:
+        return Budget.model_validate(measures)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = wrong["loc"][0]
+        raise InvalidInput(
+            f"--budget: {name}={measures[str(name)]}: {wrong['msg']}.", param="--budget"
+        ) from error
+
+
+async def _pause(invocation: Invocation, tenant: str, id: str) -> None:
+    from bedplate.app import open_app
+    from bedplate.cli.pursue import at_work
+    from bedplate.domain.ids import TenantId
+
+    async with open_app(invocation.load().config, work=True) as app:
+        run = await at_work(app).runs.pause(TenantId(tenant), id)
+    if invocation.json:
+        write_json({"run": _facts(run)})
+    else:
+        soon = "" if run.status == "paused" else ": it stops before its next step"
+        console().print(plain(f"{run.id}: {run.status}{soon}"), soft_wrap=True)
+
+
+async def _fork(
+    invocation: Invocation, tenant: str, id: str, at: int, goal: str | None, message: str | None
+) -> None:
+    from bedplate.app import open_app
+    from bedplate.cli.pursue import at_work, finish, followed
+    from bedplate.domain.accounts import Account
+    from bedplate.domain.ids import TenantId
+
+    async with open_app(invocation.load().config, work=True) as app:
+        account = Account(TenantId(tenant))
+        made = await at_work(app).runs.fork(account, id, at=at, goal=goal, message=message)
+        ended = await followed(app, made.tenant, made.id, quiet=invocation.json)
     finish(invocation, ended)
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from bedplate.doctor.findings import Finding
 from bedplate.models.anthropic_options import AnthropicOptions
 from bedplate.models.openai_options import OpenAIOptions
+from bedplate.spelling import did_you_mean
 
 WireOptions = OpenAIOptions | AnthropicOptions
 
@@ -81,7 +82,8 @@ def _judge(check: str, name: str, options: WireOptions, status: int, body: bytes
         return Finding(
             check,
             "warn",
-            f"{where} answers, but does not list {options.model!r}; it lists {known}.",
+            f"{where} answers, but does not list {options.model!r}; it lists {known}."
+            + did_you_mean(options.model, sorted(listed)),
             f"Correct models.{name}.model, or load that model there.",
         )
     return Finding(check, "ok", f"{where} answers and lists {options.model!r}.")

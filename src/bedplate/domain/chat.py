@@ -71,6 +71,13 @@ class TextSink(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Unseen:
+    """An answer that comes whole. While it is `under_way` it costs, and nothing shows how much."""
+
+    under_way: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One model call.
@@ -82,7 +89,8 @@ class ChatRequest:
     that: for models that read only one question. `logprobs` is how many likeliest tokens to report
     beside each chosen one, None for none at all. `knowledge` names the state of the collections that
     the passages are from, empty where it is not known. `whole_answer`: nobody reads the answer before
-    it is whole, so that its pieces may be joined. `sink` may be given pieces of text in place of events
+    it is whole, so that its pieces may be joined; `unstreamed`: nor does anything on its way, so
+    that the provider may be asked for it whole. `sink` may be given pieces of text in place of events
     once the first event was read; it is there only where no layer needs to see them. `account` is
     who pays. `extra` holds wire
     fields that Bedplate does not know and hands through.
@@ -106,6 +114,7 @@ class ChatRequest:
     deadline: float | None = None
     knowledge: str = ""
     whole_answer: bool = False
+    unstreamed: Unseen | None = field(default=None, compare=False, repr=False)
     sink: TextSink | None = field(default=None, compare=False, repr=False)
     account: Account = LOCAL
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -218,7 +227,8 @@ class Finished:
 
     `model` is what the provider says answered; `reasoning` its thoughts in the form in which it
     wants them back (Message.reasoning); `extra` holds wire fields that are handed through, such as
-    `system_fingerprint`; `notes` what happened to the call on its way, first things first.
+    `system_fingerprint`; `notes` what happened to the call on its way, first things first. `whole`
+    says that the answer did not stream, so that its first event came with its last.
     """
 
     reason: FinishReason
@@ -227,6 +237,7 @@ class Finished:
     reasoning: Any = None
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notes: tuple[Note, ...] = ()
+    whole: bool = False
 
 
 ChatEvent = TextDelta | ReasoningDelta | ToolCallDelta | Finished

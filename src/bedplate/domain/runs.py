@@ -107,10 +107,13 @@ def with_limits(former: RunLimits, amounts: Mapping[str, Any]) -> RunLimits:
 
 @dataclass(frozen=True, slots=True)
 class RunMemory:
-    """`tokens` are of a whole request; `summary` is the model that sums up what is left out, if any."""
+    """`tokens` are of a whole request; `summary` is the model that sums up what is left out, if any;
+    `recall` the table of tools in which the goal is looked up when the run begins.
+    """
 
     tokens: int = 100_000
     summary: str | None = None
+    recall: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from bedplate.durable.again import attempt
 from bedplate.durable.jobs import Jobs
 from bedplate.durable.places import Nodes
 from bedplate.durable.protocol import Schedule
 from bedplate.durable.schedules import Clock
-from bedplate.errors import BedplateError
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +43,12 @@ class Watch:
             now = time.monotonic()
             if now >= next_beat:
                 next_beat = now + self._beat_seconds
-                await self._attempt("beat", self._nodes.beat)
-                await self._attempt("take over", self.take_over)
+                await attempt("beat", self._nodes.beat)
+                await attempt("take over", self.take_over)
             await self.start_due()
             if now >= next_prune:
                 next_prune = now + PRUNE_SECONDS
-                await self._attempt("prune", self.prune)
+                await attempt("prune", self.prune)
             await asyncio.sleep(min(TICK_SECONDS, self._beat_seconds))
 
     async def take_over(self) -> None:
@@ -65,7 +64,7 @@ class Watch:
     async def start_due(self) -> None:
         """Start what is due; one that cannot be started, as its queue is full, holds up no other."""
         for schedule, due in self._clock.due(datetime.now(UTC)):
-            await self._attempt(f"start {schedule.name}", partial(self._start, schedule, due))
+            await attempt(f"start {schedule.name}", partial(self._start, schedule, due))
 
     async def _start(self, schedule: Schedule, due: datetime) -> None:
         await self._jobs.start(
@@ -83,13 +82,3 @@ class Watch:
             deleted += count
         if deleted:
             logger.info("old jobs deleted", extra={"jobs": deleted})
-
-    async def _attempt(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Whatever fails is tried again at the next turn: the watch goes on while the server does."""
-        try:
-            await work()
-        except BedplateError as error:
-            logger.warning(
-                "to be tried again",
-                extra={"what": what, "code": error.code, "error": error.message},
-            )

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from bedplate.embedders.checks import check_tokenizer, said, unit_rows
 from bedplate.embedders.protocol import Matrix
 from bedplate.errors import ConfigError, UpstreamError
+from bedplate.spelling import did_you_mean
 
 PROVIDER = "fastembed"
 CPU = ("CPUExecutionProvider",)
@@ -73,8 +73,7 @@ def in_list(library: Any, name: str, cache: Path, *, offline: bool) -> ModelFile
     entries = cast(Sequence[Mapping[str, Any]], library.list_supported_models())
     known = {str(entry["model"]): entry for entry in entries}
     if name not in known:
-        near = get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, known, cutoff=0.4)
         raise ConfigError(
             f"fastembed has no model {name!r}.{hint} Name one of its list, or a folder of your own."
         )

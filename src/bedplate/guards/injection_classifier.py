@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import huggingface_hub
 import numpy as np
-import onnxruntime
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Tokenizer
 
@@ -25,6 +24,7 @@ from bedplate.errors import ConfigError
 from bedplate.guards.disguises import bare
 from bedplate.guards.injection_model import spread, stretched
 from bedplate.guards.protocol import LocalInjectionModel
+from bedplate.onnx_session import open_session
 
 RULE = "classifier"
 FILES = ("model.onnx", "onnx/model.onnx")
@@ -33,8 +33,6 @@ HARMLESS = frozenset({"safe", "benign", "legit", "legitimate", "normal", "label_
 
 READ_AT_ONCE = 20_000
 BATCH = 8
-
-_runtime: Any = onnxruntime
 
 
 class ClassifierOptions(BaseModel):
@@ -73,16 +71,10 @@ class Classifier:
                 f"The classifier's folder {str(folder)!r} holds neither {' nor '.join(FILES)}: "
                 "export the model to ONNX."
             )
-        settings = _runtime.SessionOptions()
-        settings.intra_op_num_threads = options.threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
         try:
             tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
             names = _names(folder / "config.json")
-            self._session = _runtime.InferenceSession(
-                str(model), settings, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(model, options.threads)
         except Exception as error:
             # Neither library has an error of its own for files that do not fit.
             raise ConfigError(

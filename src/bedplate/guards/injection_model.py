@@ -23,11 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Reason, TextKind
-from bedplate.encoder import TOKENIZER, Encoder, Window, open_packaged, windows
+from bedplate.encoder import Encoder, Window, open_packaged, windows
 from bedplate.errors import ConfigError
 from bedplate.guards.disguises import View, bare
 from bedplate.guards.protocol import LocalInjectionModel
-from bedplate.packaged import read_packaged
+from bedplate.packaged import find_packaged, minilm_tokenizer
 
 NAME, RULE = "injection", "model"
 LEVEL = 0.5
@@ -182,6 +182,6 @@ def checked(name: str) -> Mapping[str, Any]:
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"The facts of the {name} model cannot be read: {error}.") from error
-    read_packaged("bedplate.guards", f"models/{name}.onnx", facts["sha256"])
-    read_packaged(*TOKENIZER)
+    find_packaged("bedplate.guards", f"models/{name}.onnx", facts["sha256"])
+    minilm_tokenizer()
     return facts

@@ -12,7 +12,7 @@ import re2
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bedplate.domain.guard import Finding, Scrubbed
-from bedplate.guards.blocks import FILLER
+from bedplate.guards.blocks import FILLER, WINDOW
 from bedplate.guards.pii_identity import IDENTITY
 from bedplate.guards.pii_keys import KEYS
 from bedplate.guards.pii_patterns import PATTERNS, Pattern, Span, before
@@ -112,6 +112,8 @@ class PatternGuard:
     def __init__(self, types: Sequence[PiiType], custom: Sequence[Pattern] = ()) -> None:
         known = (*KEYS, *PATTERNS, *IDENTITY, *PLACES)
         self._patterns = [*(each for each in known if each.type in types), *custom]
+        # What begins or ends a text may be asked for in patterns of somebody's own.
+        self._tells_whole = not custom
         options = _quiet()
         self._triggers = _re2.Set.SearchSet(options)
         for pattern in self._patterns:
@@ -126,7 +128,10 @@ class PatternGuard:
         return self
 
     def find(self, text: str) -> tuple[Finding, ...]:
-        return tuple(joined(Spans(self.scan), fold(text)))
+        folded = fold(text)
+        if self._tells_whole and _has_short_words(folded) and not self._triggers.Match(folded):
+            return ()
+        return tuple(joined(Spans(self.scan), folded))
 
     def scan(self, text: str, start: int) -> list[Finding]:
         """Findings of one block (guards/blocks.py), which begins at `start`; folded text."""
@@ -161,6 +166,14 @@ class PatternGuard:
                     continue
                 for start, end, score in pattern.check(text, begin, stop):
                     yield Finding(pattern.type, start, end, score)
+
+
+def _has_short_words(text: str) -> bool:
+    """Whether blocks end with words all over the text, so that what triggers no pattern in the whole
+    triggers none in a block: a longer word is cut, and an edge looks like the end of a word.
+    """
+    half = WINDOW // 2
+    return all(text.find(" ", at, at + half) >= 0 for at in range(0, len(text) - half, half))
 
 
 def _merged(candidates: Sequence[Finding]) -> list[Finding]:

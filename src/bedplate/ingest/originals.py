@@ -5,20 +5,19 @@ crash leaves between the two is swept. It is the file as it came, which no guard
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bedplate.domain.documents import Blob, Document
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.originals import Original
 from bedplate.domain.retrieval import Scope
-from bedplate.errors import BedplateError, ConfigError, NotFound
+from bedplate.durable.again import again
+from bedplate.errors import ConfigError, NotFound
 from bedplate.ingest.run import Run
 from bedplate.sealing import Seals
 from bedplate.state.protocol import Catalog, Entry
-
-logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3_600.0
 """Between two sweeps, and how old must be what is swept: an ingest may be about to keep its document."""
@@ -112,13 +111,8 @@ class Originals:
 
     async def run(self) -> None:
         """Sweep, until it is cancelled."""
-        while True:
-            try:
-                await self._rows.sweep(older_seconds=SWEEP_SECONDS)
-            except BedplateError as error:
-                facts = {"code": error.code, "error": error.message}
-                logger.warning("originals not swept", extra=facts)
-            await asyncio.sleep(SWEEP_SECONDS)
+        sweep = partial(self._rows.sweep, older_seconds=SWEEP_SECONDS)
+        await again("originals", sweep, SWEEP_SECONDS)
 
 
 def _place(scope: Scope, document: DocumentId, fingerprint: str) -> str:

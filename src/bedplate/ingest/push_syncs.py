@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.pushes import Backlog
+from bedplate.durable.again import again
 from bedplate.errors import BedplateError, NotFound
 from bedplate.ingest.sync import SyncRequest
 from bedplate.ingest.sync_work import SyncJobs
@@ -66,13 +67,7 @@ class PushSyncs:
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            try:
-                await self.start_due()
-            except BedplateError as error:
-                facts = {"code": error.code, "error": error.message}
-                logger.warning("pushed documents not seen to", extra=facts)
-            await asyncio.sleep(TICK_SECONDS)
+        await again("pushed documents", self.start_due, TICK_SECONDS)
 
     async def start_due(self) -> None:
         """Start the syncs that are due now."""

@@ -10,6 +10,7 @@ from croniter import CroniterError, croniter
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import SourceState
+from bedplate.durable.again import again
 from bedplate.durable.protocol import State
 from bedplate.errors import BedplateError, InvalidInput
 from bedplate.ingest.sync import SyncRequest
@@ -111,13 +112,7 @@ class Schedules:
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            try:
-                await self.start_due()
-            except BedplateError as error:
-                facts = {"code": error.code, "error": error.message}
-                logger.warning("schedules not seen to", extra=facts)
-            await asyncio.sleep(TICK_SECONDS)
+        await again("schedules", self.start_due, TICK_SECONDS)
 
     async def start_due(self) -> None:
         """Start the syncs that are due now."""

@@ -5,7 +5,6 @@ an ingest kept before a crash is unchanged for the one after it, so nothing is t
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
@@ -13,6 +12,7 @@ from typing import Any, cast
 from bedplate.domain.documents import Blob
 from bedplate.domain.ids import DocumentId, new_id
 from bedplate.domain.retrieval import Scope
+from bedplate.durable.again import again
 from bedplate.durable.protocol import JSON, Durable, Job, Queue, Retry, Steps, WorkId
 from bedplate.errors import BedplateError, Busy, NotFound, WorkFailed
 from bedplate.ingest.incoming import Upload
@@ -20,8 +20,6 @@ from bedplate.ingest.pipeline import Ingest
 from bedplate.ingest.report import Progress, Report
 from bedplate.ingest.spool import Spool, Spooled
 from bedplate.ingest.whole import whole
-
-logger = logging.getLogger(__name__)
 
 WORK = QUEUE = "upload"
 RETRY = Retry(attempts=20, pause=2.0, longest=300.0)
@@ -136,13 +134,7 @@ class Uploads:
 
     async def run(self) -> None:
         """Sweep, until it is cancelled."""
-        while True:
-            try:
-                await self.sweep()
-            except BedplateError as error:
-                facts = {"code": error.code, "error": error.message}
-                logger.warning("uploads not swept", extra=facts)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await again("uploads", self.sweep, SWEEP_SECONDS)
 
     async def sweep(self) -> None:
         """Drop files whose job has ended, as one that was cancelled, and those without a job."""

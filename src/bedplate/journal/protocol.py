@@ -7,7 +7,7 @@ there. So an entry is written before an effect and after it.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -97,11 +97,17 @@ class RunLogs(Protocol):
         ...
 
 
+FARTHEST = timedelta(minutes=2)
+"""No run is to be looked at later than so long from now."""
+
+
 class RunTimes(Protocol):
     """When runs are looked at, by whichever process comes first, and when they are forgotten."""
 
     async def due(self, now: datetime, limit: int) -> tuple[Run, ...]:
-        """Those that are to be looked at, of any tenant."""
+        """Those that are to be looked at, of any tenant; also where that is over FARTHEST away, as
+        the clock was put back since.
+        """
         ...
 
     async def look(self, tenant: TenantId, id: str, at: datetime | None) -> None:

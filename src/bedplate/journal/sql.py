@@ -17,7 +17,7 @@ from bedplate.domain.runs import (
 )
 from bedplate.errors import BudgetExceeded, Conflict, NotFound
 from bedplate.journal.forgetting import forget_old, forget_surplus
-from bedplate.journal.protocol import Change, Overtaken, Writer
+from bedplate.journal.protocol import FARTHEST, Change, Overtaken, Writer
 from bedplate.journal.rows import (
     COLUMNS,
     column_values,
@@ -131,8 +131,9 @@ class SqlJournal:
     async def due(self, now: datetime, limit: int) -> tuple[Run, ...]:
         rows = await self._sessions.read(
             lambda session: session.select(
-                f"SELECT {COLUMNS} FROM run WHERE look_at <= ? ORDER BY look_at LIMIT ?",  # noqa: S608 - constants
-                (micros(now), limit),
+                f"SELECT {COLUMNS} FROM run WHERE look_at <= ? OR look_at > ?"  # noqa: S608 - constants
+                " ORDER BY look_at LIMIT ?",
+                (micros(now), micros(now + FARTHEST), limit),
             )
         )
         return tuple(map(run_of, rows))

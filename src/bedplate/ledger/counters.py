@@ -5,10 +5,12 @@ full after a minute without calls; only the moment is kept up to which it is use
 scheduling" form of the generic cell rate algorithm, ITU-T I.371).
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bedplate.domain.budgets import EVERYONE, Kind
+from bedplate.domain.ids import TenantId
 from bedplate.ledger.limits import Applied
 from bedplate.ledger.periods import MINUTE, begins, ends
 from bedplate.sql import Session, places, rows_of
@@ -82,9 +84,13 @@ class Counter:
         self.changed = True
 
     def _used_until(self, now: int) -> int:
-        # Further ahead than a minute it was put by a clock that has been set back since: once more
-        # the bucket is full, as nobody knows how long ago that was.
-        return now if self.mark > now + MINUTE else max(self.mark, now)
+        # Much further ahead than a minute it was put by a clock that has been set back since: once
+        # more the bucket is full, as nobody knows how long ago that was. A little further it may be,
+        # as clocks of servers differ, and a call that waited for the row is older than the one
+        # before it: then the bucket is empty.
+        if self.mark > now + 2 * MINUTE:
+            return now
+        return min(max(self.mark, now), now + MINUTE)
 
 
 def load(
@@ -113,6 +119,25 @@ def load(
         found = _load(session, applied, ids)
     known.update(applied)
     return found
+
+
+def admit(session: Session, tenant: TenantId, tool: str, most: int, now: int) -> int:
+    """Use one call of a tool's rate; microseconds to wait where none is left."""
+    key = json.dumps(["tool", tenant, tool])
+    found = _select(session, "key = ?", [key])
+    if not found:
+        session.execute(
+            "INSERT INTO ledger_counter (tenant_id, kind, key, mark, touched)"
+            " VALUES (?, 'tool', ?, 0, ?) ON CONFLICT (key) DO NOTHING",
+            (tenant, key, now),
+        )
+        found = _select(session, "key = ?", [key])
+    [counter] = found
+    wait = counter.wait(1, most, now)
+    if wait <= 0:
+        counter.use(1, most, now)
+        store(session, [counter], now)
+    return wait
 
 
 def _load(session: Session, keys: Collection[str], ids: Collection[int]) -> list[Counter]:

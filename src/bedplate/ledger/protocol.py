@@ -142,6 +142,12 @@ class Ledger(Protocol):
         """Give back what a call held that used nothing. Its request stays counted in the rate."""
         ...
 
+    async def admit(self, tenant: TenantId, tool: str, most: int) -> float | None:
+        """Count a call of a tool, of which the tenant may make `most` a minute. None where it may;
+        else nothing is counted, and it may in so many seconds.
+        """
+        ...
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from bedplate.domain.accounts import Account
 from bedplate.domain.budgets import Unit
 from bedplate.domain.chat import Usage
-from bedplate.domain.ids import new_id
+from bedplate.domain.ids import TenantId, new_id
 from bedplate.domain.money import to_micro
 from bedplate.ledger.batches import Batches
 from bedplate.ledger.budgets import SqlBudgets
+from bedplate.ledger.counters import admit
 from bedplate.ledger.limits import Applied, Limits
 from bedplate.ledger.lines import Amounts
 from bedplate.ledger.periods import SECOND, micros
@@ -88,6 +89,11 @@ class SqlLedger:
 
     async def release(self, reservation: Reservation) -> None:
         await self._settle(reservation.id, NOTHING)
+
+    async def admit(self, tenant: TenantId, tool: str, most: int) -> float | None:
+        now = self._now()
+        wait = await self._sessions.write(lambda session: admit(session, tenant, tool, most, now))
+        return wait / SECOND if wait > 0 else None
 
     async def drain(self) -> None:
         """Until what is under way is done."""

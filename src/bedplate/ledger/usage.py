@@ -219,7 +219,7 @@ def _forget_runs(session: Session, before: int) -> bool:
     """Runs come and go, and each has counters."""
     deleted = session.execute(
         "DELETE FROM ledger_counter WHERE id IN (SELECT id FROM ledger_counter"  # noqa: S608 - constants
-        f" WHERE kind = 'run' AND reserved = 0 AND touched < ? ORDER BY id LIMIT {FORGOTTEN})",
+        f" WHERE kind IN ('run', 'tool') AND reserved = 0 AND touched < ? ORDER BY id LIMIT {FORGOTTEN})",
         (before,),
     )
     return deleted == FORGOTTEN

@@ -1,19 +1,15 @@
 """What nobody asks for: files and vector stores that expire, and work that was lost."""
 
-import asyncio
-import logging
-
 from bedplate.domain.ids import TenantId
+from bedplate.durable.again import again
 from bedplate.durable.protocol import Durable, State, WorkId
-from bedplate.errors import BedplateError, NotFound
+from bedplate.errors import NotFound
 from bedplate.library.attach_work import QUEUE, WORK
 from bedplate.library.attaching import Attaching
 from bedplate.library.batches import Batches
 from bedplate.library.moments import now
 from bedplate.library.vector_stores import VectorStores
 from bedplate.objects.protocol import Chosen, Objects
-
-logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 60.0
 LOST_SECONDS = 60
@@ -42,13 +38,7 @@ class Upkeep:
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            try:
-                await self.sweep(now())
-            except BedplateError as error:
-                facts = {"code": error.code, "error": error.message}
-                logger.warning("files and vector stores not swept", extra=facts)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await again("files and vector stores", lambda: self.sweep(now()), SWEEP_SECONDS)
 
     async def sweep(self, moment: int) -> None:
         """Do what is due at that time."""

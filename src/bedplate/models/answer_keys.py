@@ -41,7 +41,9 @@ def answer_keys(model: str, identity: str, request: ChatRequest) -> AnswerKeys:
     it is for, nor the bill that it is put on, nor the deadline, nor whether it is read in pieces.
     """
     account = replace(request.account, key=None, run=None, bill=None)
-    whole = replace(request, deadline=None, whole_answer=False, sink=None, account=account)
+    whole = replace(
+        request, deadline=None, whole_answer=False, unstreamed=False, sink=None, account=account
+    )
     return AnswerKeys(
         _hash(model, identity, whole),
         _hash(model, identity, _without_question(whole)) if _is_comparable(request) else None,

@@ -4,49 +4,17 @@ Wire: POST {base_url}/messages, always streamed (Claude API reference, "Messages
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
-
-from bedplate.domain.chat import ChatEvent, ChatRequest
 from bedplate.embedders.protocol import Embedder
 from bedplate.models.anthropic_options import AnthropicOptions
 from bedplate.models.anthropic_reply import AnthropicReply
 from bedplate.models.anthropic_request import encode_request
-from bedplate.models.calls import Caller, open_session
+from bedplate.models.calls import WireModel, open_session
 from bedplate.models.protocol import ChatModel
-from bedplate.upstream.failures import Failures
-from bedplate.upstream.options import secrets
 
 PROVIDER = "anthropic"
-
-
-class AnthropicModel:
-    def __init__(self, options: AnthropicOptions, session: aiohttp.ClientSession) -> None:
-        self._options = options
-        self._failures = Failures(
-            f"The model {options.model!r} at {options.shown_url}",
-            options.shown_url,
-            options.connect_seconds,
-            secrets(options.api_key, options.headers),
-            PROVIDER,
-        )
-        self._caller = Caller(options.endpoint, options, session, self._failures)
-
-    @property
-    def name(self) -> str:
-        return f"{PROVIDER}:{self._options.model}"
-
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
-        """See ChatModel. The connection is closed as soon as the iterator is."""
-        body = encode_request(request, self._options)
-        reply = AnthropicReply(request, self._options, self._failures)
-        async with aclosing(
-            self._caller.stream(body, reply, request.deadline, join=request.whole_answer)
-        ) as events:
-            async for event in events:
-                yield event
 
 
 @asynccontextmanager
@@ -56,4 +24,10 @@ async def open_anthropic_model(
     """See AnthropicOptions. Nothing is sent before the first request."""
     chosen = AnthropicOptions.model_validate(dict(options))
     async with open_session(chosen, chosen.sent_headers) as session:
-        yield AnthropicModel(chosen, session)
+        yield WireModel(
+            PROVIDER,
+            chosen,
+            session,
+            lambda request: encode_request(request, chosen),
+            lambda request, failures: AnthropicReply(request, chosen, failures),
+        )

@@ -19,6 +19,7 @@ from bedplate.domain.chat import (
     TextDelta,
     Usage,
 )
+from bedplate.errors import UpstreamError
 from bedplate.models.anthropic_options import AnthropicOptions
 from bedplate.models.anthropic_request import by_tool
 from bedplate.models.anthropic_usage import Counts, read_usage, reported
@@ -92,6 +93,9 @@ class AnthropicReply:
     def used(self) -> Usage:
         return used(self._request, self.characters, reported(self._counts))
 
+    def cut_off(self) -> UpstreamError:
+        return self._failures.ended_early(self.characters)
+
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         if self.done or not event.data.strip():
             return ()
@@ -117,7 +121,7 @@ class AnthropicReply:
 
     def finish(self) -> Iterable[ChatEvent]:
         if self._stop is None:
-            raise self._failures.ended_early(self.characters)
+            raise self.cut_off()
         try:
             rest = list(self._tools.finish())
         except ValueError as error:

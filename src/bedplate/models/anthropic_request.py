@@ -10,6 +10,7 @@ from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
 from bedplate.errors import InvalidInput
 from bedplate.models.anthropic_messages import encode_system, encode_turns
 from bedplate.models.anthropic_options import OURS, AnthropicOptions
+from bedplate.models.openai_request import check_tool_choice
 
 ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768}
@@ -159,16 +160,4 @@ def _check(request: ChatRequest) -> None:
             f"temperature: Anthropic's API takes 0 to 1, got {request.temperature:g}.",
             param="temperature",
         )
-    choice, known = request.tool_choice, {tool.name for tool in request.tools}
-    if choice is None or choice.mode == "none":
-        return
-    for name in choice.names:
-        if name not in known:
-            raise InvalidInput(
-                f"tool_choice: names the tool {name!r}, which is not among the tools.",
-                param="tool_choice",
-            )
-    if choice.mode == "required" and not known:
-        raise InvalidInput(
-            "tool_choice: asks for a tool call, but there are no tools.", param="tool_choice"
-        )
+    check_tool_choice(request)

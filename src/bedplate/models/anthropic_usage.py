@@ -6,6 +6,7 @@ import math
 from typing import Any, cast
 
 from bedplate.domain.chat import ChatRequest, Usage
+from bedplate.models.tokens import MOST_TOKENS
 
 CHARACTERS_PER_TOKEN = 4
 COUNTED = (
@@ -28,7 +29,7 @@ class Counts:
         told = cast(dict[str, Any], report)
         for name in COUNTED:
             count = told.get(name)
-            if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+            if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_TOKENS:
                 self._of[name] = count
 
     def get(self, name: str) -> int | None:

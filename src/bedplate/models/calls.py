@@ -1,18 +1,23 @@
-"""One call to a server that answers with server-sent events, bounded in time and size."""
+"""Calls to a server that answers with server-sent events, bounded in time and size."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
-from bedplate.domain.chat import ChatEvent, TextSink
+from bedplate.domain.chat import ChatEvent, ChatRequest
+from bedplate.errors import UpstreamError
+from bedplate.models.anthropic_options import AnthropicOptions
 from bedplate.models.failed import charging
+from bedplate.models.openai_options import OpenAIOptions
 from bedplate.models.patience import CLOSING_SECONDS, Patience
-from bedplate.models.streamed import Reply, StreamedAnswer
+from bedplate.models.streamed import Reply, StreamedAnswer, WholeReply
 from bedplate.models.wire_options import WireOptions
 from bedplate.upstream.failures import Failures
+from bedplate.upstream.options import secrets
 
+STREAM = "text/event-stream"
 NOT_STREAMS = frozenset({"application/json", "text/html"})
 MAX_ERROR_BYTES = 64 * 1024
 # Under the 5 s after which uvicorn (vLLM, SGLang) drops an idle connection: a POST that meets the
@@ -21,57 +26,85 @@ KEEP_ALIVE_SECONDS = 4.0
 DRAIN_SECONDS = 0.1
 
 
-class Caller:
-    """Sends requests to one endpoint and reads their answers as they come."""
+class WireModel:
+    """See ChatModel: a server's model, in the wire that `encode` writes and a Reply reads."""
+
+    hands_on = True
 
     def __init__(
         self,
-        endpoint: str,
-        options: WireOptions,
+        provider: str,
+        options: OpenAIOptions | AnthropicOptions,
         session: aiohttp.ClientSession,
-        failures: Failures,
+        encode: Callable[[ChatRequest], bytes],
+        reply_to: Callable[[ChatRequest, Failures], Reply],
+        whole_reply_to: Callable[[ChatRequest, Failures], WholeReply] | None = None,
     ) -> None:
-        self._endpoint = endpoint
+        """`whole_reply_to` is given where `encode` asks for no stream of a request that is not to
+        be streamed; a server may send one all the same.
+        """
+        self._name = f"{provider}:{options.model}"
         self._options = options
         self._session = session
+        self._encode = encode
+        self._reply_to = reply_to
+        self._whole_reply_to = whole_reply_to
         self._turns = asyncio.Semaphore(options.max_connections)
-        self._failures = failures
+        self._failures = Failures(
+            f"The model {options.model!r} at {options.shown_url}",
+            options.shown_url,
+            options.connect_seconds,
+            secrets(options.api_key, options.headers),
+            provider,
+        )
 
-    async def stream(
-        self,
-        body: bytes,
-        reply: Reply,
-        deadline: float | None,
-        *,
-        join: bool = False,
-        sink: TextSink | None = None,
-    ) -> AsyncGenerator[ChatEvent]:
-        """The events that `reply` makes of the answer. Closing it closes the connection.
+    @property
+    def name(self) -> str:
+        return self._name
 
-        `join`: pieces of text that come in one read are one event. `sink` is given those that come
-        after the first event was read.
-        """
-        patience = Patience(self._options, deadline, self._failures)
-        await patience.within(self._turns.acquire)
+    @property
+    def asks_whole(self) -> bool:
+        return self._whole_reply_to is not None
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
+        """The connection is closed as soon as the iterator is."""
+        body = self._encode(request)
+        whole: WholeReply | None = None
+        if request.unstreamed is not None and self._whole_reply_to is not None:
+            whole = self._whole_reply_to(request, self._failures)
+        reply = whole or self._reply_to(request, self._failures)
+        sink = request.sink
+        patience = Patience(
+            self._options, request.deadline, self._failures, whole=whole is not None
+        )
+        await self._wait_for_a_turn(patience)
         with charging(reply):
             try:
-                response = await self._send(body, patience)
+                response = await self._send(body, patience, whole)
                 try:
-                    answer = StreamedAnswer(
-                        response, reply, patience, self._failures, self._options.max_answer_bytes
-                    )
-                    while not answer.over:
-                        made = await answer.read(join=join)
-                        for number, event in enumerate(made, 1):
+                    if whole is not None and response.content_type != STREAM:
+                        for event in await self._read_whole(response, whole, patience):
                             yield event
-                            if sink is not None:
-                                rest = await answer.hand_on(sink, made[number:])
-                                sink = None
-                                for left in rest:
-                                    yield left
-                                break
-                        answer.renew()
-                    await _drain(response)
+                    else:
+                        answer = StreamedAnswer(
+                            response,
+                            reply,
+                            patience,
+                            self._failures,
+                            self._options.max_answer_bytes,
+                        )
+                        while not answer.over:
+                            made = await answer.read(join=request.whole_answer)
+                            for number, event in enumerate(made, 1):
+                                yield event
+                                if sink is not None:
+                                    rest = await answer.hand_on(sink, made[number:])
+                                    sink = None
+                                    for left in rest:
+                                        yield left
+                                    break
+                            answer.renew()
+                        await _drain(response)
                 finally:
                     response.close()
             finally:
@@ -79,18 +112,58 @@ class Caller:
             for made in reply.finish():
                 yield made
 
-    async def _send(self, body: bytes, patience: Patience) -> aiohttp.ClientResponse:
+    async def _wait_for_a_turn(self, patience: Patience) -> None:
+        if self._turns.locked():
+            await patience.within(self._turns.acquire)
+        else:
+            await self._turns.acquire()
+
+    async def _send(
+        self, body: bytes, patience: Patience, whole: WholeReply | None
+    ) -> aiohttp.ClientResponse:
+        if whole is not None:
+            whole.under_way(unseen=True)
         # A redirect would carry the key to another host, or lead inwards.
         response = await patience.within(
-            lambda: self._session.post(self._endpoint, data=body, allow_redirects=False)
+            lambda: self._session.post(self._options.endpoint, data=body, allow_redirects=False)
         )
-        if response.status == 200 and response.content_type not in NOT_STREAMS:
+        if response.status == 200 and (
+            whole is not None or response.content_type not in NOT_STREAMS
+        ):
+            if whole is not None and response.content_type == STREAM:
+                whole.under_way(unseen=False)
             return response
         try:
             said = await _read_body(response)
         finally:
             response.close()
+        if whole is not None:
+            whole.under_way(unseen=False)
         raise self._failures.refused(response.status, response.headers, said)
+
+    async def _read_whole(
+        self, response: aiohttp.ClientResponse, reply: WholeReply, patience: Patience
+    ) -> Sequence[ChatEvent]:
+        try:
+            said = await patience.within(lambda: self._read(response))
+        except UpstreamError as error:
+            # It said that there is an answer.
+            error.usage = reply.used()
+            raise
+        reply.under_way(unseen=False)
+        made = reply.add_whole(said)
+        if made is None:
+            raise self._failures.refused(200, response.headers, said)
+        return made
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        said = bytearray()
+        while packet := await response.content.readany():
+            said += packet
+            if len(said) > self._options.max_answer_bytes:
+                most = self._options.max_answer_bytes
+                raise self._failures.error(f"sent more than {most} bytes (max_answer_bytes)")
+        return bytes(said)
 
 
 @asynccontextmanager

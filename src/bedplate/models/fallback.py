@@ -101,7 +101,9 @@ class Fallback:
 
 def passes_on(error: BedplateError) -> bool:
     """Whether another model may do what this one failed at."""
-    unserved = isinstance(error, UpstreamError) and error.status in UNSERVED
+    status = error.status if isinstance(error, UpstreamError) else None
+    # Below 400 something else than a model's server answered: a page, a redirection.
+    unserved = status is not None and (status in UNSERVED or status < 400)
     # A member whose own budget is spent is none that may answer.
     return error.retryable or unserved or isinstance(error, ContextOverflow | Blocked)
 

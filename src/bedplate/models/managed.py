@@ -190,6 +190,8 @@ def _on_gpu(options: ManagedOptions) -> bool:
 def _wire(options: ManagedOptions, chosen: Template) -> dict[str, Any]:
     """What the template says, and over it what the options do; bodies are merged."""
     merged = {**chosen.wire, **options.openai}
+    if chosen.silent_overflow:
+        merged.setdefault("silent_overflow_tokens", options.context_size)
     bodies = (chosen.wire.get("extra_body", {}), options.openai.get("extra_body", {}))
     if any(bodies):
         merged["extra_body"] = {**bodies[0], **bodies[1]}

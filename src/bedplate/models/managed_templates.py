@@ -45,7 +45,8 @@ class Template:
 
     `wire` are options of the `openai` adapter that fit the server, `environment` variables that the
     model's own win over. `plain` are fields of a request for which nothing is guessed ahead, where
-    some versions of the server have such; `one_at_a_time`: requests wait for each other anyway;
+    some versions of the server have such; `silent_overflow`: it ends the stream of a request that is
+    too long without a word; `one_at_a_time`: requests wait for each other anyway;
     `keeps_logits`: to guess by lookup it holds every token's of the context.
     """
 
@@ -59,6 +60,7 @@ class Template:
     wire: Mapping[str, Any] = field(default_factory=dict[str, Any])
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     plain: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    silent_overflow: bool = False
     one_at_a_time: bool = False
     keeps_logits: bool = False
 
@@ -195,11 +197,10 @@ TEMPLATES: Mapping[ServerName, Template] = {
         _llama_server,
         "LLAMA_API_KEY",
         program="llama-server",
-        # It closes the connection behind a stream without saying so (build 10434).
         wire={
+            "preset": "llama-cpp",
             "extra_body": {"cache_prompt": True},
             "first_token_seconds": SLOW_FIRST_TOKEN,
-            "keep_alive": False,
         },
         # By default it keeps prompts of the past in 8 GiB that no estimate knows of. Builds before
         # October 2025 have no such store, nor the variable.
@@ -211,10 +212,8 @@ TEMPLATES: Mapping[ServerName, Template] = {
         "API_KEY",
         health="/v1/models",
         module="llama_cpp",
-        wire={
-            "unsupported": ("logprobs", "top_logprobs"),
-            "first_token_seconds": SLOW_FIRST_TOKEN,
-        },
+        wire={"preset": "llama-cpp-python", "first_token_seconds": SLOW_FIRST_TOKEN},
+        silent_overflow=True,
         one_at_a_time=True,
         keeps_logits=True,
     ),

@@ -130,6 +130,23 @@ def read_plain(data: bytes) -> tuple[str, str, Mapping[str, Any]] | None:
     return chunk.choices[0].delta.content, chunk.model, extra
 
 
+def as_chunk(raw: Any) -> Any:
+    """An answer that did not stream as the one chunk that says the same; None for what is none."""
+    choices = _field(raw, "choices")
+    if not isinstance(choices, list) or _field(raw, "error"):
+        return None
+    for choice in cast(list[Any], choices):
+        message = _field(choice, "message")
+        if not isinstance(message, dict):
+            return None
+        calls = _field(message, "tool_calls")
+        for index, call in enumerate(cast(list[Any], calls) if isinstance(calls, list) else ()):
+            if isinstance(call, dict):
+                call["index"] = index
+        choice["delta"] = choice.pop("message")
+    return raw
+
+
 def read_chunk(raw: Any) -> tuple[Chunk, Mapping[str, Any]]:
     """The event, and its fields that Bedplate does not know; msgspec.ValidationError for what is
     none.
@@ -194,6 +211,10 @@ def _deep(thinking: Any) -> str:
 
 def _text_in(part: Any) -> str:
     return str(cast(dict[str, Any], part).get("text") or "") if isinstance(part, dict) else ""
+
+
+def _field(value: Any, name: str) -> Any:
+    return cast(dict[str, Any], value).get(name) if isinstance(value, dict) else None
 
 
 def _unknown(raw: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -23,8 +23,8 @@ def _message(message: Message, options: OpenAIOptions) -> Mapping[str, object]:
     if message.name is not None and options.message_names:
         sent["name"] = message.name
     if message.tool_calls:
-        # An empty text beside calls is refused by some servers, null by none.
-        sent["content"] = sent["content"] or None
+        # An empty text beside calls is refused by some servers, null by hardly any.
+        sent["content"] = sent["content"] or ("" if options.content_beside_calls else None)
         sent["tool_calls"] = [
             {
                 "id": call.id,

@@ -71,6 +71,18 @@ class OpenAIOptions(WireOptions):
     """Whether messages may have a `name`, which is left out otherwise."""
     strict_tools: bool = True
     """Whether tools may have `strict`, which is left out otherwise."""
+    content_beside_calls: bool = False
+    """Whether a message that calls tools and says nothing has an empty text as its content, and not
+    null."""
+    schema_format: Literal["json_schema", "json_object"] = "json_schema"
+    """The format by which an answer's schema is asked for; `json_object` has it beside its type."""
+    silent_overflow_tokens: int | None = Field(default=None, gt=0)
+    """What a server takes at once that ends the stream without a word where a request is longer:
+    such an end is told as that where the request may be so long."""
+    whole_answers: bool = True
+    """Whether an answer that its client wants whole is asked for as JSON, and not as a stream: less
+    work for both sides, but `first_token_seconds` and `idle_seconds` then say nothing, as nobody sees
+    it grow. A model with `hedge`, `fallback` or several keys is streamed in any case."""
     stream_usage: bool = True
     """Whether usage is asked for by `stream_options`."""
     unsupported: tuple[Refusable, ...] = ()

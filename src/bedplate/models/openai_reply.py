@@ -21,6 +21,7 @@ from bedplate.models.failed import used
 from bedplate.models.openai_chunks import (
     Choice,
     Delta,
+    as_chunk,
     read_chunk,
     read_plain,
     text_of,
@@ -31,6 +32,7 @@ from bedplate.models.openai_options import OpenAIOptions
 from bedplate.models.openai_thoughts import Thoughts
 from bedplate.models.openai_usage import estimate_usage, read_usage
 from bedplate.models.sse import SseEvent
+from bedplate.models.tokens import request_tokens
 from bedplate.models.tool_parts import ToolParts
 from bedplate.upstream.failures import Failures
 
@@ -61,6 +63,7 @@ class OpenAIReply:
         self._written = 0
         self._tokens: tuple[TokenLogprob, ...] = ()
         self._tools = ToolParts()
+        self._whole = False
         self._thoughts = Thoughts()
         self._extra: dict[str, Any] = {}
 
@@ -73,7 +76,24 @@ class OpenAIReply:
         return self._written + self._thoughts.characters + self._tools.characters
 
     def used(self) -> Usage:
+        unseen = self._request.unstreamed
+        if unseen is not None and unseen.under_way:
+            # It may have been about to come to its end.
+            made = self._request.max_output_tokens or 0
+            return Usage(request_tokens(self._request), made, estimated=True)
         return used(self._request, self.characters, self._usage)
+
+    def cut_off(self) -> UpstreamError:
+        limit = self._options.silent_overflow_tokens
+        # The estimate may be too low, but hardly by more than half.
+        if limit is None or self.begun or request_tokens(self._request) * 2 <= limit:
+            return self._failures.ended_early(self.characters)
+        return self._failures.error(
+            f"the stream ended without a word, as for a conversation of more than its context "
+            f"length of {limit} tokens (silent_overflow_tokens)",
+            400,
+            "context_length_exceeded",
+        )
 
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         data = event.data.strip()
@@ -119,9 +139,24 @@ class OpenAIReply:
             for made in self._choose(choice)
         ]
 
+    def add_whole(self, data: bytes) -> list[ChatEvent] | None:
+        try:
+            raw = msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        chunk = as_chunk(raw)
+        if chunk is None:
+            return None
+        self._whole = self.done = True
+        return self.add(chunk)
+
+    def under_way(self, *, unseen: bool) -> None:
+        if self._request.unstreamed is not None:
+            self._request.unstreamed.under_way = unseen
+
     def finish(self) -> Iterable[ChatEvent]:
         if not (self.ended or self.done):
-            raise self._failures.ended_early(self.characters)
+            raise self.cut_off()
         try:
             rest = list(self._tools.finish())
         except ValueError as error:
@@ -134,6 +169,7 @@ class OpenAIReply:
                 self._model,
                 reasoning=self._thoughts.form,
                 extra=self._extra,
+                whole=self._whole,
             ),
         ]
 

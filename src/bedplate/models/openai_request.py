@@ -26,20 +26,18 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
     check_fields(request.extra)
     _check_supported(request, options)
     body: dict[str, Any] = {**options.extra_body, **request.extra}
-    body |= {
-        "model": options.model,
-        "messages": encode_messages(request.messages, options),
-        "stream": True,
-    }
-    if options.stream_usage:
-        body["stream_options"] = {"include_usage": True}
+    body |= {"model": options.model, "messages": encode_messages(request.messages, options)}
+    if not asks_whole(request, options):
+        body["stream"] = True
+        if options.stream_usage:
+            body["stream_options"] = {"include_usage": True}
     chosen = {
         options.limit_field: request.max_output_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": list(request.stop) or None,
         options.seed_field: request.seed,
-        "response_format": request.output and _format(request.output),
+        "response_format": request.output and _format(request.output, options),
         "reasoning_effort": request.reasoning_effort,
         "logprobs": None if request.logprobs is None else True,
         "top_logprobs": request.logprobs or None,
@@ -51,9 +49,19 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
     return body
 
 
-def _format(output: OutputFormat) -> Mapping[str, object]:
+def asks_whole(request: ChatRequest, options: OpenAIOptions) -> bool:
+    """Whether the answer is asked for as JSON, and not as a stream."""
+    if options.silent_overflow_tokens is not None:
+        # How such a server ends is known of its streams.
+        return False
+    return request.unstreamed is not None and options.whole_answers
+
+
+def _format(output: OutputFormat, options: OpenAIOptions) -> Mapping[str, object]:
     if output.schema is None:
         return {"type": "json_object"}
+    if options.schema_format == "json_object":
+        return {"type": "json_object", "schema": output.schema}
     described: dict[str, object] = {"name": output.name, "schema": output.schema}
     if output.description:
         described["description"] = output.description
@@ -109,9 +117,7 @@ def _choice(choice: ToolChoice) -> object:
 
 
 def _check_supported(request: ChatRequest, options: OpenAIOptions) -> None:
-    choice = request.tool_choice
-    if choice is not None and choice.mode != "none":
-        _check_choice(request, choice)
+    check_tool_choice(request)
     for need, field in _needs(request):
         if need in options.unsupported:
             raise InvalidInput(
@@ -121,7 +127,11 @@ def _check_supported(request: ChatRequest, options: OpenAIOptions) -> None:
             )
 
 
-def _check_choice(request: ChatRequest, choice: ToolChoice) -> None:
+def check_tool_choice(request: ChatRequest) -> None:
+    """InvalidInput where it asks for tools that the request does not have."""
+    choice = request.tool_choice
+    if choice is None or choice.mode == "none":
+        return
     known = {tool.name for tool in request.tools}
     for name in choice.names:
         if name not in known:

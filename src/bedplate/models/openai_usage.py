@@ -6,12 +6,15 @@ from decimal import Decimal
 from typing import Any, cast
 
 from bedplate.domain.chat import ChatRequest, Usage
+from bedplate.models.tokens import MOST_TOKENS
 
 CHARACTERS_PER_TOKEN = 4
 
 
 def read_usage(raw: Any, *, with_cost: bool) -> Usage | None:
     """The report; None for one without counts that can be. `with_cost`: its `cost` is believed."""
+    if raw is None:
+        return None
     sent, made = _count(raw, "prompt_tokens"), _count(raw, "completion_tokens")
     if sent is None or made is None:
         return None
@@ -62,7 +65,9 @@ def _count(value: Any, name: str) -> int | None:
     count = _field(value, name)
     if isinstance(count, float) and count.is_integer():
         count = int(count)
-    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    return count if 0 <= count <= MOST_TOKENS else None
 
 
 def _field(value: Any, name: str) -> Any:

@@ -21,7 +21,15 @@ CLOSING_SECONDS = 2.0
 class Patience:
     """How long one call may still wait, and for what."""
 
-    def __init__(self, options: CallOptions, deadline: float | None, failures: Failures) -> None:
+    def __init__(
+        self,
+        options: CallOptions,
+        deadline: float | None,
+        failures: Failures,
+        *,
+        whole: bool = False,
+    ) -> None:
+        """`whole`: of the answer nothing shows before its end."""
         self._clock = asyncio.get_running_loop().time
         self._failures = failures
         self._idle = options.idle_seconds
@@ -32,6 +40,9 @@ class Patience:
         if deadline is not None and deadline < self._whole[0]:
             left = max(0.0, deadline - now)
             self._whole = (deadline, f"was not done by the request's deadline, {left:.3g} s away")
+        if whole:
+            self._phase = self._whole
+            return
         seconds = options.first_token_seconds
         self._phase = (now + seconds, f"sent no token within {seconds:g} s (first_token_seconds)")
 

@@ -3,12 +3,13 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from string import Formatter
 from typing import Any, cast
 from urllib.parse import quote
+
+from bedplate.spelling import did_you_mean
 
 ABOUT = frozenset({"key_env", "base_url"})
 """What is no option of the adapter as it stands."""
@@ -48,8 +49,7 @@ def find_preset(name: str) -> Preset:
     """ValueError with the nearest name for one that does not exist."""
     known = presets()
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, known)
         raise ValueError(f"there is no preset {name!r}.{hint} Known: {', '.join(known)}")
     return known[name]
 

@@ -83,7 +83,19 @@ def is_direct(model: MeteredModel) -> bool:
     """Whether the adapter knows ChatRequest.sink, and all layers around it only need to see the first
     event and the last, which they say as `steps_aside`.
     """
+    return bool(getattr(_adapter(model), "hands_on", False))
+
+
+def asks_whole(model: MeteredModel) -> bool:
+    """Whether the adapter knows ChatRequest.unstreamed, and no layer around it would do better by
+    seeing in time that nothing comes.
+    """
+    return bool(getattr(_adapter(model), "asks_whole", False))
+
+
+def _adapter(model: MeteredModel) -> Any:
+    """The adapter, or the outermost layer that does more than to look at the first event and the last."""
     inner: Any = model
     while getattr(inner, "steps_aside", False):
         inner = inner.inner
-    return bool(getattr(inner, "hands_on", False))
+    return inner

@@ -79,7 +79,9 @@ class Seen:
         if not usage.estimated and not request.tools and request.output is None:
             # Schemas would have to be written out to be counted.
             found[ESTIMATED_INPUT_TOKENS] = request_tokens(request)
-        if self.begun and usage.output_tokens > 1:
+        if event.whole:
+            found.pop(FIRST_CHUNK, None)
+        elif self.begun and usage.output_tokens > 1:
             seconds = (time.perf_counter_ns() - self._first) / NANO
             if seconds > 0:
                 # The first token came at the beginning of that time.

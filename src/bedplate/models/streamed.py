@@ -18,7 +18,7 @@ class Reply(Part, Protocol):
     """One answer, put together event by event.
 
     `begun` once the model gave a sign of life (text, thoughts, a call), `ended` once it said why it
-    stopped, `done` when nothing more can follow; `characters` counts what has come so far.
+    stopped, `done` when nothing more can follow.
     """
 
     @property
@@ -27,8 +27,9 @@ class Reply(Part, Protocol):
     @property
     def done(self) -> bool: ...
 
-    @property
-    def characters(self) -> int: ...
+    def cut_off(self) -> UpstreamError:
+        """Why an answer is none that ends before it is whole."""
+        ...
 
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         """What `event` adds, often nothing; UpstreamError for what cannot be read."""
@@ -36,6 +37,18 @@ class Reply(Part, Protocol):
 
     def finish(self) -> Iterable[ChatEvent]:
         """What was held back, and Finished; UpstreamError when the answer is not whole."""
+        ...
+
+
+class WholeReply(Reply, Protocol):
+    """One that may also come whole."""
+
+    def add_whole(self, data: bytes) -> Sequence[ChatEvent] | None:
+        """What the whole answer holds but its end; None for what is no answer."""
+        ...
+
+    def under_way(self, *, unseen: bool) -> None:
+        """Whether the answer is being made now, unseen."""
         ...
 
 
@@ -152,7 +165,7 @@ class StreamedAnswer:
         """No more comes; an error where the answer is not whole."""
         if not self._reply.ended:
             if isinstance(error, aiohttp.ClientError):
-                raise self._failures.ended_early(self._reply.characters) from error
+                raise self._reply.cut_off() from error
             raise self._failures.of_client(error) from error
 
     def _events(self, packet: bytes) -> list[SseEvent]:

@@ -12,6 +12,8 @@ CHARACTERS_PER_TOKEN = 3
 TOKENS_PER_OTHER_CHARACTER = 1.5
 TOKENS_PER_MESSAGE = 8
 TOKENS_PER_IMAGE = 1_600
+MOST_TOKENS = 10**8
+"""That a call can have used: a report of more is wrong, and would use up any budget."""
 
 
 def text_tokens(text: str) -> int:
@@ -23,14 +25,17 @@ def text_tokens(text: str) -> int:
 
 def request_tokens(request: ChatRequest) -> int:
     """The same for all that a request sends: messages, images, tools and the answer's schema."""
-    return (
-        sum(message_tokens(message) for message in request.messages)
-        + sum(text_tokens(text) for text in _declared(request))
-        + TOKENS_PER_MESSAGE
-    )
+    tokens = TOKENS_PER_MESSAGE
+    for message in request.messages:
+        tokens += message_tokens(message)
+    if request.tools or request.output is not None:
+        tokens += sum(text_tokens(text) for text in _declared(request))
+    return tokens
 
 
 def message_tokens(message: Message) -> int:
+    if not (message.parts or message.tool_calls):
+        return text_tokens(message.content) + TOKENS_PER_MESSAGE
     images = sum(isinstance(part, ImagePart) for part in message.parts)
     calls = sum(text_tokens(call.name + call.arguments) for call in message.tool_calls)
     return text_tokens(message.content) + images * TOKENS_PER_IMAGE + calls + TOKENS_PER_MESSAGE

@@ -12,9 +12,10 @@ from typing import Any
 import aiohttp
 
 from bedplate.errors import UpstreamError, UpstreamRateLimited
-from bedplate.rerankers.http_errors import Failures
 from bedplate.rerankers.http_wire import BadAnswer, HttpOptions, decode_scores, encode_request
 from bedplate.rerankers.protocol import Reranker
+from bedplate.upstream.failures import Failures
+from bedplate.upstream.options import secrets
 
 MAX_ERROR_BYTES = 64 * 1024
 REASON_SECONDS = 2.0
@@ -24,13 +25,22 @@ ANSWER_FACTOR = 4
 FIRST_PAUSE_SECONDS = 0.25
 # Under the 5 s after which uvicorn drops an idle connection.
 KEEP_ALIVE_SECONDS = 4.0
+REMEDIES = {404: "check model and base_url, and wire", 413: "too much at once; lower batch"}
 
 
 class HttpReranker:
     def __init__(self, options: HttpOptions, session: aiohttp.ClientSession) -> None:
         self._options = options
         self._session = session
-        self._failures = Failures(options)
+        called = f" {options.model!r}" if options.model else ""
+        self._failures = Failures(
+            f"The reranker{called} at {options.shown_url}",
+            options.shown_url,
+            options.connect_seconds,
+            secrets(options.api_key, {}),
+            provider="http",
+            remedies=REMEDIES,
+        )
 
     async def score(
         self, query: str, texts: Sequence[str], *, deadline: float | None
@@ -84,11 +94,14 @@ class HttpReranker:
         except (aiohttp.ClientError, ssl.SSLError) as error:
             raise self._failures.of_client(error) from error
         if len(answer) > limit:
-            raise self._failures.bad_answer(f"it is longer than {limit} bytes")
+            raise self._bad_answer(f"it is longer than {limit} bytes")
         try:
             return decode_scores(answer, self._options.wire, count)
         except BadAnswer as error:
-            raise self._failures.bad_answer(str(error)) from error
+            raise self._bad_answer(str(error)) from error
+
+    def _bad_answer(self, why: str) -> UpstreamError:
+        return self._failures.said(f"its answer cannot be used: {why}", status=200)
 
 
 def _pause(error: UpstreamError, repeat: int) -> float:

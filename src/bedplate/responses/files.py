@@ -29,22 +29,32 @@ P = TypeVar("P", bound=Part)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A stored file."""
+    """A stored file, or one that was fetched."""
 
     filename: str
     content: bytes
+    media_type: str | None = None
 
 
 Load = Callable[[str], Awaitable[Kept]]
 """By its id; NotFound where there is none."""
 
 
+Fetch = Callable[[str], Awaitable[Kept]]
+"""By its URL; InvalidInput where it cannot be had."""
+
+MOST_FETCHED = 20
+"""By one request."""
+
+
 class Attached:
     """Puts in place what items only refer to."""
 
-    def __init__(self, parser: Parser, load: Load) -> None:
+    def __init__(self, parser: Parser, load: Load, fetch: Fetch) -> None:
         self._parser = parser
         self._load = load
+        self._fetch = fetch
+        self._fetched = 0
 
     async def read(self, items: Sequence[Item]) -> tuple[Item, ...]:
         """The items with the text of their files in place of the bytes, and stored images whole.
@@ -75,6 +85,8 @@ class Attached:
             case InputFile(file_id=str(id), text=""):
                 kept = await self._load(id)
                 return await self._text(part, kept.filename, kept.content)
+            case InputFile(file_url=str(url), text=""):
+                return await self._away(part, url)
             case InputFile(file_data=str(data)):
                 return await self._text(part, part.filename, _decoded(part.filename, data))
             case InputImage(file_id=str(id), image_url=None):
@@ -82,14 +94,25 @@ class Attached:
             case _:
                 return part
 
-    async def _text(self, file: InputFile, name: str, content: bytes) -> InputFile:
-        parsed = await self._parser.parse(Blob(content, name))
+    async def _away(self, part: InputFile, url: str) -> InputFile:
+        self._fetched += 1
+        if self._fetched > MOST_FETCHED:
+            raise InvalidInput(
+                f"file_url: at most {MOST_FETCHED} files of a request are fetched.", param="input"
+            )
+        found = await self._fetch(url)
+        return await self._text(part, found.filename, found.content, found.media_type)
+
+    async def _text(
+        self, file: InputFile, name: str, content: bytes, media_type: str | None = None
+    ) -> InputFile:
+        parsed = await self._parser.parse(Blob(content, name, media_type))
         if parsed.failures:
             raise Unreadable(parsed.failures[0].message, reason=parsed.failures[0].code)
         text = "\n\n".join(document.text for document in parsed.documents)
         if not text.strip():
             raise Unreadable(f"{name!r} holds no text.", reason="empty")
-        return InputFile(name, file_id=file.file_id, text=text)
+        return InputFile(name, file_id=file.file_id, file_url=file.file_url, text=text)
 
 
 def _decoded(name: str, given: str) -> bytes:

@@ -31,7 +31,7 @@ class InputImage(Struct, frozen=True, tag_field="type", tag="input_image"):
 
 class InputFile(Struct, frozen=True, tag_field="type", tag="input_file"):
     """`file_data` is the base64 of its bytes, bare or in a `data:` URL, until it is read; `file_id`
-    is that of a stored one.
+    is that of a stored one, `file_url` where it is fetched from.
 
     `text` is what was read of it, our extension: that is kept and shown to models, the bytes are
     not.
@@ -40,6 +40,7 @@ class InputFile(Struct, frozen=True, tag_field="type", tag="input_file"):
     filename: str = "file"
     file_data: str | None = None
     file_id: str | None = None
+    file_url: str | None = None
     text: str = ""
 
 

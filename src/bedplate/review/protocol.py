@@ -24,6 +24,10 @@ class AskHuman(Protocol):
 
     async def get(self, id: str, *, tenant: TenantId) -> Review: ...
 
+    async def withdraw(self, id: str, reason: str, *, tenant: TenantId) -> None:
+        """Reject what nobody waits for any more; one that is decided, or not there, stays so."""
+        ...
+
     async def decided(self, id: str, *, tenant: TenantId, seconds: float) -> Review:
         """The review once it is decided, or as it is after so long."""
         ...

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bedplate.domain.ids import TenantId, new_id
 from bedplate.domain.reviews import STATES, Decision, NewReview, Review
-from bedplate.errors import Conflict, GuardFailed, InvalidInput, TooLarge
+from bedplate.errors import Conflict, GuardFailed, InvalidInput, NotFound, TooLarge
 from bedplate.review.edits import Edits
 from bedplate.review.webhooks import Webhooks
 from bedplate.reviews.protocol import MOST_LISTED, Ending, ReviewQuery, Reviews
@@ -26,6 +27,9 @@ EXPIRED = 100
 
 BY_DEFAULT = "default"
 """Who decides what nobody decided."""
+
+BY_SERVER = "server"
+"""Who takes back what nobody waits for."""
 
 
 def utc_now() -> datetime:
@@ -123,6 +127,14 @@ class ReviewQueue:
         ended = await self._reviews.end(tenant, id, ending)
         self._tell(tenant)
         return ended
+
+    async def withdraw(self, id: str, reason: str, *, tenant: TenantId) -> None:
+        decision = Decision("reject", BY_SERVER, reason)
+        with suppress(Conflict, NotFound):
+            await self._reviews.end(
+                tenant, id, Ending("rejected", decision, self._clock(), {}, withdrawn=True)
+            )
+            self._tell(tenant)
 
     async def assign(
         self, id: str, assignee: str | None, *, was: str | None, tenant: TenantId

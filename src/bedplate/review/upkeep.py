@@ -1,18 +1,15 @@
 """What no reviewer does: reviews that are due, webhooks, and what is old enough to be forgotten."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bedplate.domain.reviews import Delivery
-from bedplate.errors import BedplateError
+from bedplate.durable.again import again
 from bedplate.review.queue import EXPIRED, ReviewQueue, utc_now
 from bedplate.review.webhooks import Webhooks
 from bedplate.reviews.protocol import Reviews, WaitingCall
-
-logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
 FORGET_SECONDS = 3_600.0
@@ -54,18 +51,9 @@ class ReviewUpkeep:
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        forget_at = loop.time()
-        while True:
-            try:
-                await self.sweep()
-                if loop.time() >= forget_at:
-                    forget_at = loop.time() + FORGET_SECONDS
-                    await self.forget()
-            except BedplateError as error:
-                facts = {"code": error.code, "error": error.message}
-                logger.warning("reviews not swept", extra=facts)
-            await asyncio.sleep(SWEEP_SECONDS)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(again("reviews", self.sweep, SWEEP_SECONDS))
+            tasks.create_task(again("old reviews", self.forget, FORGET_SECONDS))
 
     async def sweep(self) -> None:
         """Let what is due be decided, then tell decisions to webhooks."""

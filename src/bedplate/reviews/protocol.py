@@ -35,12 +35,13 @@ class ReviewQuery:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a pending review ends; `at` is now."""
+    """How a pending review ends; `at` is now. `withdrawn`: whoever has it, as nobody needs it."""
 
     state: ReviewState
     decision: Decision
     at: datetime
     labels: Mapping[str, Any]
+    withdrawn: bool = False
 
 
 class Reviews(Protocol):

@@ -102,7 +102,7 @@ def _end(session: Session, tenant: TenantId, id: str, ending: Ending) -> Review:
     changed = _changed(session, tenant)
     expires, by = ending.state == "expired", ending.decision.by
     found = _pending(session, tenant, id, ending.at, expires=expires)
-    if not expires and found.assignee not in (None, by):
+    if not (expires or ending.withdrawn) and found.assignee not in (None, by):
         raise Conflict(
             f"Review {id!r} is {_whose(found.assignee)}, and {by!r} cannot decide it: assign it to "
             "yourself first."

@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
     """The same as one JSON object a line: `time` (UTC), `level`, `logger`, `message`, the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,
@@ -70,6 +70,8 @@ def set_up_logging(level: str = "INFO", *, as_json: bool = False) -> None:
     """Send the log to stderr. Called once, by the edge that owns the process."""
     stream = logging.StreamHandler(sys.stderr)
     stream.setFormatter(JsonFormatter() if as_json else LineFormatter())
+    # No line shows them (logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [stream]
     root.setLevel(logging.WARNING)

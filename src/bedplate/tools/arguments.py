@@ -77,6 +77,16 @@ class Arguments:
             found.append("arguments: the tool's schema goes round in circles")
         return tuple(found)
 
+    def misfit(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """What the model is told of a call that does not fit; empty where it does."""
+        listed = "\n".join(f"- {problem}" for problem in self.problems(arguments))
+        if not listed:
+            return ""
+        return (
+            f"The arguments of {name} do not fit; nothing was done.\n{listed}\n"
+            f"It takes:\n{self.told()}"
+        )
+
     def told(self) -> str:
         """Each argument in a line, as the model is reminded of it."""
         properties = mapping(self._schema.get("properties"))

@@ -23,15 +23,9 @@ class Checked:
         return self._inner.policy
 
     async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
-        problems = self._arguments.problems(arguments)
-        if not problems:
-            return await self._inner.call(arguments, context)
-        listed = "\n".join(f"- {problem}" for problem in problems)
-        return ToolResult(
-            f"The arguments of {self.spec.name} do not fit; nothing was done.\n{listed}\n"
-            f"It takes:\n{self._arguments.told()}",
-            failed=True,
-        )
+        if wrong := self._arguments.misfit(self.spec.name, arguments):
+            return ToolResult(wrong, failed=True)
+        return await self._inner.call(arguments, context)
 
     async def status(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult | None:
         return await self._inner.status(arguments, context)

@@ -54,7 +54,7 @@ class ToolPolicy:
     `approve` is whether a human confirms each call, or a condition on the arguments, e.g.
     "amount > 100", under which one does (tools/approval.py). `attempts` counts the first; further
     ones only where the result is retryable and, where `effect` is "once", says that nothing was done. `per_minute` is of each
-    tenant, in each process. `assistants` empty means every one.
+    tenant. `assistants` empty means every one.
     """
 
     effect: Effect = "none"

@@ -158,6 +158,11 @@ def _function(key: str, target: str) -> Function:
                     f"{key} is neither module:function nor an entry point of {GROUP}."
                 )
             found = points[0].load()
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{key} cannot be imported: {error}. Install the package it is in, or put the folder it "
+            "is in on PYTHONPATH."
+        ) from error
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{key} cannot be imported: {error}.") from error
     if not inspect.isfunction(found):

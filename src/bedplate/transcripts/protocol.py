@@ -1,8 +1,8 @@
-"""What keeps responses and conversations. Their content is JSON text that it does not read."""
+"""What keeps responses, conversations and chat completions. Their content is JSON text that it does not read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -54,6 +54,25 @@ class StoredConversation:
     id: str
     created_at: datetime
     metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCompletion:
+    """A chat completion; `body` is all of it but its metadata. Ids sort by time of creation."""
+
+    tenant: TenantId
+    id: str
+    model: str
+    metadata: Mapping[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionQuery:
+    """Those of a model, and with all of this metadata."""
+
+    model: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +194,28 @@ class ConversationItems(Protocol):
     async def delete(self, tenant: TenantId, id: str, item: str) -> None: ...
 
 
+class Completions(Protocol):
+    """Stored chat completions. NotFound where the tenant has none of that id."""
+
+    async def add(self, completion: StoredCompletion, messages: Sequence[StoredItem]) -> None:
+        """With the messages that it answers."""
+        ...
+
+    async def get(self, tenant: TenantId, id: str) -> StoredCompletion: ...
+
+    async def update(
+        self, tenant: TenantId, id: str, metadata: Mapping[str, str]
+    ) -> StoredCompletion: ...
+
+    async def delete(self, tenant: TenantId, id: str) -> None: ...
+
+    async def list(
+        self, tenant: TenantId, query: CompletionQuery, page: Page
+    ) -> tuple[StoredCompletion, ...]: ...
+
+    async def messages(self, tenant: TenantId, id: str, page: Page) -> ItemPage: ...
+
+
 class Transcripts(Protocol):
     @property
     def responses(self) -> Responses: ...
@@ -188,9 +229,12 @@ class Transcripts(Protocol):
     @property
     def items(self) -> ConversationItems: ...
 
+    @property
+    def completions(self) -> Completions: ...
+
     async def forget(self, before: datetime, *, most: int) -> int:
         """Delete what was last used before that moment, and of each tenant what is more than `most`
-        responses or conversations, the oldest first. How many went. Nothing that is being made.
+        responses, conversations or completions, the oldest first. How many went. Nothing that is being made.
         """
         ...
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from bedplate.domain.ids import TenantId
 from bedplate.sql import Row, Session, Sessions
 from bedplate.transcripts.background import SqlBackground
+from bedplate.transcripts.completions import SqlCompletions, drop_completion
 from bedplate.transcripts.conversations import (
     SqlConversationItems,
     SqlConversations,
@@ -16,7 +17,11 @@ from bedplate.transcripts.responses import SqlResponses, drop_response
 FORGOTTEN = 200
 """At once: a long delete would hold up whoever writes."""
 
-TABLES = {"transcript_response": drop_response, "transcript_conversation": drop_conversation}
+TABLES = {
+    "transcript_response": drop_response,
+    "transcript_conversation": drop_conversation,
+    "transcript_completion": drop_completion,
+}
 
 
 class SqlTranscripts:
@@ -26,6 +31,7 @@ class SqlTranscripts:
         self.background = SqlBackground(sessions)
         self.conversations = SqlConversations(sessions)
         self.items = SqlConversationItems(sessions)
+        self.completions = SqlCompletions(sessions)
 
     async def forget(self, before: datetime, *, most: int) -> int:
         gone = 0

@@ -14,6 +14,7 @@ from bedplate.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
 
 PROVIDER = "openai"
 MAX_MESSAGE = 500
+REMEDIES: Mapping[int, str] = {404: "check model and base_url"}
 # Shorter values are names and versions more often than secrets; masking "1" would hide the message.
 MIN_SECRET = 8
 STATUS_OF_TYPE = {
@@ -30,7 +31,9 @@ STATUS_OF_TYPE = {
 
 
 class Failures:
-    """Makes the errors of one upstream, called `label` in every message."""
+    """Makes the errors of one upstream, called `label` in every message. `remedies` say what may
+    help against a status.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,9 @@ class Failures:
         connect_seconds: float,
         secrets: Sequence[str],
         provider: str = PROVIDER,
+        remedies: Mapping[int, str] = REMEDIES,
     ) -> None:
+        self._remedies = remedies
         self._provider = provider
         self._label = label
         self._url = url
@@ -84,9 +89,9 @@ class Failures:
     def timeout(self, what: str) -> UpstreamTimeout:
         return UpstreamTimeout(f"{self._label}: {what}.", provider=self._provider)
 
-    def said(self, text: str) -> UpstreamError:
+    def said(self, text: str, status: int | None = None) -> UpstreamError:
         """What went wrong in the words of somebody else."""
-        return self.error(self._clean(text))
+        return self.error(self._clean(text), status)
 
     def ended_early(self, characters: int) -> UpstreamError:
         return self.error(f"the stream ended early after {characters} characters")
@@ -125,12 +130,11 @@ class Failures:
                 return self._rate_limited(headers, tail)
             case _ if 300 <= status < 400:
                 what = f"redirected with HTTP {status}; set base_url to where it now lives"
-            case 404:
-                what = f"answered HTTP 404; check model and base_url{tail}"
             case 200:
                 what = f"answered with something that is not an event stream; check base_url{tail}"
             case _:
-                what = f"answered HTTP {status}{tail}"
+                remedy = f"; {self._remedies[status]}" if status in self._remedies else ""
+                what = f"answered HTTP {status}{remedy}{tail}"
         return self.error(what, status, _reason(_decoded(body)))
 
     def _rate_limited(self, headers: Mapping[str, str], tail: str) -> UpstreamRateLimited:

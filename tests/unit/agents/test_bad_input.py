@@ -139,6 +139,17 @@ async def test_a_clock_that_jumps_makes_a_runs_time_no_longer(tmp_path: Path) ->
         assert run.used.seconds < 60
 
 
+async def test_a_parked_run_goes_on_though_the_clock_was_put_back_by_a_year(tmp_path: Path) -> None:
+    till = Till(approve=True)
+    async with world(tmp_path, PAID, till) as w:
+        run = await w.run("Pay Ann 5")
+        w.desk.decide(run.waits_for[0], APPROVE)
+        await w.journal.look(DEFAULT_TENANT, run.id, datetime.now(UTC) + timedelta(days=365))
+        await w.upkeep.look()
+        run = await w.go_on(run)
+        assert (run.status, len(till.calls)) == (RunStatus.SUCCEEDED, 1)
+
+
 async def test_a_model_without_a_price_is_not_asked_where_dollars_are_to_be_bounded(
     tmp_path: Path,
 ) -> None:

@@ -83,11 +83,18 @@ async def test_an_approval_that_expired_is_by_default(tmp_path: Path) -> None:
         assert "nobody approved it in time" in result.data["text"]
 
 
-async def test_a_decision_for_a_run_that_was_cancelled_does_nothing(tmp_path: Path) -> None:
+async def test_a_cancelled_run_takes_its_question_back_and_a_decision_does_nothing(
+    tmp_path: Path,
+) -> None:
     till = Till(approve=True)
     async with world(tmp_path, PAID, till) as w:
         run = await until_asked(w)
         await w.runs.cancel(DEFAULT_TENANT, run.id)
+        withdrawn = w.desk.reviews[run.waits_for[0]]
+        assert (withdrawn.state, withdrawn.decision) == (
+            "rejected",
+            Decision("reject", "server", "The run was cancelled."),
+        )
         run = await w.decide(run, APPROVE)
         assert (run.status, till.calls) == (RunStatus.CANCELLED, [])
         with pytest.raises(Conflict, match="cancelled"):

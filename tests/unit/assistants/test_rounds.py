@@ -8,7 +8,7 @@ from tests.fixtures.assistants import Helped, LocalTool, scripted, text_of
 from bedplate.assistants.protocol import Done
 from bedplate.domain.chat import Message, ToolCallDelta
 from bedplate.domain.tools import ToolCall, ToolChoice, ToolSpec
-from bedplate.errors import BudgetExceeded, InvalidInput, Unavailable
+from bedplate.errors import BudgetExceeded, InvalidInput, PriceUnknown, Unavailable
 from bedplate.tools.protocol import ToolPolicy, ToolResult
 
 WEATHER = ToolSpec("weather", "The weather.", {"type": "object", "properties": {}})
@@ -171,6 +171,16 @@ async def test_a_budget_of_nothing_asks_no_model(budget: dict[str, Any]) -> None
     with pytest.raises(BudgetExceeded, match="assistants.help.budget"):
         await helped.done("go")
     assert helped.requests == []
+
+
+async def test_a_model_without_a_price_is_not_asked_where_dollars_are_to_be_bounded() -> None:
+    helped = Helped(scripted(replies=["Hello"]), price=None, budget={"usd": 0.5})
+    with pytest.raises(PriceUnknown, match=r"set \[models.m.price\]"):
+        await helped.done("Hi")
+    assert helped.requests == []
+    # Where nobody declared dollars they are not counted.
+    undeclared = Helped(scripted(replies=["Hello"]), price=None, budget={"steps": 3})
+    assert (await undeclared.done("Hi")).answer.text == "Hello"
 
 
 async def test_calls_beyond_the_budget_are_not_made() -> None:

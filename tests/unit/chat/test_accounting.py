@@ -152,6 +152,34 @@ async def test_a_reader_that_is_cancelled_holds_nothing(ledger: Ledger) -> None:
     assert await sums(ledger) == (20_000, 0)
 
 
+@pytest.mark.parametrize(("sent", "charged"), [(True, 400_000), (False, 10_000)])
+async def test_a_whole_answer_that_is_given_up_under_way_counts_as_much_as_it_may_have_come_to(
+    ledger: Ledger, *, sent: bool, charged: int
+) -> None:
+    class Whole(Speaker):
+        asks_whole = True
+
+        async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
+            assert request.unstreamed is not None
+            request.unstreamed.under_way = sent
+            async for event in super().stream(request):
+                yield event
+
+    await ledger.budgets.set(TENANT, {DAY: DOLLAR})
+    speaker = Whole(pieces=(), hangs=True)
+    request = replace(asked(), whole_answer=True)
+    task = asyncio.get_running_loop().create_task(
+        events(turn(ledger, speaker).stream("m", request))
+    )
+    async with asyncio.timeout(10):
+        while not speaker.asked:  # noqa: ASYNC110 - it belongs to the code under test
+            await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await sums(ledger) == (charged, 0)
+
+
 @pytest.mark.parametrize(
     "error", [UpstreamError("no", provider="p"), InvalidInput("no")], ids=["upstream", "input"]
 )

@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
+from tests.fixtures.anthropic_wire import says, serve_anthropic_wire
 from tests.fixtures.openai_wire import (
     USAGE,
     Answer,
@@ -30,6 +31,7 @@ from bedplate.guards.closed import FailsClosed
 from bedplate.guards.pii import TYPES, PatternGuard
 from bedplate.guards.policy import Policy
 from bedplate.guards.protocol import GuardedCall
+from bedplate.models.anthropic import open_anthropic_model
 from bedplate.models.metered import Metered
 from bedplate.models.openai import open_openai_model
 from bedplate.models.protocol import is_direct
@@ -119,6 +121,24 @@ async def test_all_pieces_but_the_first_go_past_the_layers_in_order(
     assert pieces.left
     assert isinstance(end, Finished)
     assert end.usage.output_tokens == USAGE["completion_tokens"]
+
+
+async def test_pieces_of_anthropic_s_wire_go_past_the_layers_too() -> None:
+    async with (
+        serve_anthropic_wire() as wire,
+        open_hashing_embedder({}) as embedder,
+        open_anthropic_model(
+            {"base_url": wire.base_url, "model": "m", "api_key": "k"}, embedder=embedder
+        ) as model,
+    ):
+        wire.script(says("a", "b", "c", "d"))
+        pieces = Pieces()
+        turn = Turn({"m": Metered(model, None, output_tokens=100)}, seconds=20)
+        *first, end = await heard(turn, pieces)
+    assert first == [TextDelta("a")]
+    assert (pieces.told, pieces.taken) == (["a", "b", "c", "d"], 3)
+    assert isinstance(end, Finished)
+    assert not end.usage.estimated
 
 
 @pytest.mark.parametrize("most", range(7))

@@ -50,8 +50,8 @@ def test_budgets_are_set_shown_changed_and_removed(call: Call) -> None:
 
 
 def test_a_tenant_s_own_limit_on_a_model_is_apart(call: Call) -> None:
-    assert call("budgets", "set", "model", "m", "--usd-day", "1").code == 0
-    assert call("budgets", "set", "model", "m", "--usd-day", "2", "--tenant", "t").code == 0
+    assert call("budgets", "set", "model", "quote", "--usd-day", "1").code == 0
+    assert call("budgets", "set", "model", "quote", "--usd-day", "2", "--tenant", "t").code == 0
     listed = call("budgets", "list", "--json").json["budgets"]
     assert [(each["tenant"], each["limit"]) for each in listed] == [(None, 1.0), ("t", 2.0)]
     mine = call("budgets", "list", "--tenant", "t", "--json").json["budgets"]
@@ -72,6 +72,7 @@ def test_a_tenant_s_own_limit_on_a_model_is_apart(call: Call) -> None:
         (["tenant", "t", "--usd-day", "1", "--tenant", "x"], "leave --tenant out"),
         (["tenant", "two words", "--usd-day", "1"], "is no name of a tenant"),
         (["planet", "t", "--usd-day", "1"], "planet"),
+        (["model", "quot", "--usd-day", "1"], "no model 'quot'. Did you mean 'quote'?"),
     ],
 )
 def test_bad_budgets_are_refused_with_a_reason(call: Call, arguments: list[str], why: str) -> None:

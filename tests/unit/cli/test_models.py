@@ -28,7 +28,9 @@ def test_models_are_listed_with_what_a_trial_of_speculation_found(
 ) -> None:
     (tmp_path / "bedplate.toml").write_text(TOML)
     ran = call("models", "--json")
-    assert ran.code == 0, ran.err
+    assert ran.code == 2
+    [missing] = ran.json["problems"]
+    assert missing.startswith("models.local")
     quote, *others = ran.json["models"]
     assert quote == {"name": "quote", "use": "quote", "is": {}}
     assert others == [
@@ -62,3 +64,33 @@ def test_options_that_cannot_be_are_named(call: Call, tmp_path: Path) -> None:
     ran = call("models")
     assert ran.code == 2
     assert "models.local.speculation_prompts: " in ran.err
+
+
+def test_all_that_is_wrong_is_named_with_the_nearest_name(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "bedplate.toml").write_text("""
+[models.first]
+use = "openai"
+base_url = "http://127.0.0.1:9/v1"
+model = "m"
+fallback = ["secnd"]
+[models.second]
+use = "openai"
+base_ulr = "http://127.0.0.1:9/v1"
+model = "m"
+[models.both]
+use = "router"
+small = "second"
+large = "first"
+[models.sound]
+use = "quote"
+fallback = ["quote"]
+""")
+    ran = call("models")
+
+    assert ran.code == 2
+    assert "fallback quote" in " ".join(ran.out.split())
+    first, option = ran.err.splitlines()
+    assert "models.first refers to the model 'secnd'" in first
+    assert "Did you mean 'second'?" in first
+    assert "'models.second.base_ulr'" in option
+    assert option.endswith("Did you mean 'base_url'?")

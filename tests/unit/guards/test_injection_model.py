@@ -28,7 +28,7 @@ from bedplate.guards.injection_judge import open_llm_judge
 from bedplate.guards.injection_levels import level, read_levels, write_levels
 from bedplate.guards.injection_model import spread, stretched
 from bedplate.models import MODELS
-from bedplate.packaged import read_packaged
+from bedplate.packaged import find_packaged
 
 POOL = ThreadPoolExecutor(1)
 
@@ -108,11 +108,11 @@ def test_documents_on_their_way_in_are_read_by_the_model() -> None:
 
 def test_a_file_that_is_another_than_expected_is_refused() -> None:
     with pytest.raises(ConfigError, match="SHA-256"):
-        read_packaged("bedplate.guards", "__init__.py", "0" * 64)
+        find_packaged("bedplate.guards", "__init__.py", "0" * 64)
     with pytest.raises(ConfigError, match="cannot be read"):
-        read_packaged("bedplate.guards", "models/none.onnx", "0" * 64)
+        find_packaged("bedplate.guards", "models/none.onnx", "0" * 64)
     with pytest.raises(ConfigError, match="needs the package"):
-        read_packaged("no_such_package", "model.onnx", "0" * 64)
+        find_packaged("no_such_package", "model.onnx", "0" * 64)
     with pytest.raises(ConfigError, match="facts of bedplate.guards: models/none"):
         open_packaged("bedplate.guards", "models/none")
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from pydantic import ValidationError
 
-from bedplate.guards.pii import PatternGuard, open_pattern_guard
+from bedplate.guards.pii import PatternGuard, fold, open_pattern_guard
+from bedplate.guards.spans import Spans, joined
 
 TYPES = ("KEY", "IBAN", "CARD", "SSN", "EMAIL", "IP", "PHONE")
 GUARD = PatternGuard(TYPES)
@@ -186,3 +187,11 @@ def test_numbers_of_every_country_are_found_as_they_are_written_abroad():
                     missed.append(text)
     assert written > 900
     assert missed == []
+
+
+@given(
+    st.lists(_plain | _values | _shards | st.just("x" * 600), max_size=10).map("".join) | st.text()
+)
+def test_a_look_at_the_whole_text_finds_what_a_look_at_each_block_finds(text: str) -> None:
+    blocks = tuple(joined(Spans(GUARD.scan), fold(text)))
+    assert GUARD.find(text) == blocks

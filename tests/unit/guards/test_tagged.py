@@ -17,7 +17,7 @@ from bedplate.guards.pii_head import TagHead, may_be_a_name, numbered
 from bedplate.guards.pii_shapes import shapes
 from bedplate.guards.policy import Policy
 from bedplate.guards.tagged import TAGS, TaggedGuard, open_tagged_guard
-from bedplate.packaged import read_packaged
+from bedplate.packaged import find_packaged
 
 MAIL = (
     "Dear Mr. Novak,\n\nmy name is Anna Kowalska, I am 34 years old and live in Berlin. "
@@ -90,9 +90,9 @@ async def test_the_model_never_sees_a_name_and_the_user_does(guard):
 def test_the_shipped_file_is_checked(guard):
     facts = json.loads(files("bedplate.guards").joinpath("models/pii.json").read_text())
     assert Counter(facts["types"]) == Counter(TAGS)
-    assert read_packaged("bedplate.guards", "models/pii.onnx", facts["sha256"])
+    assert find_packaged("bedplate.guards", "models/pii.onnx", facts["sha256"])
     with pytest.raises(ConfigError, match="not the expected"):
-        read_packaged("bedplate.guards", "models/pii.onnx", "0" * 64)
+        find_packaged("bedplate.guards", "models/pii.onnx", "0" * 64)
 
 
 def test_shapes_tell_how_a_word_is_written_and_where_a_line_begins():

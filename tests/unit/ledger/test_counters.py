@@ -34,6 +34,14 @@ def test_no_jump_of_the_clock_shuts_a_rate_for_longer_than_a_minute(limit: int, 
     assert counter.wait(1, limit, START + jump) <= MINUTE
 
 
+@given(limit=st.integers(1, 10_000), behind=st.integers(0, MINUTE))
+def test_a_server_whose_clock_is_behind_finds_what_another_used(limit: int, behind: int) -> None:
+    counter = Counter(1, "k", 0, 0, 0)
+    counter.use(limit, limit, START)
+    assert counter.wait(1, limit, START - behind) > 0
+    assert counter.available(limit, START - behind) == 0
+
+
 def test_a_full_minute_passes_at_once_and_no_more() -> None:
     counter = Counter(1, "k", 0, 0, 0)
     for _ in range(7):

@@ -50,6 +50,8 @@ def chain(*models: ToldModel) -> Fallback:
     [
         down(),
         down(None),
+        down(200),
+        down(307),
         down(401),
         down(404),
         UpstreamTimeout("late", provider="p"),

@@ -131,6 +131,34 @@ async def test_messages_are_sent_with_images_calls_and_answers():
     ]
 
 
+async def test_llama_cpp_server_gets_schemas_and_calls_in_its_own_form():
+    call = ToolCall("c1", "weather", "{}")
+    turns = (
+        USER,
+        Message("assistant", "", tool_calls=(call,)),
+        Message("tool", "", tool_call_id="c1"),
+    )
+    request = ChatRequest(turns, output=OutputFormat(SCHEMA, "place"))
+    body = await sent(request, preset="llama-cpp-python")
+
+    assert body["response_format"] == {"type": "json_object", "schema": SCHEMA}
+    assert body["messages"][1]["content"] == ""
+
+
+async def test_a_stream_that_ends_without_a_word_is_too_long_a_request_where_it_can_be():
+    long = ChatRequest((Message("user", "A barn is red. " * 100),))
+    with pytest.raises(UpstreamError, match="context length of 300 tokens") as caught:
+        await said(packets(b""), long, silent_overflow_tokens=300)
+    assert (caught.value.status, caught.value.reason) == (400, "context_length_exceeded")
+
+    for answer, request in (
+        (packets(b""), ChatRequest((USER,))),
+        (packets(event(chunk("A"))), long),
+    ):
+        with pytest.raises(UpstreamError, match="ended early after [01] characters"):
+            await said(answer, request, silent_overflow_tokens=300)
+
+
 async def test_a_server_that_knows_developers_and_no_names_gets_the_one_and_not_the_other():
     messages = (Message("developer", "Be brief."), Message("user", "Hi", name="ann"))
     body = await sent(ChatRequest(messages), developer_role=True, message_names=False)
@@ -394,6 +422,7 @@ FULL = {
     ("usage", "options", "expected"),
     [
         (FULL, {}, Usage(20, 9, cached_tokens=5, cache_write_tokens=3, reasoning_tokens=4)),
+        ({**FULL, "prompt_tokens": 10**15}, {}, Usage(1, 1, estimated=True)),
         (
             {**FULL, "is_byok": True, "cost_details": {"upstream_inference_cost": 1}},
             {"reports_cost": True},

@@ -19,8 +19,8 @@ from tests.fixtures.rerank_wire import (
 
 from bedplate.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
 from bedplate.rerankers.http import open_http_reranker
-from bedplate.rerankers.http_errors import retry_after
 from bedplate.rerankers.protocol import Reranker
+from bedplate.upstream.failures import retry_after
 
 KEY = "sk-very-secret-key"
 TEXTS = ["a", "b", "c"]

@@ -11,11 +11,11 @@ from tests.fixtures.tools import ToldTool
 from bedplate.domain.accounts import Account
 from bedplate.domain.ids import TenantId
 from bedplate.domain.tools import ToolSpec
-from bedplate.errors import ConfigError, GuardFailed, Unavailable
+from bedplate.errors import ConfigError, GuardFailed, StorageError, Unavailable
 from bedplate.tools.attempted import Attempted
 from bedplate.tools.checked import Checked
 from bedplate.tools.configured import Configured, StatusTool
-from bedplate.tools.paced import Calls, Paced
+from bedplate.tools.paced import Paced
 from bedplate.tools.protocol import ToolContext, ToolPolicy, ToolResult
 from bedplate.tools.screened import Screened, Screening, Secrets
 
@@ -113,18 +113,37 @@ async def test_no_attempt_is_begun_after_the_deadline() -> None:
 
 
 async def test_a_tenant_that_calls_too_often_waits_and_another_does_not() -> None:
-    now = [0.0]
     tool = ToldTool([DONE], policy=ToolPolicy(per_minute=2))
-    paced = Paced(tool, Calls(lambda: now[0]))
+    waits: dict[str, list[float | None]] = {"one": [None, 39.6, None], "other": [None]}
+
+    async def admit(tenant: TenantId, most: int) -> float | None:
+        assert most == 2
+        return waits[tenant].pop(0)
+
+    paced = Paced(tool, admit)
     one, other = (ToolContext(Account(TenantId(name))) for name in ("one", "other"))
-    assert [await paced.call({}, one) for _ in range(2)] == [DONE, DONE]
-    now[0] = 20.0
+    assert await paced.call({}, one) == DONE
     refused = await paced.call({}, one)
     assert (refused.failed, refused.retryable) == (True, True)
     assert "Try again in 40 s" in refused.text
     assert await paced.call({}, other) == DONE
-    now[0] = 60.0
     assert await paced.call({}, one) == DONE
+
+
+async def test_a_tool_whose_rate_cannot_be_counted_is_not_called() -> None:
+    tool = ToldTool([DONE], policy=ToolPolicy(effect="once", per_minute=2))
+
+    async def admit(tenant: TenantId, most: int) -> float | None:
+        raise StorageError("The disk is full.")
+
+    refused = await Paced(tool, admit).call({}, ToolContext())
+    assert (refused.failed, refused.retryable, refused.unknown, tool.calls) == (
+        True,
+        True,
+        False,
+        [],
+    )
+    assert "The disk is full." in refused.text
 
 
 @pytest.mark.parametrize(
