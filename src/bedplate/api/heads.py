@@ -103,7 +103,7 @@ class BoundedHeads(HttpToolsProtocol):
         self._begun = False
 
     def _late(self) -> None:
-        if not self._begun:
+        if not (self._begun and self._is_between()):
             self._end()
             self.transport.close()
             return
