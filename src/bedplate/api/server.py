@@ -157,6 +157,8 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
                 server_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
+                # Theirs counts the newest too, and is reached where ours is passed.
+                limit_concurrency=settings.max_connections + 1,
                 timeout_graceful_shutdown=math.ceil(settings.drain_seconds) + CUT_SECONDS,
             )
         )
