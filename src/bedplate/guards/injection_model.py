@@ -63,6 +63,8 @@ class TwoHeads:
         facts: Mapping[str, Any],
         options: EncoderOptions,
         pool: ThreadPoolExecutor,
+        *,
+        remembered: int = REMEMBERED,
     ) -> None:
         self._load = load
         self._loading = threading.Lock()
@@ -72,6 +74,7 @@ class TwoHeads:
         self._width, self._stride = int(facts["window"]), int(facts["stride"])
         self._long, self._pasted = int(facts["long"]["pieces"]), float(facts["long"]["threshold"])
         self._most = options.windows
+        self._remembered = remembered
         self._pool = pool
         self._remembering = threading.Lock()
         self._known: OrderedDict[bytes, tuple[float, ...]] = OrderedDict()
@@ -137,7 +140,7 @@ class TwoHeads:
             found |= {d: tuple(map(float, each)) for d, each in zip(fresh, logits, strict=True)}
             with self._remembering:
                 self._known |= {digest: found[digest] for digest in fresh}
-                while len(self._known) > REMEMBERED:
+                while len(self._known) > self._remembered:
                     self._known.popitem(last=False)
         return [found[digest] for digest in digests]
 
