@@ -14,6 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUESTION = {"collection": "shop", "question": "What do boots cost?"}
 BAD = "Lions ate 700 boots in Paris [1]."
+PRICE = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
 GOOD = "Boots cost 90 dollars [1]."
 
 
@@ -33,6 +34,8 @@ async def served(
         "reviews.webhook_secret": "sixteen letters and more",
         "reviews.webhook_hosts": ["127.0.0.1"],
         "models.default": {"use": "scripted", "chunk_characters": 6, "replies": [BAD]},
+        "models.form": {"use": "scripted", "rules": [{"reply": {"price": 700}}]},
+        "assistants.priced": {"model": "form", "collections": ["shop"], "output": PRICE},
         "ask.model": "default",
         "check.below": "review",
         "check.review_webhook": receiver.url,
@@ -68,6 +71,16 @@ async def test_a_held_answer_is_202_with_where_to_look_and_without_its_text(serv
     assert (checked["action"], checked["state"]) == ("held", "pending")
     assert b"Lions" not in (await served.get(reply.headers["Location"])).body
     await decide(served, id, verdict="reject", reason="no")
+
+
+async def test_an_answer_in_json_is_held_like_any_other(served: Served) -> None:
+    asked = {"model": "priced", "messages": [{"role": "user", "content": QUESTION["question"]}]}
+    reply = await served.post("/v1/chat/completions", asked)
+    assert reply.status == 200, reply.body
+    checked = reply.json["bedplate"]["checked"]
+    assert (checked["action"], checked["state"]) == ("held", "pending")
+    assert reply.json["choices"][0]["message"]["content"] == "This answer waits for a reviewer."
+    await decide(served, checked["review"], verdict="reject", reason="no")
 
 
 async def test_who_polls_is_answered_as_soon_as_it_is_decided(served: Served) -> None:

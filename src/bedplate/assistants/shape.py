@@ -10,6 +10,8 @@ from bedplate.errors import UpstreamError
 from bedplate.models.cascade_schema import misfit
 
 PROVIDER = "shape"
+INSTEAD = ("held", "asked_back")
+"""What is said then is a text of our own, and `checked` tells a client so."""
 
 
 class Shape:
@@ -19,6 +21,8 @@ class Shape:
         wanted = work.schema
         answer = work.answer
         if wanted is None or answer is None or answer.finish_reason != "stop" or answer.refused:
+            return work
+        if answer.checked.action in INSTEAD:
             return work
         problem = await asyncio.to_thread(_misfit, answer.text, wanted)
         if problem is not None:

@@ -19,6 +19,7 @@ Rule = Literal[
     "grounding",
     "citations",
     "freshness",
+    "consistency",
     "json",
     "language",
     "length",

@@ -18,6 +18,7 @@ from bedplate.domain.chat import (
 from bedplate.domain.reviews import Review
 from bedplate.errors import GuardBlocked, InvalidInput, TooLarge
 from bedplate.guards.protocol import CallGuard, GuardedCall, InjectionGuard
+from bedplate.markers import cited
 
 MOST_CHARACTERS = 100_000
 EDITOR = "review"
@@ -47,11 +48,13 @@ class Edits:
         reviewer's.
 
         Raises:
-            InvalidInput: an answer that is no text, or arguments that are no JSON object.
+            InvalidInput: an answer that is no text, or cites what is no passage of the review;
+                arguments that are no JSON object.
             GuardBlocked: it holds what an answer must not, or orders to a model.
             GuardFailed: a guard does not work.
         """
         text = _text(review, value)
+        _check_markers(review, text)
         await self._check_leaving(review, value, text)
         found = await self._orders(review, text)
         if found and found["edit"] and not found["original"] and self._on_injection == "refuse":
@@ -135,6 +138,26 @@ def _text(review: Review, value: Any) -> str:
     if len(text) > MOST_CHARACTERS:
         raise TooLarge(f"value has {len(text):,} characters; it may have {MOST_CHARACTERS:,}.")
     return text
+
+
+def _check_markers(review: Review, text: str) -> None:
+    """A marker that leads nowhere would reach whoever polls, or is told by a webhook."""
+    passages = review.request.subject.get("passages")
+    if review.request.kind != "answer" or not isinstance(passages, Sequence):
+        return
+    there: set[Any] = {
+        cast(Mapping[str, Any], passage).get("number")
+        for passage in cast(Sequence[object], passages)
+        if isinstance(passage, Mapping)
+    } - {None}
+    wrong = sorted({number for number, _, _ in cited(text)} - there)
+    # An edit of JSON may hold [90]; so may the subjects that clients make, without numbers.
+    if there and wrong and not _original(review).lstrip().startswith(("{", "[")):
+        raise InvalidInput(
+            f"The edit cites [{wrong[0]}], which is no passage of this review: cite one that it "
+            "shows, or none.",
+            param="value",
+        )
 
 
 def _in_doubt(review: Review) -> bool:

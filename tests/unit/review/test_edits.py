@@ -49,6 +49,16 @@ async def test_a_harmless_edit_passes_without_a_note() -> None:
     assert await checked(call(to="x"), {"to": "y", "deep": [1, {"a": "ü"}]}) == {}
 
 
+async def test_an_edit_that_cites_what_is_no_passage_is_refused() -> None:
+    shown = [{"number": 1, "text": "Ann knows."}, {"number": 2, "text": "Bob too."}]
+    assert await checked(review(passages=shown), "Ask Bob [2].") == {}
+    with pytest.raises(InvalidInput, match=r"cites \[99\]"):
+        await checked(review(passages=shown), "Ask Bob [2][99].")
+    # Of JSON, and of passages without numbers, a bracket is no marker.
+    assert await checked(review(passages=shown, answer='{"n": [9]}'), '{"n": [90]}') == {}
+    assert await checked(review(passages=["Ann knows."]), "Ask Bob [99].") == {}
+
+
 async def test_orders_to_a_model_are_refused_or_noted_as_set() -> None:
     with pytest.raises(GuardBlocked, match="orders to a model") as refused:
         await checked(review(), ORDER)

@@ -13,7 +13,7 @@ from bedplate.domain.answers import Conflict, Side
 from bedplate.domain.chat import Passage
 from bedplate.domain.retrieval import Hit
 from bedplate.markers import cited
-from bedplate.rag.checks.facts import Fact, facts
+from bedplate.rag.checks.facts import Fact, Said, facts
 from bedplate.rag.citations import citation
 from bedplate.rag.recency import date_of
 from bedplate.terms import analyse
@@ -44,7 +44,7 @@ def conflicts(
     found: list[Conflict] = []
     for ours, theirs in combinations(told, 2):
         for one, other in _pairs(ours, theirs):
-            if (about := _differs(one, other)) is None:
+            if (about := differs(one.said, other.said)) is None:
                 continue
             conflict = _conflict(about, one, other)
             if conflict.newer is None or current:
@@ -89,7 +89,7 @@ def _told(conflict: Conflict) -> str:
 
 def _is_asked(fact: Fact, asked: frozenset[str]) -> bool:
     heading = frozenset(analyse(fact.passage.hit.heading or ""))
-    shared = asked & (fact.terms | heading | fact.numbers | fact.dates)
+    shared = asked & (fact.said.terms | heading | fact.said.numbers | fact.said.dates)
     return bool(asked) and len(shared) >= max(1.0, ABOUT_QUESTION * len(asked))
 
 
@@ -97,19 +97,20 @@ def _pairs(ours: Sequence[Fact], theirs: Sequence[Fact]) -> Iterator[tuple[Fact,
     """Sentences of two passages that speak of the same matter."""
     for one in ours:
         for other in theirs:
-            shared, every = one.terms & other.terms, one.terms | other.terms
-            apart = (one.terms - other.terms, other.terms - one.terms)
+            shared, every = one.said.terms & other.said.terms, one.said.terms | other.said.terms
+            apart = (one.said.terms - other.said.terms, other.said.terms - one.said.terms)
             least = ALIKE_BOTH_WAYS if all(apart) else ALIKE
             if len(shared) < LEAST_SHARED or len(shared) < least * len(every):
                 continue
-            if (apart[0] & one.names) | (apart[1] & other.names):
+            if (apart[0] & one.said.names) | (apart[1] & other.said.names):
                 continue
             related = _family(one.passage.hit) == _family(other.passage.hit)
-            if related or not (one.subjectless or other.subjectless):
+            if related or not (one.said.subjectless or other.said.subjectless):
                 yield one, other
 
 
-def _differs(one: Fact, other: Fact) -> About | None:
+def differs(one: Said, other: Said) -> About | None:
+    """In what two sentences about the same differ."""
     numbers = bool(one.numbers - other.numbers and other.numbers - one.numbers)
     dates = bool(one.dates - other.dates and other.dates - one.dates)
     if numbers and not dates:

@@ -41,14 +41,11 @@ _POINTS_BACK = re.compile(r"\W*(?:it|its|they|their|these|those|this|that|he|she
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """A sentence of a passage. `terms` are without numbers and months; `names` are those of them
-    that are capitalised within the sentence. `subjectless`: it does not say what it is about.
+class Said:
+    """`terms` are without numbers and months; `names` are those of them that are capitalised within
+    the sentence. `subjectless`: it does not say what it is about.
     """
 
-    passage: Passage
-    start: int
-    end: int
     terms: frozenset[str]
     names: frozenset[str]
     numbers: frozenset[str]
@@ -62,16 +59,31 @@ class Fact:
         return self.years | self.months
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A sentence of a passage, and what it says."""
+
+    passage: Passage
+    start: int
+    end: int
+    said: Said
+
+
 def facts(passage: Passage) -> list[Fact]:
     """Of its sentences those that say something, the first `MOST_SENTENCES`."""
     text = passage.hit.text
     told = [s for s in split_sentences(text) if s.form in ("prose", "item", "row")]
-    read = (_read(passage, text, sentence) for sentence in told[:MOST_SENTENCES])
-    return [fact for fact in read if fact.terms]
+    read = (_fact(passage, text, sentence) for sentence in told[:MOST_SENTENCES])
+    return [fact for fact in read if fact.said.terms]
 
 
-def _read(passage: Passage, text: str, sentence: Sentence) -> Fact:
-    words = text[sentence.start : sentence.end]
+def _fact(passage: Passage, text: str, sentence: Sentence) -> Fact:
+    said = read_sentence(text[sentence.start : sentence.end], row=sentence.form == "row")
+    return Fact(passage, sentence.start, sentence.end, said)
+
+
+def read_sentence(words: str, *, row: bool = False) -> Said:
+    """What one sentence says; a row of a table names no subject of its own."""
     named = {f"{name} {number}".casefold() for name, number in _NAMED.findall(words)}
     months = frozenset(month.casefold() for month in _MONTH_WORDS.findall(words))
     named = {each for each in named if each.split()[0] not in months}
@@ -84,17 +96,14 @@ def _read(passage: Passage, text: str, sentence: Sentence) -> Fact:
         if not any(c.isdigit() for c in term) and term not in _MONTHS
     )
     names = {term for name in _NAME.findall(words) for term in analyse(name)} - _MONTHS
-    return Fact(
-        passage,
-        sentence.start,
-        sentence.end,
+    return Said(
         terms=terms | named,
         names=frozenset(names | named),
         numbers=numbers - years,
         years=years,
         months=months,
         negative=_NEGATION.search(words) is not None,
-        subjectless=sentence.form == "row" or _POINTS_BACK.match(words) is not None,
+        subjectless=row or _POINTS_BACK.match(words) is not None,
     )
 
 

@@ -58,8 +58,9 @@ class Holding:
             return instead(REFUSAL, checked)
         if text != found.text:
             # What a human writes is looked at like any other text; its claims are marked.
-            found = await self._inspect.whole(subject, _resolving(text, subject.passages))
-            if any(failure.rule == "terms" for failure in found.failures):
+            edited = text if subject.json else _resolving(text, subject.passages)
+            found = await self._inspect.whole(subject, edited)
+            if any(failure.rule in ("terms", "json") for failure in found.failures):
                 checked = Checked(
                     "refused", found.failures, tries, review=review.id, state=review.state
                 )

@@ -9,6 +9,7 @@ from bedplate.domain.checks import Failure
 from bedplate.errors import UpstreamTimeout
 from bedplate.judges.protocol import Judge
 from bedplate.markers import cited
+from bedplate.rag.checks.consistency import inconsistent
 from bedplate.rag.checks.contract import words
 from bedplate.rag.checks.freshness import outdated
 from bedplate.rag.checks.grader import Grader
@@ -79,6 +80,7 @@ class Inspect:
             *of_grounding(grounding),
             *(of_citations(grounding.claims) if subject.check.contract.citations else ()),
             *outdated(subject.conflicts, text, grounding.claims),
+            *await asyncio.to_thread(lambda: list(inconsistent(text, grounding.claims))),
             *rest,
         ]
         return Inspection(text, grounding, citations, tuple(failures))
@@ -152,7 +154,7 @@ def is_refusal(text: str, citations: Sequence[Citation]) -> bool:
 def of_grounding(grounding: Grounding) -> Iterator[Failure]:
     """What of an answer its sources do not carry; a check that failed is a failure."""
     if grounding.verdict == "failed":
-        why = grounding.reason or "the judge does not say why"
+        why = grounding.reason.rstrip(".") or "the judge does not say why"
         yield Failure("grounding", f"It could not be checked: {why}.")
     for claim in grounding.claims:
         if not claim.supported:

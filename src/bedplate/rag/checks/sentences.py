@@ -9,6 +9,7 @@ from bedplate.domain.answers import REFUSAL, Claim, ClaimJudged, Grounding
 from bedplate.domain.chat import ChatRequest
 from bedplate.domain.checks import Action, Below, Checked, Failure
 from bedplate.errors import Blocked, Unavailable, UpstreamError
+from bedplate.rag.checks.consistency import inconsistent
 from bedplate.rag.checks.draft import Aside, Draft
 from bedplate.rag.checks.heard import Heard, Segment
 from bedplate.rag.checks.inspection import Inspect, is_refusal
@@ -77,6 +78,8 @@ class Sentences:
                 if isinstance(each, Aside):
                     yield each
                     continue
+                if self._adds_nothing(each):
+                    continue
                 segment = self._by_rules(each)
                 below = self._below(segment)
                 if segment.failures:
@@ -93,11 +96,24 @@ class Sentences:
                 if self._subject.tell_claims and segment.claim is not None and below != "drop":
                     yield ClaimJudged(_placed(segment.claim, self._sent))
 
+    def _adds_nothing(self, segment: Segment) -> bool:
+        """Whether a model that was to go on says again what was sent, or its full stop for nothing."""
+        if self._tries == 1:
+            return False
+        if segment.claim is None:
+            return not segment.failures and segment.text.strip() in ("", ".")
+        return any(segment.claim.text == sent.text for sent in self._claims)
+
     def _by_rules(self, segment: Segment) -> Segment:
         """With what the text so far breaks; a refusal is not judged."""
         if not self._sent and is_refusal(segment.text, ()):
             return replace(segment, failures=())
-        found = self._subject.rules.failures_so_far(self._sent + segment.text)
+        text = self._sent + segment.text
+        found = self._subject.rules.failures_so_far(text)
+        if (claim := segment.claim) is not None:
+            # What was sent stands, so of two that contradict each other this one is wrong.
+            last = replace(claim, score=0.0)
+            found += inconsistent(text, (*self._claims, last))
         return replace(segment, failures=(*segment.failures, *found))
 
     def _below(self, segment: Segment) -> Below | None:

@@ -6,6 +6,7 @@ from tests.fixtures.checked import Answering, Queue, passage
 from bedplate.domain.answers import REFUSAL
 from bedplate.domain.checks import Contract, Hold
 from bedplate.domain.reviews import Decision
+from bedplate.domain.tools import OutputFormat
 from bedplate.errors import UpstreamError, UpstreamTimeout
 from bedplate.rag.checks.holding import HELD
 
@@ -125,6 +126,20 @@ async def test_a_repair_goes_on_after_what_was_sent() -> None:
     assert "Do not repeat" in answering.said
 
 
+async def test_a_model_that_begins_again_does_not_say_twice_what_was_sent() -> None:
+    for again in (f"{GOOD} Hats are free [1].", "Hats are free [1]."):
+        answering = Answering(MIXED, again, below="repair", release="sentence")
+        outcome = await answering.outcome()
+        assert (outcome.text, outcome.checked.action) == (f"{GOOD} Hats are free [1].", "repaired")
+    in_vain = await Answering(MIXED, below="repair", tries=3, release="sentence").outcome()
+    assert (in_vain.text, in_vain.checked.action) == (GOOD, "cut")
+
+
+async def test_the_full_stop_of_a_model_that_has_nothing_to_add_is_not_sent() -> None:
+    outcome = await Answering(MIXED, ".", below="repair", release="sentence").outcome()
+    assert (outcome.text, outcome.checked.action) == (GOOD, "repaired")
+
+
 async def test_a_repair_in_vain_ends_where_the_answer_stands() -> None:
     outcome = await Answering(MIXED, BAD, below="repair", tries=1, release="sentence").outcome()
     assert (outcome.text, outcome.checked.action, outcome.checked.tries) == (GOOD, "cut", 2)
@@ -190,6 +205,23 @@ async def test_what_an_older_source_says_alone_is_a_failure() -> None:
         assert [each.rule for each in outcome.checked.failures] == rules
 
 
+TWICE = "Boots cost 90 dollars in all shops [1]. Boots cost 70 dollars in all shops [1]."
+
+
+async def test_an_answer_that_contradicts_itself_fails_in_every_way() -> None:
+    for release in ("after", "whole", "sentence"):
+        outcome = await Answering(TWICE, release=release).outcome()
+        [failure] = outcome.checked.failures
+        assert (failure.rule, failure.claim) == (
+            "consistency",
+            "Boots cost 70 dollars in all shops.",
+        )
+        assert "Boots cost 90 dollars" in failure.message
+    for release in ("whole", "sentence"):
+        outcome = await Answering(TWICE, below="drop", release=release).outcome()
+        assert outcome.text == "Boots cost 90 dollars in all shops [1]."
+
+
 async def test_thousands_of_claims_are_dropped_in_one_go() -> None:
     text = " ".join(f"Boot {n} is from the moon [1]. Hat {n} is free [1]." for n in range(1_000))
     outcome = await Answering(text, below="drop", release="whole").outcome()
@@ -204,6 +236,21 @@ def held(text: str, queue: Queue, *, wait: float = 1.0) -> Answering:
     return Answering(
         text, below="review", release="whole", reviews=queue, hold=Hold(wait=wait, priority=7)
     )
+
+
+async def test_an_edit_of_json_that_is_no_json_is_not_sent() -> None:
+    wanted = OutputFormat({"type": "object", "required": ["price"]})
+    for said, text in (('{"price": "90 dollars"}', '{"price": "90 dollars"}'), ("90", REFUSAL)):
+        queue = Queue(Decision("edit", "ann", value=said))
+        answering = Answering(
+            '{"from": "the moon", "price": "moon"}',
+            below="review",
+            release="whole",
+            reviews=queue,
+            hold=Hold(wait=1.0),
+            output=wanted,
+        )
+        assert (await answering.outcome()).text == text
 
 
 async def test_an_answer_waits_for_a_human_and_says_so() -> None:
