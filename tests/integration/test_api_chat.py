@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -384,3 +385,49 @@ async def test_a_stream_holds_the_users_values_and_no_others_and_the_model_neith
     assert "".join(deltas) == expected
     assert max(map(len, deltas)) < len(expected) / 2
     assert (refused.status, refused.error["param"]) == (400, "logprobs")
+
+
+def told(*parts: object) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": [{"type": "text", "text": "Sum up:"}, *parts]}]
+
+
+async def test_a_file_in_a_message_is_read_for_the_model(served: Served):
+    data = base64.b64encode(b"<html><body><p>Ada was here.</p></body></html>").decode()
+    for sent in (data, f"data:text/html;base64,{data}"):
+        part = {"type": "file", "file": {"filename": "note.html", "file_data": sent}}
+        reply = await served.post(CHAT, {"model": "default", "messages": told(part)})
+        assert reply.status == 200, reply.body
+        [message] = asked(served.app)[-1].messages
+        assert message.content == "Sum up:\n\nFile 'note.html':\n\nAda was here.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "status", "param"),
+    [
+        ({"file_data": "no base64!"}, 400, "messages.0.content.1.file"),
+        ({"file_data": base64.b64encode(b"%PDF-1.7 broken").decode()}, 422, None),
+        ({"filename": "a.txt"}, 400, "messages.0.content.1.file"),
+        ({"file_data": "YQ==", "file_id": "file-1"}, 400, "messages.0.content.1.file"),
+        ({"file_id": "file-none"}, 404, "messages.0.content.1.file"),
+        ({"file_data": 7}, 400, "messages.0.content.1.file.file_data"),
+        ("a.txt", 400, "messages.0.content.1.file"),
+    ],
+    ids=["base64", "broken", "nothing", "both", "not there", "number", "text"],
+)
+async def test_a_file_that_cannot_be_read_is_named(
+    served: Served, file: object, status: int, param: str | None
+):
+    part = {"type": "file", "file": file}
+    reply = await served.post(CHAT, {"model": "default", "messages": told(part)})
+    assert (reply.status, reply.error["param"]) == (status, param), reply.body
+
+
+async def test_files_of_a_request_are_bounded_and_those_of_others_than_users_refused(
+    served: Served,
+):
+    part = {"type": "file", "file": {"file_data": "YQ==", "filename": "a.txt"}}
+    reply = await served.post(CHAT, {"model": "default", "messages": told(*[part] * 21)})
+    assert (reply.status, reply.error["param"]) == (400, "messages")
+    message = {"role": "system", "content": [part]}
+    reply = await served.post(CHAT, {"model": "default", "messages": [message]})
+    assert (reply.status, reply.error["param"]) == (400, "messages.0.content.0.type")

@@ -157,6 +157,15 @@ async def test_stored_files_are_read_and_stored_images_shown(served: Served) -> 
     assert "Refunds take 30 days." in asked(served.app)[-1].messages[0].content
 
 
+async def test_a_stored_file_is_read_in_a_chat_of_its_tenant(served: Served) -> None:
+    part = {"type": "file", "file": {"file_id": await kept(served, "terms.md", b"In 30 days.")}}
+    chat = {"model": "default", "messages": [{"role": "user", "content": [part]}]}
+    reply = await served.post("/v1/chat/completions", chat)
+    assert reply.status == 200, reply.body
+    said = asked(served.app)[-1].messages[0].content
+    assert said == "\n\nFile 'terms.md':\n\nIn 30 days.\n\n"
+
+
 async def test_files_that_are_none_or_not_there_are_named(served: Served) -> None:
     text = await kept(served, "terms.md", b"Refunds take 30 days.")
     cases: list[tuple[dict[str, Any], int, str]] = [

@@ -12,10 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from bedplate.api.access import account_of
 from bedplate.api.bodies import deadline_of
+from bedplate.api.chat_files import with_files
 from bedplate.api.chat_reply import Reply
-from bedplate.api.chat_requests import read_chat
+from bedplate.api.chat_requests import chat_of, read_chat
 from bedplate.api.completions import Completions
 from bedplate.api.costs import cost_headers
+from bedplate.api.reading import read_object
 from bedplate.api.routed import Routing
 from bedplate.api.stored_chats import storing
 from bedplate.api.streams import open_stream
@@ -24,6 +26,9 @@ from bedplate.app import App
 from bedplate.errors import InvalidInput
 
 PATH = "/v1/chat/completions"
+
+FILE = b'"file"'
+"""In each body with a file."""
 
 ANSWERLESS = ("audio", "web_search_options")
 """Fields that ask for something an answer here cannot carry."""
@@ -35,12 +40,16 @@ class Chat:
         self._completions = completions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = read_chat((await receive())["body"])
+        body, account = (await receive())["body"], account_of(scope)
+        if FILE in body:
+            raw = await with_files(self._app, account.tenant, read_object(body))
+            call = chat_of(raw)
+        else:
+            call = read_chat(body)
         _refuse_answerless(call.request.extra)
         reply = Reply(call)
         # What is stored is gathered from all events; pieces go past them.
         pieces = reply.pieces() if call.stream and call.stored is None else None
-        account = account_of(scope)
         events = self._completions.events(call, account, deadline_of(scope), pieces)
         if call.stored is not None:
             events = storing(self._app, account.tenant, call, reply, events)

@@ -93,7 +93,7 @@ def _part(raw: Any, role: Role, where: str) -> TextPart | ImagePart:
         case "image_url" if role == "user":
             return _image(part.get("image_url"), f"{where}.image_url")
         case other:
-            known = "'text' and 'image_url'" if role == "user" else "'text'"
+            known = "'text', 'image_url' and 'file'" if role == "user" else "'text'"
             raise wrong(f"{where}.type", f"only {known} parts are supported, got {other!r}")
 
 

@@ -87,7 +87,11 @@ class ChatCall:
 
 def read_chat(body: bytes) -> ChatCall:
     """The body of POST /v1/chat/completions; InvalidInput names the field at fault."""
-    raw = read_object(body)
+    return chat_of(read_object(body))
+
+
+def chat_of(raw: Mapping[str, Any]) -> ChatCall:
+    """The same, of an object."""
     for name, instead in REPLACED.items():
         if raw.get(name):
             raise wrong(name, f"OpenAI gave this field up; send {instead!r} instead")

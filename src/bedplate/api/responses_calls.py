@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from bedplate.api.attached import attached
 from bedplate.api.completions import answered, find
 from bedplate.api.file_filters import Filter, settled
-from bedplate.api.remote_files import remote_files
 from bedplate.api.responses_items import MOST_ITEMS
 from bedplate.api.responses_requests import ResponseCall, ResponsesBody, TextFormat
 from bedplate.app import App
@@ -27,7 +27,6 @@ from bedplate.rag.dialogue import dialogue
 from bedplate.responses.context import Context
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
-from bedplate.responses.files import Attached, Kept
 from bedplate.responses.items import InputText, Item, ItemReference, Message, fresh_id
 from bedplate.responses.keeping import item_of, items_of
 from bedplate.responses.open_items import Shown
@@ -266,16 +265,7 @@ async def resolved(
         else:
             raise NotFound(f"Item with id {item.id!r} not found.", param=f"{where}.{at}.id")
 
-    async def load(id: str) -> Kept:
-        if app.library is None:
-            raise NotFound(f"There is no file {id!r}.", param=where)
-        try:
-            file = await app.library.objects.files.get(tenant, id)
-            return Kept(file.filename, await app.library.files.read(tenant, id))
-        except NotFound as error:
-            raise NotFound(error.message, param=where) from error
-
-    return await Attached(app.parser, load, remote_files(app.config)).read(items)
+    return await attached(app, tenant, where).read(items)
 
 
 def _spoken(call: ResponseCall, question: AskRequest, items: Sequence[Item]) -> AskRequest:

@@ -62,6 +62,8 @@ class TwoHeads:
         facts: Mapping[str, Any],
         options: EncoderOptions,
         pool: ThreadPoolExecutor,
+        *,
+        remembered: int = REMEMBERED,
     ) -> None:
         self._load = load
         self._loading = threading.Lock()
@@ -70,6 +72,7 @@ class TwoHeads:
         self._thresholds: Mapping[str, float] = facts["thresholds"]
         self._width, self._overlap = int(facts["window"]), int(facts["overlap"])
         self._most = options.windows
+        self._remembered = remembered
         self._pool = pool
         self._remembering = threading.Lock()
         self._known: OrderedDict[bytes, tuple[float, ...]] = OrderedDict()
@@ -116,7 +119,7 @@ class TwoHeads:
             found |= {d: tuple(map(float, each)) for d, each in zip(fresh, logits, strict=True)}
             with self._remembering:
                 self._known |= {digest: found[digest] for digest in fresh}
-                while len(self._known) > REMEMBERED:
+                while len(self._known) > self._remembered:
                     self._known.popitem(last=False)
         return [found[digest] for digest in digests]
 

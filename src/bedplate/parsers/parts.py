@@ -12,7 +12,6 @@ from bedplate.parsers.protocol import SHARE_OF_TIME, ParseLimits
 INSIDE = "!/"
 """Between a container and what lies in it: "letters.zip!/2024/march.pdf"."""
 
-_MOST_PARTS = 50_000
 _LONGEST_NAME = 150
 _STEP = 1 << 20
 _FREE_BYTES = 16 << 20
@@ -70,8 +69,8 @@ class Budget:
     def part(self) -> None:
         """Count one more; TooLarge past the limit, Unreadable "timeout" when time runs out."""
         self._parts += 1
-        if self._parts > _MOST_PARTS:
-            raise self._exceeded(f"holds more than {_MOST_PARTS:,} parts")
+        if self._parts > self.limits.parts:
+            raise self._exceeded(f"holds more than {self.limits.parts:,} parts")
         spent = time.monotonic() - self._start
         if spent > SHARE_OF_TIME * self.limits.seconds:
             self.spent = True

@@ -12,7 +12,8 @@ SHARE_OF_TIME = 0.8
 
 @dataclass(frozen=True, slots=True)
 class ParseLimits:
-    """Bounds on one blob. Sizes in bytes, `expanded` counts what archives unpack to.
+    """Bounds on one blob. Sizes in bytes, `expanded` counts what archives unpack to,
+    `parts` what lies in them and in mails.
 
     `processes` is how many a reader may start; with 0 the system refuses it, where it can.
     `spent` are those of the `seconds` that went by before this reader began: on the other parts of
@@ -23,6 +24,7 @@ class ParseLimits:
 
     bytes: int = 100 * 1024 * 1024
     expanded: int = 500 * 1024 * 1024
+    parts: int = 50_000
     pages: int = 5_000
     characters: int = 50_000_000
     documents: int = 1_000_000

@@ -7,7 +7,6 @@ from typing import Any, cast
 import pytest
 
 from bedplate.encoder import Encoder, Pieces, open_packaged
-from bedplate.guards import injection_model
 from bedplate.guards.injection_model import EncoderOptions, TwoHeads, checked
 
 POOL = ThreadPoolExecutor(1)
@@ -87,10 +86,9 @@ class Counting:
         return ENCODER.run(windows)
 
 
-def test_a_window_is_read_once_and_scored_alike_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(injection_model, "REMEMBERED", 3)
+def test_a_window_is_read_once_and_scored_alike_afterwards() -> None:
     encoder = Counting()
-    model = TwoHeads(lambda: cast("Encoder", encoder), FACTS, EncoderOptions(), POOL)
+    model = TwoHeads(lambda: cast("Encoder", encoder), FACTS, EncoderOptions(), POOL, remembered=3)
     first = model.look([ORDER, MAIL, ORDER], "user")
     assert encoder.read == 2
     assert model.look([ORDER, MAIL], "user") == first[:2]

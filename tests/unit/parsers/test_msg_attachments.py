@@ -64,13 +64,10 @@ def test_mails_in_mails_in_mails_end_somewhere() -> None:
     assert parsed.failures
 
 
-def test_mails_that_hold_each_other_many_times_over_are_given_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("bedplate.parsers.parts._MOST_PARTS", 500)
+def test_mails_that_hold_each_other_many_times_over_are_given_up() -> None:
     blob = Blob(container(mail("Outer", "Top.", [forwarded(ROOT, "x")] * 60)), "m.msg")
     with pytest.raises(TooLarge, match="more than 500 parts"):
-        list(attached(blob, Budget(blob, ParseLimits(expanded=10**9))))
+        list(attached(blob, Budget(blob, ParseLimits(expanded=10**9, parts=500))))
 
 
 def test_a_picture_in_the_text_is_a_remark_and_a_program_fails_alone() -> None:
