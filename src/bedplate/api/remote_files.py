@@ -22,7 +22,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=SILENT_SECONDS, sock_re
 def remote_files(config: Config) -> Fetch:
     """What fetches one. InvalidInput where it is not allowed, not there, or over `max_body_bytes`."""
     settings = config.responses
-    rules = AddressRules(allow_hosts=settings.file_hosts)
+    rules = AddressRules(allow_hosts=settings.file_hosts, settings="responses.file_hosts")
 
     async def fetch(url: str) -> Kept:
         if not settings.file_urls:
