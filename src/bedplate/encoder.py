@@ -5,6 +5,7 @@ tokenizer of all-MiniLM-L6-v2. Nothing here waits for anything: callers bring th
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -84,13 +85,22 @@ class Encoder:
         return [found[index] for index in range(len(windows))]
 
 
-def windows(pieces: Pieces, width: int, stride: int) -> Iterator[Window]:
-    """Stretches of `width` pieces that begin every `stride`; at least one, which may be empty."""
-    count = len(pieces.ids)
-    for start in range(0, max(1, count - (width - stride)), stride):
-        places = pieces.offsets[start : start + width]
+def spans(count: int, width: int, overlap: int) -> list[range]:
+    """`count` pieces as stretches of equal length, `width` at most, of which neighbours share `overlap`
+    or little more; at least one, which may be empty.
+    """
+    parts = max(1, math.ceil((count - overlap) / (width - overlap)))
+    length = math.ceil((count + (parts - 1) * overlap) / parts)
+    starts = [n * (count - length) // max(1, parts - 1) for n in range(parts)]
+    return [range(start, start + length) for start in starts]
+
+
+def windows(pieces: Pieces, width: int, overlap: int) -> Iterator[Window]:
+    """The stretches that `spans` cuts, as they are read."""
+    for each in spans(len(pieces.ids), width, overlap):
+        places = pieces.offsets[each.start : each.stop]
         yield Window(
-            pieces.ids[start : start + width],
+            pieces.ids[each.start : each.stop],
             places[0][0] if places else 0,
             places[-1][1] if places else 0,
         )

@@ -22,6 +22,8 @@ class ServerConfig(Section):
     max_body_bytes: int = Field(default=100 * MEBIBYTE, gt=0)
     workers: int = Field(default=1, gt=0, le=64)
     """Processes that answer; limits on requests and calls are shared out among them."""
+    max_connections: int = Field(default=4096, gt=0)
+    """How many clients may be connected at once; one more is told to come again."""
     max_requests: int = Field(default=256, gt=0)
     """How many requests are worked on at once; further ones wait, in a line for each tenant."""
     max_waiting: int = Field(default=256, ge=0)

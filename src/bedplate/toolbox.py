@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any, cast
 
 from pydantic import SecretStr
@@ -20,6 +19,7 @@ from bedplate.rag.retrieve import SearchRequest
 from bedplate.responses.remote import OpenServer, RemoteServer, RemoteTool
 from bedplate.safeguards import Safeguards
 from bedplate.slots import open_slot
+from bedplate.spelling import did_you_mean, shown
 from bedplate.tool_sections import StatusConfig, ToolsetSlot
 from bedplate.tools import REMOTE, TOOLS
 from bedplate.tools.approval import check_condition
@@ -103,9 +103,9 @@ class Toolbox:
                 known.append(tool.spec.name)
         if failed is not None:
             raise failed
-        near = get_close_matches(name, [*known, *self._tables], n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known) or 'none'}."
-        raise NotFound(f"There is no tool {name!r}.{hint}", param="tool")
+        near = did_you_mean(name, [*known, *self._tables])
+        hint = near or f" Known: {', '.join(known) or 'none'}."
+        raise NotFound(f"There is no tool {shown(name)}.{hint}", param="tool")
 
 
 @dataclass(slots=True)
@@ -144,9 +144,8 @@ class _Table:
         for key, names in named.items():
             for name in names:
                 if name not in inner:
-                    near = get_close_matches(name, inner, n=1)
                     known = ", ".join(list(inner)[:20]) or "none"
-                    hint = f" Did you mean {near[0]!r}?" if near else f" It has: {known}."
+                    hint = did_you_mean(name, inner) or f" It has: {known}."
                     raise ConfigError(
                         f"tools.{self.name}.{key}: there is no tool {name!r} in it.{hint}"
                     )

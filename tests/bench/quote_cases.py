@@ -19,7 +19,7 @@ from bedplate.domain.chat import ChatRequest, Message, Passage
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
 from bedplate.embedders.onnx import OnnxEmbedder
-from bedplate.embedders.protocol import Embedder, Matrix, TokenVectors
+from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, Spans
 from bedplate.rag.follow_up import whole_question
 from bedplate.terms import analyse
 
@@ -218,19 +218,23 @@ def is_held_out(case: Case) -> bool:
 
 
 class Remembering:
-    """A token embedder that encodes every text once; an article's passages return all the time."""
+    """The bundled embedder, which encodes every text once; an article's passages return all the time."""
 
     def __init__(self, embedder: OnnxEmbedder) -> None:
         self._embedder = embedder
         self.fingerprint = embedder.fingerprint
         self.dimensions = embedder.dimensions
-        self._found: dict[str, TokenVectors] = {}
+        self.token_width = embedder.token_width
+        self._found: dict[str, LateVectors] = {}
 
     async def embed(self, texts: Sequence[str]) -> Matrix:
         return await self._embedder.embed(texts)
 
-    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+    async def embed_late(self, texts: Sequence[str]) -> list[LateVectors]:
         missing = [t for t in dict.fromkeys(texts) if t not in self._found]
-        for text, vectors in zip(missing, await self._embedder.embed_tokens(missing), strict=True):
+        for text, vectors in zip(missing, await self._embedder.embed_late(missing), strict=True):
             self._found[text] = vectors
         return [self._found[t] for t in texts]
+
+    async def late_spans(self, texts: Sequence[str]) -> list[Spans]:
+        return await self._embedder.late_spans(texts)

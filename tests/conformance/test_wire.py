@@ -10,6 +10,7 @@ import resource
 import socket
 import struct
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -350,6 +351,25 @@ def test_an_unknown_parameter_is_refused_by_its_name(
 ) -> None:
     reply = sent(server, request(path, json.dumps({**body, "colour": 1}).encode()))
     assert (status(reply), error(reply)["param"]) == (400, "colour")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", CHAT),
+        ("/v1/responses", {"model": "default", "input": "Hi"}),
+        ("/v1/messages", {**CHAT, "max_tokens": 100}),
+        ("/v1/embeddings", {"model": "hashing-256", "input": "a"}),
+        ("/v1/moderations", {"input": "a"}),
+        ("/v1/conversations", {}),
+        ("/api/guard", {"text": "a"}),
+    ],
+)
+def test_json_may_begin_with_a_byte_order_mark(
+    server: ServerProcess, path: str, body: dict[str, Any]
+) -> None:
+    reply = sent(server, request(path, BOM_UTF8 + json.dumps(body).encode()))
+    assert status(reply) == 200, reply
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_there(server: ServerProcess) -> None:

@@ -114,6 +114,10 @@ async def test_late_vectors_are_the_same_pass_without_stop_words_and_marks() -> 
         # Two words of which the longer is cut into pieces: all of them stand for one term.
         assert set(first.terms.tolist()) == set(TermVector.of("umbrella").ids.tolist())
         assert first.tokens.shape == (len(first.terms), embedder.token_width)
+        words = "".join(texts[0][start:end] for start, end in first.spans.tolist())
+        assert words == "umbrellasumbrella"
+        spans = await embedder.late_spans(texts)
+        assert [each.tolist() for each in spans] == [first.spans.tolist(), [], []]
         lengths = np.linalg.norm(first.tokens.astype(np.float32), axis=1)
         assert lengths == pytest.approx(np.full(len(lengths), 127.0), abs=3)
         alone = await embedder.embed(texts)
@@ -121,6 +125,14 @@ async def test_late_vectors_are_the_same_pass_without_stop_words_and_marks() -> 
             float(late.vector @ row) > 0.99
             for late, row in zip((first, empty, stops), alone, strict=True)
         )
+
+
+async def test_a_text_by_itself_is_remembered_for_who_asks_next() -> None:
+    async with EMBEDDERS.load("onnx")({}) as embedder:
+        assert gives_tokens(embedder)
+        [first] = await embedder.embed_late(["umbrella"])
+        [again] = await embedder.embed_late(["umbrella"])
+        assert again is first
 
 
 async def test_late_vectors_bring_related_words_nearer() -> None:

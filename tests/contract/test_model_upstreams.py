@@ -54,7 +54,7 @@ async def test_a_web_page_is_no_answer(name: str):
     page = b"<!doctype html><title>Sign in</title>"
     error, _ = await failure(name, packets(page, content_type="text/html; charset=utf-8"))
 
-    assert "not an event stream; check base_url: <!doctype html>" in error.message
+    assert "no answer of a model; check base_url: <!doctype html>" in error.message
 
 
 async def test_an_error_under_200_is_an_error(name: str):

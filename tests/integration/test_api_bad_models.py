@@ -29,7 +29,7 @@ INWARDS = {"Location": "http://169.254.169.254/latest/meta-data"}
 BEGUN = event(chunk("One"))
 CASES: list[tuple[Answer, int, str]] = [
     (refuses(401, envelope("no such key")), 502, "refused the key with HTTP 401; set api_key"),
-    (packets(b"<!doctype html>", content_type="text/html"), 502, "not an event stream"),
+    (packets(b"<!doctype html>", content_type="text/html"), 502, "no answer of a model"),
     (refuses(200, envelope("model is loading")), 502, "model is loading"),
     (refuses(307, b"", INWARDS), 502, "redirected with HTTP 307; set base_url"),
     (refuses(429, envelope("slow down"), {"Retry-After": "7"}), 429, "slow down"),

@@ -11,6 +11,10 @@ from tests.fixtures.responses_wire import checked
 from tests.fixtures.serving import Reply, Served, asked, serving
 from tests.fixtures.web_site import WebSite, raw_site, web_site
 
+from bedplate.api.remote_files import remote_files
+from bedplate.config import Config
+from bedplate.errors import InvalidInput
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATH = "/v1/responses"
@@ -106,8 +110,24 @@ async def test_what_is_too_much_or_not_there_is_refused(served: Served, site: We
     endless = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
     async with raw_site(endless, b"x" * 10_000) as url, asyncio.timeout(20):
         assert (await ask(served, url)).status == 413
+    site.pages |= {f"/part{n}": "x" * 150_000 for n in range(2)}
+    assert (await ask(served, f"{site.url}/part0")).status == 200
+    assert (await ask(served, *[f"{site.url}/part{n}" for n in range(2)])).status == 413
     many = await ask(served, *[f"{site.url}/terms/note.html"] * 21)
     assert (many.status, "at most 20" in many.error["message"]) == (400, True)
+
+
+async def test_all_files_of_a_request_have_one_time_together(site: WebSite) -> None:
+    async def slow(_request: web.Request) -> web.Response:
+        await asyncio.sleep(0.3)
+        return web.Response(text="Refunds take 30 days.")
+
+    site.pages["/slow"] = slow
+    config = Config.model_validate({"responses": {"file_hosts": ["127.0.0.1/32"]}})
+    fetch = remote_files(config, seconds=0.5)
+    assert (await fetch(f"{site.url}/slow")).content == b"Refunds take 30 days."
+    with pytest.raises(InvalidInput, match="not there within 0.5 s"):
+        await fetch(f"{site.url}/slow")
 
 
 async def test_a_server_may_refuse_them_all(tmp_path_factory: pytest.TempPathFactory) -> None:

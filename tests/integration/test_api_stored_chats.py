@@ -99,6 +99,8 @@ async def test_they_are_listed_by_model_and_metadata_page_by_page(served: Served
     assert await listed(served, "&metadata[of]=pages&order=desc") == ids[::-1]
     assert await listed(served, "&metadata[of]=pages&metadata[n]=1&model=default") == [ids[1]]
     assert await listed(served, "&metadata[of]=pages&model=other") == []
+    too_long = await served.get(f"{PATH}?metadata[{'x' * 65}]=pages")
+    assert (too_long.status, too_long.error["param"]) == (400, "metadata")
     first = (await served.get(f"{PATH}?metadata[of]=pages&limit=2")).json
     assert (first["has_more"], first["first_id"], first["last_id"]) == (True, ids[0], ids[1])
     rest = (await served.get(f"{PATH}?metadata[of]=pages&limit=2&after={ids[1]}")).json

@@ -13,7 +13,7 @@ from bedplate.config import load_config
 from bedplate.domain.answers import Grounding
 from bedplate.domain.chat import ChatRequest
 from bedplate.domain.documents import Blob
-from bedplate.embedders.protocol import Embedder, Matrix
+from bedplate.embedders.protocol import Embedder, Matrix, gives_tokens
 from bedplate.errors import NotFound, UpstreamTimeout
 from bedplate.ingest.incoming import Upload
 from bedplate.judges.protocol import Case, Hearing, Judge
@@ -83,6 +83,24 @@ async def test_collections_are_searched_with_one_embedding_and_take_turns(tmp_pa
         hits = (await find(retrieve(app, embedder), scopes, SearchRequest("boots"))).hits
     assert [hit.source for hit in hits] == ["b.txt", "a.txt"]
     assert embedder.texts == ["boots"]
+
+
+async def test_a_passage_brings_the_vectors_that_it_was_compared_by(tmp_path: Path) -> None:
+    async with open_app(
+        load_config(environment={}, arguments={"data.dir": str(tmp_path)}).config
+    ) as app:
+        scope = app.scope("a")
+        await app.ingest.run(scope, [Upload(Blob(b"Boots are brown.", "a.txt"))])
+        search = retrieve(app, app.embedder)
+        [hit] = (await search.search(scope, SearchRequest("boots"))).hits
+        [keyword] = (await search.search(scope, SearchRequest("boots", mode="keyword"))).hits
+        kept = hit.indexed
+        assert kept is not None
+        assert (kept.embedder, kept.text) == (app.embedder.fingerprint, hit.text)
+        assert gives_tokens(app.embedder)
+        [made] = await app.embedder.embed_late([f"{hit.title}\n{hit.text}"])
+        assert kept.tokens == made.tokens.tobytes()
+        assert keyword.indexed is None
 
 
 async def test_a_collection_named_twice_gives_its_passages_once(tmp_path: Path) -> None:

@@ -66,10 +66,18 @@ class Trunk(nn.Module):
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        return self.through(self.embedded(ids, types), mask)
+
+    def embedded(self, ids: Tensor, types: Tensor) -> Tensor:
         places = torch.arange(ids.shape[1], device=ids.device)
-        hidden = self.norm(self.words(ids) + self.places(places) + self.types(types))
+        return self.norm(self.words(ids) + self.places(places) + self.types(types))
+
+    def through(
+        self, hidden: Tensor, mask: Tensor, first: int = 0, last: int | None = None
+    ) -> Tensor:
+        """Hidden states after the layers from `first` to before `last`."""
         bias = (1.0 - mask[:, None, None, :].to(hidden.dtype)) * -10_000.0
-        for layer in self.layers:
+        for layer in self.layers[first:last]:
             hidden = layer(hidden, bias)
         return hidden
 
@@ -101,9 +109,29 @@ class Pooled(nn.Module):
         self.trunk, self.head = trunk, nn.Linear(WIDTH, heads)
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
-        hidden = self.trunk(ids, mask, types)
-        weights = mask[:, :, None].to(hidden.dtype)
-        return self.head((hidden * weights).sum(1) / weights.sum(1))
+        return self.head(mean(self.trunk(ids, mask, types), mask))
+
+
+def mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Of all tokens: (texts, 384)."""
+    weights = mask[:, :, None].to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1)
+
+
+class Early(nn.Module):
+    """The same over all layers, and beside it over the first `early` ones: what learns from both learns
+    sooner. Only `pooled` is kept.
+    """
+
+    def __init__(self, pooled: Pooled, heads: int, early: int) -> None:
+        super().__init__()
+        self.trunk, self.head, self.early = pooled.trunk, pooled.head, early
+        self.first = nn.Linear(WIDTH, heads)
+
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+        lower = self.trunk.through(self.trunk.embedded(ids, types), mask, 0, self.early)
+        upper = self.trunk.through(lower, mask, self.early)
+        return self.first(mean(lower, mask)), self.head(mean(upper, mask))
 
 
 class Tagged(nn.Module):

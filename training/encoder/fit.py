@@ -4,13 +4,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from training.encoder.batches import IGNORED, Batch, Example, batches
 
-Loss = Callable[[Tensor, Batch], Tensor]
+Loss = Callable[[Any, Batch], Tensor]
 Epoch = Callable[[int, random.Random], Sequence[Example]]
 """What is learnt from in an epoch, which may be drawn anew each time."""
 
@@ -81,6 +82,17 @@ def masked_bce(smoothing: float = 0.02) -> Loss:
         wanted = batch.target.clamp(0, 1) * (1 - smoothing) + smoothing / 2
         each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         return (each * counts).sum() / counts.sum().clamp(min=1e-6)
+
+    return loss
+
+
+def early_bce(share: float, smoothing: float = 0.02) -> Loss:
+    """`masked_bce` of what all layers say, and `share` of it for what the lower ones do."""
+    one = masked_bce(smoothing)
+
+    def loss(logits: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
+        early, late = logits
+        return one(late, batch) + share * one(early, batch)
 
     return loss
 

@@ -47,6 +47,15 @@ _TURNS: Sequence[tuple[str, str]] = (
 )
 
 
+def asked(text: str, language: str, draw: random.Random) -> str:
+    """A document and what a user wants done with it, before or behind it, or nothing."""
+    ask = draw.choice(ASKS.get(language, ASKS["en"]))
+    place = draw.random()
+    if place < 0.5:
+        return f"{ask}{draw.choice((' ', chr(10), chr(10) * 2))}{text}"
+    return f"{text}\n\n{ask}" if place < 0.7 else text
+
+
 def pasted(phrases: Phrases, language: str, draw: random.Random, *, attack: bool) -> str:
     """A page that a user wants read, with an order in it or with one more harmless sentence."""
     ask = draw.choice(ASKS.get(language, ASKS["en"]))

@@ -17,23 +17,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from training.encoder.batches import IGNORED, Example, batches, tokenizer
-from training.encoder.bert import Pooled, Trunk
+from training.encoder.bert import Early, Pooled, Trunk
 from training.encoder.export import export
-from training.encoder.fit import Recipe, fit, masked_bce, start
-from training.injection.mix import DOCUMENT, PROMPT, STRIDE, WINDOW, Mix
+from training.encoder.fit import Recipe, early_bce, fit, start
+from training.injection.mix import DOCUMENT, OVERLAP, PROMPT, WINDOW, Mix
 from training.injection.scoring import Scorer, auroc
 from training.injection.sources import Part, Text, bipia, by_source, documents, prompts
 
+PARTS: tuple[Part, ...] = ("fit", "level", "test")
 OUT = Path(__file__).parents[2] / "src/bedplate/guards/models"
 WANTED = 0.02
 """The share of benign texts of the sources, each counting the same, that may be flagged."""
 
 MOST = 0.05
-"""The share of any one source that may be."""
-
-LONG = {"pieces": 100, "threshold": 0.3}
-"""Windows of more pieces count in what users say as much as both heads say, the one for documents from
-this probability on: hardly a public set has long prompts that are harmless."""
+"""The share of any one source that may be, or one text of it."""
 
 UNCOUNTED = frozenset({"system_prompts"})
 """Benign, but few users send some; thresholds do not make room for them."""
@@ -48,8 +45,10 @@ class Phase:
     seed: int
 
 
-PHASES = (Phase((260_000, 300_000), 1.5e-4, 1), Phase((260_000, 300_000), 1e-4, 2))
+PHASES = (Phase((420_000, 260_000), 1.5e-4, 1), Phase((420_000, 260_000), 1e-4, 2))
 BATCH, FROZEN, SIZE = 1_024, 1, 1.0
+LAYERS, EARLY, SHARE = 4, 2, 0.3
+"""Layers of the six; after how many the loss is taken as well, and how much that counts."""
 
 
 def arguments() -> argparse.Namespace:
@@ -80,21 +79,27 @@ def main() -> None:
     sample = next(batches(mix.epoch(0, random.Random(0))[:400], 2_048, 0))
     sha256 = export(model, path, sample, tagged=False)
     scorer = Scorer(path, pieces)
-    thresholds = levels(scorer, some(texts, "level", given.rows))
+    # What is left out takes no part in thresholds, and all its rows are new to the model.
+    others = [t for t in texts if not (left and t.source.startswith(left))]
+    new = [t for t in texts if left and t.source.startswith(left)]
+    thresholds = levels(scorer, some(others, "level", given.rows))
     facts = {
-        "sha256": sha256, "heads": ["prompt", "document"], "window": WINDOW, "stride": STRIDE,
-        "thresholds": thresholds, "long": LONG,
+        "sha256": sha256, "heads": ["prompt", "document"], "window": WINDOW,
+        "overlap": OVERLAP, "thresholds": thresholds,
     }  # fmt: skip
     (given.out / "injection.json").write_text(json.dumps(facts, indent=2) + "\n")
     print(json.dumps(facts))
-    table(scorer, some(texts, "test", given.rows), thresholds)
+    measured = [t for part in PARTS for t in some(new, part, given.rows)]
+    table(scorer, [*some(others, "test", given.rows), *measured], thresholds)
     print(f"{time.monotonic() - began:.0f} s")
 
 
 def fitted(mix: Mix, phases: Sequence[Phase], given: argparse.Namespace) -> Pooled:
     trunk = Trunk.pretrained()
+    trunk.layers = trunk.layers[:LAYERS]
     trunk.freeze(FROZEN)
-    model = Pooled(trunk, 2)
+    pooled = Pooled(trunk, 2)
+    model = Early(pooled, 2, EARLY)
     if given.weights:
         model.load_state_dict(torch.load(given.weights))
     for phase in phases:
@@ -104,11 +109,11 @@ def fitted(mix: Mix, phases: Sequence[Phase], given: argparse.Namespace) -> Pool
         def epoch(number: int, draw: random.Random, most: Sequence[int] = most) -> list[Example]:
             return cut(mix.epoch(number, draw), most, draw)
 
-        fit(model, epoch, masked_bce(), recipe)
+        fit(model, epoch, early_bce(SHARE), recipe)
         if given.keep:
             given.keep.mkdir(parents=True, exist_ok=True)
             torch.save(model.state_dict(), given.keep / f"phase-{phase.seed}.pt")
-    return model
+    return pooled
 
 
 def cut(examples: list[Example], most: Sequence[int], draw: random.Random) -> list[Example]:
@@ -143,7 +148,8 @@ def levels(scorer: Scorer, texts: Sequence[Text]) -> dict[str, float]:
         scored = {name: scorer.scores(group) for name, group in benign.items()}
         steps = np.unique(np.concatenate([*scored.values(), [0.5, 1.0]]))
         rates = np.array([[(s > level).mean() for s in scored.values()] for level in steps])
-        few = (rates.mean(axis=1) <= WANTED) & (rates.max(axis=1) <= MOST)
+        most = np.array([max(MOST, 1 / len(s)) for s in scored.values()])
+        few = (rates.mean(axis=1) <= WANTED) & (rates <= most).all(axis=1)
         found[kind] = round(float(max(0.05, steps[np.argmax(few)])), 4)
     return found
 

@@ -2,16 +2,28 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from training.encoder.batches import CLS, IGNORED, SEP, Example
-from training.injection.composed import chained, crossed, pasted
+from training.injection.composed import asked, chained, crossed, pasted
 from training.injection.injected import injected, order, shown
 from training.injection.phrases import Phrases, languages
-from training.injection.sources import Text, attacks, by_source, goals, signalling
+from training.injection.sources import LANGUAGES, Text, attacks, by_source, goals, signalling
 
-WINDOW, STRIDE = 126, 84
-"""Tokens that are looked at together, and from one such stretch to the next."""
+from bedplate.encoder import spans
+
+WINDOW, OVERLAP = 126, 16
+"""Tokens that are looked at together, and that one such stretch shares with the next."""
+
+CLEAN = (
+    *(f"articles_{language}" for language in LANGUAGES), "procedures", "policies", "products",
+    "agentdojo", "files", "corpora", "passages", "tables",
+)  # fmt: skip
+"""Sources of documents that nobody put an order into."""
+
+ASKED = {f"xquad_{language}": 160 if language == "zh" else 90 for language in LANGUAGES}
+"""Questions an epoch; Chinese ones are the hardest, as most of their signs are none of the vocabulary's."""
 
 PROMPT, DOCUMENT = 0, 1
 """The heads, in the order of the model's output."""
@@ -42,6 +54,7 @@ class Mix:
         yield from self._foreign(draw)
         if self._made:
             yield from self._templates(draw)
+            yield from self._pasted(draw)
 
     def _collected(self, draw: random.Random) -> Iterator[Example]:
         for text in self._of("deepset", "deepset", "xstest", "wildguard_benign"):
@@ -58,7 +71,7 @@ class Mix:
             if text.group in self._signalling:
                 yield from self._some(text, draw, most=3)
         for name in (name for name in self._sources if name.startswith("xquad_")):
-            for text in draw.sample(self._sources[name], k=self._count(80, name)):
+            for text in draw.sample(self._sources[name], k=self._count(ASKED[name], name)):
                 yield from self._some(text, draw)
         for text in self._of("system_prompts"):
             yield from self._some(text, draw, weight=0.5)
@@ -81,14 +94,28 @@ class Mix:
                 for text in put:
                     yield from self._some(Text(text, label, "made", ""), draw, most=2)
 
+    def _pasted(self, draw: random.Random) -> Iterator[Example]:
+        """Long prompts: documents that a user wants something done with, some with an attack in them."""
+        hosts = [
+            text for name in (*CLEAN, "bipia_email", "bipia_table", "bipia_code")
+            for text in draw.sample(self._sources.get(name, []), k=self._count(60, name))
+            if not text.label
+        ]  # fmt: skip
+        for host in hosts:
+            text = asked(host.text, "en" if draw.random() < 0.7 else _language(host), draw)
+            yield from self._some(Text(text, 0, "pasted", ""), draw, most=2)
+        for host in draw.sample(hosts, k=min(len(hosts), int(420 * self._size))):
+            language = draw.choice(list(languages())) if draw.random() < 0.4 else "en"
+            made = injected(host, Phrases(language, draw).attack(), draw)
+            yield from self._some(replace(made, kind="prompt"), draw, most=2)
+
     def _documents(self, draw: random.Random) -> Iterator[Example]:
         clean = self._of("bipia_email", "bipia_table", "bipia_code")
         for text in clean:
             yield from self._some(text, draw, most=2)
         hosts = [text for text in clean if not text.label]
         others = [
-            text for name in self._sources
-            if name.startswith("articles_") or name in {"procedures", "policies", "products", "agentdojo", "files", "corpora", "passages", "tables"}
+            text for name in CLEAN if name in self._sources
             for text in draw.sample(self._sources[name], k=self._count(110, name))
         ]  # fmt: skip
         phrases = [Phrases(language, draw) for language in languages()]
@@ -107,7 +134,7 @@ class Mix:
             yield from self._some(shown(made, draw) if draw.random() < 0.25 else made, draw, most=2)
 
     def _count(self, wanted: int, name: str) -> int:
-        return min(len(self._sources[name]), int(wanted * self._size))
+        return min(len(self._sources.get(name, [])), int(wanted * self._size))
 
     def _some(
         self,
@@ -120,20 +147,25 @@ class Mix:
     ) -> Iterator[Example]:
         """At most so many windows of a text, the one with the order first, with what each shows."""
         encoded = self._tokenizer.encode(text.text, add_special_tokens=False)
-        starts = list(range(0, max(1, len(encoded.ids) - (WINDOW - STRIDE)), STRIDE))
-        labels = {start: _label(text, encoded.offsets[start : start + WINDOW]) for start in starts}
-        known = [start for start in starts if labels[start] is not None]
+        cut = spans(len(encoded.ids), WINDOW, OVERLAP)
+        labels = {each: _label(text, encoded.offsets[each.start : each.stop]) for each in cut}
+        known = [each for each in cut if labels[each] is not None]
         draw.shuffle(known)
         if text.attack is not None:
-            known.sort(key=lambda start: -(labels[start] or 0))
-        elif draw.random() < first and 0 in known:
-            known.insert(0, known.pop(known.index(0)))
-        for start in known[:most]:
-            ids = encoded.ids[start : start + WINDOW]
+            known.sort(key=lambda each: -(labels[each] or 0))
+        elif draw.random() < first and cut[0] in known:
+            known.insert(0, known.pop(known.index(cut[0])))
+        for each in known[:most]:
+            ids = encoded.ids[each.start : each.stop]
             if ids:
                 target = [float(IGNORED), float(IGNORED)]
-                target[PROMPT if text.kind == "prompt" else DOCUMENT] = float(labels[start] or 0)
+                target[PROMPT if text.kind == "prompt" else DOCUMENT] = float(labels[each] or 0)
                 yield Example([CLS, *ids, SEP], target, weight=weight)
+
+
+def _language(text: Text) -> str:
+    """Of an article; others are English, or nearly so."""
+    return text.source.removeprefix("articles_") if text.source.startswith("articles_") else "en"
 
 
 def _label(text: Text, offsets: Sequence[tuple[int, int]]) -> int | None:

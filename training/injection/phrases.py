@@ -44,7 +44,9 @@ class Phrases:
 
     def one(self, section: str) -> str:
         if section not in self._sections:
-            section = {"fake": "override", "mail": "benign", "doc": "override"}[section]
+            section = {
+                "fake": "override", "mail": "benign", "doc": "override", "persona": "near",
+            }[section]  # fmt: skip
         return filled(self._draw.choice(self._sections[section]), self._draw)
 
     def attack(self) -> str:
@@ -66,8 +68,8 @@ class Phrases:
         """What users ask for, often in the words of attacks."""
         parts = self._draw.choices(
             (("near",), ("benign",), ("task",), ("benign", "task"), ("near", "benign"),
-             ("task", "task"), ("mail", "task"), ("benign", "benign")),
-            (8, 4, 3, 1, 1, 1, 1, 1),
+             ("task", "task"), ("mail", "task"), ("benign", "benign"), ("persona",)),
+            (8, 5, 3, 1, 1, 1, 1, 1, 4),
         )[0]  # fmt: skip
         return self._styled(" ".join(self.one(part) for part in parts))
 

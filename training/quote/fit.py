@@ -91,8 +91,9 @@ async def read_row(case: Case, request: ChatRequest, reader: Reader, spans: Span
     features = describe(material.asked, material.encoded, scored, top)
     read: Features = {}
     if unread(case):
-        found = spans.read(request.question, material.encoded, scored.passage, scored.score)
-        read = describe_reading(found, int(scored.passage[top]), scored.span(top))
+        passage = material.encoded[int(scored.passage[top])]
+        found = spans.read(request.question, passage, scored.span(top))
+        read = describe_reading(found, scored.span(top))
     return Row(case, features, read, contains(scored.words[top], case.answers))
 
 

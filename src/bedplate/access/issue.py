@@ -3,11 +3,11 @@
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 
 from bedplate.access.protocol import SCOPES, AccessKey, Scope
 from bedplate.domain.ids import TenantId, new_id
 from bedplate.errors import InvalidInput
+from bedplate.spelling import did_you_mean, shown
 
 USUAL: tuple[Scope, ...] = ("read", "ask", "write")
 """What a key may do where nothing else is said."""
@@ -67,10 +67,9 @@ def _scope(text: str) -> Scope:
     for scope in SCOPES:
         if text == scope:
             return scope
-    near = get_close_matches(text, SCOPES, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(text, SCOPES)
     raise InvalidInput(
-        f"There is no scope {text!r}.{hint} Known: {', '.join(SCOPES)}.", param="scopes"
+        f"There is no scope {shown(text)}.{hint} Known: {', '.join(SCOPES)}.", param="scopes"
     )
 
 

@@ -8,7 +8,7 @@ from bedplate.agents import entries
 from bedplate.agents.run_work import OfferTools
 from bedplate.domain.accounts import Account
 from bedplate.domain.runs import NewEntry, Run
-from bedplate.errors import ConfigError, Unavailable, UpstreamError
+from bedplate.errors import ConfigError, StorageError, Unavailable, UpstreamError
 from bedplate.telemetry.conventions import OPERATION, TOOL_FAILED, TOOL_NAME
 from bedplate.telemetry.trace import span
 from bedplate.tools.protocol import Tool, ToolContext, ToolResult
@@ -58,7 +58,7 @@ async def look_up(
         step.set(TOOL_NAME, name)
         try:
             found = await tool.call({"query": question[:MOST_QUERY]}, context)
-        except (Unavailable, UpstreamError) as error:
+        except (StorageError, Unavailable, UpstreamError) as error:
             found = ToolResult(error.message, failed=True)
         step.set(TOOL_FAILED, found.failed)
     if found.failed:

@@ -5,8 +5,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TypeVar
 
-from bedplate.errors import BedplateError
-
 T = TypeVar("T")
 
 HELD = 16
@@ -19,13 +17,13 @@ def side_by_side(streams: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
 
 
 async def _merged(streams: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
-    told: asyncio.Queue[T | BedplateError | None] = asyncio.Queue(HELD)
+    told: asyncio.Queue[T | Exception | None] = asyncio.Queue(HELD)
     # A TaskGroup must not span a yield: it would cancel whoever reads, and wrap a closing in a group.
     tasks = [asyncio.create_task(_tell(stream, told)) for stream in streams]  # noqa: TID251
     try:
         for _ in streams:
             while (event := await told.get()) is not None:
-                if isinstance(event, BedplateError):
+                if isinstance(event, Exception):
                     raise event
                 yield event
     finally:
@@ -34,12 +32,12 @@ async def _merged(streams: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _tell(stream: AsyncGenerator[T], told: "asyncio.Queue[T | BedplateError | None]") -> None:
+async def _tell(stream: AsyncGenerator[T], told: "asyncio.Queue[T | Exception | None]") -> None:
     try:
         async with aclosing(stream) as events:
             async for event in events:
                 await told.put(event)
-    except BedplateError as error:
+    except Exception as error:  # noqa: BLE001 - whoever reads would wait for ever
         await told.put(error)
     else:
         await told.put(None)

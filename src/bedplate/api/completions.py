@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from difflib import get_close_matches
 
 from bedplate.api.chat_reply import ChoiceEvent
 from bedplate.api.chat_requests import ChatCall
@@ -16,6 +15,7 @@ from bedplate.domain.answers import Answer, AnswerEvent, Retrieved
 from bedplate.domain.chat import ChatEvent, ChatRequest, TextSink
 from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
+from bedplate.spelling import did_you_mean, shown
 
 
 class Completions:
@@ -80,10 +80,9 @@ async def find(app: App, name: str, tenant: TenantId) -> Assistant:
     if found is not None:
         return found
     names = [*app.config.models, *(each.name for each in await app.assistants.roster.list(tenant))]
-    near = get_close_matches(name, names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, names)
     raise NotFound(
-        f"There is no model or assistant {name!r}.{hint} There are: {', '.join(names)}.",
+        f"There is no model or assistant {shown(name)}.{hint} There are: {', '.join(names)}.",
         param="model",
     )
 

@@ -1,25 +1,35 @@
 """Request heads within bounds of size and time, which uvicorn's parser does not set."""
 
 import asyncio
+import re
 from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from bedplate.api.errors import REQUEST
+from bedplate.api.errors import REQUEST, SERVER
 from bedplate.api.wire import ErrorBody, ErrorEnvelope, encode
 
 MOST_BYTES = 64 * 1024
 """Beyond what one read from the socket brings."""
 
 SECONDS = 30.0
-"""From the connection, or the first byte of a further request, to the end of its head. A connection
-over which nothing came is closed without a word.
+"""From the connection, or the first byte of a further request, to the end of its head; and for what
+still comes of a request after its answer. A connection over which no request comes is closed without a
+word.
 """
+
+RETRY_SECONDS = 5
+"""What a connection beyond the most that are held is told to wait."""
+
+UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+IGNORED = b"\r\nIgnored:"
+"""As long, so that nothing else moves."""
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """431 for a head that is too long (RFC 6585, 5) and 408 for one that does not come to its end
-    (RFC 9110, 15.5.9); either closes the connection.
+    """431 for a head that is too long (RFC 6585, 5), 408 for one that does not come to its end
+    (RFC 9110, 15.5.9), 400 for what is no HTTP, and 503 for a connection too many, which are those
+    that reach uvicorn's `limit_concurrency`; each closes the connection.
     """
 
     seconds = SECONDS
@@ -30,6 +40,13 @@ class BoundedHeads(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._begin()
+        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
+            self._refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"The server holds {self.limit_concurrency - 1} connections, as many as "
+                "server.max_connections allows: try again.",
+                "busy",
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
@@ -37,8 +54,14 @@ class BoundedHeads(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         before = self._clock
+        if self._is_between():
+            data = _without_upgrade(data)
         super().data_received(data)
-        if before is not None and before is self._clock:
+        if self._clock is None:
+            # uvicorn's own clock for idle connections stops at any byte, be it none of a request.
+            if self._is_between():
+                self._begin()
+        elif before is self._clock and self._begun:
             self._bytes += len(data)
             if self._bytes > MOST_BYTES:
                 self._refuse(
@@ -49,13 +72,25 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._begun = True
-        if self._clock is None:
+        if self.cycle:
+            self._end()
             self._begin()
+        self._begun = True
 
     def on_headers_complete(self) -> None:
         self._end()
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self._is_between() and not self.cycle.more_body:
+            # It came behind a request that is whole, whose answer is not to be mixed with this.
+            self.cycle.keep_alive = False
+            return
+        self._refuse(HTTPStatus.BAD_REQUEST, "This is no valid HTTP/1.1 request.", "invalid_http")
+
+    def _is_between(self) -> bool:
+        """Whether no request is under way whose head is there."""
+        return not self.cycle or self.cycle.response_complete
 
     def _begin(self) -> None:
         self._bytes = 0
@@ -65,9 +100,10 @@ class BoundedHeads(HttpToolsProtocol):
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
+        self._begun = False
 
     def _late(self) -> None:
-        if not self._begun:
+        if not (self._begun and self._is_between()):
             self._end()
             self.transport.close()
             return
@@ -81,10 +117,22 @@ class BoundedHeads(HttpToolsProtocol):
         self._end()
         if self.transport.is_closing():
             return
-        body = encode(ErrorEnvelope(ErrorBody(message, REQUEST, None, code)))
+        is_busy = status is HTTPStatus.SERVICE_UNAVAILABLE
+        body = encode(ErrorEnvelope(ErrorBody(message, SERVER if is_busy else REQUEST, None, code)))
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n"
+            + (f"Retry-After: {RETRY_SECONDS}\r\n" if is_busy else "")
+            + "\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """An offer to change the protocol, as Java's clients make it with each request, may be ignored
+    (RFC 9110, 7.8). httptools takes it for accepted, and drops the body.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    told = UPGRADE.sub(IGNORED, head)
+    return data if told is head else told + end + rest

@@ -1,5 +1,6 @@
 """The socket that the server listens on."""
 
+import math
 import socket
 
 from bedplate.api.gates import check_exposure, is_loopback
@@ -31,6 +32,10 @@ def listen(settings: ServerConfig, *, has_keys: bool) -> socket.socket:
     # Connections inherit it. asyncio's own loop forgets it, and each answer would wait 40 ms for
     # the client's acknowledgement of its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # A client that takes nothing of its answer for so long is gone, or means to hold it here.
+        waits = math.ceil(1000 * settings.request_seconds)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, waits)
     if is_loopback(settings.host) and not is_loopback(listener.getsockname()[0]):
         listener.close()
         raise ConfigError(f"server.host {settings.host!r} does not lead to this machine alone.")

@@ -25,7 +25,8 @@ from bedplate.errors import InvalidInput
 
 LONGEST_LINE = 16 * 1024 * 1024
 AT_ONCE = 16
-"""Requests; further ones wait unread."""
+MOST_WAITING = 64
+"""Requests that are read and have no place yet; further ones wait unread, and a cancel behind them."""
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -37,7 +38,8 @@ class Stdio:
         self._messages = Messages(app)
         self._seconds = app.config.server.request_seconds
         self._write = write
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._room = asyncio.Semaphore(AT_ONCE + MOST_WAITING)
         self._working: dict[Id, asyncio.Task[None]] = {}
 
     async def run(self, lines: asyncio.StreamReader) -> None:
@@ -80,7 +82,7 @@ class Stdio:
     async def _answer(self, message: Mapping[str, Any]) -> None:
         deadline = asyncio.get_running_loop().time() + self._seconds
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline), self._places:
                 told = await self._messages.answer(message, LOCAL, deadline)
         except Refused as refused:
             told = failure(None, refused.code, refused.message)

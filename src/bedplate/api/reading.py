@@ -4,6 +4,7 @@
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
@@ -25,9 +26,12 @@ _JSON_NAMES = {
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body; InvalidInput for anything else."""
+    """The JSON object of a body; InvalidInput for anything else.
+
+    A byte order mark in front of it is ignored (RFC 8259, 8.1).
+    """
     try:
-        raw = msgspec.json.decode(body)
+        raw = msgspec.json.decode(body.removeprefix(BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"The body is not valid JSON: {error}.") from error
     if not isinstance(raw, dict):

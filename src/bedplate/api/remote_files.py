@@ -1,5 +1,7 @@
 """Files that a request names by a URL: fetched from public addresses alone, bounded in bytes and time."""
 
+import asyncio
+import math
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -12,6 +14,8 @@ from bedplate.sources.fetch import Fetcher, FetchLimits, Reply, header
 from bedplate.upstream.addresses import AddressRules, guarded_session
 
 LIMITS = FetchLimits(seconds=30.0, connections=4, delay=0.0, retries=1)
+SECONDS = 60.0
+"""For all files of a request together."""
 SILENT_SECONDS = 10.0
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -19,25 +23,35 @@ HEADERS = {"User-Agent": "bedplate", "Accept-Encoding": "gzip, identity"}
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=SILENT_SECONDS, sock_read=SILENT_SECONDS)
 
 
-def remote_files(config: Config) -> Fetch:
-    """What fetches one. InvalidInput where it is not allowed, not there, or over `max_body_bytes`."""
+def remote_files(config: Config, *, seconds: float = SECONDS) -> Fetch:
+    """What fetches those of one request, which together have no more bytes than a body may have, and
+    come in no more than SECONDS: InvalidInput where one is not allowed or not there in time, TooLarge.
+    """
     settings = config.responses
     rules = AddressRules(allow_hosts=settings.file_hosts, settings="responses.file_hosts")
+    left, until = config.server.max_body_bytes, math.inf
 
     async def fetch(url: str) -> Kept:
+        nonlocal left, until
         if not settings.file_urls:
             raise _wrong("is not fetched by this server (responses.file_urls); send file_data")
+        until = min(until, asyncio.get_running_loop().time() + seconds)
         session = guarded_session(rules, timeout=TIMEOUT, headers=HEADERS, connections=4)
         async with session:
             fetcher = Fetcher(session, LIMITS, "file_url")
             try:
-                reply = await _followed(fetcher, url, config.server.max_body_bytes)
+                async with asyncio.timeout_at(until):
+                    reply = await _followed(fetcher, url, left)
+            except TimeoutError as error:
+                what = f"the files of the request were not there within {seconds:g} s"
+                raise _wrong(what) from error
             except (Unavailable, UpstreamError) as error:
                 raise _wrong(error.message) from error
             except Unreadable as error:
                 # Which private address a name has is nobody's business.
                 what = "is not at a public address" if _forbidden(error) else error.message
                 raise _wrong(f"{url[:200]!r} {what}" if _forbidden(error) else what) from error
+        left -= len(reply.content)
         return Kept(_name(reply.url), reply.content, reply.media_type)
 
     return fetch

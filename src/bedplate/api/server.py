@@ -157,6 +157,8 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
                 server_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
+                # Theirs counts the newest too, and is reached where ours is passed.
+                limit_concurrency=settings.max_connections + 1,
                 timeout_graceful_shutdown=math.ceil(settings.drain_seconds) + CUT_SECONDS,
             )
         )
@@ -233,14 +235,19 @@ async def _serve(config: Config, announce: Announce) -> None:
         running(app) as url,
     ):
         logger.info("serving", extra={"url": url})
-        # What is here now stays: walking it in every full collection would cost each request.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+        spare_collections()
         with _signals() as stopped:
             announce(url, app.keyring.is_open)
             await stopped.wait()
         logger.info("stopping", extra={"drain_seconds": config.server.drain_seconds})
+
+
+def spare_collections() -> None:
+    """To be called once all is open, by the process that serves."""
+    # What is here now stays: walking it in every full collection would cost each request.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
 
 
 class _Dispatch:

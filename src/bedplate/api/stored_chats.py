@@ -25,7 +25,7 @@ from bedplate.domain.ids import TenantId
 from bedplate.transcripts.protocol import CompletionQuery, Page, StoredCompletion, StoredItem
 
 JSON = "application/json"
-LABEL = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
+LABEL = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 
 async def _page(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from bedplate.api.server import loop_factory, running, scheduling
+from bedplate.api.server import loop_factory, running, scheduling, spare_collections
 from bedplate.api.workers import Failed, Post, Ready
 from bedplate.app import App, open_app
 from bedplate.errors import BedplateError
@@ -48,6 +48,7 @@ async def _work(post: Post) -> None:
         loop.add_signal_handler(signal.SIGTERM, stopped.set)
         # Nothing is ever sent this way: what can be read is the end.
         loop.add_reader(post.line.fileno(), stopped.set)
+        spare_collections()
         try:
             post.line.send(Ready(app.keyring.is_open))
             await stopped.wait()

@@ -32,6 +32,7 @@ def share_of(config: Config, workers: int) -> Config:
         raise ConfigError(_too_few("server.max_requests", server.max_requests, workers))
     shared = server.model_copy(
         update={
+            "max_connections": max(1, server.max_connections // workers),
             "max_requests": server.max_requests // workers,
             "max_waiting": server.max_waiting // workers,
         }

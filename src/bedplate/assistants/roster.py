@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -15,6 +14,7 @@ from bedplate.assistants.sound import House, problem
 from bedplate.blueprints.protocol import Blueprint, Blueprints
 from bedplate.domain.ids import TenantId
 from bedplate.errors import BedplateError, Conflict, InvalidInput, NotFound, StorageError
+from bedplate.spelling import did_you_mean, shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PINNED = re.compile(r"(.+)@(\d{1,9})")
@@ -192,6 +192,5 @@ class Roster:
         field that names it.
         """
         names = [each.name for each in await self.list(tenant)]
-        near = get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        return NotFound(f"There is no assistant {name!r}.{hint}", param=param)
+        hint = did_you_mean(name, names)
+        return NotFound(f"There is no assistant {shown(name)}.{hint}", param=param)

@@ -3,9 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
-from difflib import get_close_matches
 
 from bedplate.chat.accounting import Accounting, Asked
 from bedplate.chat.passing import Passing
@@ -14,6 +13,7 @@ from bedplate.errors import GuardBlocked, NotFound, PriceUnknown, UpstreamError,
 from bedplate.guards.protocol import CallGuard, GuardedCall
 from bedplate.ledger.protocol import Ledger
 from bedplate.models.protocol import MeteredModel, asks_whole, is_direct
+from bedplate.spelling import did_you_mean, shown
 from bedplate.telemetry.conventions import (
     FINISH_REASONS,
     GUARD,
@@ -51,10 +51,9 @@ class Turn:
     def model(self, name: str) -> MeteredModel:
         """The model configured as `name`; NotFound with the nearest name."""
         if name not in self._models:
-            near = get_close_matches(name, self._models, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, self._models)
             raise NotFound(
-                f"There is no model {name!r}.{hint} Configured: {', '.join(self._models)}.",
+                f"There is no model {shown(name)}.{hint} Configured: {', '.join(self._models)}.",
                 param="model",
             )
         return self._models[name]
@@ -94,6 +93,7 @@ class Turn:
                             for each in left:
                                 yield each
                             if guarded is not None and guarded.stopped is not None:
+                                await _cost(call, unstreamed, events)
                                 end = call.ended_by_guard(model.name, guarded.stopped)
                                 await call.saw(end)
                                 yield end
@@ -137,6 +137,17 @@ async def _open(guard: CallGuard, name: str, request: ChatRequest) -> GuardedCal
             raise
         step.attributes[VERDICT] = "change" if opened.request is not request else "allow"
         return opened
+
+
+async def _cost(
+    call: Accounting, unstreamed: Unseen | None, events: AsyncGenerator[ChatEvent]
+) -> None:
+    """Of an answer that is there whole its end says what it cost, though nobody reads it."""
+    if unstreamed is None or not unstreamed.whole:
+        return
+    with suppress(UpstreamError):
+        async for event in events:
+            await call.saw(event)
 
 
 def _trace(step: Span, call: Accounting) -> None:

@@ -73,9 +73,12 @@ class TextSink(Protocol):
 
 @dataclass(slots=True)
 class Unseen:
-    """An answer that comes whole. While it is `under_way` it costs, and nothing shows how much."""
+    """An answer that comes whole. While it is `under_way` it costs, and nothing shows how much; once
+    it is there `whole`, nothing of it is waited for any more.
+    """
 
     under_way: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

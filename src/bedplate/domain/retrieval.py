@@ -78,13 +78,25 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexedVectors:
+    """What the index keeps of a passage whose text is `text`: the vector that `embedder` made of it,
+    in float32, and those of its tokens, in int8, row after row.
+    """
+
+    embedder: str
+    text: str
+    vector: bytes
+    tokens: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A passage found. `score` orders hits within one answer and means nothing across answers.
 
     `cosine`, `bm25` and `image` are what each leg gave it: None where that leg did not find it.
     `image` is the cosine of the question and the document's picture.
     `valid_from` and `superseded_by` are the document's (domain/profiles.py). `collection` is empty for
-    a text that is in none.
+    a text that is in none. `indexed` is there where a search compared tokens.
     """
 
     document_id: DocumentId
@@ -104,6 +116,7 @@ class Hit:
     valid_from: str | None = None
     superseded_by: DocumentId | None = None
     collection: str = ""
+    indexed: IndexedVectors | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bedplate.embedders.protocol import (
     LateEmbedder,
     LateVectors,
     Matrix,
+    Spans,
     TokenEmbedder,
     TokenVectors,
 )
@@ -160,6 +161,11 @@ class CachedTokenEmbedder:
         if self._late is None:
             raise ConfigError("The embedder gives no token vectors that can be kept.")
         return await self._late.embed_late(texts)
+
+    async def late_spans(self, texts: Sequence[str]) -> list[Spans]:
+        if self._late is None:
+            raise ConfigError("The embedder gives no token vectors that can be kept.")
+        return await self._late.late_spans(texts)
 
 
 def _find(db: apsw.Connection, keys: Iterable[Key]) -> dict[Key, tuple[bytes, int]]:

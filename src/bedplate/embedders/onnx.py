@@ -9,6 +9,7 @@ of a window, then normalised, as the model's card says
 
 import asyncio
 import zlib
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Encoding, Tokenizer
 
 from bedplate.embedders.checks import encodable
-from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, TokenVectors
+from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, Spans, TokenVectors
 from bedplate.errors import ConfigError
 from bedplate.onnx_session import open_session
 from bedplate.packaged import MINILM_TOKENIZER, file_sha256, find_packaged
@@ -42,6 +43,9 @@ BATCH_TOKENS = 2_048
 BATCH_TEXTS = 64
 
 WORDS_CACHED = 65_536
+
+QUESTIONS_REMEMBERED = 256
+"""Texts embedded by themselves: a question is asked for by the search and by who answers."""
 
 Ids = NDArray[np.int64]
 
@@ -96,6 +100,7 @@ class OnnxEmbedder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(options.window)
         self._projection = projection
+        self._questions: OrderedDict[str, LateVectors] = OrderedDict()
         self._window = options.window
         self._pool = ThreadPoolExecutor(options.workers, thread_name_prefix="embed")
         self._digest = file_sha256(model)[:12]
@@ -120,9 +125,20 @@ class OnnxEmbedder:
     async def embed_late(self, texts: Sequence[str]) -> list[LateVectors]:
         if self._projection is None:
             raise ConfigError("Late interaction needs the bundled encoder: name no other model.")
-        return await asyncio.get_running_loop().run_in_executor(
+        if len(texts) == 1 and (found := self._questions.get(texts[0])):
+            self._questions.move_to_end(texts[0])
+            return [found]
+        made = await asyncio.get_running_loop().run_in_executor(
             self._pool, self._embed_late, texts, self._projection
         )
+        if len(texts) == 1:
+            self._questions[texts[0]] = made[0]
+            if len(self._questions) > QUESTIONS_REMEMBERED:
+                self._questions.popitem(last=False)
+        return made
+
+    async def late_spans(self, texts: Sequence[str]) -> list[Spans]:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._late_spans, texts)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -160,6 +176,7 @@ class OnnxEmbedder:
             pooled = _unit(np.einsum("btd,bt->bd", hidden, mask.astype(np.float32)))
             for row, index in enumerate(batch):
                 places, terms = _worded(encodings[index], clean[index])
+                spans = np.asarray(encodings[index].offsets, dtype=np.int64)[places]
                 tokens = _unit(
                     cast(
                         Matrix,
@@ -167,9 +184,16 @@ class OnnxEmbedder:
                     )
                 )
                 found[index] = LateVectors(
-                    pooled[row], np.rint(tokens * 127).astype(np.int8), terms
+                    pooled[row], np.rint(tokens * 127).astype(np.int8), terms, spans
                 )
         return [found[i] for i in range(len(texts))]
+
+    def _late_spans(self, texts: Sequence[str]) -> list[Spans]:
+        clean = encodable(texts)
+        return [
+            np.asarray(encoding.offsets, dtype=np.int64)[_worded(encoding, text)[0]]
+            for encoding, text in zip(self._tokenizer.encode_batch(clean), clean, strict=True)
+        ]
 
     def _run(self, encodings: Sequence[Encoding]) -> tuple[Matrix, Ids]:
         """Hidden states (texts, tokens, dimensions) and the mask (texts, tokens) of real tokens."""

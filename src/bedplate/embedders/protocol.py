@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
@@ -33,15 +33,18 @@ class Embedder(Protocol):
         ...
 
 
+Spans = NDArray[np.int64]
+"""Where tokens stand in their text, in code points: of shape (tokens, 2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenVectors:
     """The encoder's own vectors of one text.
 
-    `spans` is (tokens, 2), the code point offsets of each token; `vectors` is (tokens, dimensions)
-    with unit rows. Special tokens are left out; text beyond the encoder's window has no tokens.
+    `spans` has the offsets of each token; `vectors` is (tokens, dimensions) with unit rows. Special tokens are left out; text beyond the encoder's window has no tokens.
     """
 
-    spans: NDArray[np.int64]
+    spans: Spans
     vectors: Matrix
     tokens: tuple[str, ...]
 
@@ -62,12 +65,14 @@ class LateVectors:
     """One text for late interaction, out of one pass.
 
     `vector` is what `embed` gives. `tokens` leaves out stop words and punctuation; `terms` names
-    for each token the index term (as in TermVector) whose word it is a part of.
+    for each token the index term (as in TermVector) whose word it is a part of, `spans` where the
+    token stands.
     """
 
     vector: Matrix
     tokens: TokenMatrix
     terms: NDArray[np.uint32]
+    spans: Spans = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
 
 
 @runtime_checkable
@@ -80,6 +85,10 @@ class LateEmbedder(Embedder, Protocol):
     def token_width(self) -> int | None: ...
 
     async def embed_late(self, texts: Sequence[str]) -> list[LateVectors]: ...
+
+    async def late_spans(self, texts: Sequence[str]) -> list[Spans]:
+        """The `spans` that `embed_late` gives, without its cost: for vectors that were kept."""
+        ...
 
 
 def gives_tokens(embedder: Embedder) -> TypeGuard[LateEmbedder]:

@@ -30,6 +30,7 @@ _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһԛԝвкмнтАВЕКМНОРСТУХІЈЅοαεικνρτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡɩıℓ∣",
     "aeopcyxijsdhqwbkmhtABEKMHOPCTYXIJSoaeiknptuxABEZHIKMNOPTYXgiill",
 )
+_FOREIGN = re.compile(r"\w+|[^\w\x00-\x7f]")
 _WORD = re.compile(r"\w+")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_WORD = re.compile(
@@ -138,6 +139,9 @@ def _normalised(view: View) -> Iterator[View]:
 
 def _decoded(view: View) -> Iterator[View]:
     for how, (expression, decode) in _DECODERS.items():
+        # Any word is spelt in the signs of percent-encoding.
+        if how == "percent" and view.text.count("%") < 4:
+            continue
         for match in expression.finditer(view.text):
             if (decoded := decode(match[0])) is not None and decoded != match[0]:
                 start, end = view.span(match.start(), match.end())
@@ -172,20 +176,16 @@ def _unseen(view: View) -> Iterator[View]:
 
 def _lookalikes(view: View) -> Iterator[View]:
     """Compatibility forms, accents put on top, and letters of other alphabets within Latin words."""
-    signs: list[str] = []
-    places: list[int] = []
-    for match in re.finditer(r"\w+|\W", view.text):
-        word = match[0]
-        changed = word
-        if not word.isascii():
-            changed = unicodedata.normalize("NFKC", word)
-            turned = changed.translate(_LOOKALIKES)
-            if turned.isascii() or re.search("[a-zA-Z]", changed):
-                changed = turned
-        signs.append(changed)
-        last = match.end() - 1
-        places += [view.places[min(match.start() + n, last)] for n in range(len(changed))]
-    yield View("".join(signs), (*view.how, "lookalikes"), places)
+    yield from _rewritten(view, "lookalikes", _FOREIGN, _plain)
+
+
+def _plain(match: re.Match[str]) -> str:
+    word = match[0]
+    if word.isascii():
+        return word
+    changed = unicodedata.normalize("NFKC", word)
+    turned = changed.translate(_LOOKALIKES)
+    return turned if turned.isascii() or re.search("[a-zA-Z]", changed) else changed
 
 
 def _rewritten(
@@ -197,6 +197,8 @@ def _rewritten(
     position = 0
     for match in expression.finditer(view.text):
         changed = change(match)
+        if changed == match[0]:
+            continue
         signs += (view.text[position : match.start()], changed)
         places += view.places[position : match.start()]
         places += [

@@ -1,6 +1,6 @@
 """`encoder`: a small model of our own, with one head for what users say and one for documents.
 
-It is all-MiniLM-L6-v2, fine-tuned by training/injection. A score of 0.5 is the threshold that was
+It is all-MiniLM-L6-v2, its lower layers, fine-tuned by training/injection. A score of 0.5 is the threshold that was
 set on benign development rows, and lies beside the model; above and below it scores are stretched
 evenly to 1 and 0.
 """
@@ -11,13 +11,12 @@ import math
 import threading
 from array import array
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import blake2b
 from importlib.resources import files
-from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,8 +68,7 @@ class TwoHeads:
         self._loaded: Encoder | None = None
         self._heads: Sequence[str] = facts["heads"]
         self._thresholds: Mapping[str, float] = facts["thresholds"]
-        self._width, self._stride = int(facts["window"]), int(facts["stride"])
-        self._long, self._pasted = int(facts["long"]["pieces"]), float(facts["long"]["threshold"])
+        self._width, self._overlap = int(facts["window"]), int(facts["overlap"])
         self._most = options.windows
         self._pool = pool
         self._remembering = threading.Lock()
@@ -96,29 +94,10 @@ class TwoHeads:
         cut = [self._windows(encoder, view.text) for view in views]
         logits = self._read(encoder, [window.ids for each in cut for window in each])
         scores = iter([stretched(_sigmoid(each[head]), threshold) for each in logits])
-        if kind == "user":
-            scores = self._of_users(cut, logits, list(scores))
         return [
             _reasons(view, [(next(scores), window) for window in each])
             for view, each in zip(views, cut, strict=True)
         ]
-
-    def _of_users(
-        self,
-        cut: Sequence[Sequence[Window]],
-        logits: Sequence[tuple[float, ...]],
-        scores: Sequence[float],
-    ) -> Iterator[float]:
-        """Much text is pasted text, which the head for what users say has hardly seen harmless: windows
-        of a long one count as much as both heads say.
-        """
-        document = self._heads.index("document")
-        given = zip(logits, scores, strict=True)
-        for windows_ in cut:
-            long = len(windows_) > 1 or any(len(each.ids) > self._long for each in windows_)
-            for each, score in islice(given, len(windows_)):
-                pasted = stretched(_sigmoid(each[document]), self._pasted)
-                yield min(score, pasted) if long else score
 
     def _read(self, encoder: Encoder, given: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
         """The logits of each window; those that are known are not read again: every turn of a
@@ -147,7 +126,7 @@ class TwoHeads:
             pieces = encoder.pieces(text[start : start + READ_AT_ONCE])
             found += [
                 Window(each.ids, each.start + start, each.end + start)
-                for each in windows(pieces, self._width, self._stride)
+                for each in windows(pieces, self._width, self._overlap)
             ]
         return [found[place] for place in spread(len(found), self._most)]
 

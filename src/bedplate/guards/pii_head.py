@@ -75,23 +75,22 @@ class TagHead:
             return []
         kinds = shapes(text, [(word.start, word.end) for word in words])
         shares = self._shares(pieces, words, kinds)
+        firsts = np.array([word.first for word in words])
+        sums = np.add.reduceat(shares[:, 1::2] + shares[:, 2::2], firsts, axis=0)
+        mass = sums / np.diff(firsts, append=len(shares))[:, None]
+        bests = mass.argmax(axis=1)
+        scores = mass[np.arange(len(words)), bests]
+        goes_on = shares[firsts, 1 + 2 * bests] <= shares[firsts, 2 + 2 * bests]
         found: list[Finding] = []
-        last = -1
-        for word in words:
-            own = shares[word.first : word.last + 1]
-            begins, goes_on = own[:, 1::2], own[:, 2::2]
-            mass = (begins + goes_on).mean(axis=0)
-            best = int(mass.argmax())
-            if mass[best] < self._least[best]:
-                last = -1
-                continue
-            if best == last and begins[0, best] <= goes_on[0, best]:
+        last = -2
+        for place in np.flatnonzero(scores >= self._least[bests]).tolist():
+            word, best, score = words[place], int(bests[place]), float(scores[place])
+            if place == last + 1 and best == bests[last] and goes_on[place]:
                 before = found.pop()
-                score = min(before.score, float(mass[best]))
-                found.append(Finding(before.type, before.start, word.end, score))
+                found.append(Finding(before.type, before.start, word.end, min(before.score, score)))
             else:
-                found.append(Finding(self.types[best], word.start, word.end, float(mass[best])))
-            last = best
+                found.append(Finding(self.types[best], word.start, word.end, score))
+            last = place
         trimmed = [
             each for each in (_trimmed(text, finding) for finding in found) if each is not None
         ]

@@ -42,7 +42,7 @@ def answer_keys(model: str, identity: str, request: ChatRequest) -> AnswerKeys:
     """
     account = replace(request.account, key=None, run=None, bill=None)
     whole = replace(
-        request, deadline=None, whole_answer=False, unstreamed=False, sink=None, account=account
+        request, deadline=None, whole_answer=False, unstreamed=None, sink=None, account=account
     )
     return AnswerKeys(
         _hash(model, identity, whole),

@@ -3,7 +3,6 @@ any-llm library (https://docs.mozilla.ai/any-llm) and the packages that it needs
 """
 
 import asyncio
-import difflib
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -35,6 +34,7 @@ from bedplate.models.failed import charging
 from bedplate.models.openai_reply import OpenAIReply
 from bedplate.models.patience import Patience
 from bedplate.models.protocol import ChatModel
+from bedplate.spelling import did_you_mean
 from bedplate.upstream.failures import Failures
 
 PROVIDER = "anyllm"
@@ -181,8 +181,7 @@ def _client(options: AnyLLMOptions) -> AnyLLM:
             **options.client,
         )
     except UnsupportedProviderError as error:
-        near = difflib.get_close_matches(options.provider, error.supported_providers, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(options.provider, error.supported_providers)
         raise ConfigError(f"any-llm knows no provider {options.provider!r}.{hint}") from error
     except MissingApiKeyError as error:
         raise ConfigError(

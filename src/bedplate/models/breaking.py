@@ -10,12 +10,15 @@ from bedplate.models.breaker import Breaker
 from bedplate.models.ending import why
 from bedplate.models.protocol import Bound, MeteredModel
 
+WHOLE_SECONDS = 60.0
+"""A whole answer that a deadline ends sooner may still have been made as it should."""
+
 
 class Breaking:
     """Tells the breaker what becomes of each call; Unavailable while that one is open.
 
     What counts against an endpoint: no connection, a status of 5xx, 408 or 425, a broken stream,
-    silence until a deadline. A refusal, a wrong key and 429 show that it works.
+    silence until a deadline, of a whole answer only after WHOLE_SECONDS. A refusal, a wrong key and 429 show that it works.
     """
 
     steps_aside = True
@@ -33,6 +36,7 @@ class Breaking:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
         hopeless = _late(request)
+        started = asyncio.get_running_loop().time()
         permit = self._breaker.enter()
         begun = False
         try:
@@ -44,14 +48,14 @@ class Breaking:
                     yield event
         except UpstreamError as error:
             if _is_failure(error):
-                if not hopeless:
+                if not (hopeless or _hurried(request, started)):
                     self._breaker.failed(permit, why(error), begun=begun)
             elif not begun:
                 self._breaker.answered(permit)
             raise
         except asyncio.CancelledError:
             # Whoever waits gives up at the deadline, often before the adapter itself does.
-            if _late(request) and not (begun or hopeless):
+            if _late(request) and not (begun or hopeless or _hurried(request, started)):
                 self._breaker.failed(permit, "silent until the deadline", begun=False)
             raise
         finally:
@@ -60,6 +64,16 @@ class Breaking:
 
 def _late(request: ChatRequest) -> bool:
     return request.deadline is not None and asyncio.get_running_loop().time() >= request.deadline
+
+
+def _hurried(request: ChatRequest, started: float) -> bool:
+    """Whether the deadline gave a whole answer less time than one may well take: its silence says
+    nothing of the endpoint.
+    """
+    if request.unstreamed is None or not request.unstreamed.under_way:
+        return False
+    now = asyncio.get_running_loop().time()
+    return _late(request) and now - started < WHOLE_SECONDS
 
 
 def _is_failure(error: BedplateError) -> bool:

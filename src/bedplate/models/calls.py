@@ -1,8 +1,8 @@
 """Calls to a server that answers with server-sent events, bounded in time and size."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import aiohttp
 
@@ -78,7 +78,7 @@ class WireModel:
             self._options, request.deadline, self._failures, whole=whole is not None
         )
         await self._wait_for_a_turn(patience)
-        with charging(reply):
+        with _told(whole), charging(reply):
             try:
                 response = await self._send(body, patience, whole)
                 try:
@@ -133,12 +133,12 @@ class WireModel:
             if whole is not None and response.content_type == STREAM:
                 whole.under_way(unseen=False)
             return response
+        if whole is not None:
+            whole.under_way(unseen=False)
         try:
             said = await _read_body(response)
         finally:
             response.close()
-        if whole is not None:
-            whole.under_way(unseen=False)
         raise self._failures.refused(response.status, response.headers, said)
 
     async def _read_whole(
@@ -164,6 +164,17 @@ class WireModel:
                 most = self._options.max_answer_bytes
                 raise self._failures.error(f"sent more than {most} bytes (max_answer_bytes)")
         return bytes(said)
+
+
+@contextmanager
+def _told(whole: WholeReply | None) -> Generator[None]:
+    """Once a call failed that used nothing, nothing is under way: it may be repeated after a pause."""
+    try:
+        yield
+    except UpstreamError as error:
+        if whole is not None and error.usage is None:
+            whole.under_way(unseen=False)
+        raise
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""One streamed chat completion, put together chunk by chunk."""
+"""One chat completion, put together chunk by chunk, or from its whole."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -148,6 +148,8 @@ class OpenAIReply:
         if chunk is None:
             return None
         self._whole = self.done = True
+        if self._request.unstreamed is not None:
+            self._request.unstreamed.whole = True
         return self.add(chunk)
 
     def under_way(self, *, unseen: bool) -> None:
@@ -182,7 +184,7 @@ class OpenAIReply:
         delta = choice.delta or Delta()
         text, thought = text_of(delta), thoughts_of(delta)
         refusal = delta.refusal or ""
-        self._thoughts.add(delta, thought)
+        self._thoughts.add(delta, thought, whole=self._whole)
         if text or refusal or thought or delta.tool_calls or choice.finish_reason:
             self.begun = True
         if thought:

@@ -23,18 +23,19 @@ class Thoughts:
             fields["reasoning_details"] = self._details
         return fields or None
 
-    def add(self, delta: Delta, shown: str) -> None:
+    def add(self, delta: Delta, shown: str, *, whole: bool) -> None:
+        """`whole`: its details are no pieces."""
         self.characters += len(shown)
         for name in ("reasoning", "reasoning_content"):
             text = getattr(delta, name)
             if isinstance(text, str) and text:
                 self._texts.setdefault(name, []).append(text)
         for detail in details_of(delta):
-            self._gather(detail)
+            self._gather(detail, whole=whole)
 
-    def _gather(self, detail: dict[str, Any]) -> None:
+    def _gather(self, detail: dict[str, Any], *, whole: bool) -> None:
         latest = self._details[-1] if self._details else None
-        if latest is None or not _goes_on(latest, detail):
+        if whole or latest is None or not _goes_on(latest, detail):
             self._details.append(dict(detail))
             return
         for name, value in detail.items():

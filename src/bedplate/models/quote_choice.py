@@ -1,6 +1,6 @@
 """Which sentences make the answer, and in which order; or none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from bedplate.domain.ids import DocumentId
 from bedplate.models.quote_clause import cut_clause, overlap_worth, size
 from bedplate.models.quote_freshness import superseded
 from bedplate.models.quote_question import type_match
-from bedplate.models.quote_reader import Reading, SpanReader, answer_within, describe_reading
+from bedplate.models.quote_reader import Reading, SpanReader, describe_reading
 from bedplate.models.quote_refusal import AnswerOdds, describe
 from bedplate.models.quote_scoring import Asked, Column, Encoded, Scored, score_sentences
 from bedplate.terms import analyse
@@ -81,14 +81,15 @@ def choose(material: Material, means: Means, limit: int) -> Choice:
     score: Column = np.where(barred & ~barred.all(), -np.inf, scored.score)
     top = int(np.argmax(score))
     features = describe(material.asked, material.encoded, scored, top)
-    readings: tuple[Reading, ...] = ()
+    reading: Reading | None = None
+    place = int(scored.passage[top])
     if means.reader is not None:
-        readings = means.reader.read(question.text, material.encoded, scored.passage, score)
-        features |= describe_reading(readings, int(scored.passage[top]), scored.span(top))
+        reading = means.reader.read(question.text, material.encoded[place], scored.span(top))
+        features |= describe_reading(reading, scored.span(top))
     chance = means.odds.probability(features)
     rows = _rows(material, scored, score, top)
     return Choice(
-        pieces=tuple(_pieces(material, scored, readings, rows, limit)),
+        pieces=tuple(_pieces(material, scored, {place: reading}, rows, limit)),
         probability=min(1.0, chance * BROWSING_EASE) if question.browsing else chance,
     )
 
@@ -185,7 +186,7 @@ def _repeats(scored: Scored, i: int, chosen: Sequence[int]) -> bool:
 def _pieces(
     material: Material,
     scored: Scored,
-    readings: Sequence[Reading],
+    read: Mapping[int, Reading | None],
     rows: Sequence[int],
     limit: int,
 ) -> Iterator[Piece]:
@@ -198,7 +199,8 @@ def _pieces(
     for i in rows:
         place, span = int(scored.passage[i]), scored.span(i)
         passage = material.passages[place]
-        said = answer_within(readings, place, span)
-        start, end = cut_clause(passage.hit.text, span, limit, worth, said)
+        reading = read.get(place)
+        said = reading.within(span) if reading else None
+        start, end = cut_clause(passage.hit.text, span, limit, worth, said[1] if said else None)
         listed = scored.sentences[i].form == "item" and len(rows) > 1
         yield Piece(passage, start, end, item=listed)

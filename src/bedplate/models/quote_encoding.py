@@ -7,83 +7,79 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedplate.domain.chat import Passage
-from bedplate.embedders.protocol import Matrix, TokenVectors
+from bedplate.embedders.protocol import LateVectors, Matrix
 from bedplate.models.quote_question import Question
 from bedplate.models.quote_scoring import Asked, Encoded
+from bedplate.models.quote_vectors import head_of
 from bedplate.sentences import Sentence
-from bedplate.terms import STOP_WORDS, analyse
+from bedplate.terms import analyse
 
 CARRIED = 0.85
 """What a match in the sentence before, the context or the title counts beside one in the sentence."""
 _WORD = re.compile(r"[^\W_]+")
 
 
-def ask(question: Question, tokens: TokenVectors) -> Asked:
-    content = _content(question.text, tokens)
-    if not content.any():
-        content = np.ones(len(tokens.tokens), dtype=bool)
-    spans = tokens.spans[content]
+def ask(question: Question, late: LateVectors) -> Asked:
+    terms = tuple(analyse(question.text))
+    if not len(late.tokens):
+        # Stop words alone: only the passage as a whole can be near to them.
+        none = np.zeros((1, late.tokens.shape[1]), dtype=np.float32)
+        return Asked(question, terms, none, ("",), none[0], late.vector)
+    vectors = _rows(late)
     return Asked(
         question=question,
-        terms=tuple(analyse(question.text)),
-        vectors=tokens.vectors[content],
-        token_terms=tuple(_term_at(question.text, int(start)) for start, _ in spans),
-        whole=_mean(tokens.vectors),
+        terms=terms,
+        vectors=vectors,
+        token_terms=tuple(_term_at(question.text, int(start)) for start, _ in late.spans),
+        sentence=_mean(vectors),
+        passage=late.vector,
     )
 
 
-def head_of(passage: Passage) -> str:
-    """What is read before a passage's text, as when it was indexed: its title and headings."""
-    hit = passage.hit
-    head = [hit.title, *([hit.heading] if hit.heading and hit.heading != hit.title else [])]
-    return "\n".join(head) + "\n"
-
-
 def align(
-    asked: Asked, passage: Passage, sentences: Sequence[Sentence], tokens: TokenVectors
+    asked: Asked, passage: Passage, sentences: Sequence[Sentence], late: LateVectors
 ) -> Encoded:
     """What the token vectors of head and text say of the sentences.
 
     A sentence also gets what the one before it, its context and the head found: it often goes on
     about the same thing without naming it. One that the encoder did not reach has cosine 0.
     """
-    head = head_of(passage)
-    similarity = asked.vectors @ tokens.vectors.T
-    similarity[:, ~_content(head + passage.hit.text, tokens)] = 0.0
-    spans, shift = tokens.spans, len(head)
-    own = [_best(similarity[:, _inside(spans, s.start, s.end, shift)]) for s in sentences]
-    above = _best(similarity[:, _inside(spans, -shift, 0, shift)])
+    vectors = _rows(late)
+    similarity = asked.vectors @ vectors.T
+    starts = late.spans[:, 0]
+    parts = [_inside(starts, s.start, s.end) for s in sentences]
+    own = [_best(similarity[:, part]) for part in parts]
+    above = _best(similarity[:, : int(np.searchsorted(starts, 0))])
     alignment = np.zeros((len(sentences), len(asked.vectors)), dtype=np.float32)
     cosines = np.zeros(len(sentences), dtype=np.float32)
     for row, sentence in enumerate(sentences):
         carried = [above, own[row - 1]] if row else [above]
         if sentence.context:
-            carried.append(_best(similarity[:, _inside(spans, *sentence.context, shift)]))
+            carried.append(_best(similarity[:, _inside(starts, *sentence.context)]))
         alignment[row] = np.maximum(own[row], CARRIED * np.max(carried, axis=0))
-        inside = _inside(spans, sentence.start, sentence.end, shift)
-        cosines[row] = float(asked.whole @ _mean(tokens.vectors[inside]))
+        cosines[row] = float(asked.sentence @ _mean(vectors[parts[row]]))
     return Encoded(
         text=passage.hit.text,
-        head=head,
+        head=head_of(passage),
         title=passage.hit.title,
         sentences=tuple(sentences),
         alignment=alignment,
         cosines=cosines,
-        cosine=float(asked.whole @ _mean(tokens.vectors)),
+        cosine=float(asked.passage @ late.vector),
     )
 
 
 def ask_whole(question: Question, vector: Matrix) -> Asked:
     """A question through an encoder that gives one vector a text: one token stands for all."""
     terms = tuple(analyse(question.text))
-    return Asked(question, terms, vector[None, :], (terms[0] if terms else "",), vector)
+    return Asked(question, terms, vector[None, :], (terms[0] if terms else "",), vector, vector)
 
 
 def align_whole(
     asked: Asked, passage: Passage, sentences: Sequence[Sentence], vectors: Matrix
 ) -> Encoded:
     """The same with one vector a sentence."""
-    cosines = vectors @ asked.whole
+    cosines = vectors @ asked.sentence
     return Encoded(
         text=passage.hit.text,
         head=head_of(passage),
@@ -91,7 +87,7 @@ def align_whole(
         sentences=tuple(sentences),
         alignment=cosines[:, None],
         cosines=cosines,
-        cosine=float(asked.whole @ _mean(vectors)),
+        cosine=float(asked.passage @ _mean(vectors)),
     )
 
 
@@ -99,8 +95,13 @@ def _best(similarity: Matrix) -> Matrix:
     return similarity.max(axis=1, initial=0.0)
 
 
-def _inside(spans: NDArray[np.int64], start: int, end: int, shift: int) -> slice:
-    return slice(*(int(i) for i in np.searchsorted(spans[:, 0], [start + shift, end + shift])))
+def _inside(starts: NDArray[np.int64], start: int, end: int) -> slice:
+    return slice(*(int(i) for i in np.searchsorted(starts, [start, end])))
+
+
+def _rows(late: LateVectors) -> Matrix:
+    """Unit rows."""
+    return late.tokens.astype(np.float32) / np.float32(127)
 
 
 def _mean(vectors: Matrix) -> Matrix:
@@ -108,15 +109,6 @@ def _mean(vectors: Matrix) -> Matrix:
     mean: Matrix = np.add.reduce(vectors, axis=0, dtype=np.float32)
     mean /= max(float(np.linalg.norm(mean)), 1e-9)
     return mean
-
-
-def _content(text: str, tokens: TokenVectors) -> NDArray[np.bool_]:
-    """Which tokens belong to words that carry meaning."""
-    meaningful = np.zeros(len(text) + 1, dtype=bool)
-    for match in _WORD.finditer(text):
-        if match.group().lower() not in STOP_WORDS:
-            meaningful[match.start() : match.end()] = True
-    return meaningful[tokens.spans[:, 0]]
 
 
 def _term_at(text: str, position: int) -> str:

@@ -4,7 +4,7 @@ It serves refusal and short answers. Which sentence is quoted it does not decide
 than the mix of scores does (quote_scoring).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,14 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedplate.encoder import Encoder, open_packaged
-from bedplate.models.quote_scoring import Column, Encoded, Places
+from bedplate.models.quote_scoring import Encoded
 from bedplate.sentences import Span
 from bedplate.windows import Window, Words, stretches, window, words_of
 
 NAME = "quote_reader"
-WINDOWS = 4
-"""How many are read, the best by the scores of their sentences: each costs about 15 ms."""
-
 LONGEST_SPAN = 24
 """Pieces of an answer."""
 
@@ -29,12 +26,11 @@ Features = dict[str, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """One window of passage `place`: its best answer is `text[start:end]`, and `margin` says how
+    """One window of a passage, `span`: its best answer is `text[start:end]`, and `margin` says how
     much more speaks for it than for no answer, in logits. `any` is the same of all spans together.
     `starts` and `ends` are the logits by piece, which stand in the text at `offsets`.
     """
 
-    place: int
     span: Span
     start: int
     end: int
@@ -45,7 +41,9 @@ class Reading:
     offsets: Sequence[tuple[int, int]]
 
     def within(self, span: Span) -> tuple[float, Span] | None:
-        """The margin of the best answer inside `span`, and where it stands; None where none can."""
+        """The margin of the best answer inside `span`, and where it stands; None where none was
+        read.
+        """
         inside = [i for i, (a, _) in enumerate(self.offsets) if span[0] <= a < span[1]]
         if not inside:
             return None
@@ -54,54 +52,39 @@ class Reading:
         return margin, (self.offsets[part][first][0], self.offsets[part][last][1])
 
 
+_NONE = np.zeros(0, dtype=np.float32)
+NOTHING = Reading((0, 0), -1, -1, -np.inf, -np.inf, _NONE, _NONE, ())
+
+
 class SpanReader:
     """May be called by several threads at once."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
 
-    def read(
-        self, question: str, passages: Sequence[Encoded], place: Places, score: Column
-    ) -> tuple[Reading, ...]:
-        """The windows around the best sentences. `place` and `score` are of the passages' sentences,
-        in order; one that must not be quoted has score -inf.
-        """
-        asked = self._words(question)
-        chosen = sorted(self._windows(passages, place, score), key=lambda found: -found[0])[
-            :WINDOWS
-        ]
-        shown = [
-            (number, span, window(asked, self._words(passages[number].title), words, span))
-            for _, number, span, words in chosen
-        ]
-        logits = self._encoder.run([w.ids for *_, w in shown], [w.kinds for *_, w in shown])
-        return tuple(
-            _reading(number, span, w, found[w.first :])
-            for (number, span, w), found in zip(shown, logits, strict=True)
-            if len(w.offsets)
-        )
+    def read(self, question: str, passage: Encoded, sentence: Span) -> Reading | None:
+        """The sentences around `sentence` of the passage, as many as fit into a window; None where
+        there is nothing to read.
 
-    def _windows(
-        self, passages: Sequence[Encoded], place: Places, score: Column
-    ) -> Iterator[tuple[float, int, Span, Words]]:
-        for number, passage in enumerate(passages):
-            own = score[place == number]
-            if not np.isfinite(own).any():
-                continue
-            words = self._words(passage.text)
-            for span in stretches(words, [(s.start, s.end) for s in passage.sentences]):
-                inside = [span[0] <= s.start < span[1] for s in passage.sentences]
-                yield float(own[inside].max()), number, span, words
+        Further windows, the best by their sentences' scores, tell nothing more (training/quote).
+        """
+        words = self._words(passage.text)
+        spans = stretches(words, [(s.start, s.end) for s in passage.sentences])
+        span = next((each for each in spans if each[0] <= sentence[0] < each[1]), sentence)
+        shown = window(self._words(question), self._words(passage.title), words, span)
+        if not shown.offsets:
+            return None
+        (logits,) = self._encoder.run([shown.ids], [shown.kinds])
+        return _reading(span, shown, logits[shown.first :])
 
     def _words(self, text: str) -> Words:
         return words_of(text, self._encoder.pieces(text))
 
 
-def _reading(number: int, span: Span, shown: Window, logits: Logits) -> Reading:
+def _reading(span: Span, shown: Window, logits: Logits) -> Reading:
     starts, ends = logits[:, 0], logits[:, 1]
     margin, first, last = _best(starts, ends)
     return Reading(
-        place=number,
         span=span,
         start=shown.offsets[first][0],
         end=shown.offsets[last][1],
@@ -122,28 +105,16 @@ def _best(starts: Logits, ends: Logits) -> tuple[float, int, int]:
     return float(sums[first, last]), int(first), int(last)
 
 
-def _around(readings: Sequence[Reading], place: int, sentence: Span) -> Iterator[Reading]:
-    return (r for r in readings if r.place == place and r.span[0] <= sentence[0] < r.span[1])
-
-
-def answer_within(readings: Sequence[Reading], place: int, sentence: Span) -> Span | None:
-    """Where in a sentence of passage `place` the best answer stands; None where it was not read."""
-    found = [w for r in _around(readings, place, sentence) if (w := r.within(sentence))]
-    return max(found)[1] if found else None
-
-
-def describe_reading(readings: Sequence[Reading], place: int, sentence: Span) -> Features:
-    """Features of what was read, given the sentence that would be quoted; 0 where all is even."""
-    here = list(_around(readings, place, sentence))
-    inside = [w for r in here if (w := r.within(sentence))]
-    best = max(readings, key=lambda r: r.margin, default=None)
-    agreed = best is not None and best in here and sentence[0] <= best.start < sentence[1]
+def describe_reading(reading: Reading | None, sentence: Span) -> Features:
+    """Features of what was read around the sentence that would be quoted; 0 where all is even."""
+    if reading is None:
+        reading = NOTHING
+    inside = reading.within(sentence)
     return {
-        "read_best": _bounded(best.margin if best else -np.inf),
-        "read_any": _bounded(max((r.any for r in readings), default=-np.inf)),
-        "read_here": _bounded(max((r.any for r in here), default=-np.inf)),
-        "read_inside": _bounded(max(inside)[0] if inside else -np.inf),
-        "read_agree": float(agreed),
+        "read_best": _bounded(reading.margin),
+        "read_any": _bounded(reading.any),
+        "read_inside": _bounded(inside[0] if inside else -np.inf),
+        "read_agree": float(sentence[0] <= reading.start < sentence[1]),
     }
 
 

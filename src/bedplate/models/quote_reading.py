@@ -1,17 +1,18 @@
 """Passages as the quote model reads them: sentences, and vectors from the embedder."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from bedplate.domain.chat import Passage
-from bedplate.embedders.protocol import Embedder, TokenEmbedder, TokenVectors
+from bedplate.embedders.protocol import Embedder, gives_tokens
 from bedplate.models.quote_choice import Material
-from bedplate.models.quote_encoding import align, align_whole, ask, ask_whole, head_of
+from bedplate.models.quote_encoding import align, align_whole, ask, ask_whole
 from bedplate.models.quote_freshness import day_of, family_of, has_version_of
 from bedplate.models.quote_question import Question, without_years
+from bedplate.models.quote_vectors import PassageVectors
 from bedplate.sentences import Sentence, split_sentences
 
 _SALUTATION = re.compile(
@@ -20,55 +21,33 @@ _SALUTATION = re.compile(
     re.IGNORECASE,
 )
 _PRICE = re.compile(r"[$€£]\s?(\d[\d,]*(?:\.\d\d)?)")
-MOST_WINDOWS = 4
 MORE_VERSIONS = 2
-REMEMBERED = 64
 
 
 class Reader:
-    """Reads passages through one embedder; the latest passages' token vectors are remembered.
+    """Reads passages through one embedder.
 
-    `passages` is how many are read of those retrieved: encoding them is most of the work, and
-    the best sentence is hardly ever in a later one.
+    `passages` is how many are read of those retrieved: the best sentence is hardly ever in a later
+    one.
     """
 
     def __init__(self, embedder: Embedder, passages: int) -> None:
         self._embedder = embedder
         self._passages = passages
-        self._remembered: OrderedDict[str, TokenVectors] = OrderedDict()
+        self._vectors = PassageVectors(embedder) if gives_tokens(embedder) else None
 
     async def read(self, question: Question, passages: Sequence[Passage]) -> Material:
         chosen = pick(passages, self._passages, question.price)
         if has_version_of(chosen, question.years):
             question = without_years(question)
         sentences = [quotable(p.hit.text, about_mail=question.about_mail) for p in chosen]
-        if isinstance(self._embedder, TokenEmbedder):
-            return await self._by_tokens(self._embedder, question, chosen, sentences)
+        if gives_tokens(self._embedder) and self._vectors is not None:
+            (asked,) = await self._embedder.embed_late([question.text])
+            query = ask(question, asked)
+            vectors = await self._vectors.of(chosen)
+            encoded = map(partial(align, query), chosen, sentences, vectors)
+            return Material(query, tuple(chosen), tuple(encoded))
         return await self._by_sentences(question, chosen, sentences)
-
-    async def _by_tokens(
-        self,
-        embedder: TokenEmbedder,
-        question: Question,
-        passages: Sequence[Passage],
-        sentences: Sequence[Sequence[Sentence]],
-    ) -> Material:
-        texts = [head_of(p) + p.hit.text for p in passages]
-        # Taken before anything is waited for: what others read meanwhile may push them out.
-        tokens = {t: self._remembered[t] for t in texts if t in self._remembered}
-        missing = [t for t in dict.fromkeys(texts) if t not in tokens]
-        (asked,) = await embedder.embed_tokens([question.text])
-        # One at a time: a batch is padded to its longest text, which would double the work.
-        for text in missing:
-            (vectors,) = await embedder.embed_tokens([text])
-            tokens[text] = await _rest(embedder, text, vectors)
-        self._remember(tokens)
-        query = ask(question, asked)
-        encoded = [
-            align(query, p, own, tokens[text])
-            for p, own, text in zip(passages, sentences, texts, strict=True)
-        ]
-        return Material(query, tuple(passages), tuple(encoded))
 
     async def _by_sentences(
         self,
@@ -89,31 +68,6 @@ class Reader:
             for p, own, a, b in zip(passages, sentences, cuts, cuts[1:], strict=False)
         ]
         return Material(query, tuple(passages), tuple(encoded))
-
-    def _remember(self, tokens: dict[str, TokenVectors]) -> None:
-        for text, vectors in tokens.items():
-            self._remembered[text] = vectors
-            self._remembered.move_to_end(text)
-        while len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
-
-
-async def _rest(embedder: TokenEmbedder, text: str, first: TokenVectors) -> TokenVectors:
-    """The vectors of all of a text that is longer than the encoder's window, window by window."""
-    parts = [first]
-    for _ in range(MOST_WINDOWS - 1):
-        reached = int(parts[-1].spans[-1, 1]) if len(parts[-1].spans) else len(text)
-        if not any(c.isalnum() for c in text[reached:]):
-            break
-        (more,) = await embedder.embed_tokens([text[reached:]])
-        if not len(more.spans):
-            break
-        parts.append(TokenVectors(more.spans + reached, more.vectors, more.tokens))
-    return TokenVectors(
-        np.concatenate([p.spans for p in parts]),
-        np.concatenate([p.vectors for p in parts]),
-        tuple(token for p in parts for token in p.tokens),
-    )
 
 
 def pick(

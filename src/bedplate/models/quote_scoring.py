@@ -36,14 +36,16 @@ CONTEXT_TERM = 0.5
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question as vectors: `vectors` has a row a content token, each standing in the index term
-    of `token_terms`; `whole` is the unit vector of all of it.
+    of `token_terms`. `sentence` and `passage` are all of it as one unit vector: of the kind that
+    sentences, and that passages have.
     """
 
     question: Question
     terms: tuple[str, ...]
     vectors: Matrix
     token_terms: tuple[str, ...]
-    whole: Matrix
+    sentence: Matrix
+    passage: Matrix
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ Jitter = Callable[[float, float], float]
 class Retrying:
     """Exponential pauses with full jitter (Brooker 2015, "Exponential Backoff And Jitter", AWS).
 
-    Only before the first event, only within the deadline. A provider's Retry-After is a lower bound
+    Only before the first event, only within the deadline, and no whole answer that was under way. A provider's Retry-After is a lower bound
     of the pause; one above the longest pause ends the attempts. An open circuit breaker and a full
     queue are not waited for: they say when to come again.
     """
@@ -55,7 +55,7 @@ class Retrying:
                     event = await anext(events, None)
                 except UpstreamError as error:
                     pause = self._pause(error, len(notes) + 1, request.deadline)
-                    if pause is None:
+                    if pause is None or _was_made(request):
                         owning(error, failed)
                         raise
                     notes.append(
@@ -82,3 +82,8 @@ class Retrying:
             pause += error.retry_after
         now = asyncio.get_running_loop().time()
         return None if deadline is not None and now + pause >= deadline else pause
+
+
+def _was_made(request: ChatRequest) -> bool:
+    """Whether an answer that comes whole was being made, as one that has begun in a stream."""
+    return request.unstreamed is not None and request.unstreamed.under_way

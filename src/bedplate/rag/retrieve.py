@@ -9,10 +9,10 @@ import numpy as np
 
 from bedplate.conditions.filters import parse_filter
 from bedplate.domain.filters import And, Filter
-from bedplate.domain.ids import DocumentId
+from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Collection, Hit, Mode, Scope, SearchResult
 from bedplate.domain.tables import BusinessTable
-from bedplate.embedders.protocol import Embedder, LateVectors
+from bedplate.embedders.protocol import Embedder, LateVectors, TokenMatrix
 from bedplate.errors import Conflict, InvalidInput, UpstreamTimeout
 from bedplate.rag import diversity, recency
 from bedplate.rag.asked import Asked
@@ -145,24 +145,29 @@ class Retrieve:
             else self._scanned(collection.index, request, filter)
         )
         current = request.current and not names_time(filter)
-        hits = await self._page(collection.index, request, ranked, current=current)
+        hits = await self._page(collection, request, ranked, current=current)
         took_ms = (time.perf_counter() - started) * 1000
         # As its users know it: the index has a name of its own.
         named = tuple(replace(hit, collection=scope.collection) for hit in hits)
         return SearchResult(named, request.mode, ranked.recall, round(took_ms, 3))
 
     async def _page(
-        self, scope: Scope, request: SearchRequest, ranked: Pool, *, current: bool
+        self, collection: Collection, request: SearchRequest, ranked: Pool, *, current: bool
     ) -> list[Hit]:
         """The wanted part of the order, once the best have been put into another by their text."""
-        second = self._second(request)
+        second, scope = self._second(request), collection.index
         depth = request.offset + request.limit
         thinned = request.unique or current
         # What is behind all that moves is where it was: nothing before it need be read.
         start = request.offset if request.offset >= second.window and not thinned else 0
         end = max(depth * (SPARE if thinned else 1), second.window)
         hits = [
-            replace(hit, cosine=found.cosine, bm25=found.bm25)
+            replace(
+                hit,
+                cosine=found.cosine,
+                bm25=found.bm25,
+                indexed=ranked.indexed(hit, collection.embedder),
+            )
             if (found := ranked.candidates.get(hit.chunk_id))
             else hit
             for hit in await self._catalog.documents.hits(scope, dict(ranked.chunks[start:end]))
@@ -270,8 +275,8 @@ class Retrieve:
         ranked = Pool()
         while True:
             found = await nominate(self._catalog.index, self._store, scope, query)
-            scores = await self._scores(scope, found, request.mode, late)
-            ranked = ranked.followed_by(found, scores)
+            scores, tokens = await self._scores(scope, found, request.mode, late)
+            ranked = ranked.followed_by(found, scores, tokens)
             whole = len(found.items) < query.limit or query.limit >= self._ranking.max_limit
             if whole or len(ranked.chunks) >= wanted:
                 return ranked
@@ -280,14 +285,15 @@ class Retrieve:
 
     async def _scores(
         self, scope: Scope, found: Candidates, mode: Mode, late: LateVectors | None
-    ) -> Scores:
+    ) -> tuple[Scores, Mapping[ChunkId, TokenMatrix]]:
+        """The candidates' scores, and the token vectors that were compared for them."""
         match mode:
             case "hybrid":
                 return await self._hybrid(scope, found, late)
             case "vector":
-                return np.asarray([item.cosine or 0.0 for item in found.items])
+                return np.asarray([item.cosine or 0.0 for item in found.items]), {}
             case "keyword":
-                return np.asarray([item.bm25 or 0.0 for item in found.items])
+                return np.asarray([item.bm25 or 0.0 for item in found.items]), {}
 
     async def _question(
         self, collection: Collection, request: SearchRequest, asked: Asked
@@ -320,34 +326,37 @@ class Retrieve:
 
         return await lower(filter, self._store.abilities, find)
 
-    async def _hybrid(self, scope: Scope, found: Candidates, late: LateVectors | None) -> Scores:
+    async def _hybrid(
+        self, scope: Scope, found: Candidates, late: LateVectors | None
+    ) -> tuple[Scores, Mapping[ChunkId, TokenMatrix]]:
         ranking = self._ranking
+        tokens: Mapping[ChunkId, TokenMatrix] = {}
         scores = fused(
             np.asarray([item.bm25 or 0.0 for item in found.items]),
             np.asarray([item.cosine or 0.0 for item in found.items]),
             ranking.keyword_weight,
         )
         if late is not None and len(late.tokens):
-            scores = await self._late(scope, found, scores, late)
+            scores, tokens = await self._late(scope, found, scores, late)
         if ranking.smoothing and found.vectors is not None:
             scores = smoothed(scores, found.vectors, ranking.smoothing)
-        return scores
+        return scores, tokens
 
     async def _late(
         self, scope: Scope, found: Candidates, scores: Scores, late: LateVectors
-    ) -> Scores:
+    ) -> tuple[Scores, Mapping[ChunkId, TokenMatrix]]:
         ids = [item.chunk_id for item in found.items]
         order: list[int] = np.argsort(-scores, kind="stable").tolist()
         top = order[: self._ranking.late_top]
         tokens = await self._catalog.index.tokens(scope, [ids[n] for n in top])
         if len(tokens) < len(top):
             # Kept for a part of them only: a comparison would favour that part.
-            return scores
+            return scores, tokens
         unique, counts = np.unique(late.terms, return_counts=True)
         terms = TermVector(unique, counts.astype(np.uint16))
         weight = weights(late, terms, await self._catalog.index.statistics(scope, terms))
         sims = max_sim(late.tokens, weight, [tokens[ids[n]] for n in top])
-        return mixed(scores, sims, top, self._ranking.late_weight)
+        return mixed(scores, sims, top, self._ranking.late_weight), tokens
 
     async def _scanned(self, scope: Scope, request: SearchRequest, filter: Filter | None) -> Pool:
         chunks = await self._catalog.index.scan(

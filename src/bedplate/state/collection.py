@@ -1,12 +1,12 @@
 """A collection as every catalog has it: its key, its fields, and why it is refused."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from bedplate.domain.filters import FieldKind
 from bedplate.domain.ids import new_id
 from bedplate.domain.retrieval import Collection, Scope
 from bedplate.errors import Conflict, NotFound
+from bedplate.spelling import did_you_mean, shown
 
 
 def new_key(scope: Scope) -> str:
@@ -47,10 +47,9 @@ def name_taken(name: str) -> Conflict:
 
 
 def unknown_collection(asked: str, names: Sequence[str]) -> NotFound:
-    near = get_close_matches(asked, names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(asked, names)
     return NotFound(
-        f"There is no collection {asked!r}.{hint} "
+        f"There is no collection {shown(asked)}.{hint} "
         f"Known: {', '.join(names) or 'none; ingest some documents first'}.",
         param="collection",
     )

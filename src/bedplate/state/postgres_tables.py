@@ -1,13 +1,13 @@
 """Declared business tables in PostgreSQL, looked at before anything is served."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from bedplate.domain.filters import And, Comparison, Related
 from bedplate.domain.tables import BusinessTable
 from bedplate.errors import ConfigError, StorageError
 from bedplate.postgres.database import SCHEMA, Connection, Database, execute, select
 from bedplate.postgres.related import DEFAULT_SCHEMA, compile_related, place_of_table
+from bedplate.spelling import did_you_mean
 
 INTERNAL = ("information_schema", SCHEMA)
 """With those in pg_*, schemas by which a caller would see other tenants, or the server's secrets."""
@@ -67,6 +67,5 @@ def _check(db: Connection, table: BusinessTable) -> None:
 
 
 def _missing(key: str, what: str, name: str, known: Sequence[str]) -> None:
-    near = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"There: {', '.join(known[:12]) or 'none'}."
-    raise ConfigError(f"{key}: there is no {what} {name!r}. {hint}")
+    hint = did_you_mean(name, known) or f" There: {', '.join(known[:12]) or 'none'}."
+    raise ConfigError(f"{key}: there is no {what} {name!r}.{hint}")

@@ -3,11 +3,11 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
 from bedplate.domain.ids import TenantId
 from bedplate.domain.sources import Claim, ItemState, SourceSpec, SourceState, Sync, SyncCounts
 from bedplate.errors import Conflict, NotFound
+from bedplate.spelling import did_you_mean, shown
 from bedplate.sql import Row, Session
 
 SOURCE = """
@@ -29,9 +29,7 @@ def source_id(db: Session, tenant: TenantId, name: str) -> int:
         return int(rows[0][0])
     known = [str(row[0]) for row in
              db.select("SELECT name FROM source WHERE tenant_id = ?", (tenant,))]  # fmt: skip
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise NotFound(f"There is no source {name!r}.{hint}", param="source")
+    raise NotFound(f"There is no source {shown(name)}.{did_you_mean(name, known)}", param="source")
 
 
 def check_claim(db: Session, claim: Claim) -> None:

@@ -1,7 +1,6 @@
 """Declared business tables, looked at before anything is served."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import apsw
@@ -9,6 +8,7 @@ import apsw
 from bedplate.domain.filters import And, Comparison, Related
 from bedplate.domain.tables import BusinessTable
 from bedplate.errors import ConfigError, StorageError
+from bedplate.spelling import did_you_mean
 from bedplate.sqlite.database import Database, select
 from bedplate.sqlite.related import compile_related, schema_of
 
@@ -114,6 +114,5 @@ def _check(db: apsw.Connection, table: BusinessTable) -> None:
 def _find(key: str, what: str, name: str, known: Sequence[str]) -> None:
     if name.lower() in {each.lower() for each in known}:
         return
-    near = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"There: {', '.join(known[:12]) or 'none'}."
-    raise ConfigError(f"{key}: there is no {what} {name!r}. {hint}")
+    hint = did_you_mean(name, known) or f" There: {', '.join(known[:12]) or 'none'}."
+    raise ConfigError(f"{key}: there is no {what} {name!r}.{hint}")

@@ -131,7 +131,7 @@ class Failures:
             case _ if 300 <= status < 400:
                 what = f"redirected with HTTP {status}; set base_url to where it now lives"
             case 200:
-                what = f"answered with something that is not an event stream; check base_url{tail}"
+                what = f"answered with something that is no answer of a model; check base_url{tail}"
             case _:
                 remedy = f"; {self._remedies[status]}" if status in self._remedies else ""
                 what = f"answered HTTP {status}{remedy}{tail}"

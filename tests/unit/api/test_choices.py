@@ -11,7 +11,7 @@ from bedplate.errors import UpstreamError
 
 
 class Stream:
-    def __init__(self, name: str, *, fails: bool = False) -> None:
+    def __init__(self, name: str, *, fails: Exception | None = None) -> None:
         self.name = name
         self.closed = False
         self._fails = fails
@@ -22,7 +22,7 @@ class Stream:
                 await asyncio.sleep(0)
                 yield f"{self.name}{at}"
             if self._fails:
-                raise UpstreamError("broken", provider="p")
+                raise self._fails
         finally:
             self.closed = True
 
@@ -34,11 +34,12 @@ async def test_each_streams_events_keep_their_order() -> None:
     assert [e for e in told if e[0] == "b"] == ["b0", "b1", "b2"]
 
 
-async def test_the_first_error_ends_them_all() -> None:
-    streams = [Stream("a", fails=True), Stream("b")]
+@pytest.mark.parametrize("error", [UpstreamError("broken", provider="p"), KeyError("broken")])
+async def test_the_first_error_ends_them_all_whatever_it_is(error: Exception) -> None:
+    streams = [Stream("a", fails=error), Stream("b")]
 
     async with aclosing(side_by_side([s.events() for s in streams])) as events:
-        with pytest.raises(UpstreamError, match="broken"):
+        with pytest.raises(type(error), match="broken"):
             _ = [event async for event in events]
 
     assert all(stream.closed for stream in streams)

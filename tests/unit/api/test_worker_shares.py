@@ -20,6 +20,7 @@ def config(**arguments: object) -> Config:
 def test_all_workers_together_take_no_more_than_one_would():
     share = share_of(
         config(
+            server__max_connections=9,
             server__max_requests=10,
             server__max_waiting=7,
             models__far={**REMOTE, "concurrency": {"calls": 5, "waiting": 9, "wait_seconds": 3}},
@@ -27,6 +28,7 @@ def test_all_workers_together_take_no_more_than_one_would():
         4,
     )
 
+    assert share.server.max_connections == 2
     assert (share.server.max_requests, share.server.max_waiting) == (2, 1)
     assert share.models["far"].concurrency == ConcurrencyConfig(calls=1, waiting=2, wait_seconds=3)
 

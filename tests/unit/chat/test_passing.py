@@ -15,6 +15,7 @@ from tests.fixtures.openai_wire import (
     chunk,
     event,
     packets,
+    refuses,
     serve_openai_wire,
     stalls,
     stalls_after_finish,
@@ -175,6 +176,23 @@ async def test_a_blocked_finding_ends_the_answer_and_nothing_leaves_after_it(
     assert "".join(pieces.told) == "the card is "
     assert isinstance(end, Finished)
     assert end.reason == "content_filter"
+
+
+async def test_a_blocked_answer_that_is_there_whole_costs_what_its_end_says() -> None:
+    message = {"role": "assistant", "content": "the card is 4111 1111 1111 1111", "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 11, "completion_tokens": 5_000}
+    async with turns() as (wire, _, guarded):
+        wire.script(refuses(200, {"model": "m-1", "choices": [choice], "usage": usage}))
+        told = [event async for event in guarded.stream("m", replace(ASK, whole_answer=True))]
+    *_, end = told
+    assert isinstance(end, Finished)
+    assert (end.reason, end.usage.output_tokens, end.usage.estimated) == (
+        "content_filter",
+        5_000,
+        False,
+    )
+    assert not any("4111" in each.text for each in told if isinstance(each, TextDelta))
 
 
 async def test_an_answer_that_breaks_off_fails_after_what_came() -> None:

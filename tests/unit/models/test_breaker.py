@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fixtures.told_model import fails, heard, question, says, told
 
+from bedplate.domain.chat import Unseen
 from bedplate.errors import (
     BedplateError,
     Busy,
@@ -247,6 +248,20 @@ async def test_silence_until_the_deadline_counts_and_going_away_does_not() -> No
         async with asyncio.timeout_at(deadline):
             await heard(model, question(deadline=deadline))
     assert breaker.health.failures == 1
+
+
+@pytest.mark.parametrize(("under_way", "failures"), [(True, 0), (False, 1)])
+async def test_a_deadline_too_near_for_a_whole_answer_says_nothing_of_the_endpoint(
+    under_way: bool, failures: int
+) -> None:
+    breaker = Breaker("x", SETTINGS)
+    model = Breaking(told("m", says("x", released=asyncio.Event())), breaker)
+    deadline = asyncio.get_running_loop().time() + 0.005
+    asked = question(deadline=deadline, unstreamed=Unseen(under_way=under_way))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout_at(deadline):
+            await heard(model, asked)
+    assert breaker.health.failures == failures
 
 
 async def test_a_cancelled_probe_lets_the_next_call_probe() -> None:

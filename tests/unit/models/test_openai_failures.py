@@ -232,7 +232,7 @@ def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: floa
         (500, b"", "answered HTTP 500."),
         (400, {"object": "error", "message": "bad prompt"}, "HTTP 400: bad prompt"),
         (302, b"", "redirected with HTTP 302; set base_url"),
-        (200, {"choices": []}, "not an event stream; check base_url"),
+        (200, {"choices": []}, "no answer of a model; check base_url"),
         (200, envelope("model is loading"), "model is loading"),
     ],
 )

@@ -171,3 +171,21 @@ async def test_closing_the_call_closes_the_connection_and_says_that_it_was_under
                     await anext(events)
         await asyncio.wait_for(wire.disconnected.wait(), 2)
     assert unseen.under_way
+
+
+@pytest.mark.parametrize(
+    ("answer", "options"),
+    [
+        (refuses(503, envelope("overloaded")), {}),
+        (streams("Hello."), {"base_url": "http://127.0.0.1:9/v1"}),
+    ],
+    ids=["refused", "not reached"],
+)
+async def test_nothing_is_under_way_once_a_call_failed_that_used_nothing(
+    answer: Answer, options: dict[str, Any]
+) -> None:
+    unseen = Unseen()
+    async with serving(answer, **options) as (_, model):
+        with pytest.raises(UpstreamError):
+            _ = [event async for event in model.stream(replace(ASK, unstreamed=unseen))]
+    assert not unseen.under_way

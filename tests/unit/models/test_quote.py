@@ -24,11 +24,9 @@ from bedplate.domain.retrieval import Hit
 from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
 from bedplate.embedders.hashing import open_hashing_embedder
 from bedplate.embedders.onnx import OnnxEmbedder, open_onnx_embedder
-from bedplate.embedders.protocol import Embedder, Matrix, TokenVectors
+from bedplate.embedders.protocol import Embedder, LateVectors, Spans
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.models.quote import REFUSAL, QuoteModel, open_quote_model
-from bedplate.models.quote_question import read_question
-from bedplate.models.quote_reading import REMEMBERED, Reader
 
 REFUNDS = (
     "Refund policy\n\nHow long you have\n\nYou have {days} days from delivery to return an item "
@@ -161,50 +159,6 @@ async def test_off_topic_is_refused(model: QuoteModel, question: str):
 
 async def test_without_passages_it_refuses(model: QuoteModel):
     assert await answer(model, "How long do refunds take?", ()) == REFUSAL
-
-
-class Holding:
-    """An embedder that keeps one text waiting until it is told to go on."""
-
-    def __init__(self, embedder: OnnxEmbedder, held: str) -> None:
-        self._embedder = embedder
-        self._held = held
-        self.waits = asyncio.Event()
-        self.go_on = asyncio.Event()
-
-    @property
-    def fingerprint(self) -> str:
-        return self._embedder.fingerprint
-
-    @property
-    def dimensions(self) -> int:
-        return self._embedder.dimensions
-
-    async def embed(self, texts: Sequence[str]) -> Matrix:
-        return await self._embedder.embed(texts)
-
-    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        if self._held in texts:
-            self.waits.set()
-            await self.go_on.wait()
-        return await self._embedder.embed_tokens(texts)
-
-
-async def test_a_passage_that_others_push_out_of_memory_meanwhile_is_read_all_the_same(
-    embedder: OnnxEmbedder,
-):
-    holding = Holding(embedder, "How long do refunds take?")
-    reader = Reader(holding, REMEMBERED + 1)
-    found = passages({"Refunds": "Refunds take five days."})
-    await reader.read(read_question("When are refunds paid?"), found)
-    waiting = asyncio.create_task(reader.read(read_question("How long do refunds take?"), found))
-    await holding.waits.wait()
-
-    others = passages({f"Hut {n}": f"Hut {n} has {n} beds." for n in range(REMEMBERED)})
-    await reader.read(read_question("How many beds are there?"), others)
-    holding.go_on.set()
-
-    assert (await waiting).passages == found
 
 
 async def test_passages_of_headings_or_blanks_are_no_answer(model: QuoteModel):
@@ -389,6 +343,7 @@ class Stuck:
 
     fingerprint = "stuck"
     dimensions = 4
+    token_width = 4
 
     def __init__(self) -> None:
         self.running = asyncio.Event()
@@ -397,13 +352,16 @@ class Stuck:
     async def embed(self, texts: Sequence[str]) -> Any:
         raise AssertionError("token vectors are asked for")
 
-    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+    async def embed_late(self, texts: Sequence[str]) -> list[LateVectors]:
         self.running.set()
         try:
             await asyncio.Event().wait()
         finally:
             self.stopped.set()
         return []
+
+    async def late_spans(self, texts: Sequence[str]) -> list[Spans]:
+        raise AssertionError("nothing was kept")
 
 
 async def test_cancelling_stops_the_reading():

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from tests.fixtures.told_model import broken_off, fails, heard, question, says, told
 
-from bedplate.domain.chat import Usage
+from bedplate.domain.chat import Unseen, Usage
 from bedplate.errors import (
     BedplateError,
     InvalidInput,
@@ -65,6 +65,16 @@ async def test_what_would_fail_again_is_not_repeated(error: BedplateError) -> No
         await heard(Retrying("small", model, QUICK))
 
     assert len(model.requests) == 1
+
+
+async def test_a_whole_answer_that_was_being_made_is_not_made_again() -> None:
+    for under_way, asked in ((True, 1), (False, 2)):
+        model = told("m", fails(down()), says("Fine."), says("Fine."))
+        seen = broken_off if under_way else heard
+        await seen(
+            Retrying("small", model, QUICK), question(unstreamed=Unseen(under_way=under_way))
+        )
+        assert len(model.requests) == asked
 
 
 async def test_nothing_is_repeated_once_text_was_sent() -> None:

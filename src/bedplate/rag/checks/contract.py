@@ -23,7 +23,9 @@ class TextRules:
     def __init__(self, contract: Contract, languages: Languages) -> None:
         self._contract = contract
         self._languages = languages
-        self._terms = [(term, _whole_words(_INVISIBLE.sub("", term))) for term in contract.terms]
+        self._terms = [
+            (term, _whole_words(_INVISIBLE.sub("", term) or term)) for term in contract.terms
+        ]
 
     async def failures(self, question: str, text: str) -> list[Failure]:
         """Those of a whole answer."""
