@@ -32,7 +32,7 @@ async def open_evaluation(
     settings = config.evaluation
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        kept = await enter(_open_evaluations(config))
+        kept = await enter(open_evaluations(config))
         judge = None
         if (slot := settings.judge) is not None:
             # What is judged beside the traffic is no turn, and is paid for all the same.
@@ -51,7 +51,7 @@ async def open_evaluation(
         yield online
 
 
-def _open_evaluations(config: Config) -> AbstractAsyncContextManager[Evaluations]:
+def open_evaluations(config: Config) -> AbstractAsyncContextManager[Evaluations]:
     """A file in the data folder, or tables in the catalog's database."""
     database = config.data.database
     if database is None:

@@ -88,6 +88,6 @@ def webhook_options(config: Config) -> WebhookOptions:
         )
     return WebhookOptions(
         secret=None if secret is None else secret.get_secret_value().encode(),
-        rules=AddressRules(allow_hosts=settings.webhook_hosts),
+        rules=AddressRules(allow_hosts=settings.webhook_hosts, settings="reviews.webhook_hosts"),
         seconds=settings.webhook_seconds,
     )

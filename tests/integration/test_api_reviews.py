@@ -163,6 +163,8 @@ async def test_what_cannot_be_asked_is_a_bad_request_that_names_it(served: Serve
     ):
         refused = await served.post(PATH, body)
         assert (refused.status, refused.error["param"]) == (400, param)
+    private = await served.post(PATH, {"subject": SUBJECT, "webhook": "http://10.0.0.1/"})
+    assert "reviews.webhook_hosts would allow it" in private.error["message"]
 
 
 async def test_a_console_follows_the_queue_from_where_its_list_ends(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def remote_files(config: Config, *, seconds: float = SECONDS) -> Fetch:
     come in no more than SECONDS: InvalidInput where one is not allowed or not there in time, TooLarge.
     """
     settings = config.responses
-    rules = AddressRules(allow_hosts=settings.file_hosts)
+    rules = AddressRules(allow_hosts=settings.file_hosts, settings="responses.file_hosts")
     left, until = config.server.max_body_bytes, math.inf
 
     async def fetch(url: str) -> Kept:

@@ -15,6 +15,7 @@ from bedplate.cli import (
     demo,
     doctor,
     guard,
+    hallucination,
     ingest,
     init,
     judge,
@@ -114,6 +115,7 @@ def build() -> typer.Typer:
         tools,
         calibrate,
         usage,
+        hallucination,
         traces,
         doctor,
     ):

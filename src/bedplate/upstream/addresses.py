@@ -70,10 +70,12 @@ def _within(address: IPv4Address | IPv6Address, networks: tuple[object, ...]) ->
 class AddressRules:
     """Public addresses are allowed; private ones where `allow_private` is set, or for
     `allow_hosts`: names, names below one ("*.intern.example"), or networks ("10.1.0.0/16").
+    `settings` names what a refusal says would allow it.
     """
 
     allow_private: bool = False
     allow_hosts: tuple[str, ...] = ()
+    settings: str = "allow_hosts or allow_private"
 
     def check_url(self, url: URL) -> None:
         """Raises InvalidInput for another scheme than http and https, for credentials in the URL,
@@ -102,8 +104,7 @@ class AddressRules:
                 return
             case "private":
                 raise InvalidInput(
-                    f"{host!r} is at {address}, a private address; allow_hosts or allow_private "
-                    "would allow it.",
+                    f"{host!r} is at {address}, a private address; {self.settings} would allow it.",
                     param="url",
                 )
             case "never":

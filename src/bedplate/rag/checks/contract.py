@@ -13,6 +13,9 @@ LEAST_LETTERS = 20
 
 QUESTION = "question"
 
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+"""Hyphens, joiners and marks that nobody sees, and that would part a blocked term."""
+
 
 class TextRules:
     """The rules of one contract. The language of a text of few letters is not held against it."""
@@ -20,7 +23,9 @@ class TextRules:
     def __init__(self, contract: Contract, languages: Languages) -> None:
         self._contract = contract
         self._languages = languages
-        self._terms = [(term, _whole_words(term)) for term in contract.terms]
+        self._terms = [
+            (term, _whole_words(_INVISIBLE.sub("", term) or term)) for term in contract.terms
+        ]
 
     async def failures(self, question: str, text: str) -> list[Failure]:
         """Those of a whole answer."""
@@ -37,7 +42,7 @@ class TextRules:
         return found
 
     def _blocked(self, text: str) -> Iterator[Failure]:
-        plain = without_markers(text)
+        plain = _INVISIBLE.sub("", without_markers(text))
         for term, pattern in self._terms:
             if pattern.search(plain):
                 yield Failure("terms", f"It must not hold the words {term!r}.")

@@ -29,6 +29,8 @@ async def rules(text: str, question: str = "What do boots cost?", **contract: An
         ("Boots cost 90 dollars [1].", {"most_words": 3}, ["length"]),
         ("Boots [1].", {"least_words": 2}, ["length"]),
         ("Buy at The  Rival [1].", {"terms": ("the rival",)}, ["terms"]),
+        ("Buy at ri\u200bv\u00adal [1].", {"terms": ("rival",)}, ["terms"]),
+        ("Buy at rival [1].", {"terms": ("ri\u200bval",)}, ["terms"]),
         ("Buy at rivals [1].", {"terms": ("rival",)}, []),
         ("Boots cost 90 dollars [1]. Hats are free.", {"citations": True}, ["citations"]),
         ("Boots cost 90 dollars [1].", {"citations": True}, []),
