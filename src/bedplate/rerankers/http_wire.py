@@ -141,7 +141,7 @@ def _pairs(body: bytes, wire: Wire) -> list[tuple[int, float]]:
             case "tei":
                 ranks = msgspec.json.decode(body, type=list[TeiResult])
                 return [(rank.index, rank.score) for rank in ranks]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer(f"it is no answer of the {wire} wire ({error})") from error
 
 

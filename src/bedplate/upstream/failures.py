@@ -177,10 +177,7 @@ def _date(value: str) -> datetime | None:
 
 def _told_status(body: bytes) -> int | None:
     """The status in the error of a body, as servers send it that have said 200 already."""
-    try:
-        return _status(_field(_field(msgspec.json.decode(body), "error"), "code"))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    return _status(_field(_field(_decoded(body), "error"), "code"))
 
 
 def _status(code: Any) -> int | None:
@@ -196,7 +193,7 @@ def _decoded(body: bytes) -> Any:
     """The JSON of an answer; None where it is not JSON."""
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

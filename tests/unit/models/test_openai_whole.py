@@ -144,7 +144,16 @@ async def test_a_whole_answer_that_breaks_off_costs_what_it_may_have_come_to() -
 
 @pytest.mark.parametrize(
     "body",
-    [b"<html>", b"[]", b"null", b'{"choices": null}', b'{"choices": [1]}', b'{"choices": [{}]}'],
+    [
+        b"<html>",
+        b"[]",
+        b"null",
+        b'{"choices": null}',
+        b'{"choices": [1]}',
+        b'{"choices": [{}]}',
+        b"[" * 100_000,
+    ],
+    ids=range(7),
 )
 async def test_what_is_no_completion_is_refused(body: bytes) -> None:
     error = await failing(packets(body, content_type=JSON))

@@ -100,6 +100,7 @@ async def test_a_rate_limit_carries_the_seconds_to_wait() -> None:
         (says(b""), "no answer of the cohere wire"),
         (says(b'{"results": [{"index": 0, "rel'), "no answer of the cohere wire"),
         (says(b"<html>"), "no answer of the cohere wire"),
+        (says(b'{"a": ' + b"[" * 2_000), "no answer of the cohere wire"),
         (says(b'{"a": "\xff"}'), "no answer of the cohere wire"),
         (answers([{"index": 0, "score": 1.0}]), "no answer of the cohere wire"),
         (answers({"message": "fine"}), "no answer of the cohere wire"),
