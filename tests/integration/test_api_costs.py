@@ -1,5 +1,6 @@
 """Every model call of a request is counted: a rewriting one, and one that another model made."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -39,6 +40,16 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         await opened.post("/api/collections", {"name": "c"})
         await opened.post("/api/collections/c/documents", {"text": "A refund takes 30 days."})
         yield opened
+
+
+async def asked_trace(served: Served) -> str:
+    """A trace ends, and is written, after its answer was sent."""
+    async with asyncio.timeout(20):
+        while True:
+            await served.app.tracing.recorder.flush()
+            if found := (await served.get("/api/traces?name=POST%20/api/ask")).json["traces"]:
+                return found[0]["id"]
+            await asyncio.sleep(0.05)
 
 
 def said(*texts: str, **more: Any) -> dict[str, Any]:
@@ -109,9 +120,7 @@ async def test_a_question_that_a_dead_model_fails_at_is_answered_and_paid_once(
             await served.post("/api/collections", {"name": "c"})
             await served.post("/api/collections/c/documents", {"text": "A refund takes 30 days."})
             reply = await served.post("/api/ask", {"collection": "c", "question": "A refund?"})
-            await served.app.tracing.recorder.flush()
-            [latest, *_] = (await served.get("/api/traces?name=POST%20/api/ask")).json["traces"]
-            trace = await served.get(f"/api/traces/{latest['id']}")
+            trace = await served.get(f"/api/traces/{await asked_trace(served)}")
             budgets = (await served.get("/api/budgets")).json["budgets"]
 
         assert reply.status == 200

@@ -168,7 +168,7 @@ async def test_what_cannot_be_asked_is_a_bad_request_that_names_it(served: Serve
 
 
 async def test_a_console_follows_the_queue_from_where_its_list_ends(tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"guards.injection.model": False, "server.request_seconds": 1}
+    settings: dict[str, Any] = {"guards.injection.model": False, "server.request_seconds": 3}
     async with serving(tmp_path, **settings) as served:
         id = await asked(served)
         listed = (await served.get(PATH)).json

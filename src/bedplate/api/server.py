@@ -1,7 +1,6 @@
 """The ASGI app, and the process that serves it."""
 
 import asyncio
-import gc
 import logging
 import math
 import signal
@@ -73,6 +72,7 @@ from bedplate.api.bodies import Bodies
 from bedplate.api.completions import Completions
 from bedplate.api.console import Console
 from bedplate.api.errors import answer, place_of, refuse, unexpected
+from bedplate.api.garbage import spare_collections
 from bedplate.api.gates import check_exposure, is_loopback
 from bedplate.api.heads import BoundedHeads
 from bedplate.api.listening import BACKLOG, listen, url_of
@@ -95,9 +95,6 @@ Announce = Callable[[str, bool], None]
 
 CUT_SECONDS = 2
 """How long requests that are cut off have to say so, before their connections are closed."""
-
-YOUNG = 10_000
-"""Objects between two collections of garbage: requests leave few cycles, and each look costs."""
 
 SHOWN_PROBLEMS = 5
 
@@ -240,14 +237,6 @@ async def _serve(config: Config, announce: Announce) -> None:
             announce(url, app.keyring.is_open)
             await stopped.wait()
         logger.info("stopping", extra={"drain_seconds": config.server.drain_seconds})
-
-
-def spare_collections() -> None:
-    """To be called once all is open, by the process that serves."""
-    # What is here now stays: walking it in every full collection would cost each request.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
 
 
 class _Dispatch:

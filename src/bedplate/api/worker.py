@@ -8,7 +8,8 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from bedplate.api.server import loop_factory, running, scheduling, spare_collections
+from bedplate.api.garbage import spare_collections
+from bedplate.api.server import loop_factory, running, scheduling
 from bedplate.api.workers import Failed, Post, Ready
 from bedplate.app import App, open_app
 from bedplate.errors import BedplateError
