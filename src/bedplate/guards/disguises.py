@@ -108,7 +108,8 @@ def bare(text: str) -> View:
 
 def hidden(text: str) -> Iterator[tuple[int, int, str]]:
     """Stretches that readers of the rendered text do not see."""
-    for match in _HIDDEN.finditer(text):
+    # RE2 reads UTF-8, which has no half surrogate pairs.
+    for match in _HIDDEN.finditer(text.encode("utf-8", "replace").decode()):
         group = next(n for n in range(1, 5) if match.span(n)[0] >= 0)
         yield match.start(group), match.end(group), "markup"
     for match in _TAGS.finditer(text):
