@@ -202,12 +202,13 @@ class Workers:
         for worker in self._workers.values():
             worker.process.terminate()
         deadline = time.monotonic() + self._drain_seconds + STOP_SECONDS
-        while any(worker.process.is_alive() for worker in self._workers.values()):
+        # Looked at once a turn: the last may end between two looks, and nothing would wake the wait.
+        while alive := [w for w in self._workers.values() if w.process.is_alive()]:
             for worker in self._workers.values():
                 self._heard(worker)
             left = deadline - time.monotonic()
-            alive = [w.process.sentinel for w in self._workers.values() if w.process.is_alive()]
-            if left <= 0 or stop in wait([stop, *alive], max(0.0, left)):
+            ends = [worker.process.sentinel for worker in alive]
+            if left <= 0 or stop in wait([stop, *ends], max(0.0, left)):
                 for worker in self._workers.values():
                     worker.process.kill()
                 break

@@ -199,12 +199,14 @@ class Ingest:
             Conflict: it is there, with another embedder.
         """
         check_name(scope.collection, "collection", "collection")
-        embedder = self._embedder
         if self._former is not None:
             with suppress(NotFound):
-                embedder = self._embedder_of(await self._catalog.collections.get(scope))
+                # Not by `create`: it may be reindexed, and have its other embedder by then.
+                found = await self._catalog.collections.get(scope)
+                if found.embedder in {self._former.fingerprint, self._embedder.fingerprint}:
+                    return found
         return await self._catalog.collections.create(
-            scope, embedder=embedder.fingerprint, dimensions=embedder.dimensions
+            scope, embedder=self._embedder.fingerprint, dimensions=self._embedder.dimensions
         )
 
     def recipe_of(self, collection: str) -> str:
