@@ -368,6 +368,29 @@ async def test_starts_at_the_same_moment_do_not_exceed_the_length_together(
         assert len(await jobs.list(DEFAULT_TENANT)) == 5
 
 
+async def test_a_job_is_taken_up_as_soon_as_it_was_started(options: DurableOptions) -> None:
+    async def body(steps: Steps, argument: JSON) -> JSON:
+        return argument
+
+    seldom = options.model_copy(update={"poll_seconds": 60.0})
+    async with open_durable(seldom, works=[Scripted(body)]) as jobs:
+        for number in range(3):
+            job = await jobs.start("scripted", number, tenant=DEFAULT_TENANT)
+            assert (await done(jobs, job)).result == number
+
+
+async def test_a_job_that_another_process_started_is_found(options: DurableOptions) -> None:
+    async def body(steps: Steps, argument: JSON) -> JSON:
+        return argument
+
+    async with open_durable(options, works=[Scripted(body)]) as jobs:
+        # Nothing is told here of what is started with it, as of what others start.
+        other = Jobs("other", ["scripted"], [Queue()], max_bytes=1_000, ring=lambda _queue: None)
+        job = await other.start("scripted", 7, tenant=DEFAULT_TENANT)
+        other.close()
+        assert (await done(jobs, job)).result == 7
+
+
 async def test_a_queue_with_a_rate_starts_no_more_than_it_allows(sqlite: DurableOptions) -> None:
     gate = Gate()
     queue = Queue(rate=(2, 3600.0))

@@ -5,7 +5,7 @@ https://docs.dbos.dev/python/reference/configuration
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -41,14 +41,13 @@ async def launched(
     *,
     version: str,
     entries: Mapping[str, Callable[[Any], Awaitable[Any]]],
-    queues: Collection[str],
     attempts: int,
     stop: Callable[[], Awaitable[None]],
 ) -> AsyncGenerator[DBOS]:
-    """DBOS with `entries` as its workflows, taking work from `queues`.
+    """DBOS with `entries` as its workflows; work is taken from its queues by a HandOut.
 
     Called on the event loop that the work is to run on, which stands still while tables are made.
-    `stop` is awaited once no more work is taken and before the database is let go.
+    `stop` is awaited once the block has ended, before the database is let go.
     """
     config: DBOSConfig = {
         "name": APPLICATION,
@@ -73,7 +72,7 @@ async def launched(
         vendor.addFilter(quiet)
         for name, entry in entries.items():
             DBOS.workflow(name=name, max_recovery_attempts=attempts)(entry)
-        DBOS.listen_queues(list(queues))
+        DBOS.listen_queues([])
         try:
             with translated(place.shown):
                 DBOS.launch()

@@ -62,8 +62,11 @@ class Jobs:
         queues: Sequence[Queue],
         *,
         max_bytes: int,
+        ring: Callable[[str], None],
     ) -> None:
+        """`ring` is told of a queue into which a job was put."""
         self._place = place
+        self._ring = ring
         self._works = works
         self._queues = {queue.name: queue for queue in queues}
         self._max_bytes = max_bytes
@@ -103,6 +106,7 @@ class Jobs:
             if job is None:
                 await self._check_room(self._queues[queue])
                 await self.call(partial(DBOS.enqueue_workflow_with_options, options, value))
+                self._ring(queue)
         job = job or await self._job(name)
         if job.work != work:
             raise Conflict(
@@ -144,6 +148,7 @@ class Jobs:
                 f"The job {id!r} is {job.state}: only a cancelled or abandoned one can be resumed."
             )
         await self.call(partial(DBOS.resume_workflow, name, queue_name=job.queue))
+        self._ring(job.queue)
         return await self._job(name)
 
     async def tail(self, id: WorkId, *, tenant: TenantId, after: int = 0) -> AsyncGenerator[Event]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from bedplate.domain.ids import new_id
 from bedplate.durable import PLACES
 from bedplate.durable.engine import launched
+from bedplate.durable.hand_out import UNASKED_SECONDS, HandOut
 from bedplate.durable.jobs import VERSION, Jobs
 from bedplate.durable.protocol import Queue, Schedule, Work
 from bedplate.durable.running import Running
@@ -41,7 +42,7 @@ class DurableOptions(BaseModel):
     dead_seconds: float = Field(default=30.0, gt=0)
     """After which silence a process is given up; with a SQLite file its death is seen at once."""
     poll_seconds: float = Field(default=0.5, gt=0)
-    """Between two looks at each queue: an idle server does little else."""
+    """Between two looks for jobs that other processes put into the queues, or that had to wait."""
     stop_seconds: float = Field(default=5.0, ge=0)
     """How long closing waits for running work, before it is cut off to be resumed later."""
 
@@ -77,21 +78,31 @@ async def open_durable(
         place = await stack.enter_async_context(
             PLACES.load(kind)(options.dir, database, node, dead_seconds=options.dead_seconds)
         )
-        await stack.enter_async_context(
+        dbos = await stack.enter_async_context(
             launched(
                 place,
                 node,
                 version=VERSION,
                 entries={work.name: running.entry(work) for work in works},
-                queues=[queue.name for queue in queues] if works else [],
                 attempts=options.attempts,
                 stop=partial(running.close, options.stop_seconds),
             )
         )
-        jobs = Jobs(place.shown, [work.name for work in works], queues, max_bytes=options.max_bytes)
+        listened = [queue.name for queue in queues] if works else []
+        hand_out = HandOut(dbos, listened, options.poll_seconds)
+        jobs = Jobs(
+            place.shown,
+            [work.name for work in works],
+            queues,
+            max_bytes=options.max_bytes,
+            ring=hand_out.ring,
+        )
         stack.callback(jobs.close)
         for queue in queues:
-            await jobs.call(partial(_register, queue, options.poll_seconds))
+            await jobs.call(partial(_register, queue))
+        stack.push_async_callback(jobs.call, hand_out.join)
+        stack.callback(hand_out.stop)
+        await jobs.call(hand_out.start)
         watch = Watch(
             jobs,
             place.nodes,
@@ -132,12 +143,12 @@ def _check(works: Sequence[Work], queues: Sequence[Queue], schedules: Sequence[S
             raise ConfigError(f"The schedule {schedule.name!r} names no work of these.")
 
 
-def _register(queue: Queue, poll_seconds: float) -> None:
+def _register(queue: Queue) -> None:
     DBOS.register_queue(
         queue.name,
         global_concurrency=queue.concurrency,
         worker_concurrency=min(queue.per_process, queue.concurrency),
         limiter={"limit": queue.rate[0], "period": queue.rate[1]} if queue.rate else None,
-        polling_interval_sec=poll_seconds,
+        polling_interval_sec=UNASKED_SECONDS,
         on_conflict="always_update",
     )
