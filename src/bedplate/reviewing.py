@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bedplate.config import Config
 from bedplate.errors import ConfigError
+from bedplate.rag.checks.json_answer import misfits
 from bedplate.review.edits import Edits
 from bedplate.review.queue import QueueLimits, ReviewQueue
 from bedplate.review.upkeep import ReviewUpkeep, UpkeepOptions
@@ -66,7 +67,12 @@ async def open_queue(
 
 def edits_of(config: Config, safeguards: Safeguards) -> Edits:
     """What looks at reviewers' edits."""
-    return Edits(safeguards.calls, safeguards.injection, on_injection=config.reviews.injection)
+    return Edits(
+        safeguards.calls,
+        safeguards.injection,
+        misfits,
+        on_injection=config.reviews.injection,
+    )
 
 
 def open_reviews(config: Config) -> AbstractAsyncContextManager[Reviews]:

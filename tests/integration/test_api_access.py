@@ -139,7 +139,9 @@ async def filled(served: Served, headers: Mapping[str, str], files: Path) -> dic
     said = {"model": "default", "input": OURS, "background": True}
     response = (await served.post("/v1/responses", said, headers=headers)).json["id"]
     review = (
-        await served.post("/api/reviews", {"subject": {"question": OURS}}, headers=headers)
+        await served.post(
+            "/api/reviews", {"subject": {"question": OURS, "answer": OURS}}, headers=headers
+        )
     ).json["id"]
     goal = {"assistant": "clerk", "goal": OURS}
     run = (await served.post("/api/runs", goal, headers=headers)).json["id"]

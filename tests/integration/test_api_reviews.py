@@ -155,6 +155,10 @@ async def test_the_queue_is_paged_filtered_and_bounded(served: Served) -> None:
 async def test_what_cannot_be_asked_is_a_bad_request_that_names_it(served: Served) -> None:
     for body, param in (
         ({}, "subject"),
+        ({"subject": {}}, "subject.answer"),
+        ({"subject": {"question": "Why?"}, "kind": "tool_call"}, "subject.tool"),
+        ({"subject": {**SUBJECT, "schema": {"type": "song"}}}, "subject.schema"),
+        ({"subject": {**SUBJECT, "schema": []}}, "subject.schema"),
         ({"subject": SUBJECT, "priority": 10}, "priority"),
         ({"subject": SUBJECT, "seconds": 1e10}, "seconds"),
         ({"subject": SUBJECT, "kind": "song"}, "kind"),

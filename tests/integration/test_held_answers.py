@@ -83,6 +83,23 @@ async def test_an_answer_in_json_is_held_like_any_other(served: Served) -> None:
     await decide(served, checked["review"], verdict="reject", reason="no")
 
 
+async def test_an_edit_of_held_json_must_fit_the_schema_before_anybody_polls_it(
+    served: Served,
+) -> None:
+    asked = {"model": "priced", "messages": [{"role": "user", "content": QUESTION["question"]}]}
+    reply = await served.post("/v1/chat/completions", asked)
+    id = reply.json["bedplate"]["checked"]["review"]
+    assert (await served.get(f"/api/reviews/{id}")).json["subject"]["schema"] == PRICE
+    wrong = {"verdict": "edit", "value": '{"price": "ninety"}', "by": "ann"}
+    refused = await served.post(f"/api/reviews/{id}/decision", wrong)
+    assert (refused.status, refused.error["param"]) == (400, "value")
+    assert "$.price" in refused.error["message"]
+    assert (await served.get(f"/api/reviews/{id}/outcome")).json["state"] == "pending"
+    await decide(served, id, verdict="edit", value='{"price": 90}')
+    outcome = (await served.get(f"/api/reviews/{id}/outcome")).json
+    assert outcome["value"] == '{"price": 90}'
+
+
 async def test_who_polls_is_answered_as_soon_as_it_is_decided(served: Served) -> None:
     id, reply = await held(served)
     poll = asyncio.create_task(served.get(f"{reply.headers['Location']}?wait=30"))

@@ -10,6 +10,8 @@ from bedplate.api.schemas import Body, Shown, Text
 from bedplate.domain import reviews as domain
 from bedplate.domain.ids import TenantId
 from bedplate.domain.reviews import Default, Delivery, NewReview, ReviewKind, ReviewState, Verdict
+from bedplate.errors import InvalidInput
+from bedplate.rag.checks.json_schema import AnswerSchema
 from bedplate.reviews.protocol import MOST_LISTED, ReviewQuery
 
 ABOUT_CHARACTERS = 300
@@ -20,6 +22,7 @@ Name = Annotated[Text, Field(min_length=1, max_length=200)]
 class AskedReview(Body):
     """What a human is to decide. `subject` is shown to reviewers: of an answer question, answer,
     passages, citations, claims, score and model; of a tool call tool, arguments, run and context.
+    With `schema` the answer is JSON, and so must an edit be.
     """
 
     kind: ReviewKind = "answer"
@@ -33,6 +36,15 @@ class AskedReview(Body):
     once: Name | None = None
 
     def request(self, tenant: TenantId) -> NewReview:
+        """InvalidInput for a `schema` that no edit could be held to."""
+        schema = self.subject.get("schema")
+        if self.kind == "answer" and schema is not None:
+            if not isinstance(schema, dict):
+                raise InvalidInput(
+                    "subject.schema must be a JSON Schema as an object, or be left out.",
+                    param="subject.schema",
+                )
+            AnswerSchema(schema, param="subject.schema")
         return NewReview(
             kind=self.kind,
             subject=self.subject,

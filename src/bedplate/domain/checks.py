@@ -39,7 +39,7 @@ Action = Literal[
 class Contract:
     """What the text itself must be. None, 0 and empty ask for nothing.
 
-    `citations`: each statement points at a passage. `language` is ISO 639-1, or "question" for the
+    `citations`: each statement points at a passage; of JSON, each value stands in one. `language` is ISO 639-1, or "question" for the
     question's own. Words are counted without markers. `terms` must not be there, whatever their
     case. `tone` and `topics` say in words how an answer must sound and what it may be about;
     `relevance`, 0 to 1, is how well it must address the question: all three are graded by a model.

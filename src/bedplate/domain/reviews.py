@@ -24,7 +24,7 @@ STATES: Mapping[Verdict, ReviewState] = {
 @dataclass(frozen=True, slots=True)
 class NewReview:
     """What is asked. `subject` is JSON: of an answer {question, answer, passages, citations, claims,
-    score, model}, each passage {text, title, source} and each claim {text, supported, score}; of a
+    score, model, of an answer in JSON schema}, each passage {text, title, source} and each claim {text, supported, score}; of a
     tool call {tool, arguments, run, context}.
 
     `priority` is 0 to 9, higher first. After `seconds` without a decision `default` is it. `once`

@@ -76,6 +76,8 @@ _UNITS: dict[str, tuple[str, float]] = {
     for name in names.split()
 }
 
+UNIT_NAMES = frozenset(_UNITS)
+
 _MONTHS = {
     name[:length]: number
     for number, name in enumerate(

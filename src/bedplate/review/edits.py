@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from bedplate.domain.accounts import Account
@@ -25,18 +25,25 @@ EDITOR = "review"
 """What guards take for the name of the model."""
 
 OnInjection = Literal["refuse", "flag"]
+Misfits = Callable[[str, Mapping[str, Any]], Sequence[str]]
+"""Where and how a text is not JSON of a schema; empty where it is. InvalidInput for a schema that is
+none."""
 
 
 class Edits:
-    """`calls` stands around models; None where none does. `injection` looks at every edit."""
+    """`calls` stands around models; None where none does. `injection` looks at every edit, `misfits`
+    at those of answers in JSON.
+    """
 
     def __init__(
         self,
         calls: CallGuard | None,
         injection: InjectionGuard,
+        misfits: Misfits,
         *,
         on_injection: OnInjection = "refuse",
     ) -> None:
+        self._misfits = misfits
         self._calls = calls
         self._injection = injection
         self._on_injection: OnInjection = on_injection
@@ -48,13 +55,14 @@ class Edits:
         reviewer's.
 
         Raises:
-            InvalidInput: an answer that is no text, or cites what is no passage of the review;
-                arguments that are no JSON object.
+            InvalidInput: an answer that is no text, cites what is no passage of the review, or is no
+                JSON of the schema that the review's subject has; arguments that are no JSON object.
             GuardBlocked: it holds what an answer must not, or orders to a model.
             GuardFailed: a guard does not work.
         """
         text = _text(review, value)
         _check_markers(review, text)
+        await self._check_schema(review, text)
         await self._check_leaving(review, value, text)
         found = await self._orders(review, text)
         if found and found["edit"] and not found["original"] and self._on_injection == "refuse":
@@ -65,6 +73,17 @@ class Edits:
                 found=tuple(found["edit"]),
             )
         return {"injection": found["edit"]} if found and found["edit"] else {}
+
+    async def _check_schema(self, review: Review, text: str) -> None:
+        schema = review.request.subject.get("schema")
+        if review.request.kind != "answer" or not isinstance(schema, Mapping):
+            return
+        wanted = cast(Mapping[str, Any], schema)
+        misfits = await asyncio.to_thread(self._misfits, text, wanted)
+        if misfits:
+            raise InvalidInput(
+                f"The edit is not the JSON that was asked for: {'; '.join(misfits)}.", param="value"
+            )
 
     async def _orders(self, review: Review, text: str) -> Mapping[str, list[str]]:
         texts = [text, _original(review)]

@@ -17,7 +17,8 @@ class AskHuman(Protocol):
 
         Raises:
             Busy: too many wait.
-            InvalidInput: a priority or time that cannot be, or a webhook that may not be called.
+            InvalidInput: a subject without an answer or tool, a priority or time that cannot be, or a
+                webhook that may not be called.
             TooLarge: more than a reviewer can be shown.
         """
         ...

@@ -228,12 +228,28 @@ def _check(request: NewReview) -> None:
     for name, text in (("once", request.once), ("assistant", request.assistant)):
         if text is not None:
             _check_name(text, name)
+    _check_subject(request)
     size = len(json.dumps(request.subject))
     if size > MOST_SUBJECT_BYTES:
         raise TooLarge(
             f"subject has {size:,} bytes as JSON; a reviewer is shown at most "
             f"{MOST_SUBJECT_BYTES:,}."
         )
+
+
+def _check_subject(request: NewReview) -> None:
+    """There must be something to decide on, and to go on with once it is approved."""
+    name = "answer" if request.kind == "answer" else "tool"
+    found = request.subject.get(name)
+    if not isinstance(found, str) or not found.strip():
+        raise InvalidInput(
+            f"subject.{name} is {_short(found)}: a review of the kind {request.kind!r} needs it, as text.",
+            param=f"subject.{name}",
+        )
+
+
+def _short(value: object) -> str:
+    return "missing" if value is None else json.dumps(value, ensure_ascii=False)[:MOST_TEXT]
 
 
 def _check_decision(review: Review, decision: Decision) -> None:

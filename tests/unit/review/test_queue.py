@@ -20,6 +20,7 @@ from bedplate.domain.guard import Injection, TextKind
 from bedplate.domain.ids import TenantId
 from bedplate.domain.reviews import Decision, NewReview, Review
 from bedplate.errors import Busy, Conflict, InvalidInput, NotFound, TooLarge
+from bedplate.rag.checks.json_answer import misfits
 from bedplate.review.edits import Edits
 from bedplate.review.queue import QueueLimits, ReviewQueue
 from bedplate.review.upkeep import ReviewUpkeep, UpkeepOptions
@@ -72,7 +73,7 @@ async def desk_of(
         open_webhooks(hooks) as webhooks,
     ):
         limits = QueueLimits(pending=pending)
-        queue = ReviewQueue(kept, Edits(None, Harmless()), webhooks, limits, clock=clock)
+        queue = ReviewQueue(kept, Edits(None, Harmless(), misfits), webhooks, limits, clock=clock)
         options = UpkeepOptions(keep_days=1, attempts=3, call_seconds=5)
         yield Desk(queue, ReviewUpkeep(queue, kept, webhooks, options, clock=clock), clock)
 
@@ -174,6 +175,9 @@ async def test_a_full_queue_refuses_until_something_is_decided(desk: Desk) -> No
         ({"webhook": "https://ann:pw@example.com"}, InvalidInput, "holds credentials"),
         ({"webhook": f"https://example.com/{'x' * 2_000}"}, InvalidInput, "2,000 characters"),
         ({"subject": {"answer": "x" * 2_000_001}}, TooLarge, "at most 2,000,000"),
+        ({"subject": {}}, InvalidInput, "subject.answer is missing"),
+        ({"subject": {"answer": " "}}, InvalidInput, 'subject.answer is " "'),
+        ({"kind": "tool_call", "subject": {"tool": 7}}, InvalidInput, "subject.tool is 7"),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_by_name(

@@ -106,6 +106,7 @@ def _new_review(subject: Subject, found: Inspection) -> NewReview:
             "failures": [asdict(failure) for failure in found.failures],
             "score": found.grounding.score,
             "model": subject.model,
+            **_wanted(subject),
         },
         tenant=subject.account.tenant,
         assistant=subject.account.assistant,
@@ -115,6 +116,12 @@ def _new_review(subject: Subject, found: Inspection) -> NewReview:
         default=hold.default,
         webhook=hold.webhook,
     )
+
+
+def _wanted(subject: Subject) -> dict[str, object]:
+    """The schema of an answer in JSON, which an edit has to fit as well."""
+    output = subject.prompt.output
+    return {} if output is None else {"schema": dict(output.schema or {})}
 
 
 def shown(passage: Passage) -> dict[str, object]:

@@ -13,8 +13,9 @@ from bedplate.rag.checks.consistency import inconsistent
 from bedplate.rag.checks.contract import words
 from bedplate.rag.checks.freshness import outdated
 from bedplate.rag.checks.grader import Grader
-from bedplate.rag.checks.json_answer import JsonAnswer
+from bedplate.rag.checks.json_answer import JsonAnswer, Leaf
 from bedplate.rag.checks.json_citations import cite_values
+from bedplate.rag.checks.json_schema import AnswerSchema
 from bedplate.rag.checks.subject import Subject
 from bedplate.rag.citations import resolve
 from bedplate.rag.told import tell_grounded
@@ -96,7 +97,18 @@ class Inspect:
         citations = await asyncio.to_thread(cite_values, answer.leaves(), subject.passages)
         grounding = await self._judged(subject, said, deadline)
         rest = await self._rules(subject, said, deadline, graded=True)
-        failures = (*of_grounding(grounding), *outdated(subject.conflicts, said, ()), *rest)
+        uncited = (
+            uncited_values(answer.leaves(), citations, subject.schema)
+            if subject.check.contract.citations and subject.has_sources
+            else ()
+        )
+        failures = (
+            *of_grounding(grounding),
+            *uncited,
+            *_of_unread(answer),
+            *outdated(subject.conflicts, said, ()),
+            *rest,
+        )
         return Inspection(answer.text, grounding, citations, failures)
 
     async def _judged(self, subject: Subject, text: str, deadline: float) -> Grounding:
@@ -176,6 +188,22 @@ def of_citations(claims: Sequence[Claim]) -> Iterator[Failure]:
     for claim in claims:
         if not claim.cited:
             yield Failure("citations", "It cites no source.", claim.text)
+
+
+def uncited_values(
+    leaves: Sequence[Leaf], citations: Sequence[Citation], schema: AnswerSchema | None
+) -> Iterator[Failure]:
+    """Values of JSON that no source holds word for word. What the schema itself lists is no quotation."""
+    found = {citation.marker for citation in citations}
+    listed = frozenset[str]() if schema is None else schema.listed
+    for leaf in leaves:
+        if leaf.path not in found and leaf.value not in listed:
+            yield Failure("citations", "No source holds it word for word.", leaf.in_words)
+
+
+def _of_unread(answer: JsonAnswer) -> Iterator[Failure]:
+    if answer.unread:
+        yield Failure("grounding", f"{answer.unread:,} values beyond the most that are checked.")
 
 
 def _passed(deadline: float | None) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 from bedplate.rag.checks.json_schema import AnswerSchema
@@ -18,6 +19,10 @@ class Leaf:
     path: str
     name: str
     value: str
+
+    @property
+    def in_words(self) -> str:
+        return f"{self.name}: {self.value}" if self.name else self.value
 
 
 class JsonAnswer:
@@ -39,18 +44,29 @@ class JsonAnswer:
 
     def leaves(self) -> list[Leaf]:
         """Text and numbers, in order, `MOST_LEAVES` at most; null and booleans say nothing alone."""
-        found: list[Leaf] = []
-        for leaf in _leaves(self._value, "$", ""):
-            if len(found) == MOST_LEAVES:
-                break
-            found.append(leaf)
-        return found
+        return list(islice(_leaves(self._value, "$", ""), MOST_LEAVES))
+
+    @property
+    def unread(self) -> int:
+        """How many there are beyond those."""
+        return sum(1 for _ in islice(_leaves(self._value, "$", ""), MOST_LEAVES, None))
 
     def in_words(self) -> str:
         """A paragraph a value, such as "price: 90", for a judge of prose."""
-        return "\n\n".join(
-            f"{leaf.name}: {leaf.value}" if leaf.name else leaf.value for leaf in self.leaves()
-        )
+        return "\n\n".join(leaf.in_words for leaf in self.leaves())
+
+
+def misfits(text: str, schema: Mapping[str, Any]) -> list[str]:
+    """Where and how a text, as it is, is not JSON of a schema; an empty schema is any object.
+
+    Raises:
+        InvalidInput: the schema is none.
+    """
+    read = AnswerSchema(schema, param="subject.schema") if schema else None
+    answer = JsonAnswer(text, read)
+    if answer.text != text.strip():
+        return ["$: it stands in a code fence, which whoever reads it as JSON cannot take"]
+    return answer.misfits
 
 
 def bare(text: str) -> str:

@@ -11,6 +11,7 @@ from bedplate.rag.citations import citation, spans
 from bedplate.terms import analyse
 
 MOST_QUOTE = 400
+_NUMBER = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,30}))?")
 
 
 def cite_values(leaves: Sequence[Leaf], passages: Sequence[Passage]) -> tuple[Citation, ...]:
@@ -42,5 +43,16 @@ def _at(made: Citation, path: str) -> Citation:
 
 
 def _whole(value: str) -> re.Pattern[str]:
+    if number := _NUMBER.fullmatch(value):
+        return re.compile(rf"(?<![\w.,]){_as_written(*number.groups())}(?!\w|[.,]\d)")
     parts = r"\s+".join(map(re.escape, value.split()))
     return re.compile(rf"(?<![\w.,]){parts}(?!\w|[.,]\d)", re.IGNORECASE)
+
+
+def _as_written(sign: str, whole: str, fraction: str | None) -> str:
+    """A number with or without signs between its thousands, and zeros behind its fraction."""
+    first = len(whole) % 3 or 3
+    groups = [whole[:first], *(whole[at : at + 3] for at in range(first, len(whole), 3))]
+    digits = r"[,'\u2019\u00a0\u202f]?".join(groups)
+    kept = (fraction or "").rstrip("0")
+    return f"{re.escape(sign)}{digits}" + (rf"[.]{kept}0*" if kept else r"(?:[.]0+)?")

@@ -56,6 +56,11 @@ class AnswerSchema:
         for problem in _unusable(self._schema, self._schema):
             raise InvalidInput(f"{param}: {problem}", param=param)
 
+    @property
+    def listed(self) -> frozenset[str]:
+        """The texts and numbers that it gives to choose from, by `enum` and `const`."""
+        return frozenset(_listed(self._schema))
+
     def misfits(self, value: object) -> list[str]:
         """Where and how the value does not fit, at most `MOST_REPORTED`; empty where it does."""
         left = [MOST_STEPS]
@@ -171,6 +176,20 @@ def _unusable(schema: object, root: Mapping[str, Any]) -> Iterator[str]:
         if name == "$ref" and isinstance(inner, str) and not _is_held(inner, root):
             yield f"the schema refers to {inner!r}, which it does not hold."
         yield from _unusable(cast(object, inner), root)
+
+
+def _listed(schema: object) -> Iterator[str]:
+    if isinstance(schema, list):
+        for inner in cast(list[object], schema):
+            yield from _listed(inner)
+    if not isinstance(schema, dict):
+        return
+    for name, inner in cast(dict[str, object], schema).items():
+        if name == "enum" and isinstance(inner, list):
+            yield from map(str, cast(list[object], inner))
+        if name == "const":
+            yield str(cast(object, inner))
+        yield from _listed(cast(object, inner))
 
 
 def _bad_pattern(pattern: str) -> Iterator[str]:

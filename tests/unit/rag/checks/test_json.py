@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from tests.fixtures.checked import passage
 
 from bedplate.errors import InvalidInput
-from bedplate.rag.checks.json_answer import JsonAnswer, bare
+from bedplate.rag.checks.json_answer import JsonAnswer, Leaf, bare
+from bedplate.rag.checks.json_citations import cite_values
 from bedplate.rag.checks.json_schema import AnswerSchema
 
 SHOP: dict[str, Any] = {
@@ -95,3 +97,21 @@ def test_values_are_said_a_line_each() -> None:
         "$.notes[0]",
         "$.notes[1].of",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "held"),
+    [
+        ("90.0", "Boots cost 90 dollars.", True),
+        ("90.5", "Boots cost 90.50 dollars.", True),
+        ("1250000", "They sold 1,250,000 boots.", True),
+        ("1250", "They sold 1,250,000 boots.", False),
+        ("90", "Boots cost 90.5 dollars.", False),
+        ("9", "Boots cost 90 dollars.", False),
+        ("-4", "It is -4 degrees.", True),
+        ("red boots", "We sell Red  boots.", True),
+    ],
+)
+def test_a_value_is_cited_where_a_source_writes_it(value: str, text: str, held: bool) -> None:
+    cited = cite_values([Leaf("$.a", "a", value)], [passage(1, text)])
+    assert [each.marker for each in cited] == (["$.a"] if held else [])

@@ -1,5 +1,7 @@
 """What becomes of an answer that fails, by policy and by when it is sent."""
 
+import json
+
 import pytest
 from tests.fixtures.checked import Answering, Queue, passage
 
@@ -251,6 +253,41 @@ async def test_an_edit_of_json_that_is_no_json_is_not_sent() -> None:
             output=wanted,
         )
         assert (await answering.outcome()).text == text
+
+
+PRICED = OutputFormat(
+    {
+        "type": "object",
+        "properties": {"item": {"type": "string"}, "price": {"type": "number"},
+                       "kind": {"enum": ["footwear", "hat"]}},
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reply", "uncited"),
+    [
+        ('{"item": "boots", "price": 90.0, "kind": "footwear"}', []),
+        ('{"item": "wellies", "price": 9}', ["item: wellies", "price: 9"]),
+    ],
+)
+async def test_each_value_of_json_must_stand_in_a_source_where_citations_are_asked_for(
+    reply: str, uncited: list[str]
+) -> None:
+    answering = Answering(reply, contract=Contract(citations=True), output=PRICED)
+    outcome = await answering.outcome()
+    told = [each.claim for each in outcome.checked.failures if each.rule == "citations"]
+    assert told == uncited
+    quiet = await Answering(reply, output=PRICED).outcome()
+    assert "citations" not in {each.rule for each in quiet.checked.failures}
+
+
+async def test_values_beyond_the_most_that_are_checked_are_a_failure() -> None:
+    reply = json.dumps({"prices": [90] * 503})
+    outcome = await Answering(reply, output=OutputFormat({"type": "object"})).outcome()
+    assert "3 values beyond the most that are checked." in {
+        each.message for each in outcome.checked.failures
+    }
 
 
 async def test_an_answer_waits_for_a_human_and_says_so() -> None:
