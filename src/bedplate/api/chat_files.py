@@ -17,6 +17,7 @@ from bedplate.responses.context import text_of
 from bedplate.responses.files import MOST_FILES
 from bedplate.responses.items import InputFile, Message
 
+
 class File(Struct):
     file_data: str | None = None
     file_id: str | None = None

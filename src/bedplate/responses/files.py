@@ -13,6 +13,7 @@ from bedplate.errors import InvalidInput, TooLarge, Unreadable
 from bedplate.ingest.pictures import image_type
 from bedplate.parsers.protocol import Parser
 from bedplate.responses.items import (
+    CustomToolCallOutput,
     FunctionCallOutput,
     InputFile,
     InputImage,
@@ -76,7 +77,10 @@ class Attached:
                 isinstance(each, InputFile | InputImage) for each in item.content
             ):
                 return structs.replace(item, content=await self._parts(item.content))
-            case FunctionCallOutput(output=tuple() as output):
+            case (
+                FunctionCallOutput(output=tuple() as output)
+                | CustomToolCallOutput(output=tuple() as output)
+            ):
                 return structs.replace(item, output=await self._parts(output))
             case _:
                 return item
