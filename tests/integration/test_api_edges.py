@@ -149,6 +149,15 @@ async def test_a_head_gives_the_headers_of_its_get_and_no_body(
     assert rest == b""
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/models", "/", "/nope"])
+async def test_a_request_without_a_host_is_400_wherever_it_goes(served: Served, path: str):
+    for hosts in (b"", b"Host: localhost\r\nHost: evil.example\r\n"):
+        head = b"GET " + path.encode() + b" HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n"
+        assert (await served.raw(head)).startswith(b"HTTP/1.1 400 "), path
+    # A probe of HTTP/1.0 has none.
+    assert (await served.raw(b"GET /healthz HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
 async def test_a_body_over_the_limit_is_413_and_names_the_limit(served: Served):
     reply = await served.post("/api/search", {"collection": "c", "query": "x" * 3000})
 

@@ -348,6 +348,15 @@ async def test_a_file_is_read_for_the_model(served: Served):
         assert (reply.status, reply.error["code"]) == (status, code), part
 
 
+async def test_files_of_a_request_are_bounded_over_all_its_items(served: Served):
+    part = {"type": "input_file", "filename": "a.txt", "file_data": "YQ=="}
+    messages = [{"role": "user", "content": [part] * 7} for _ in range(3)]
+    reply = await served.post(PATH, body(messages))
+
+    assert (reply.status, reply.error["param"]) == (400, "input")
+    assert "at most 20 files" in reply.error["message"]
+
+
 async def test_the_choice_of_tools_is_read(served: Served):
     for choice, wanted in [
         ({"type": "function", "name": "weather"}, ToolChoice("required", ("weather",))),

@@ -14,10 +14,8 @@ from bedplate.app import App
 from bedplate.domain.ids import TenantId
 from bedplate.errors import InvalidInput, TooLarge, Unreadable
 from bedplate.responses.context import text_of
+from bedplate.responses.files import MOST_FILES
 from bedplate.responses.items import InputFile, Message
-
-MOST_FILES = 20
-"""In one request."""
 
 
 class File(Struct):

@@ -1,7 +1,7 @@
 """One message of OpenAI's chat wire, into the domain. Source: its API reference, "messages"."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from msgspec import Struct
 
@@ -28,9 +28,18 @@ class WireFunction(Struct):
     arguments: str
 
 
+class WireCustom(Struct):
+    name: str
+    input: str
+
+
 class WireCall(Struct):
+    """Some clients leave the type of a function's call out."""
+
     id: str
-    function: WireFunction
+    type: Literal["function", "custom"] = "function"
+    function: WireFunction | None = None
+    custom: WireCustom | None = None
 
 
 class ImageUrl(Struct):
@@ -51,13 +60,21 @@ def read_message(raw: Mapping[str, Any], where: str) -> Message:
         "".join(part.text for part in parts if isinstance(part, TextPart)),
         parts=parts if any(isinstance(part, ImagePart) for part in parts) else (),
         tool_calls=tuple(
-            ToolCall(call.id, call.function.name, call.function.arguments)
-            for call in known.tool_calls or ()
+            _call(call, f"{where}.tool_calls.{at}")
+            for at, call in enumerate(known.tool_calls or ())
         ),
         tool_call_id=known.tool_call_id,
         name=known.name,
         reasoning=known.reasoning_details,
     )
+
+
+def _call(call: WireCall, where: str) -> ToolCall:
+    if call.type == "custom" and call.custom is not None:
+        return ToolCall(call.id, call.custom.name, call.custom.input, custom=True)
+    if call.type == "function" and call.function is not None:
+        return ToolCall(call.id, call.function.name, call.function.arguments)
+    raise wrong(f"{where}.{call.type}", "is required")
 
 
 def _check_role(message: WireMessage, where: str) -> None:

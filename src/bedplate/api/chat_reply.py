@@ -21,6 +21,8 @@ from bedplate.api.wire import (
     ChatCompletionChunk,
     Choice,
     ChunkChoice,
+    CustomCall,
+    CustomDelta,
     Delta,
     Extension,
     FunctionCall,
@@ -186,15 +188,26 @@ class _Choice:
 
     def _whole_calls(self) -> tuple[ToolCallMessage, ...]:
         return tuple(
-            ToolCallMessage(call.id, FunctionCall(call.name, "".join(arguments)))
+            _whole_call(call, "".join(arguments))
             for call, arguments in zip(self._calls, self._arguments, strict=True)
         )
 
 
+def _whole_call(first: ToolCallDelta, said: str) -> ToolCallMessage:
+    if first.custom:
+        return ToolCallMessage(first.id, custom=CustomCall(first.name, said), type="custom")
+    return ToolCallMessage(first.id, FunctionCall(first.name, said))
+
+
 def _call_delta(part: ToolCallDelta) -> CallDelta:
-    if not part.id:
-        return CallDelta(part.index, FunctionDelta(arguments=part.arguments))
-    return CallDelta(part.index, FunctionDelta(part.name, part.arguments), part.id, "function")
+    first = bool(part.id)
+    name = part.name if first else UNSET
+    id = part.id if first else UNSET
+    if part.custom:
+        said = CustomDelta(name, part.arguments)
+        return CallDelta(part.index, custom=said, id=id, type="custom" if first else UNSET)
+    said = FunctionDelta(name, part.arguments)
+    return CallDelta(part.index, said, id=id, type="function" if first else UNSET)
 
 
 def _handed_on(end: Finished) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from bedplate.api.chat_messages import read_message
-from bedplate.api.chat_tools import FunctionTool, read_choice, read_tools
+from bedplate.api.chat_tools import ChatTool, read_choice, read_tools
 from bedplate.api.json_schemas import check_schema
 from bedplate.api.metadata import read_metadata
 from bedplate.api.reading import convert, read_object, wrong
@@ -59,7 +59,7 @@ class ChatBody(Struct):
     stop: str | list[str] | None = None
     seed: int | None = None
     n: Positive | None = None
-    tools: list[FunctionTool] | None = None
+    tools: list[ChatTool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None

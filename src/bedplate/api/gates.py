@@ -19,6 +19,21 @@ from bedplate.errors import ConfigError
 READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+class Addressed:
+    """400 for an HTTP/1.1 request without a Host header, or with several (RFC 9112, 3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        named = sum(name == b"host" for name, _ in scope["headers"])
+        if named == 1 or (named == 0 and scope["http_version"] == "1.0"):
+            await self._app(scope, receive, send)
+            return
+        message = f"An HTTP/1.1 request has one Host header, this one {named or 'none'}."
+        await refuse(400, message, code="invalid_http")(scope, receive, send)
+
+
 class Loopback:
     """Refuses requests that were not addressed to, or not sent from, this machine: 403."""
 

@@ -12,6 +12,8 @@ from bedplate.api.chat_messages import IMAGE_SCHEMES
 from bedplate.api.reading import convert, kind, wrong
 from bedplate.responses.items import (
     Compaction,
+    CustomToolCall,
+    CustomToolCallOutput,
     FileSearchCall,
     FunctionCall,
     FunctionCallOutput,
@@ -37,6 +39,8 @@ ITEMS: Mapping[str, type[Item | ItemReference]] = {
     "reasoning": Reasoning,
     "function_call": FunctionCall,
     "function_call_output": FunctionCallOutput,
+    "custom_tool_call": CustomToolCall,
+    "custom_tool_call_output": CustomToolCallOutput,
     "file_search_call": FileSearchCall,
     "mcp_list_tools": McpListTools,
     "mcp_call": McpCall,
@@ -53,6 +57,7 @@ PARTS: Mapping[str, type[Part]] = {
     "refusal": Refusal,
 }
 HAVE_NO_STATUS = (McpListTools, McpApprovalRequest, McpApprovalResponse, Compaction)
+OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 OUTPUT_PARTS = frozenset({"output_text", "refusal"})
 FILES = ("file_data", "file_id", "file_url")
 """Where a file comes from."""
@@ -83,7 +88,7 @@ def read_item(given: Any, where: str) -> Item | ItemReference:
     fields: dict[str, Any] = {**raw, "type": type}
     if type == "message":
         fields["content"] = _content(raw.get("content"), raw.get("role"), f"{where}.content")
-    elif type == "function_call_output" and isinstance(raw.get("output"), list):
+    elif type in OUTPUTS and isinstance(raw.get("output"), list):
         fields["output"] = _content(raw["output"], "user", f"{where}.output")
     elif type == "reasoning":
         fields["summary"] = raw.get("summary") or ()

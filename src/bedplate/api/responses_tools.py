@@ -6,15 +6,19 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from bedplate.api.chat_tools import MAX_TOOLS, check_name
+from bedplate.api.chat_tools import MAX_TOOLS, Grammar, check_name, custom_input
 from bedplate.api.file_filters import read_file_filter
 from bedplate.api.json_schemas import check_schema
 from bedplate.api.reading import convert, kind, wrong
 from bedplate.api.responses_mcp import McpTool, read_server, shown_server
-from bedplate.domain.tools import ToolChoice, ToolSpec
+from bedplate.domain.tools import CustomInput, ToolChoice, ToolSpec
+from bedplate.errors import InvalidInput
 from bedplate.responses.remote import RemoteServer, chosen_name
 
 FILE_SEARCH = "file_search"
+SEARCHES_OF_THE_WEB = "web_search"
+"""What OpenAI's names for them begin with."""
+
 MOST_STORES = 50
 MOST_SERVERS = 16
 
@@ -24,6 +28,20 @@ class FunctionTool(Struct, frozen=True):
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
     description: str | None = None
+
+
+class CustomFormat(Struct, frozen=True):
+    """Of a grammar, syntax and definition stand beside its type."""
+
+    type: Literal["text", "grammar"]
+    syntax: Literal["lark", "regex"] | None = None
+    definition: str | None = None
+
+
+class CustomTool(Struct, frozen=True):
+    name: str
+    description: str | None = None
+    format: CustomFormat | None = None
 
 
 class RankingOptions(Struct, frozen=True):
@@ -80,17 +98,12 @@ def read_tools(given: Sequence[Mapping[str, Any]]) -> Tools:
     for at, raw in enumerate(given):
         where = f"tools.{at}"
         match raw.get("type"):
-            case "function":
-                function = _function(raw, where)
-                if function.name in functions:
-                    raise wrong(f"{where}.name", f"{function.name!r} is there twice")
-                functions[function.name] = ToolSpec(
-                    function.name,
-                    function.description or "",
-                    function.parameters or {},
-                    function.strict,
-                )
-                shown.append(_shown(function))
+            case "function" | "custom":
+                tool, told = _own(raw, where)
+                if tool.name in functions:
+                    raise wrong(f"{where}.name", f"{tool.name!r} is there twice")
+                functions[tool.name] = tool
+                shown.append(told)
             case "file_search":
                 searches.append(_search(convert(raw, FileSearchTool, where), where))
                 shown.append(raw)
@@ -101,11 +114,7 @@ def read_tools(given: Sequence[Mapping[str, Any]]) -> Tools:
                 servers[server.label] = server
                 shown.append(shown_server(raw))
             case other:
-                raise wrong(
-                    f"{where}.type",
-                    "only 'function', 'file_search' and 'mcp' are supported for now, got "
-                    f"{other!r:.100}",
-                )
+                raise _unknown(other, where)
     if len(searches) > 1:
         raise wrong("tools", "expected one tool 'file_search'; name all stores in it")
     if len(servers) > MOST_SERVERS:
@@ -116,6 +125,42 @@ def read_tools(given: Sequence[Mapping[str, Any]]) -> Tools:
         tuple(servers.values()),
         tuple(shown),
     )
+
+
+def _unknown(type: object, where: str) -> InvalidInput:
+    if isinstance(type, str) and type.startswith(SEARCHES_OF_THE_WEB):
+        return wrong(
+            f"{where}.type",
+            f"{type!r:.100} is a tool of OpenAI's own servers; name an MCP server that searches the "
+            "web in a tool 'mcp', or ask an assistant that has such a tool",
+        )
+    known = "'function', 'custom', 'file_search' and 'mcp'"
+    return wrong(f"{where}.type", f"only {known} are taken, got {type!r:.100}")
+
+
+def _custom(given: CustomTool, where: str) -> ToolSpec:
+    check_name(given.name, f"{where}.name")
+    input, format = CustomInput(), given.format
+    if format is not None and format.type == "grammar":
+        for name in ("syntax", "definition"):
+            if getattr(format, name) is None:
+                raise wrong(f"{where}.format.{name}", "is required")
+        grammar = convert({"syntax": format.syntax, "definition": format.definition}, Grammar)
+        input = custom_input(grammar, f"{where}.format")
+    return ToolSpec(given.name, given.description or "", custom=input)
+
+
+def _own(raw: Mapping[str, Any], where: str) -> tuple[ToolSpec, Mapping[str, Any]]:
+    """A tool of the client's own, and as a response repeats it."""
+    if raw.get("type") == "custom":
+        custom = convert(raw, CustomTool, where)
+        told = {name: value for name, value in raw.items() if value is not None}
+        return _custom(custom, where), {"format": {"type": "text"}, **told}
+    function = _function(raw, where)
+    spec = ToolSpec(
+        function.name, function.description or "", function.parameters or {}, function.strict
+    )
+    return spec, _shown(function)
 
 
 def _function(raw: Mapping[str, Any], where: str) -> FunctionTool:
@@ -188,7 +233,10 @@ def _name(choice: Choice, tools: Tools, search_name: str) -> str:
     if choice.type == "mcp" and choice.server_label in labels:
         return chosen_name(str(choice.server_label), choice.name)
     known = [tool.name for tool in tools.functions]
-    if choice.type == "function" and choice.name in known:
+    wanted = choice.type == "custom"
+    if choice.type in {"function", "custom"} and any(
+        tool.name == choice.name and (tool.custom is not None) == wanted for tool in tools.functions
+    ):
         return str(choice.name)
     there = [*known, *([FILE_SEARCH] if tools.search else []), *labels]
     named = choice.server_label or choice.name or choice.type

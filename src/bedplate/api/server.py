@@ -73,7 +73,7 @@ from bedplate.api.completions import Completions
 from bedplate.api.console import Console
 from bedplate.api.errors import answer, place_of, refuse, unexpected
 from bedplate.api.garbage import spare_collections
-from bedplate.api.gates import check_exposure, is_loopback
+from bedplate.api.gates import Addressed, check_exposure, is_loopback
 from bedplate.api.heads import BoundedHeads
 from bedplate.api.listening import BACKLOG, listen, url_of
 from bedplate.api.media_types import is_json, sent_as
@@ -127,7 +127,7 @@ def _build(app: App) -> tuple[ASGIApp, Admission]:
         app.library.calls.open(OwnRequests(Trail(own, recorder)))
     signed = signed_paths(app.config.runs.hooks)
     gate = Gate(admission, app.keyring, sessions, local=local, signed=signed)
-    return Trail(Console(gate), recorder), admission
+    return Trail(Addressed(Console(gate)), recorder), admission
 
 
 @asynccontextmanager

@@ -71,10 +71,18 @@ class FunctionCall(Struct, frozen=True):
     arguments: str
 
 
+class CustomCall(Struct, frozen=True):
+    name: str
+    input: str
+
+
 class ToolCallMessage(Struct, frozen=True):
+    """Has the field that its type is called by."""
+
     id: str
-    function: FunctionCall
-    type: Literal["function"] = "function"
+    function: FunctionCall | UnsetType = UNSET
+    custom: CustomCall | UnsetType = UNSET
+    type: Literal["function", "custom"] = "function"
 
 
 class TopLogprob(Struct, frozen=True):
@@ -139,13 +147,19 @@ class FunctionDelta(Struct, frozen=True):
     arguments: str = ""
 
 
+class CustomDelta(Struct, frozen=True):
+    name: str | UnsetType = UNSET
+    input: str = ""
+
+
 class CallDelta(Struct, frozen=True):
-    """The first of a call has its id, type and name, later ones only more of the arguments."""
+    """The first of a call has its id, type and name, later ones only more of what it is called with."""
 
     index: int
-    function: FunctionDelta
+    function: FunctionDelta | UnsetType = UNSET
+    custom: CustomDelta | UnsetType = UNSET
     id: str | UnsetType = UNSET
-    type: Literal["function"] | UnsetType = UNSET
+    type: Literal["function", "custom"] | UnsetType = UNSET
 
 
 class Delta(Struct, frozen=True):

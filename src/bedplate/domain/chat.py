@@ -197,13 +197,15 @@ class ToolCallDelta:
     """A part of the call at `index`, counted from 0 in the order in which calls begin.
 
     The first of a call has its `id` and `name`, later ones only more of `arguments`. All parts of
-    one call come before the first of the next.
+    one call come before the first of the next. Each part of a custom tool's call says that it is
+    `custom`.
     """
 
     index: int
     arguments: str = ""
     id: str = ""
     name: str = ""
+    custom: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from bedplate.domain.chat import (
     TextPart,
 )
 from bedplate.domain.guard import Finding
+from bedplate.domain.tools import ToolCall
 from bedplate.errors import GuardBlocked, InvalidInput
 from bedplate.guards.outgoing import Outgoing
 from bedplate.guards.policy import Policy, replaced
@@ -115,10 +116,12 @@ class Incoming:
             message,
             content=self._said(message),
             parts=tuple(self._part(part) for part in message.parts),
-            tool_calls=tuple(
-                replace(call, arguments=self._json(call.arguments)) for call in message.tool_calls
-            ),
+            tool_calls=tuple(self._call(call) for call in message.tool_calls),
         )
+
+    def _call(self, call: ToolCall) -> ToolCall:
+        read = self._text if call.custom else self._json
+        return replace(call, arguments=read(call.arguments))
 
     def _said(self, message: Message) -> str:
         """A tool's answer is mostly JSON, and stays it."""

@@ -37,7 +37,7 @@ class Outgoing:
         self._refuses = False
         self._text: Stage = JsonGuard(open_finder, counted) if json else self._plain()
         self._thoughts: Stage | None = None
-        self._call: tuple[int, Stage] | None = None
+        self._call: tuple[ToolCallDelta, Stage] | None = None
         self._stopped: str | None = None
 
     @property
@@ -74,9 +74,11 @@ class Outgoing:
                 yield from self._finish(event)
 
     def _called(self, part: ToolCallDelta) -> Iterator[ChatEvent]:
-        if self._call is None or self._call[0] != part.index:
+        if self._call is None or self._call[0].index != part.index:
             yield from self._end_call()
-            self._call = (part.index, JsonGuard(self._open, self._replace))
+            # What a custom tool is called with is no JSON.
+            stage = self._plain() if part.custom else JsonGuard(self._open, self._replace)
+            self._call = (part, stage)
         stage = self._call[1]
         left = self._said(stage, stage.push(part.arguments))
         if left or part.id:
@@ -95,10 +97,10 @@ class Outgoing:
 
     def _end_call(self) -> Iterator[ChatEvent]:
         if self._call is not None:
-            (index, stage), self._call = self._call, None
+            (first, stage), self._call = self._call, None
             rest = self._said(stage, stage.finish())
             if rest:
-                yield ToolCallDelta(index, rest)
+                yield ToolCallDelta(first.index, rest, custom=first.custom)
 
     def _finish(self, end: Finished) -> Iterator[ChatEvent]:
         yield from self._end_text()

@@ -10,7 +10,7 @@ from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
 from bedplate.errors import InvalidInput
 from bedplate.models.anthropic_messages import encode_system, encode_turns
 from bedplate.models.anthropic_options import OURS, AnthropicOptions
-from bedplate.models.openai_request import check_tool_choice
+from bedplate.models.openai_request import check_no_custom_tools, check_tool_choice
 
 ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768}
@@ -161,3 +161,4 @@ def _check(request: ChatRequest) -> None:
             param="temperature",
         )
     check_tool_choice(request)
+    check_no_custom_tools(request, "Anthropic's API")

@@ -87,14 +87,16 @@ def refuses(text: str) -> bool:
 
 
 def _form_fault(request: ChatRequest, answer: HeldAnswer) -> str | None:
-    tools = {tool.name: tool.parameters for tool in request.tools}
+    tools = {tool.name: tool for tool in request.tools}
     choice = request.tool_choice
     if choice is not None and choice.mode == "required" and not answer.calls:
         return "it calls no tool where it must"
     for name, arguments in answer.calls:
         if name not in tools:
             return f"it calls the tool {name!r:.100}, which does not exist"
-        if (fault := _json_fault(arguments or "{}", tools[name])) is not None:
+        if tools[name].custom is not None:
+            continue
+        if (fault := _json_fault(arguments or "{}", tools[name].parameters)) is not None:
             return f"its call of {name}: {fault}"
     if request.output is not None and not answer.calls:
         return _json_fault(answer.text, request.output.schema or {"type": "object"})

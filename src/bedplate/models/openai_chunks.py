@@ -23,10 +23,16 @@ class Function(msgspec.Struct):
     arguments: Any = None
 
 
+class Custom(msgspec.Struct):
+    name: str | None = None
+    input: str | None = None
+
+
 class ToolPart(msgspec.Struct):
     index: int | None = None
     id: str | None = None
     function: Function | None = None
+    custom: Custom | None = None
 
 
 class Delta(msgspec.Struct):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from bedplate.domain.chat import ImagePart, Message, TextPart
+from bedplate.domain.tools import ToolCall
 from bedplate.models.openai_options import OpenAIOptions
 
 FAILED = "The tool failed: "
@@ -25,17 +26,18 @@ def _message(message: Message, options: OpenAIOptions) -> Mapping[str, object]:
     if message.tool_calls:
         # An empty text beside calls is refused by some servers, null by hardly any.
         sent["content"] = sent["content"] or ("" if options.content_beside_calls else None)
-        sent["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
+        sent["tool_calls"] = [_call(call) for call in message.tool_calls]
     if message.tool_call_id is not None:
         sent["tool_call_id"] = message.tool_call_id
     return {**sent, **_thoughts(message.reasoning, options)}
+
+
+def _call(call: ToolCall) -> Mapping[str, object]:
+    if call.custom:
+        custom = {"name": call.name, "input": call.arguments}
+        return {"id": call.id, "type": "custom", "custom": custom}
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _content(message: Message) -> str | list[Mapping[str, object]]:

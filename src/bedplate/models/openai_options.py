@@ -67,6 +67,9 @@ class OpenAIOptions(WireOptions):
     allowed_tools: bool | None = None
     """Whether it knows a choice between some tools; where not, only those are sent. OpenAI itself
     does by default."""
+    custom_tools: bool | None = None
+    """Whether it knows tools of type `custom`; a request that has one is refused where not. OpenAI
+    itself does by default."""
     message_names: bool = True
     """Whether messages may have a `name`, which is left out otherwise."""
     strict_tools: bool = True
@@ -160,6 +163,10 @@ class OpenAIOptions(WireOptions):
     @property
     def knows_allowed_tools(self) -> bool:
         return self.at_openai if self.allowed_tools is None else self.allowed_tools
+
+    @property
+    def knows_custom_tools(self) -> bool:
+        return self.at_openai if self.custom_tools is None else self.custom_tools
 
     @property
     def sent_headers(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from bedplate.models.failed import used
 from bedplate.models.openai_chunks import (
     Choice,
     Delta,
+    ToolPart,
     as_chunk,
     read_chunk,
     read_plain,
@@ -191,16 +192,24 @@ class OpenAIReply:
             yield ReasoningDelta(thought)
         yield from self._say(text, tokens_of(choice.logprobs), refusal=refusal)
         for part in delta.tool_calls or ():
-            function = part.function
-            yield from self._tools.add(
-                index=part.index,
-                id=part.id or "",
-                name=(function and function.name) or "",
-                arguments=function and function.arguments,
-            )
+            yield from self._called(part)
         self._count(choice.usage)
         if choice.finish_reason:
             self._reason = self._known(choice.finish_reason)
+
+    def _called(self, part: ToolPart) -> Iterator[ChatEvent]:
+        function, custom = part.function, part.custom
+        if custom is not None:
+            name, arguments = custom.name, custom.input
+        else:
+            name, arguments = function and function.name, function and function.arguments
+        return self._tools.add(
+            index=part.index,
+            id=part.id or "",
+            name=name or "",
+            arguments=arguments,
+            custom=custom is not None,
+        )
 
     def _say(
         self, text: str, tokens: tuple[TokenLogprob, ...], *, refusal: str = ""

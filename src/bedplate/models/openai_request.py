@@ -1,12 +1,12 @@
 """The body of a request to an OpenAI-wire server (OpenAI API reference, "Create chat completion")."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from bedplate.domain.chat import ChatRequest, ImagePart
-from bedplate.domain.tools import OutputFormat, ToolChoice, ToolSpec
+from bedplate.domain.tools import CustomInput, OutputFormat, ToolChoice, ToolSpec
 from bedplate.errors import InvalidInput
 from bedplate.models.openai_fields import check_fields
 from bedplate.models.openai_messages import encode_messages
@@ -86,7 +86,7 @@ def _tools(request: ChatRequest, options: OpenAIOptions) -> Mapping[str, object]
         parallel = None
     return {
         "tools": [_tool(tool, options) for tool in tools],
-        "tool_choice": choice and _choice(choice),
+        "tool_choice": choice and _choice(choice, tools),
         "parallel_tool_calls": parallel,
     }
 
@@ -97,6 +97,8 @@ def _sends_names(choice: ToolChoice, options: OpenAIOptions) -> bool:
 
 
 def _tool(tool: ToolSpec, options: OpenAIOptions) -> Mapping[str, object]:
+    if tool.custom is not None:
+        return {"type": "custom", "custom": _custom(tool, tool.custom)}
     function: dict[str, object] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
@@ -107,10 +109,22 @@ def _tool(tool: ToolSpec, options: OpenAIOptions) -> Mapping[str, object]:
     return {"type": "function", "function": function}
 
 
-def _choice(choice: ToolChoice) -> object:
+def _custom(tool: ToolSpec, input: CustomInput) -> Mapping[str, object]:
+    custom: dict[str, object] = {"name": tool.name}
+    if tool.description:
+        custom["description"] = tool.description
+    if input.syntax is not None:
+        grammar = {"syntax": input.syntax, "definition": input.definition}
+        custom["format"] = {"type": "grammar", "grammar": grammar}
+    return custom
+
+
+def _choice(choice: ToolChoice, tools: Sequence[ToolSpec]) -> object:
     if not choice.names:
         return choice.mode
-    named = [{"type": "function", "function": {"name": name}} for name in choice.names]
+    custom = {tool.name for tool in tools if tool.custom is not None}
+    kinds = [(("custom" if name in custom else "function"), name) for name in choice.names]
+    named = [{"type": kind, kind: {"name": name}} for kind, name in kinds]
     if len(named) == 1 and choice.mode == "required":
         return named[0]
     return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": named}}
@@ -118,6 +132,8 @@ def _choice(choice: ToolChoice) -> object:
 
 def _check_supported(request: ChatRequest, options: OpenAIOptions) -> None:
     check_tool_choice(request)
+    if not options.knows_custom_tools:
+        check_no_custom_tools(request, f"the server of the model {options.model!r}")
     for need, field in _needs(request):
         if need in options.unsupported:
             raise InvalidInput(
@@ -142,6 +158,23 @@ def check_tool_choice(request: ChatRequest) -> None:
     if choice.mode == "required" and not known:
         raise InvalidInput(
             "tool_choice: asks for a tool call, but there are no tools.", param="tool_choice"
+        )
+
+
+def check_no_custom_tools(request: ChatRequest, who: str) -> None:
+    """InvalidInput where the request has a custom tool, or a call of one; `who` does not know them."""
+    for at, tool in enumerate(request.tools):
+        if tool.custom is not None:
+            raise InvalidInput(
+                f"tools: {who} does not know tools of type 'custom', and {tool.name!r} is one: "
+                "declare a function with one text as its parameter, or choose another model.",
+                param=f"tools.{at}.type",
+            )
+    if any(call.custom for message in request.messages for call in message.tool_calls):
+        raise InvalidInput(
+            f"messages: {who} does not know calls of tools of type 'custom', and the conversation "
+            "holds one: choose another model.",
+            param="messages",
         )
 
 

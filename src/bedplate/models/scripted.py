@@ -151,12 +151,18 @@ class ScriptedModel:
 def _calls(calls: tuple[Call, ...], request: ChatRequest) -> list[ChatEvent]:
     """Numbered on from the calls that the conversation holds already."""
     before = sum(len(message.tool_calls) for message in request.messages)
+    custom = {tool.name for tool in request.tools if tool.custom is not None}
     return [
         part
         for index, call in enumerate(calls)
         for part in (
-            ToolCallDelta(index, id=f"call_{before + index + 1}", name=call.name),
-            ToolCallDelta(index, arguments=call.text),
+            ToolCallDelta(
+                index,
+                id=f"call_{before + index + 1}",
+                name=call.name,
+                custom=call.name in custom,
+            ),
+            ToolCallDelta(index, arguments=call.text, custom=call.name in custom),
         )
     ]
 

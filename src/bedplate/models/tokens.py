@@ -44,5 +44,7 @@ def message_tokens(message: Message) -> int:
 def _declared(request: ChatRequest) -> Iterator[str]:
     for tool in request.tools:
         yield f"{tool.name} {tool.description} {json.dumps(dict(tool.parameters))}"
+        if tool.custom is not None:
+            yield tool.custom.definition
     if request.output is not None and request.output.schema is not None:
         yield json.dumps(dict(request.output.schema))

@@ -27,6 +27,7 @@ class _Call:
     id: str = ""
     name: str = ""
     arguments: str = ""
+    custom: bool = False
     given: int = -1
     whole: bool = False
     depth: int = 0
@@ -34,8 +35,10 @@ class _Call:
     escaped: bool = False
 
     def append(self, text: str) -> None:
-        """`whole` once the brackets are closed."""
+        """`whole` once the brackets are closed; the text of a custom tool has none that count."""
         self.arguments += text
+        if self.custom:
+            return
         for character in text:
             if self.escaped:
                 self.escaped = False
@@ -69,10 +72,19 @@ class ToolParts:
         return bool(self._calls)
 
     def add(
-        self, *, index: int | None = None, id: str = "", name: str = "", arguments: Any = None
+        self,
+        *,
+        index: int | None = None,
+        id: str = "",
+        name: str = "",
+        arguments: Any = None,
+        custom: bool = False,
     ) -> Iterator[ToolCallDelta]:
-        """Takes a part; gives what can be handed on of the first call."""
+        """Takes a part; gives what can be handed on of the first call. `custom` where the part says
+        that the tool is one.
+        """
         call = self._find(index, id, name)
+        call.custom = call.custom or custom
         if not call.name:
             call.name = name
         if not call.id:
@@ -89,7 +101,7 @@ class ToolParts:
         for index, call in enumerate(self._calls):
             if not call.name:
                 raise ValueError("a tool call came without a name")
-            if not call.arguments.strip():
+            if not (call.custom or call.arguments.strip()):
                 call.arguments = EMPTY
                 call.given = min(call.given, 0)
             yield from _rest(index, call)
@@ -124,6 +136,8 @@ def _begins_another(call: _Call, id: str, name: str, *, numbered: bool) -> bool:
 def _new(call: _Call, text: str) -> str:
     """What of `text` does not repeat what has come."""
     known = call.arguments
+    if call.custom:
+        return text
     if call.whole and known.endswith(text.rstrip()):
         return ""
     if text.startswith(known) and _cannot_repeat(known):
@@ -135,9 +149,9 @@ def _rest(index: int, call: _Call) -> Iterator[ToolCallDelta]:
     new = call.arguments[max(0, call.given) :]
     if call.given < 0:
         call.id = call.id or f"call_{new_id()}"
-        yield ToolCallDelta(index, new, call.id, call.name)
+        yield ToolCallDelta(index, new, call.id, call.name, call.custom)
     elif new:
-        yield ToolCallDelta(index, new)
+        yield ToolCallDelta(index, new, custom=call.custom)
     call.given = len(call.arguments)
 
 

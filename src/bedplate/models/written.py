@@ -32,7 +32,7 @@ class Written:
         return self.inner.bound(request)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
-        names = {tool.name for tool in request.tools}
+        names = {tool.name for tool in request.tools if tool.custom is None}
         async with aclosing(self.inner.stream(request)) as events:
             if not names:
                 async for event in events:

@@ -15,6 +15,8 @@ from bedplate.rag.prompt import show
 from bedplate.responses.draft import unsealed
 from bedplate.responses.items import (
     Compaction,
+    CustomToolCall,
+    CustomToolCallOutput,
     FileSearchCall,
     FileSearchResult,
     FunctionCall,
@@ -110,9 +112,9 @@ class Context:
                 if self._turn.reasoning is not None or self._turn.calls:
                     self._flush()
                 self._turn.reasoning = unsealed(item.encrypted_content)
-            case FunctionCall():
-                self._turn.calls.append(ToolCall(item.call_id, item.name, item.arguments))
-            case FunctionCallOutput():
+            case FunctionCall() | CustomToolCall():
+                self._turn.calls.append(_call(item))
+            case FunctionCallOutput() | CustomToolCallOutput():
                 self._flush()
                 self._messages.append(_output(item))
             case FileSearchCall():
@@ -222,7 +224,13 @@ def _message(item: Message) -> chat.Message:
     return chat.Message(item.role, text_of(item.content), parts=_parts(item.content))
 
 
-def _output(item: FunctionCallOutput) -> chat.Message:
+def _call(item: FunctionCall | CustomToolCall) -> ToolCall:
+    if isinstance(item, CustomToolCall):
+        return ToolCall(item.call_id, item.name, item.input, custom=True)
+    return ToolCall(item.call_id, item.name, item.arguments)
+
+
+def _output(item: FunctionCallOutput | CustomToolCallOutput) -> chat.Message:
     if isinstance(item.output, str):
         return chat.Message("tool", item.output, tool_call_id=item.call_id)
     return chat.Message(

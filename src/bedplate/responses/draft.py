@@ -15,6 +15,7 @@ from bedplate.responses.events import Event, Lifecycle, Numbering, Said
 from bedplate.responses.items import FileSearchCall, FileSearchResult, Item, ItemStatus, item_id
 from bedplate.responses.open_items import (
     OpenCall,
+    OpenCustomCall,
     OpenItem,
     OpenMessage,
     OpenReasoning,
@@ -99,10 +100,11 @@ class Draft:
         yield from self._numbering.number(thought.push(text))
 
     def call(self, part: ToolCallDelta) -> Iterator[Event]:
-        """A part of a function's call; the first of a call has its id."""
+        """A part of a call of the client's tool; the first of a call has its id."""
         if part.id:
-            yield from self._opened(OpenCall(self._next_index, part.id, part.name))
-        if isinstance(self._open, OpenCall):
+            kind = OpenCustomCall if part.custom else OpenCall
+            yield from self._opened(kind(self._next_index, part.id, part.name))
+        if isinstance(self._open, OpenCall | OpenCustomCall):
             yield from self._numbering.number(self._open.push(part.arguments))
 
     def keep_thoughts(self, reasoning: Any) -> Iterator[Event]:

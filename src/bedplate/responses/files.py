@@ -13,6 +13,7 @@ from bedplate.errors import InvalidInput, TooLarge, Unreadable
 from bedplate.ingest.pictures import image_type
 from bedplate.parsers.protocol import Parser
 from bedplate.responses.items import (
+    CustomToolCallOutput,
     FunctionCallOutput,
     InputFile,
     InputImage,
@@ -43,8 +44,11 @@ Load = Callable[[str], Awaitable[Kept]]
 Fetch = Callable[[str], Awaitable[Kept]]
 """By its URL; InvalidInput where it cannot be had."""
 
-MOST_FETCHED = 20
-"""By one request."""
+MOST_FILES = 20
+"""Of one request: files, and stored images."""
+
+MOST_STORED_IMAGE_BYTES = 50 * 1024 * 1024
+"""Of all stored images of one request."""
 
 
 class Attached:
@@ -54,14 +58,15 @@ class Attached:
         self._parser = parser
         self._load = load
         self._fetch = fetch
-        self._fetched = 0
+        self._files = 0
+        self._image_bytes = 0
 
     async def read(self, items: Sequence[Item]) -> tuple[Item, ...]:
         """The items with the text of their files in place of the bytes, and stored images whole.
 
         Raises:
             NotFound: a stored file is not there.
-            InvalidInput: what is no base64, or no image.
+            InvalidInput: what is no base64, or no image; more than MOST_FILES, over all calls.
             Unreadable: a file, or a part of it, cannot be read; TooLarge as the parser raises it.
         """
         return tuple([await self._item(item) for item in items])
@@ -72,7 +77,10 @@ class Attached:
                 isinstance(each, InputFile | InputImage) for each in item.content
             ):
                 return structs.replace(item, content=await self._parts(item.content))
-            case FunctionCallOutput(output=tuple() as output):
+            case (
+                FunctionCallOutput(output=tuple() as output)
+                | CustomToolCallOutput(output=tuple() as output)
+            ):
                 return structs.replace(item, output=await self._parts(output))
             case _:
                 return item
@@ -83,25 +91,30 @@ class Attached:
     async def _part(self, part: P) -> P | InputFile | InputImage:
         match part:
             case InputFile(file_id=str(id), text=""):
+                self._count()
                 kept = await self._load(id)
                 return await self._text(part, kept.filename, kept.content)
             case InputFile(file_url=str(url), text=""):
-                return await self._away(part, url)
+                self._count()
+                found = await self._fetch(url)
+                return await self._text(part, found.filename, found.content, found.media_type)
             case InputFile(file_data=str(data)):
+                self._count()
                 return await self._text(part, part.filename, _decoded(part.filename, data))
             case InputImage(file_id=str(id), image_url=None):
-                return _image(part, id, await self._load(id))
+                self._count()
+                return self._image(part, id, await self._load(id))
             case _:
                 return part
 
-    async def _away(self, part: InputFile, url: str) -> InputFile:
-        self._fetched += 1
-        if self._fetched > MOST_FETCHED:
+    def _count(self) -> None:
+        self._files += 1
+        if self._files > MOST_FILES:
             raise InvalidInput(
-                f"file_url: at most {MOST_FETCHED} files of a request are fetched.", param="input"
+                f"input: at most {MOST_FILES} files and stored images of a request are read; send "
+                "the others with a further request.",
+                param="input",
             )
-        found = await self._fetch(url)
-        return await self._text(part, found.filename, found.content, found.media_type)
 
     async def _text(
         self, file: InputFile, name: str, content: bytes, media_type: str | None = None
@@ -114,6 +127,28 @@ class Attached:
             raise Unreadable(f"{name!r} holds no text.", reason="empty")
         return InputFile(name, file_id=file.file_id, file_url=file.file_url, text=text)
 
+    def _image(self, part: InputImage, id: str, kept: Kept) -> InputImage:
+        size = len(kept.content)
+        if size > MOST_IMAGE_BYTES:
+            raise TooLarge(
+                f"The image {id!r} has {size:,} bytes; at most {MOST_IMAGE_BYTES:,} are sent to a "
+                "model."
+            )
+        self._image_bytes += size
+        if self._image_bytes > MOST_STORED_IMAGE_BYTES:
+            raise TooLarge(
+                f"The stored images of the request, up to {id!r}, have {self._image_bytes:,} bytes; "
+                f"at most {MOST_STORED_IMAGE_BYTES:,} are sent to a model."
+            )
+        media_type = image_type(kept.content)
+        if media_type not in SHOWN:
+            raise InvalidInput(
+                f"The file {id!r} is no PNG, JPEG, GIF or WebP; send it as input_file.",
+                param="input",
+            )
+        encoded = base64.b64encode(kept.content).decode("ascii")
+        return structs.replace(part, image_url=f"data:{media_type};base64,{encoded}")
+
 
 def _decoded(name: str, given: str) -> bytes:
     header, comma, data = given.partition(",")
@@ -124,18 +159,3 @@ def _decoded(name: str, given: str) -> bytes:
         raise InvalidInput(
             f"file_data of {name!r} is not base64: {error}.", param="input"
         ) from error
-
-
-def _image(part: InputImage, id: str, kept: Kept) -> InputImage:
-    if len(kept.content) > MOST_IMAGE_BYTES:
-        raise TooLarge(
-            f"The image {id!r} has {len(kept.content):,} bytes; at most {MOST_IMAGE_BYTES:,} are sent "
-            "to a model."
-        )
-    media_type = image_type(kept.content)
-    if media_type not in SHOWN:
-        raise InvalidInput(
-            f"The file {id!r} is no PNG, JPEG, GIF or WebP; send it as input_file.", param="input"
-        )
-    encoded = base64.b64encode(kept.content).decode("ascii")
-    return structs.replace(part, image_url=f"data:{media_type};base64,{encoded}")

@@ -97,6 +97,23 @@ class FunctionCallOutput(Struct, frozen=True, tag_field="type", tag="function_ca
     status: ItemStatus | None = None
 
 
+class CustomToolCall(Struct, frozen=True, tag_field="type", tag="custom_tool_call"):
+    """A call of a tool that is given a text, `input`, in place of arguments."""
+
+    call_id: str
+    name: str
+    input: str
+    id: str | None = None
+    status: ItemStatus | None = None
+
+
+class CustomToolCallOutput(Struct, frozen=True, tag_field="type", tag="custom_tool_call_output"):
+    call_id: str
+    output: str | tuple[InputText | InputImage | InputFile, ...]
+    id: str | None = None
+    status: ItemStatus | None = None
+
+
 class FileSearchResult(Struct, frozen=True):
     """`attributes` are the document's metadata. `chunk_id` and `page` are our extensions."""
 
@@ -179,6 +196,8 @@ Item = (
     | Reasoning
     | FunctionCall
     | FunctionCallOutput
+    | CustomToolCall
+    | CustomToolCallOutput
     | FileSearchCall
     | McpListTools
     | McpCall
@@ -202,6 +221,8 @@ PREFIXES: Mapping[type[Struct], str] = {
     Reasoning: "rs",
     FunctionCall: "fc",
     FunctionCallOutput: "fco",
+    CustomToolCall: "ctc",
+    CustomToolCallOutput: "ctco",
     FileSearchCall: "fs",
     McpListTools: "mcpl",
     McpCall: "mcp",

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from bedplate.domain.chat import TokenLogprob
 from bedplate.responses.events import Said
 from bedplate.responses.items import (
+    CustomToolCall,
     FunctionCall,
     Item,
     ItemStatus,
@@ -222,6 +223,41 @@ class OpenCall:
     def made(self) -> FunctionCall:
         return FunctionCall(
             self._call_id, self._name, "".join(self._arguments), self._at["item_id"], self._status
+        )
+
+
+class OpenCustomCall:
+    def __init__(self, index: int, call_id: str, name: str) -> None:
+        self._at: Mapping[str, Any] = {
+            "item_id": item_id(CustomToolCall),
+            "output_index": index,
+        }
+        self._call_id = call_id
+        self._name = name
+        self._input: list[str] = []
+        self._status: ItemStatus = "in_progress"
+
+    def begin(self) -> Iterator[Said]:
+        yield Said(
+            "output_item.added", {"output_index": self._at["output_index"], "item": self.made}
+        )
+
+    def push(self, input: str) -> Iterator[Said]:
+        if input:
+            self._input.append(input)
+            yield Said("custom_tool_call_input.delta", {**self._at, "delta": input})
+
+    def end(self, status: ItemStatus) -> Iterator[Said]:
+        self._status = status
+        yield Said("custom_tool_call_input.done", {**self._at, "input": self.made.input})
+        yield Said(
+            "output_item.done", {"output_index": self._at["output_index"], "item": self.made}
+        )
+
+    @property
+    def made(self) -> CustomToolCall:
+        return CustomToolCall(
+            self._call_id, self._name, "".join(self._input), self._at["item_id"], self._status
         )
 
 

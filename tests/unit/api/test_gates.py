@@ -2,7 +2,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from tests.fixtures.asgi import Call
 
-from bedplate.api.gates import Loopback, check_exposure
+from bedplate.api.gates import Addressed, Loopback, check_exposure
 from bedplate.errors import ConfigError
 
 
@@ -58,6 +58,20 @@ async def test_a_rebound_or_broken_host_name_is_refused(host: str):
 
 async def test_a_request_without_a_host_is_refused():
     assert await status("GET") == 403
+
+
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [("1.1", 1, 200), ("1.1", 0, 400), ("1.1", 2, 400), ("1.0", 0, 200), ("1.0", 2, 400)],
+)
+async def test_a_request_of_http_1_1_names_its_host_once(version: str, hosts: int, status: int):
+    headers = [(b"host", b"localhost")] * hosts
+    call = Call(fields={"http_version": version, "headers": headers})
+    await call.run(Addressed(says_ok))
+
+    assert call.status == status
+    if status == 400:
+        assert call.error["code"] == "invalid_http"
 
 
 @pytest.mark.parametrize(

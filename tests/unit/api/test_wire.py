@@ -251,7 +251,8 @@ def test_an_answer_of_ours_can_be_sent_back():
         (chat(n=0), "n: expected int >= 1", "n"),
         (chat(n=17), "n: expected 1 to 16, got 17", "n"),
         (chat(functions=[{"name": "f"}]), "send 'tools' instead", "functions"),
-        (chat(tools=[{"type": "custom"}]), "tools.0.type: only 'function'", "tools.0.type"),
+        (chat(tools=[{"type": "computer"}]), "tools.0.type: only 'function'", "tools.0.type"),
+        (chat(tools=[{"type": "custom"}]), "tools.0.custom: is required", "tools.0.custom"),
         (chat(tools=[tool("a b")]), "tools.0.function.name: expected 1 to 64", TOOL_NAME),
         (chat(tools=[tool("f"), tool("f")]), "'f' is there twice", "tools.1.function.name"),
         (

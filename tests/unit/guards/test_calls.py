@@ -19,7 +19,7 @@ from bedplate.domain.chat import (
 from bedplate.domain.guard import Finding
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Hit
-from bedplate.domain.tools import OutputFormat, ToolCall, ToolSpec
+from bedplate.domain.tools import CustomInput, OutputFormat, ToolCall, ToolSpec
 from bedplate.errors import GuardBlocked, GuardFailed, InvalidInput
 from bedplate.guards.calls import AT_ONCE, PiiCalls
 from bedplate.guards.closed import FailsClosed
@@ -174,6 +174,26 @@ async def test_tool_calls_leave_with_the_values_and_as_json():
         assert (bool(mine[0].id), mine[0].name) == (True, "send")
         got = json.loads("".join(part.arguments for part in mine))
         assert got == {"to": "jo@example.org", "cc": "[EMAIL]", "n": 1}
+
+
+async def test_the_text_of_a_custom_tool_is_guarded_as_text_both_ways():
+    said = 'mail "[EMAIL_1]" and x@y.example {'
+    model = scripted(
+        rules=[{"tool_calls": [{"name": "sh", "arguments": said}]}], chunk_characters=1
+    )
+    held = ToolCall("c0", "sh", 'from jo@example.org "', custom=True)
+    request = ChatRequest(
+        (Message("user", "I am jo@example.org"), Message("assistant", "", tool_calls=(held,))),
+        tools=(ToolSpec("sh", custom=CustomInput()),),
+    )
+    events = [e async for e in turn(model, Policy(BOTH, "pseudonym")).stream("m", request)]
+
+    [sent] = model.requests[0].messages[1].tool_calls
+    assert (sent.arguments, sent.custom) == ('from [EMAIL_1] "', True)
+    parts = [e for e in events if isinstance(e, ToolCallDelta)]
+    assert all(part.custom for part in parts)
+    got = "".join(part.arguments for part in parts)
+    assert got == 'mail "jo@example.org" and [EMAIL] {'
 
 
 async def test_an_answer_in_json_stays_json():

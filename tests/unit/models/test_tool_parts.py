@@ -37,6 +37,18 @@ def calls(deltas: list[ToolCallDelta]) -> list[tuple[str, str, str]]:
     return [(id, name, arguments) for id, name, arguments in found]
 
 
+def test_the_text_of_a_custom_tool_is_not_taken_for_json():
+    part = {"index": 0, "custom": True}
+    deltas = gathered(
+        {**part, "id": ID, "name": "query", "arguments": ""},
+        *({**part, "arguments": text} for text in ("{}", "{}", "x", "", "{}{}x")),
+        {"index": 1, "custom": True, "id": "call_b", "name": "note"},
+    )
+
+    assert calls(deltas) == [(ID, "query", "{}{}x{}{}x"), ("call_b", "note", "")]
+    assert all(delta.custom for delta in deltas)
+
+
 def whole(text: str = OSLO, id: str = ID, name: str = NAME, **fields: Any) -> dict[str, Any]:
     return {"id": id, "name": name, "arguments": text, **fields}
 
