@@ -49,8 +49,10 @@ test-all: .venv/dev  ## every test, and more examples of each property
 	@touch $@
 
 kits: .venv-kits  ## the clients of examples/, in environments of their own
-	@if command -v npm > /dev/null; then cd examples && npm install --silent --no-package-lock; \
-		else echo "npm is not here: the TypeScript kits are left out." >&2; fi
+	@if command -v npm > /dev/null; then \
+		for folder in examples tests/conformance/mcp; do \
+			(cd $$folder && npm install --silent --no-package-lock) || exit 1; done; \
+		else echo "npm is not here: the TypeScript kits and the suite of MCP are left out." >&2; fi
 
 conformance: .venv/dev kits  ## OpenAI's surface: its clients, others', and every field of its API
 	$(BIN)/python -m pytest -q tests/conformance -m "conformance or not conformance"

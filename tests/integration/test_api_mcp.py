@@ -132,22 +132,35 @@ async def test_a_key_sees_its_tools_and_its_tenant_alone(served: Served) -> None
 async def test_messages_that_are_none_are_refused_in_json_rpc(served: Served) -> None:
     headers = await headers_of(served, "north", "read")
     wrong: list[tuple[Any, int, int]] = [
-        ([], 400, -32700),
+        ([], 400, -32600),
+        (b"{", 400, -32700),
+        ({"jsonrpc": "2.0", "id": None, "method": "ping"}, 400, -32600),
+        ({"jsonrpc": "2.0", "id": 1, "method": 1}, 400, -32600),
         ({"id": 1, "method": "ping"}, 400, -32600),
         ({"jsonrpc": "2.0", "id": {}, "method": "ping"}, 400, -32600),
         ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [1]}, 200, -32602),
         ({"jsonrpc": "2.0", "id": 1, "method": "no/such"}, 200, -32601),
     ]
     for message, status, code in wrong:
-        reply = await rpc(served, headers, message)
+        sent = message if isinstance(message, bytes) else json.dumps(message)
+        reply = await served.request("POST", "/mcp", data=sent, headers=headers)
         assert (reply.status, reply.error["code"]) == (status, code)
     told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     assert (await rpc(served, headers, told)).status == 202
+    answered = {"jsonrpc": "2.0", "id": 1, "result": {}}
+    assert (await rpc(served, headers, answered)).status == 202
     ping = {"jsonrpc": "2.0", "id": "a", "method": "ping"}
     assert (await rpc(served, headers, ping)).json == {"jsonrpc": "2.0", "id": "a", "result": {}}
     old = {"MCP-Protocol-Version": "1999-01-01"}
     assert (await rpc(served, headers, ping, **old)).status == 400
     assert (await served.get("/mcp", headers=headers)).status == 405
+
+
+async def test_a_page_of_another_site_may_not_call_even_with_a_key(served: Served) -> None:
+    headers = await headers_of(served, "north", "read")
+    ping = {"jsonrpc": "2.0", "id": "a", "method": "ping"}
+    assert (await rpc(served, headers, ping, Origin="https://evil.example")).status == 403
+    assert (await rpc(served, headers, ping, Origin=served.url)).status == 200
 
 
 async def test_assistants_answer_and_pursue_goals(served: Served) -> None:

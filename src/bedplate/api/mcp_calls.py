@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
+from bedplate.api.mcp_notices import Notices
 from bedplate.app import App
 from bedplate.domain.accounts import Account
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Whose call it is, and until when it is waited for, on the event loop's clock."""
+    """Whose call it is, until when it is waited for, on the event loop's clock, and what of it is told."""
 
     app: App
     account: Account
     deadline: float
+    notices: Notices

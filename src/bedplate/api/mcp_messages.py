@@ -1,18 +1,41 @@
 """The Model Context Protocol's messages, however they come: what each method gives.
 
-Source: modelcontextprotocol.io, specification of the versions below. There are no sessions: each
-request stands for itself.
+Source: modelcontextprotocol.io, specification of the revisions in `mcp_revisions.py`. Each request
+stands for itself; all that a connection may remember is the level of its log.
 """
 
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from bedplate import __version__
 from bedplate.access.protocol import Scope as KeyScope
 from bedplate.api import mcp_resources as resources
 from bedplate.api.mcp_calls import Call
+from bedplate.api.mcp_failures import (
+    INTERNAL,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    NO_METHOD,
+    NO_RESOURCE,
+    Id,
+    Refused,
+)
+from bedplate.api.mcp_notices import Level, Notices, Tell
+from bedplate.api.mcp_revisions import (
+    BY_HANDSHAKE,
+    VERSIONS,
+    Envelope,
+    Headers,
+    check_version,
+    is_alone,
+    read_envelope,
+    read_level,
+)
 from bedplate.api.mcp_tools import TOOLS, Tool
 from bedplate.app import App
 from bedplate.domain.accounts import Account
@@ -20,26 +43,69 @@ from bedplate.errors import BedplateError, InvalidInput, NotFound
 
 logger = logging.getLogger(__name__)
 
-VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
-"""The newest first."""
-
-PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
-NO_RESOURCE, INTERNAL = -32002, -32603
 INSTRUCTIONS = (
     "Searches documents and answers from them. Call list_collections first. Cite document ids."
 )
+SERVER: Mapping[str, Any] = {"name": "bedplate", "title": "Bedplate", "version": __version__}
+SERVER_KEY = "io.modelcontextprotocol/serverInfo"
+CAPABILITIES: Mapping[str, Any] = {"tools": {}, "resources": {}}
+LOGGING: Mapping[str, Any] = {**CAPABILITIES, "logging": {}}
 
-Id = str | int
+HOUR_MS = 3_600_000
+FRESH: Mapping[str, tuple[int, str]] = {
+    "server/discover": (HOUR_MS, "public"),
+    "tools/list": (0, "private"),
+    "resources/list": (0, "private"),
+    "resources/templates/list": (HOUR_MS, "private"),
+    "resources/read": (0, "private"),
+}
+"""For how long, in ms, and for whom a result may be kept. What a key may see can change at once."""
+
 Answer = Mapping[str, Any]
+Method = Callable[["Asked"], Awaitable[Answer]]
 
 
-class Refused(Exception):
-    """A JSON-RPC error."""
+@dataclass(slots=True)
+class Connection:
+    """What a client that greeted has settled for all of its requests; `level` None before it asks."""
 
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a message, until when it waits, and how it hears of what goes on meanwhile.
+
+    `headers` are those of HTTP, None without. `connection` is None where none outlives a request.
+    """
+
+    account: Account
+    deadline: float
+    tell: Tell
+    headers: Headers | None = None
+    connection: Connection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`alone` is whether it answers a request of a revision without a handshake."""
+
+    message: Answer
+    alone: bool = False
+
+    @property
+    def code(self) -> int | None:
+        return self.message.get("error", {}).get("code")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, read."""
+
+    caller: Caller
+    envelope: Envelope
+    params: Mapping[str, Any]
+    call: Call
 
 
 class Messages:
@@ -48,9 +114,7 @@ class Messages:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def answer(
-        self, message: Mapping[str, Any], account: Account, deadline: float
-    ) -> Answer | None:
+    async def answer(self, message: Mapping[str, Any], caller: Caller) -> Reply | None:
         """The answer to a request; None for a notification, or for an answer to what nobody asked.
 
         Raises:
@@ -59,64 +123,109 @@ class Messages:
         method, id = message.get("method"), message.get("id")
         if message.get("jsonrpc") != "2.0" or isinstance(id, bool):
             raise Refused(INVALID_REQUEST, "This is no JSON-RPC 2.0 message.")
-        if id is None or method is None:
+        if method is None and ("result" in message or "error" in message):
             return None
-        if not isinstance(id, Id) or not isinstance(method, str):
+        if not isinstance(method, str):
+            raise Refused(INVALID_REQUEST, "method must be a string.")
+        if "id" not in message:
+            check_version(caller.headers)
+            return None
+        if not isinstance(id, Id):
             raise Refused(INVALID_REQUEST, "id must be a string or a number.")
         params: object = message.get("params") or {}
         if not isinstance(params, dict):
-            return failure(id, INVALID_PARAMS, "params must be an object.")
-        call = Call(self._app, account, deadline)
+            wrong = Refused(INVALID_PARAMS, "params must be an object.")
+            return Reply(wrong.told(id), is_alone({}, caller.headers))
+        known = cast(Mapping[str, Any], params)
+        alone = is_alone(known, caller.headers)
         try:
-            result = await self._result(call, method, cast(Mapping[str, Any], params))
+            envelope = read_envelope(method, known, caller.headers)
+            return Reply(await self._answered(id, method, known, envelope, caller), alone)
         except Refused as refused:
-            return failure(id, refused.code, refused.message)
+            return Reply(refused.told(id), alone)
+
+    async def _answered(
+        self,
+        id: Id,
+        method: str,
+        params: Mapping[str, Any],
+        envelope: Envelope,
+        caller: Caller,
+    ) -> Answer:
+        if envelope.alone or caller.connection is None:
+            level = envelope.level
+        else:
+            level = caller.connection.level
+        notices = Notices(caller.tell, envelope.token, level)
+        call = Call(self._app, caller.account, caller.deadline, notices)
+        methods = self._alone if envelope.alone else self._greeted
+        if method not in methods or (method == "logging/setLevel" and caller.connection is None):
+            raise Refused(NO_METHOD, f"There is no method {method!r:.100}.")
+        result = await methods[method](Asked(caller, envelope, params, call))
+        if envelope.alone:
+            result = {"resultType": "complete", **result, "_meta": {SERVER_KEY: SERVER}}
+            if method in FRESH:
+                result["ttlMs"], result["cacheScope"] = FRESH[method]
         return {"jsonrpc": "2.0", "id": id, "result": result}
 
-    async def _result(self, call: Call, method: str, params: Mapping[str, Any]) -> Answer:
-        match method:
-            case "initialize":
-                return _welcome(params.get("protocolVersion"))
-            case "ping":
-                return {}
-            case "tools/list":
-                allowed = [t for t in TOOLS.values() if self._may(call.account, t.scope)]
-                return {"tools": [tool.shown() for tool in allowed]}
-            case "tools/call":
-                return await self._called(call, params)
-            case "resources/list" | "resources/templates/list" | "resources/read":
-                return await self._resource(call, method, params)
-            case _:
-                raise Refused(NO_METHOD, f"There is no method {method!r}.")
+    @cached_property
+    def _both(self) -> Mapping[str, Method]:
+        return {
+            "tools/list": self._tools,
+            "tools/call": self._called,
+            "resources/list": self._resource(
+                lambda a: resources.page(a.call, a.params.get("cursor"))
+            ),
+            "resources/read": self._resource(lambda a: resources.read(a.call, a.params.get("uri"))),
+            "resources/templates/list": self._resource(_templates),
+        }
 
-    async def _called(self, call: Call, params: Mapping[str, Any]) -> Answer:
+    @cached_property
+    def _greeted(self) -> Mapping[str, Method]:
+        more = {"initialize": _welcome, "ping": _pong, "logging/setLevel": _level}
+        return {**self._both, **more}
+
+    @cached_property
+    def _alone(self) -> Mapping[str, Method]:
+        return {**self._both, "server/discover": _discovered}
+
+    async def _tools(self, asked: Asked) -> Answer:
+        _one_page(asked.params.get("cursor"))
+        account = asked.caller.account
+        return {
+            "tools": [self._shown[t.name] for t in TOOLS.values() if self._may(account, t.scope)]
+        }
+
+    @cached_property
+    def _shown(self) -> Mapping[str, Answer]:
+        return {name: tool.shown() for name, tool in TOOLS.items()}
+
+    async def _called(self, asked: Asked) -> Answer:
         """What a tool gives or why it failed, which its caller's model is to read."""
-        tool = TOOLS.get(str(params.get("name")))
+        name = asked.params.get("name")
+        tool = TOOLS.get(str(name))
         if tool is None:
-            raise Refused(INVALID_PARAMS, f"There is no tool {params.get('name')!r}.")
-        if not self._may(call.account, tool.scope):
+            raise Refused(INVALID_PARAMS, f"There is no tool {name!r:.100}.")
+        if not self._may(asked.caller.account, tool.scope):
             return _failed(f"{tool.name} needs a key with the scope {tool.scope!r}.")
-        return await _run(tool, call, params.get("arguments"))
+        return await _run(tool, asked.call, asked.params.get("arguments"))
 
-    async def _resource(self, call: Call, method: str, params: Mapping[str, Any]) -> Answer:
-        if not self._may(call.account, resources.SCOPE):
-            raise Refused(
-                INVALID_REQUEST, f"{method} needs a key with the scope {resources.SCOPE!r}."
-            )
-        try:
-            match method:
-                case "resources/list":
-                    return await resources.page(call, params.get("cursor"))
-                case "resources/read":
-                    return await resources.read(call, params.get("uri"))
-                case _:
-                    return {"resourceTemplates": [resources.TEMPLATE]}
-        except NotFound as error:
-            raise Refused(NO_RESOURCE, error.message) from error
-        except InvalidInput as error:
-            raise Refused(INVALID_PARAMS, error.message) from error
-        except BedplateError as error:
-            raise Refused(INTERNAL, error.message) from error
+    def _resource(self, give: Method) -> Method:
+        async def given(asked: Asked) -> Answer:
+            if not self._may(asked.caller.account, resources.SCOPE):
+                message = f"Resources need a key with the scope {resources.SCOPE!r}."
+                raise Refused(INVALID_REQUEST, message)
+            try:
+                return await give(asked)
+            except NotFound as error:
+                code = INVALID_PARAMS if asked.envelope.alone else NO_RESOURCE
+                raise Refused(code, error.message, {"uri": asked.params.get("uri")}) from error
+            except InvalidInput as error:
+                raise Refused(INVALID_PARAMS, error.message) from error
+            except BedplateError as error:
+                raise Refused(INTERNAL, error.message) from error
+
+        return given
 
     def _may(self, account: Account, needed: KeyScope) -> bool:
         if account.key is None:
@@ -127,27 +236,59 @@ class Messages:
 
 
 async def _run(tool: Tool, call: Call, arguments: object) -> Answer:
+    started = time.perf_counter()
     try:
         given = await tool.call(call, arguments)
     except BedplateError as error:
         logger.info("tool failed", extra={"tool": tool.name, "code": error.code})
+        await call.notices.log("error", {"tool": tool.name, "failed": error.code})
         return _failed(error.message)
+    took = round((time.perf_counter() - started) * 1000, 1)
+    await call.notices.log("info", {"tool": tool.name, "took_ms": took})
     text = json.dumps(given, ensure_ascii=False)
     return {"content": [{"type": "text", "text": text}], "structuredContent": given}
 
 
-def _welcome(asked: object) -> Answer:
+async def _welcome(asked: Asked) -> Answer:
+    version = asked.params.get("protocolVersion")
+    if not isinstance(version, str):
+        raise Refused(INVALID_PARAMS, "protocolVersion must be a string.")
     return {
-        "protocolVersion": asked if asked in VERSIONS else VERSIONS[0],
-        "capabilities": {"tools": {}, "resources": {}},
-        "serverInfo": {"name": "bedplate", "title": "Bedplate", "version": __version__},
+        # One that is not spoken is answered with one that is; a client that cannot, hangs up.
+        "protocolVersion": version if version in BY_HANDSHAKE else BY_HANDSHAKE[0],
+        "capabilities": CAPABILITIES if asked.caller.connection is None else LOGGING,
+        "serverInfo": SERVER,
         "instructions": INSTRUCTIONS,
     }
 
 
+async def _discovered(asked: Asked) -> Answer:
+    return {
+        "supportedVersions": list(VERSIONS),
+        "capabilities": LOGGING,
+        "instructions": INSTRUCTIONS,
+    }
+
+
+async def _pong(asked: Asked) -> Answer:
+    return {}
+
+
+async def _level(asked: Asked) -> Answer:
+    if asked.caller.connection is not None:
+        asked.caller.connection.level = read_level(asked.params.get("level"))
+    return {}
+
+
+async def _templates(asked: Asked) -> Answer:
+    _one_page(asked.params.get("cursor"))
+    return {"resourceTemplates": [resources.TEMPLATE]}
+
+
+def _one_page(cursor: object) -> None:
+    if cursor is not None:
+        raise Refused(INVALID_PARAMS, f"cursor: {str(cursor)!r:.100} is not one that was given.")
+
+
 def _failed(message: str) -> Answer:
     return {"content": [{"type": "text", "text": message}], "isError": True}
-
-
-def failure(id: Id | None, code: int, message: str) -> Answer:
-    return {"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}

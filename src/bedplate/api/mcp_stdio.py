@@ -1,6 +1,6 @@
 """The Model Context Protocol over a program's standard input and output: one message a line.
 
-Source: modelcontextprotocol.io, "Transports", stdio, and "Cancellation".
+Source: modelcontextprotocol.io, "stdio" and "Cancellation".
 """
 
 import asyncio
@@ -9,19 +9,12 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from bedplate.api.mcp_messages import (
-    INTERNAL,
-    PARSE_ERROR,
-    Id,
-    Messages,
-    Refused,
-    failure,
-)
-from bedplate.api.reading import read_object
+from bedplate.api.mcp_failures import INTERNAL, Id, Refused
+from bedplate.api.mcp_messages import Caller, Connection, Messages
+from bedplate.api.mcp_reading import read_message
 from bedplate.app import App, open_app
 from bedplate.config import Config
 from bedplate.domain.accounts import LOCAL
-from bedplate.errors import InvalidInput
 
 LONGEST_LINE = 16 * 1024 * 1024
 AT_ONCE = 16
@@ -41,6 +34,7 @@ class Stdio:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._room = asyncio.Semaphore(AT_ONCE + MOST_WAITING)
         self._working: dict[Id, asyncio.Task[None]] = {}
+        self._connection = Connection()
 
     async def run(self, lines: asyncio.StreamReader) -> None:
         """Until there are no more lines; what is under way then is finished."""
@@ -52,9 +46,9 @@ class Stdio:
         if not line.strip():
             return
         try:
-            message = read_object(line)
-        except InvalidInput as error:
-            await self._say(failure(None, PARSE_ERROR, error.message))
+            message = read_message(line)
+        except Refused as refused:
+            await self._say(refused.told(None))
             return
         if message.get("method") == "notifications/cancelled":
             self._cancel(message)
@@ -81,15 +75,17 @@ class Stdio:
 
     async def _answer(self, message: Mapping[str, Any]) -> None:
         deadline = asyncio.get_running_loop().time() + self._seconds
+        caller = Caller(LOCAL, deadline, self._say, connection=self._connection)
         try:
             async with asyncio.timeout_at(deadline), self._places:
-                told = await self._messages.answer(message, LOCAL, deadline)
+                reply = await self._messages.answer(message, caller)
+            told = reply and reply.message
         except Refused as refused:
-            told = failure(None, refused.code, refused.message)
+            told = refused.told(None)
         except TimeoutError:
             id = message.get("id")
             late = f"It was not done in {self._seconds:g} s (server.request_seconds)."
-            told = failure(id if isinstance(id, Id) else None, INTERNAL, late)
+            told = Refused(INTERNAL, late).told(id if isinstance(id, Id) else None)
         if told is not None:
             await self._say(told)
 
