@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,6 +22,7 @@ from bedplate.access.secret import read_secret
 from bedplate.access.session_tokens import SessionToken, SessionTokens
 from bedplate.api.errors import PERMISSION, refuse
 from bedplate.api.gates import READ_ONLY, Loopback, wrong_address
+from bedplate.api.headers import headers_of
 from bedplate.api.scopes import scope_of
 from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.ids import TenantId
@@ -34,6 +34,7 @@ ACCOUNT = "account"
 PROBES = frozenset({"/healthz", "/readyz"})
 """Answered to anyone; they say nothing of what is stored."""
 
+KEY_HEADERS = (b"authorization", b"x-api-key")
 COOKIE = "bedplate_session"
 CSRF = "x-csrf-token"
 
@@ -71,9 +72,9 @@ class Gate:
         elif scope["path"] in self._signed and scope["method"] == "POST":
             _set_account(scope, Account(self._signed[scope["path"]]))
             await self._app(scope, receive, send)
-        elif (key := self._find(headers := Headers(scope=scope))) is None:
+        elif (key := self._find(scope)) is None:
             await _unknown()(scope, receive, send)
-        elif (session := self._session(headers)) and not _is_meant(scope, headers, session):
+        elif (session := self._session(scope)) and not _is_meant(scope, session):
             await _forged()(scope, receive, send)
         elif (needed := scope_of(scope["method"], scope["path"])) and not key.allows(needed):
             await _not_allowed(scope, needed)(scope, receive, send)
@@ -87,28 +88,27 @@ class Gate:
             if self._local and self._keyring.is_open:
                 if wrong_address(scope) is None:
                     _set_account(scope, LOCAL)
-            elif key := self._find(Headers(scope=scope)):
+            elif key := self._find(scope):
                 _set_account(scope, _account(key))
         except Unavailable:
             return
 
-    def _find(self, headers: Headers) -> AccessKey | None:
-        given = headers.getlist("authorization"), headers.getlist("x-api-key")
-        if any(len(values) > 1 for values in given):
-            return None
-        first, second = (values[0] if values else None for values in given)
-        if first is None and second is None:
-            session = self._session(headers)
+    def _find(self, scope: Scope) -> AccessKey | None:
+        first, second = headers_of(scope, b"authorization"), headers_of(scope, b"x-api-key")
+        if not (first or second):
+            session = self._session(scope)
             return self._keyring.find_digest(session.digest) if session else None
-        secret = read_secret(first, second)
+        if len(first) > 1 or len(second) > 1:
+            return None
+        secret = read_secret(first[0] if first else None, second[0] if second else None)
         return self._keyring.find(secret) if secret else None
 
-    def _session(self, headers: Headers) -> SessionToken | None:
+    def _session(self, scope: Scope) -> SessionToken | None:
         """That of the cookie, where no header names a key."""
-        if "authorization" in headers or "x-api-key" in headers:
+        cookies = headers_of(scope, b"cookie")
+        if len(cookies) != 1 or any(name in KEY_HEADERS for name, _ in scope["headers"]):
             return None
-        cookies = headers.getlist("cookie")
-        value = cookie_parser(cookies[0]).get(COOKIE) if len(cookies) == 1 else None
+        value = cookie_parser(cookies[0]).get(COOKIE)
         return self._sessions.read(value, datetime.now(UTC)) if value else None
 
 
@@ -173,9 +173,9 @@ def _set_account(scope: Scope, account: Account) -> None:
     scope.setdefault("state", {})[ACCOUNT] = account
 
 
-def _is_meant(scope: Scope, headers: Headers, session: SessionToken) -> bool:
+def _is_meant(scope: Scope, session: SessionToken) -> bool:
     """Whether our own page sends it: another's cannot read the token, nor set the header."""
-    given = headers.getlist(CSRF)
+    given = headers_of(scope, CSRF.encode())
     return scope["method"] in READ_ONLY or (
         len(given) == 1 and hmac.compare_digest(given[0].encode(), session.csrf.encode())
     )

@@ -4,14 +4,13 @@ Work ends with its client: when that goes, the work is cancelled, and with it an
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import cast
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bedplate.api.departure import Departure
 from bedplate.api.errors import SERVER, refuse
+from bedplate.api.headers import header_of
 from bedplate.errors import InvalidInput, TooLarge, Unavailable
 
 HELD_BODIES = 4
@@ -39,8 +38,9 @@ class Bodies:
         deadline = asyncio.get_running_loop().time() + self._seconds
         request = _Request(scope, receive, send)
         clock = asyncio.timeout_at(deadline + OVERTIME_SECONDS)
+        room = _Room(self)
         try:
-            async with clock, self._room() as room:
+            async with clock:
                 if await self._read(request, room):
                     scope.setdefault("state", {})["deadline"] = deadline
                     await request.work(self._app)
@@ -49,6 +49,8 @@ class Bodies:
                 raise
             if not request.started:
                 await self._late(request)
+        finally:
+            self._held -= room.size
 
     async def _read(self, request: "_Request", room: "_Room") -> bool:
         """Whether the whole body came; False when the client left meanwhile."""
@@ -75,14 +77,6 @@ class Bodies:
                 f"The body has {size:,} bytes or more; server.max_body_bytes allows "
                 f"{self._max_bytes:,}."
             )
-
-    @asynccontextmanager
-    async def _room(self) -> AsyncGenerator["_Room"]:
-        room = _Room(self)
-        try:
-            yield room
-        finally:
-            self._held -= room.size
 
     def hold(self, more: int) -> None:
         """Count memory for bodies; Unavailable when too many large ones are here at once."""
@@ -122,50 +116,35 @@ class _Request:
         self.body = bytearray()
         self.complete = False
         self.started = False
-        self._answered = False
+        self._departure = Departure(receive)
         self._send = send
         self._handed_on = False
-        self._gone = asyncio.Event()
 
     def content_length(self) -> int:
-        declared = Headers(scope=self.scope).get("content-length", "0")
+        declared = header_of(self.scope, b"content-length")
+        if declared is None:
+            return 0
         if not (declared.isascii() and declared.isdigit()):
             raise InvalidInput(f"The Content-Length header is {declared!r}: it must be a number.")
         return int(declared)
 
     async def work(self, app: ASGIApp) -> None:
         """Let `app` answer, for as long as the client is there."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                work = tasks.create_task(self._run(app))
-                watch = tasks.create_task(self._cancel_with_client(work))
-                work.add_done_callback(lambda _: watch.cancel())
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from group.exceptions[0].__cause__
-
-    async def _run(self, app: ASGIApp) -> None:
-        await app(self.scope, self._replay, self.send)
-
-    async def _cancel_with_client(self, work: "asyncio.Task[None]") -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-        self._gone.set()
-        # uvicorn reports a disconnect, too, when the answer has been sent to its end.
-        if not self._answered:
-            work.cancel()
+        with self._departure:
+            await app(self.scope, self._replay, self.send)
 
     async def _replay(self) -> Message:
         if not self._handed_on:
             self._handed_on = True
             body, self.body = bytes(self.body), bytearray()
             return {"type": "http.request", "body": body, "more_body": False}
-        await self._gone.wait()
+        await self._departure.gone.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         self.started = True
         if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._answered = True
+            self._departure.answered = True
         await self._send(message)
 
 

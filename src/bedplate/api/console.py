@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bedplate.api.headers import header_of
 
 PACKAGE = "bedplate.console"
 INDEX = "index.html"
@@ -63,10 +64,9 @@ class Console:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        headers = Headers(scope=scope)
         if scope["method"] not in READS:
             await self._app(scope, receive, send)
-        elif path == "/" and _HTML.search(headers.get("accept", "")):
+        elif path == "/" and _HTML.search(header_of(scope, b"accept") or ""):
             await self._send(self._files[f"/{INDEX}"], scope, receive, send)
         elif path.startswith(ASSETS) and path in self._files:
             await self._send(self._files[path], scope, receive, send)
@@ -82,7 +82,7 @@ class Console:
             "Cache-Control": "no-cache" if page else HASHED,
             "Vary": "Accept" if page else "Accept-Encoding",
         }
-        if Headers(scope=scope).get("if-none-match") == file.etag:
+        if header_of(scope, b"if-none-match") == file.etag:
             response = Response(status_code=304, headers=headers)
         else:
             response = Response(file.content, headers={**headers, "Content-Type": file.type})

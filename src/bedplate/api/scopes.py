@@ -1,6 +1,7 @@
 """What a key must be allowed, by method and path. What is not named here needs more, not less."""
 
 import re
+from functools import lru_cache
 
 from bedplate.access.protocol import Scope
 
@@ -40,6 +41,7 @@ SESSION = "/api/session"
 """Signing in and out, with any key; and who one is."""
 
 
+@lru_cache(maxsize=1_024)
 def scope_of(method: str, path: str) -> Scope | None:
     """None is any key. Whatever is not known to only read needs `write`."""
     if ADMIN.fullmatch(path):

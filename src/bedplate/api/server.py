@@ -86,6 +86,7 @@ from bedplate.config import Config
 from bedplate.errors import BedplateError
 from bedplate.keys import were_made
 from bedplate.metering import exporting
+from bedplate.telemetry.log_queue import queued
 from bedplate.telemetry.trace import trace_id
 
 logger = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
         ConfigError: see `listen`.
     """
     settings = app.config.server
-    with inherited or listen(settings, has_keys=not app.keyring.is_open) as listener:
+    with inherited or listen(settings, has_keys=not app.keyring.is_open) as listener, queued():
         surface, admission = _build(app)
         server = uvicorn.Server(
             uvicorn.Config(

@@ -4,11 +4,11 @@ import asyncio
 import logging
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bedplate.api.access import known_account
 from bedplate.api.errors import answer, unexpected
+from bedplate.api.headers import header_of
 from bedplate.errors import BedplateError, Unavailable
 from bedplate.telemetry.conventions import ANONYMOUS, METHOD, PATH, ROUTE, STATUS
 from bedplate.telemetry.trace import Recorder, Span, begun
@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 ROUTED = "route"
 """In the request's `state`: the route of what FastAPI did not see."""
+
+REQUEST_ID = b"x-request-id"
 
 CLIENT_GONE = 499
 """Logged when the client left before the answer was complete; nobody is sent it."""
@@ -35,7 +37,7 @@ class Trail:
             return
         # Here, as what it holds must outlive the copy that a HEAD is asked by.
         scope.setdefault("state", {})
-        parent = Headers(scope=scope).get("traceparent")
+        parent = header_of(scope, b"traceparent")
         with begun("request", "server", parent, self._recorder) as request:
             trace_id = request.trace.id
             sent = _Sent(send, trace_id)
@@ -98,7 +100,7 @@ class _Sent:
 
     def __init__(self, send: Send, trace_id: str) -> None:
         self._send = send
-        self._trace_id = trace_id
+        self._trace = trace_id.encode()
         self._complete = False
         self.status: int | None = None
 
@@ -109,7 +111,7 @@ class _Sent:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["x-request-id"] = self._trace_id
+            message = {**message, "headers": [*message["headers"], (REQUEST_ID, self._trace)]}
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._complete = True

@@ -12,6 +12,8 @@ from bedplate.telemetry.trace import trace_id
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+TRACE = "trace_id"
+_encode = json.JSONEncoder(default=str).encode
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -53,16 +55,16 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = redacted(self.formatException(record.exc_info))
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    """The record's own, and the trace."""
+    """The record's own, and the trace, which a record that waited has with it."""
     fields = {
         name: redacted_value(value) for name, value in vars(record).items() if name not in _KNOWN
     }
-    if identifier := trace_id():
-        fields["trace_id"] = identifier
+    if TRACE not in fields and (identifier := trace_id()):
+        fields[TRACE] = identifier
     return fields
 
 
@@ -72,6 +74,7 @@ def set_up_logging(level: str = "INFO", *, as_json: bool = False) -> None:
     stream.setFormatter(JsonFormatter() if as_json else LineFormatter())
     # No line shows them (logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] as that page says
     root = logging.getLogger()
     root.handlers[:] = [stream]
     root.setLevel(logging.WARNING)
