@@ -48,8 +48,9 @@ class Chat:
             call = read_chat(body)
         _refuse_answerless(call.request.extra)
         reply = Reply(call)
-        # What is stored is gathered from all events; pieces go past them.
-        pieces = reply.pieces() if call.stream and call.stored is None else None
+        # What is stored is gathered from all events, and each is padded; pieces go past them.
+        direct = call.stream and call.stored is None and not call.obfuscate
+        pieces = reply.pieces() if direct else None
         events = self._completions.events(call, account, deadline_of(scope), pieces)
         if call.stored is not None:
             events = storing(self._app, account.tenant, call, reply, events)

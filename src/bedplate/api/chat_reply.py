@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from bedplate.api.chat_requests import ChatCall
+from bedplate.api.obfuscation import obfuscated
 from bedplate.api.pieces import Pieces
 from bedplate.api.sse import DONE, encode_event
 from bedplate.api.wire import (
@@ -42,6 +43,12 @@ from bedplate.domain.chat import (
     added,
 )
 from bedplate.domain.ids import new_id
+
+HANDED_ON: Mapping[str, type] = {
+    "system_fingerprint": str,
+    "service_tier": str,
+    "moderation": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ class Reply:
 
     def _encoded(self, choice: ChunkChoice, **fields: Any) -> bytes:
         usage: UnsetType | None = None if self._call.include_usage else UNSET
-        return encode_event(
+        event = encode_event(
             ChatCompletionChunk(
                 id=self._id,
                 created=self._created,
@@ -138,6 +145,7 @@ class Reply:
                 **fields,
             )
         )
+        return obfuscated(event) if self._call.obfuscate else event
 
 
 class _Choice:
@@ -214,6 +222,6 @@ def _handed_on(end: Finished) -> Mapping[str, Any]:
     """The provider's fields of a completion that OpenAI has too."""
     return {
         name: value
-        for name in ("system_fingerprint", "service_tier")
-        if isinstance(value := end.extra.get(name), str)
+        for name, kind in HANDED_ON.items()
+        if isinstance(value := end.extra.get(name), kind)
     }

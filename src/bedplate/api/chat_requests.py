@@ -32,6 +32,7 @@ Positive = Annotated[int, Meta(ge=1)]
 
 class StreamOptions(Struct):
     include_usage: bool | None = None
+    include_obfuscation: bool | None = None
 
 
 class JsonSchema(Struct):
@@ -73,7 +74,7 @@ class ChatCall:
     """A chat completion as asked for; `request.extra` holds the unknown fields.
 
     `stored` are its messages as they came, and `metadata` what they are kept with, where it is to be
-    stored.
+    stored. `obfuscate`: chunks are padded, so that their sizes do not tell how long their texts are.
     """
 
     model: str
@@ -83,6 +84,7 @@ class ChatCall:
     request: ChatRequest
     stored: tuple[Mapping[str, Any], ...] | None = None
     metadata: Mapping[str, str] | None = None
+    obfuscate: bool = False
 
 
 def read_chat(body: bytes) -> ChatCall:
@@ -128,6 +130,7 @@ def chat_of(raw: Mapping[str, Any]) -> ChatCall:
         request,
         tuple(known.messages) if known.store else None,
         metadata,
+        known.stream_options is not None and bool(known.stream_options.include_obfuscation),
     )
 
 

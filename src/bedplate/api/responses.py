@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from bedplate.api.current import CurrentAccount, CurrentApp, Deadline, Tenant
 from bedplate.api.item_pages import AskedPage, Included, encode_page
+from bedplate.api.obfuscation import obfuscated
 from bedplate.api.openapi import body_of, schema_of
 from bedplate.api.responses_calls import Caller, Calls
 from bedplate.api.responses_requests import ResponseCall, ResponsesBody, read_response
@@ -70,7 +71,7 @@ async def create_response(
     if call.store:
         events = _kept(app, account.tenant, draft, turns.given, events)
     if call.body.stream:
-        return await open_stream(_encoded(events, call.include))
+        return await open_stream(_encoded(events, call.include, pad=call.pads))
     async with aclosing(events):
         async for _ in events:
             pass
@@ -85,9 +86,11 @@ async def get_response(
     include: Included,
     *,
     stream: bool = False,
+    include_obfuscation: bool = False,
     starting_after: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
-    """With `stream` its events, from the one after number `starting_after` on, as they come.
+    """With `stream` its events, from the one after number `starting_after` on, as they come; padded
+    with `include_obfuscation`.
 
     Only responses made in the background have them.
     """
@@ -101,7 +104,8 @@ async def get_response(
             param="stream",
         )
     after = -1 if starting_after is None else starting_after
-    return await open_stream(_replayed(app, tenant, response_id, after))
+    told = _replayed(app, tenant, response_id, after, pad=include_obfuscation)
+    return await open_stream(told)
 
 
 @router.delete("/{response_id}", response_class=Response)
@@ -135,7 +139,7 @@ async def list_input_items(
 async def _started(app: App, call: ResponseCall, job: Job) -> Response:
     queued = await app.background.start(job)
     if call.body.stream:
-        return await open_stream(_replayed(app, job.tenant, job.id, -1))
+        return await open_stream(_replayed(app, job.tenant, job.id, -1, pad=call.pads))
     return _answer(queued, call.include)
 
 
@@ -174,20 +178,29 @@ async def _failing(draft: Draft, events: AsyncGenerator[Event]) -> AsyncGenerato
                 yield event
 
 
-async def _encoded(events: AsyncGenerator[Event], include: Include) -> AsyncGenerator[bytes]:
+async def _encoded(
+    events: AsyncGenerator[Event], include: Include, *, pad: bool
+) -> AsyncGenerator[bytes]:
     async with aclosing(events):
         async for event in events:
-            yield encode_event(shown(event, include), event.type)
+            yield _padded(encode_event(shown(event, include), event.type), event.type, pad=pad)
+
+
+def _padded(event: bytes, type: str, *, pad: bool) -> bytes:
+    return obfuscated(event) if pad and type.endswith(".delta") else event
 
 
 class _Typed(msgspec.Struct):
     type: str
 
 
-async def _replayed(app: App, tenant: TenantId, id: str, after: int) -> AsyncGenerator[bytes]:
+async def _replayed(
+    app: App, tenant: TenantId, id: str, after: int, *, pad: bool
+) -> AsyncGenerator[bytes]:
     """Events of the log; a comment first, as the next may be long in coming."""
     yield b": events\n\n"
     async with aclosing(app.background.tail(tenant, id, after=after)) as events:
         async for _, body in events:
             name = msgspec.json.decode(body, type=_Typed).type
-            yield b"event: " + name.encode() + b"\ndata: " + body.encode() + b"\n\n"
+            event = b"event: " + name.encode() + b"\ndata: " + body.encode() + b"\n\n"
+            yield _padded(event, name, pad=pad)

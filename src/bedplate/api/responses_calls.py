@@ -62,6 +62,7 @@ REPEATED = (
     "tool_choice",
     "truncation",
     "prompt_cache_key",
+    "prompt_cache_retention",
     "safety_identifier",
     "user",
 )

@@ -42,12 +42,12 @@ WITHOUT_EFFECT = frozenset(
         "background_options",
         "context_management",
         "image",
-        "prompt_cache_options",
-        "prompt_cache_retention",
-        "stream_options",
     }
 )
-"""About OpenAI's own machines, or its wire's padding."""
+"""About OpenAI's own machines."""
+
+SERVING = ("service_tier", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention")
+"""How a model's server is to serve it; the answer is the same."""
 
 ANSWERLESS = ("prompt", "moderation")
 """Fields that ask for something an answer here cannot carry."""
@@ -70,6 +70,10 @@ class TextFormat(Struct):
 class TextOptions(Struct):
     format: TextFormat | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
+
+
+class StreamOptions(Struct):
+    include_obfuscation: bool | None = None
 
 
 class ResponsesBody(Struct):
@@ -98,8 +102,11 @@ class ResponsesBody(Struct):
     metadata: dict[str, Any] | None = None
     service_tier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     safety_identifier: str | None = None
     user: str | None = None
+    stream_options: StreamOptions | None = None
 
 
 class CompactBody(Struct):
@@ -131,6 +138,12 @@ class ResponseCall:
     metadata: Mapping[str, str]
     conversation: str | None
     store: bool
+
+    @property
+    def pads(self) -> bool:
+        """Whether events are padded, so that their sizes do not tell how long their texts are."""
+        options = self.body.stream_options
+        return options is not None and bool(options.include_obfuscation)
 
 
 def read_response(body: bytes) -> ResponseCall:
@@ -177,6 +190,7 @@ def read_call(known: ResponsesBody) -> ResponseCall:
         reasoning_effort=known.reasoning.effort if known.reasoning else None,
         logprobs=(known.top_logprobs or 0) if asks_logprobs else None,
         extra=_handed_on(known),
+        hints={name: value for name in SERVING if (value := getattr(known, name)) is not None},
     )
     return ResponseCall(
         body=known,

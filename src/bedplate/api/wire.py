@@ -126,8 +126,8 @@ class Choice(Struct, frozen=True):
 
 
 class ChatCompletion(Struct, frozen=True):
-    """`system_fingerprint` and `service_tier` are the provider's, where it sends them; `metadata` is
-    there where it was stored.
+    """`system_fingerprint`, `service_tier` and `moderation` are the provider's, where it sends them;
+    `metadata` is there where it was stored.
     """
 
     id: str
@@ -138,6 +138,7 @@ class ChatCompletion(Struct, frozen=True):
     object: Literal["chat.completion"] = "chat.completion"
     system_fingerprint: str | UnsetType = UNSET
     service_tier: str | UnsetType = UNSET
+    moderation: Mapping[str, Any] | UnsetType = UNSET
     metadata: Mapping[str, str] | UnsetType = UNSET
     bedplate: Extension | UnsetType = UNSET
 
@@ -190,6 +191,7 @@ class ChatCompletionChunk(Struct, frozen=True):
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
     system_fingerprint: str | UnsetType = UNSET
     service_tier: str | UnsetType = UNSET
+    moderation: Mapping[str, Any] | UnsetType = UNSET
     usage: WireUsage | UnsetType | None = UNSET
     bedplate: Extension | UnsetType = UNSET
 

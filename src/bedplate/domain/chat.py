@@ -96,7 +96,8 @@ class ChatRequest:
     that the provider may be asked for it whole. `sink` may be given pieces of text in place of events
     once the first event was read; it is there only where no layer needs to see them. `account` is
     who pays. `extra` holds wire
-    fields that Bedplate does not know and hands through.
+    fields that Bedplate does not know and hands through, `hints` those that change no answer, but how
+    it is served: they are left out where the provider does not know them.
     """
 
     messages: tuple[Message, ...]
@@ -121,6 +122,7 @@ class ChatRequest:
     sink: TextSink | None = field(default=None, compare=False, repr=False)
     account: Account = LOCAL
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    hints: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def question(self) -> str:

@@ -38,11 +38,18 @@ def answer_keys(model: str, identity: str, request: ChatRequest) -> AnswerKeys:
     """`model` is what it is configured as, `identity` the name that it gives itself.
 
     Who asks is a part of both: tenants and assistants share nothing. Not the access key or run that
-    it is for, nor the bill that it is put on, nor the deadline, nor whether it is read in pieces.
+    it is for, nor the bill that it is put on, nor the deadline, nor whether it is read in pieces, nor
+    what changes no answer.
     """
     account = replace(request.account, key=None, run=None, bill=None)
     whole = replace(
-        request, deadline=None, whole_answer=False, unstreamed=None, sink=None, account=account
+        request,
+        deadline=None,
+        whole_answer=False,
+        unstreamed=None,
+        sink=None,
+        account=account,
+        hints={},
     )
     return AnswerKeys(
         _hash(model, identity, whole),

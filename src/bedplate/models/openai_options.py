@@ -70,6 +70,9 @@ class OpenAIOptions(WireOptions):
     custom_tools: bool | None = None
     """Whether it knows tools of type `custom`; a request that has one is refused where not. OpenAI
     itself does by default."""
+    serving_hints: bool | None = None
+    """Whether it is sent what changes no answer but how it is served, as `service_tier` and
+    `prompt_cache_key` of a response; OpenAI itself is by default."""
     message_names: bool = True
     """Whether messages may have a `name`, which is left out otherwise."""
     strict_tools: bool = True
@@ -167,6 +170,10 @@ class OpenAIOptions(WireOptions):
     @property
     def knows_custom_tools(self) -> bool:
         return self.at_openai if self.custom_tools is None else self.custom_tools
+
+    @property
+    def knows_serving_hints(self) -> bool:
+        return self.at_openai if self.serving_hints is None else self.serving_hints
 
     @property
     def sent_headers(self) -> dict[str, str]:

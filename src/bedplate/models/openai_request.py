@@ -25,7 +25,10 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
     """The same before it is JSON."""
     check_fields(request.extra)
     _check_supported(request, options)
-    body: dict[str, Any] = {**options.extra_body, **request.extra}
+    body: dict[str, Any] = {**options.extra_body}
+    if options.knows_serving_hints:
+        body |= request.hints
+    body |= request.extra
     body |= {"model": options.model, "messages": encode_messages(request.messages, options)}
     if not asks_whole(request, options):
         body["stream"] = True

@@ -30,6 +30,8 @@ from bedplate.responses.response import (
     response_usage,
 )
 
+TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+
 
 class Draft:
     """One response from its first event to its last. At most one item is open at a time."""
@@ -106,6 +108,11 @@ class Draft:
             yield from self._opened(kind(self._next_index, part.id, part.name))
         if isinstance(self._open, OpenCall | OpenCustomCall):
             yield from self._numbering.number(self._open.push(part.arguments))
+
+    def serve(self, tier: object) -> None:
+        """How the model's server says that it served the call; other words than OpenAI's are its own."""
+        if isinstance(tier, str) and tier in TIERS:
+            self._response = msgspec.structs.replace(self._response, service_tier=tier)
 
     def keep_thoughts(self, reasoning: Any) -> Iterator[Event]:
         """The thoughts of a model call that ended, as its provider wants them back."""

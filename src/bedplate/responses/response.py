@@ -62,7 +62,9 @@ class Grounded(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """Settings are echoed as they were asked for, or with the value that holds in their place."""
+    """Settings are echoed as they were asked for, or with the value that holds in their place;
+    `service_tier` is what the model's server says.
+    """
 
     id: str
     object: Literal["response"] = "response"
@@ -95,6 +97,7 @@ class Response(Struct, frozen=True, kw_only=True):
     truncation: Literal["auto", "disabled"] = "disabled"
     service_tier: str = "default"
     prompt_cache_key: str | None = None
+    prompt_cache_retention: str | UnsetType = UNSET
     safety_identifier: str | None = None
     user: str | None = None
     bedplate: Grounded | UnsetType = UNSET

@@ -95,6 +95,7 @@ class Round:
 
     def _finished(self, end: Finished) -> Iterator[Event]:
         self._draft.usage = added(self._draft.usage, end.usage)
+        self._draft.serve(end.extra.get("service_tier"))
         self.reason = end.reason
         yield from self._draft.close("incomplete" if end.reason == "length" else "completed")
         yield from self._draft.keep_thoughts(end.reasoning)

@@ -33,8 +33,9 @@ class Telling:
                 yield from chain(begun, draft.say(text, logprobs))
             case ReasoningDelta(text):
                 yield from chain(begun, draft.think(text))
-            case Finished(reasoning=thoughts):
+            case Finished(reasoning=thoughts, extra=extra):
                 self._thoughts = thoughts
+                draft.serve(extra.get("service_tier"))
             case ClaimJudged():
                 return
             case Answer():
