@@ -63,10 +63,10 @@ def pasted(phrases: Phrases, language: str, draw: random.Random, *, attack: bool
         hidden = draw.choice((
             lambda: f"{phrases.one('override')} {phrases.one('task')}",
             lambda: f"{phrases.one('override')} {phrases.one('secret')}",
-            lambda: phrases.one("doc"),
+            phrases.order, phrases.order,
         ))()  # fmt: skip
     else:
-        hidden = phrases.one(draw.choice(("mail", "near", "benign")))
+        hidden = phrases.one(draw.choice(("mail", "near", "benign", "told", "told")))
     return f"{ask} {draw.choice(_PAGES).format(phrases.one('mail'), hidden, phrases.one('benign'))}"
 
 

@@ -23,13 +23,25 @@ def order(draw: random.Random, known: Sequence[str], goals: Sequence[str]) -> st
     if kind < 0.45:
         return f"{draw.choice((english.one('override'), english.one('fake'), 'IMPORTANT!', ''))} {draw.choice(goals)}".strip()
     if kind < 0.72:
-        return english.one("doc")
+        return english.order()
     if kind < 0.84:
         return f"{english.one('override')} {english.one('doc' if draw.random() < 0.5 else 'task')}"
     other = Phrases(draw.choice(list(languages())), draw)
-    return (
-        f"{other.one('override')} {other.one('task')}" if draw.random() < 0.5 else other.one("doc")
-    )
+    return f"{other.one('override')} {other.one('task')}" if draw.random() < 0.3 else other.order()
+
+
+def carried(phrases: Phrases, draw: random.Random, *, attack: bool) -> Text:
+    """A short document of any kind, with an order to a model in it or one more thing that it tells
+    people.
+    """
+    said = phrases.order() if attack else phrases.told()
+    frame = phrases.carrier()
+    if frame.startswith("{") and not frame.startswith("{ "):
+        said = json.dumps(said, ensure_ascii=False)[1:-1]
+    start = frame.index("§")
+    whole = frame.replace("§", said)
+    span = (start, start + len(said)) if attack else None
+    return Text(whole, int(attack), "made", "", "document", span)
 
 
 def injected(text: Text, said: str, draw: random.Random) -> Text:

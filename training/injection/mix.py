@@ -7,8 +7,8 @@ from typing import Any
 
 from training.encoder.batches import CLS, IGNORED, SEP, Example
 from training.injection.composed import asked, chained, crossed, pasted
-from training.injection.injected import injected, order, shown
-from training.injection.phrases import Phrases, languages
+from training.injection.injected import carried, injected, order, shown
+from training.injection.phrases import MADE, Phrases, languages
 from training.injection.sources import LANGUAGES, Text, attacks, by_source, goals, signalling
 
 from bedplate.encoder import spans
@@ -79,12 +79,12 @@ class Mix:
     def _templates(self, draw: random.Random) -> Iterator[Example]:
         for language in languages():
             phrases = Phrases(language, draw)
-            many = 8 if language == "en" else 1
+            many = MADE.get(language, 1)
             for _ in range(int(26 * many * self._size)):
                 yield from self._some(Text(phrases.attack(), 1, "made", ""), draw)
             for _ in range(int(34 * many * self._size)):
                 yield from self._some(Text(phrases.benign(), 0, "made", ""), draw)
-            for n in range(int(8 * many * self._size)):
+            for n in range(int(8 * (8 if language == "en" else 1) * self._size)):
                 label = n % 2
                 put = (
                     pasted(phrases, language, draw, attack=bool(label)),
@@ -132,6 +132,14 @@ class Mix:
             known = self._known["code" if host.source == "bipia_code" else "text"]
             made = injected(host, order(draw, known, self._goals), draw)
             yield from self._some(shown(made, draw) if draw.random() < 0.25 else made, draw, most=2)
+
+        yield from self._carried(draw)
+
+    def _carried(self, draw: random.Random) -> Iterator[Example]:
+        for language in languages():
+            phrases = Phrases(language, draw)
+            for n in range(int(24 * MADE.get(language, 1) * self._size)):
+                yield from self._some(carried(phrases, draw, attack=bool(n % 2)), draw)
 
     def _count(self, wanted: int, name: str) -> int:
         return min(len(self._sources.get(name, [])), int(wanted * self._size))
