@@ -32,9 +32,11 @@ class ExpressionSet:
     def matches(self, text: str) -> list[int]:
         """The numbers of those that are found, in order."""
         encoded = text.encode("utf-8", "replace")
-        return sorted(
-            part[place] for part, made in self._parts for place in made.Match(encoded) or ()
-        )
+        found: list[int] = []
+        for part, made in self._parts:
+            places: list[int] = made.Match(encoded) or []
+            found += (part[place] for place in places)
+        return sorted(found)
 
 
 def _set(expressions: Sequence[str], memory: int) -> Any:
