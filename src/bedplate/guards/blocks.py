@@ -91,8 +91,11 @@ def block_end(text: str, start: int, *, final: bool) -> int | None:
 
 def _joins(text: str, word: int, end: int, *, final: bool) -> bool | None:
     """Whether the word behind the space at `end` may belong to the same value."""
-    digits = any(sign.isdigit() for sign in text[word:end])
-    if text[end] != " " or not _may_go_on(text[word:end], digits=digits):
+    if text[end] != " ":
+        return False
+    said = text[word:end]
+    digits = not said.isalpha() and any(map(str.isdigit, said))
+    if not _may_go_on(said, digits=digits):
         return False
     if end + 1 == len(text):
         return False if final else None

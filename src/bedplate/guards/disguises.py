@@ -16,6 +16,8 @@ from typing import Any, cast
 
 import re2
 
+from bedplate.guards.disguise_signs import signs_of
+
 DEPTH = 3
 """Encodings within encodings that are undone."""
 MOST_VIEWS = 40
@@ -30,7 +32,7 @@ _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһԛԝвкмнтАВЕКМНОРСТУХІЈЅοαεικνρτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡɩıℓ∣",
     "aeopcyxijsdhqwbkmhtABEKMHOPCTYXIJSoaeiknptuxABEZHIKMNOPTYXgiill",
 )
-_FOREIGN = re.compile(r"\w+|[^\w\x00-\x7f]")
+_FOREIGN = re.compile(r"(?<!\w)[0-9A-Za-z_]*[^\W\x00-\x7f]\w*|[^\w\x00-\x7f]")
 _WORD = re.compile(r"\w+")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_WORD = re.compile(
@@ -54,8 +56,7 @@ _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}|[A-Za-z0-9._\-]){4,20000}")
 _ENTITIES = re.compile(r"(?:&#x?[0-9a-fA-F]{1,6};\s?){6,5000}")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){6,5000}")
 _BINARY = re.compile(r"(?<![01])(?:[01]{8}[ ,]?){8,4000}(?![01])")
-_TURNED = re.compile(r"vtaber|qvfertneq|vafgehpg|cebzcg|flfgrz|erirny|cergraq|sbetrg", re.I)
-_BACKWARDS = re.compile(r"erongi|dragersid|snoitcurtsni|tpmorp|metsys|laever|tegrof|dneterp", re.I)
+_UNSEEN_KINDS = ("tag characters", "invisible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,29 +118,32 @@ def hidden(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _undone(view: View) -> Iterator[View]:
-    yield from _normalised(view)
+    signs = signs_of(view.text)
+    yield from _normalised(view, signs)
     if sum(each in _DECODERS for each in view.how) < DEPTH:
-        yield from _decoded(view)
+        yield from _decoded(view, signs)
     if not view.how:
-        yield from _whole(view)
+        yield from _whole(view, signs)
 
 
-def _normalised(view: View) -> Iterator[View]:
+def _normalised(view: View, signs: frozenset[str]) -> Iterator[View]:
     # One order for all: two rewritings in both orders would be two views that read alike.
     done = _ORDER.get(view.how[-1], 0) if view.how else 0
     if not view.text.isascii():
-        if done <= _ORDER["invisible"]:
+        if done <= _ORDER["invisible"] and not signs.isdisjoint(_UNSEEN_KINDS):
             yield from _unseen(view)
         if done < _ORDER["lookalikes"]:
             yield from _lookalikes(view)
     if len(view.how) <= 2:
         for how, expression, change in _REWRITINGS:
-            if done <= _ORDER[how]:
+            if how in signs and done <= _ORDER[how]:
                 yield from _rewritten(view, how, expression, change)
 
 
-def _decoded(view: View) -> Iterator[View]:
+def _decoded(view: View, signs: frozenset[str]) -> Iterator[View]:
     for how, (expression, decode) in _DECODERS.items():
+        if how not in signs:
+            continue
         # Any word is spelt in the signs of percent-encoding.
         if how == "percent" and view.text.count("%") < 4:
             continue
@@ -150,10 +154,10 @@ def _decoded(view: View) -> Iterator[View]:
                 yield View(decoded, (*view.how, how), [*places, end - 1])
 
 
-def _whole(view: View) -> Iterator[View]:
-    if _TURNED.search(view.text):
+def _whole(view: View, signs: frozenset[str]) -> Iterator[View]:
+    if "rot13" in signs:
         yield View(codecs.encode(view.text, "rot13"), ("rot13",), view.places)
-    if _BACKWARDS.search(view.text):
+    if "reversed" in signs:
         yield View(
             view.text[::-1], ("reversed",), [0] * (len(view.text) - 1) + [len(view.text) - 1]
         )

@@ -20,6 +20,7 @@ from bedplate.domain.accounts import LOCAL, Account
 from bedplate.domain.guard import Action, Injection, Reason, TextKind
 from bedplate.guards.actions import action_of
 from bedplate.guards.disguises import View, hidden, views
+from bedplate.guards.expression_set import ExpressionSet, re2_options
 from bedplate.guards.injection_languages import LANGUAGES
 from bedplate.guards.injection_levels import Levels, read_levels
 from bedplate.guards.injection_rules import RULES
@@ -34,6 +35,9 @@ from bedplate.guards.protocol import (
 WINDOW = 6_000
 OVERLAP = 500
 """Characters that are looked at together, and that two neighbours share."""
+
+PART_BYTES, RULE_BYTES = 16 << 20, 64 << 20
+"""Memory of a part of the rules that are looked for together, and of one rule."""
 
 DISGUISED = 0.5
 """How much of the doubt is taken away by an encoding, or a place that readers do not see."""
@@ -97,13 +101,13 @@ class Scanner:
         self._model = model
         self._judge = judge
         self._rules = (*RULES, *LANGUAGES)
-        settings = cast("Any", re2).Options()
-        settings.max_mem = 64 << 20
-        settings.log_errors = False
-        self._any = cast("Any", re2).Set.SearchSet(settings)
-        for rule in self._rules:
-            self._any.Add(rule.expression)
-        self._any.Compile()
+        own, all_ = len(RULES), len(self._rules)
+        self._any = ExpressionSet(
+            [rule.expression for rule in self._rules],
+            [range(0, own, 2), range(1, own, 2), range(own, all_, 2), range(own + 1, all_, 2)],
+            memory=PART_BYTES,
+        )
+        settings = re2_options(RULE_BYTES)
         self._expressions = [cast("Any", re2).compile(r.expression, settings) for r in self._rules]
 
     async def check(
@@ -181,8 +185,7 @@ class Scanner:
         unseen = list(hidden(text))
         for view in unveiled:
             bare = view.text.encode("utf-8", "replace").decode() if view.text else ""
-            hits: Sequence[int] = self._any.Match(bare) or ()
-            for index in hits:
+            for index in self._any.matches(bare):
                 rule = self._rules[index]
                 weight = rule.weight(kind)
                 if not weight:

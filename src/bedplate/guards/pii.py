@@ -49,9 +49,15 @@ _ALIKE = {
 }
 
 
+_HAS_ALIKE = re.compile(f"[{''.join(map(chr, _ALIKE))}]")
+
+
 def fold(text: str) -> str:
     """The text as patterns read it, sign by sign; RE2 reads UTF-8, which has no surrogates."""
-    return text if text.isascii() else text.translate(_ALIKE)
+    # Letters with accents and quotation marks are in most texts, signs that change in few.
+    if text.isascii() or not _HAS_ALIKE.search(text):
+        return text
+    return text.translate(_ALIKE)
 
 
 _re2: Any = re2

@@ -103,7 +103,7 @@ class Spans:
         context = self._context()
         shift = start - len(context)
         findings = [
-            replace(found, start=found.start + shift, end=found.end + shift)
+            Finding(found.type, found.start + shift, found.end + shift, found.score)
             for found in self._scan(context + text[start:end], len(context))
         ]
         if end - start != WINDOW:
