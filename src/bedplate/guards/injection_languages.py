@@ -24,7 +24,7 @@ class Rule:
 
 _OVERRIDES: Mapping[str, tuple[str, str]] = {
     "de": (r"(?:ignorier\w*|vergiss|vergesst|vergessen sie|missacht\w*|überspring\w*|umgeh\w*)", r"(?:anweisung\w*|instruktion\w*|anordnung\w*|befehl\w*|regeln|vorgaben|aufgaben?|alles|obigen? (?:text|zeilen))"),
-    "fr": (r"(?:ignore[zr]?|oublie[zr]?|néglige[zr]?|ne tene?z? pas compte|contourne[zr]?)", r"(?:instructions?|consignes?|règles|directives|ordres|tout ce)"),
+    "fr": (r"(?:ignore[zr]?|oublie[zr]?|néglige[zr]?|ne tene?z? pas compte|contourne[zr]?)", r"(?:(?:les|tes|vos|ces|mes|des|aux|ses|leurs|toutes?|d'|nos) (?:\w+ )?instructions?|consignes?|règles|directives|ordres|tout ce)"),
     "es": (r"(?:ignor[ae]\w*|olvid[ae]\w*|omit[ae]\w*|desobedece|pas[ae] por alto|haz caso omiso)", r"(?:instrucci\w+|reglas|órdenes|ordenes|indicaci\w+|directrices|todo lo)"),
     "it": (r"(?:ignor[ai]\w*|dimentic(?:a|hi|ate)[^\w]|trascur\w+|tralasci\w+)", r"(?:istruzion\w+|regole|ordini|direttive|indicazioni|tutto (?:ciò|quello))"),
     "pt": (r"(?:ignor[ea]\w*|esque[çc]a\w*|desconsider\w+|desrespeit\w+)", r"(?:instruç\w+|instruco\w+|regras|ordens|diretrizes|tudo o que)"),
@@ -52,10 +52,10 @@ _OVERRIDES: Mapping[str, tuple[str, str]] = {
 
 _EXTRACTIONS: Mapping[str, str] = {
     "de": r"(?:zeig|gib|geben sie|nenn|sag|wiederhol|verrat|übersetz|druck|schreib|list)\w*#(?:dein\w*|ihren?|deren) (?:\w+ )?(?:system-?prompts?|prompts?|prompttext\w*|anweisungen|instruktionen|vorgaben|richtlinien)|\b(?:zeig|gib|nenn|sag|verrat)\w*#(?:den|alle) (?:system-?prompt|prompttext)\w*",
-    "fr": r"\b(?:montre|affiche|donne|dis|dites|rép[èé]te|révèle|tradui|écri|liste)\w*#(?:(?:tes|vos|ton|votre) (?:\w+ )?(?:instructions?|consignes|directives|prompts?|règles|invite)|(?:prompt|invite|message) (?:du )?système)",
-    "es": r"\b(?:mu[eé]stra|dime|dame|repite|revela|imprime|traduce|escrib)\w*#(?:(?:tus|sus|tu|su) (?:\w+ )?(?:instrucciones|reglas|directrices|indicaciones|prompts?)|(?:prompt|mensaje) del? sistema)",
-    "it": r"\b(?:mostra|dimmi|dammi|ripeti|rivela|stampa|traduci|scrivi|elenca)\w*#(?:(?:tue|tuo|tuoi|vostre) (?:\w+ )?(?:istruzioni|regole|direttive|prompt)|(?:prompt|messaggio) di sistema)",
-    "pt": r"\b(?:mostr|diga|repita|revel|imprim|traduz|escrev|list)\w*#(?:(?:suas?|seus?|tuas?|teus?) (?:\w+ )?(?:instruç\w+|regras|diretrizes|prompts?)|(?:prompt|mensagem) d[oe] sistema)",
+    "fr": r"\b(?:montre|affiche|donne|dis|dites|rép[èé]te|révèle|tradui|écri|liste)\w*#(?:(?:tes|vos|ton|votre) (?:\w+ )?(?:instructions?|consignes|directives|prompts?|règles|invite)|(?:le|ton|votre|du|ce) (?:prompt|invite|message) (?:du )?système)",
+    "es": r"\b(?:mu[eé]stra|dime|dame|repite|revela|imprime|traduce|escrib)\w*#(?:(?:tus|sus|tu|su) (?:\w+ )?(?:instrucciones|reglas|directrices|indicaciones|prompts?)|(?:el|tu|su|del|ese) (?:prompt|mensaje) del? sistema)",
+    "it": r"\b(?:mostra|dimmi|dammi|ripeti|rivela|stampa|traduci|scrivi|elenca)\w*#(?:(?:tue|tuo|tuoi|vostre) (?:\w+ )?(?:istruzioni|regole|direttive|prompt)|(?:il|tuo|quel|del|questo) (?:prompt|messaggio) di sistema)",
+    "pt": r"\b(?:mostr|diga|repita|revel|imprim|traduz|escrev|list)\w*#(?:(?:suas?|seus?|tuas?|teus?) (?:\w+ )?(?:instruç\w+|regras|diretrizes|prompts?)|(?:o|seu|teu|a|sua|do|esse) (?:prompt|mensagem) d[oe] sistema)",
     "nl": r"\b(?:toon|laat|geef|zeg|herhaal|print|vertaal)\w*#(?:je|jouw|uw) (?:\w+ )?(?:systeemprompt|prompt|instructies|richtlijnen)",
     "pl": r"\b(?:pokaż|podaj|powtórz|wypisz|ujawnij|przetłumacz)#(?:swoj\w+|twoj\w+|systemow\w+) (?:\w+ )?(?:instrukcj\w+|prompt\w*|zasad\w*|polece\w+)",
     "ru": r"(?:покажи|назови|напечатай|повтори|раскрой|переведи|выведи|расскажи)\w*#(?:сво[ийеё]\w*|твои\w*|ваши\w*|системн\w+|начальн\w+|исходн\w+|скрыт\w+) (?:\w+ )?(?:инструкци\w+|промпт\w*|правила|указани\w+)|(?:покажи|назови|раскрой)\w*#промпт",
@@ -120,7 +120,7 @@ _ORDERS: Mapping[str, str] = {
     "id": r"\btugas baru(?:mu| anda)|\binstruksi baru\s*:",
     "tl": r"\bbago(?:ng)? mong gawain|\bbagong tagubilin\s*:",
     "sv": r"\bdin nya uppgift|\bnya instruktioner\s*:",
-    "zh": r"(?:你的|您的)新任务|新(?:任务|指令|指示)(?:是|：|:)",
+    "zh": r"(?:你的|您的)新任务|新(?:指令|指示)(?:是|：|:)",
     "ja": r"(?:あなたの)?新しい(?:任務|指示|タスク|命令)(?:は|：|:)",
     "ko": r"새(?:로운)? (?:임무|지시|명령)(?:은|는|사항)?\s?(?::|은|는)",
     "ar": r"مهمتك الجديدة|تعليمات جديدة\s*:",

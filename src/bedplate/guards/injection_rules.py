@@ -13,9 +13,18 @@ _OLD = (
 )
 _ORDERS = (
     r"(?:instruct\w*|prompts?|rules?|guidelines?|directions?|directives?|commands?|orders|context|constraints?|"
-    r"restrictions?|policies|policy|programming|training|messages?|tasks?|assignments?|requests?|statements?|text|"
-    r"information|content|conversations?|configurations?|protocols?|safeguards?|filters?|limitations?)"
+    r"restrictions?|policies|policy|programming|training|configurations?|protocols?|safeguards?|filters?|limitations?)"
 )
+_SAID = (
+    r"(?:all |any |every |each |of |the |your |these |those )+(?:previous|prior|preceding|above|earlier|foregoing|initial|original|past|last)"
+    r" (?:\w+ ){0,2}?(?:messages?|tasks?|assignments?|requests?|statements?|texts?|information|contents?|conversations?)"
+)
+"""What was said before; people take back a message of their own, not `all previous` ones."""
+_ENDS = (
+    r"(?:\s*(?:[.,;:!?)\]\"'”»*-]|\z)|\s+(?:and|or|above|before|below|this|that|which|you|given|to|now|but|then|so|please|instead|"
+    r"say|write|tell|print|output|give|show|answer|respond|reply|start|act|follow|just|only|by|completely|entirely|from (?:the |your )?(?:system|developer|operator|user|company)|in (?:your|the) (?:prompt|context|system))\b)"
+)
+"""What follows an object that is the model's: `the instructions on the bottle` are not."""
 _DROP = (
     r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|ing)|bypass(?:ing)?|neglect|overlook|"
     r"dismiss|discard|drop|skip|set aside|pay no attention to|do not (?:follow|obey|listen to)|don'?t (?:follow|obey|listen to)|"
@@ -26,42 +35,72 @@ _TELL = (
     r"spell|say|return|provide|list|expose|disclose|dump|quote|echo|describe|encode|send|reproduce|what(?:'s| is| are| was| were) (?:in |inside )?(?:the|your|its|that|this|written)\b)"
 )
 _OWN = (
-    r"(?:system[ -]?(?:prompt|message|instructions?)|(?:initial|original|hidden|secret|pre|full|entire|exact|internal|base|developer)[ -]?"
+    r"(?:(?:(?:the|your|its|this|full|entire|whole|complete|exact|original|hidden|initial|current) (?:\w+ ){0,2}|(?:show|print|reveal|output|display|leak|dump|repeat)(?: me)? )system[ -]?(?:prompt|message|instructions?)|(?:initial|original|hidden|secret|pre|full|entire|exact|internal|base|developer)[ -]?"
     r"(?:prompts?|instructions?|directives?|rules)|(?:your|its|the assistant'?s) (?:\w+ ){0,3}(?:instructions|prompts?|rules|"
-    r"guidelines|directives|programming|configuration|context window)|(?:prompt|instructions?|text|words|message|sentences?|lines?|"
-    r"everything|anything|conversation|document) (?:\w+ ){0,2}(?:above|before this|preceding|that came before|you were given|you received))"
+    r"guidelines|directives|programming|configuration|context window)|(?:prompt|instructions?) (?:\w+ ){0,2}(?:above|before this|preceding)"
+    rf"{_ENDS}|(?:prompt|instructions?|text|words|message|sentences?|lines?|everything|anything|conversation|document) (?:\w+ ){{0,2}}"
+    r"(?:that came before|before this|you were given|you received))"
 )
 _KEPT = (
     r"(?:secret (?:key|word|code|phrase|message|number)|secret(?:[?.!,;:'\"]|$)|pass ?(?:word|code|phrase|key)|api[ _-]?keys?|access (?:key|code|token)|"
     r"credentials?|private key|canary|confidential (?:information|data|details))"
 )
-_AI = r"(?:AI|A\.I\.|LLM|language model|assistant|chat ?bot|agent|bot|model|GPT|ChatGPT|Claude|Gemini|Copilot|Llama)"
+_AI = (
+    r"(?:AI|A\.I\.|LLM|language model|chat ?bot|GPT|ChatGPT|Claude|Gemini|Copilot|Llama|"
+    r"(?:AI|LLM|automated|autonomous|browsing|coding|virtual) (?:assistant|agent|bot|model|reviewer|system))"
+)
+_READER = r"(?:assistant|chat ?bot|bot|model|agent|AI|LLM)"
+"""Words that may be a person's as well, as `agents at the front desk`."""
 
 RULES: tuple[Rule, ...] = (
     Rule("override", rf"(?i)\b{_DROP}\b.{{0,12}}?\b{_OLD} (?:\w+ ){{0,3}}?{_ORDERS}\b", 0.9, 0.95),
+    Rule("override", rf"(?i)\b{_DROP}\b.{{0,12}}?\b{_SAID}\b", 0.9, 0.95),
     Rule(
         "override",
         rf"(?i)\b{_DROP}\b (?:\w+ ){{0,2}}(?:everything|anything|all(?: of)?(?: that| this)?|what(?:ever)?)\b.{{0,40}}\b"
-        r"(?:above|before(?:hand)?|previously|earlier|told|said|instructed|learned|know|were|so far|prior|now)\b",
+        r"(?:you(?:'ve| have| had)? (?:were |been |are |just |previously |already )*(?:told|instructed|given|taught|trained|learn(?:ed|t)|know|said)|"
+        r"(?:they|developers?|operator|company|system|creators?|makers?) (?:\w+ ){0,2}(?:told|said|wrote|instructed|gave))\b",
         0.85,
         0.95,
     ),
     Rule(
         "override",
-        rf"(?i)\b{_DROP}\b (?:\w+ ){{0,3}}(?:instructions|guidelines|system prompt|programming|directives|safety (?:rules|protocols|measures)|"
-        r"restrictions|content polic(?:y|ies))\b",
+        rf"(?i)\b{_DROP}\b (?:\w+ ){{0,2}}(?:everything|anything|all(?: that| this)?)\b"
+        rf"(?:.{{0,30}}\b(?:above|before(?:hand)?|previously|earlier|so far|prior|until now|till now|up to now)|"
+        rf" (?:that )?(?:I|we) (?:\w+ )?(?:said|told you|wrote|discussed)){_ENDS}",
+        0.85,
+        0.95,
+    ),
+    Rule(
+        "override",
+        rf"(?i)\b{_DROP}\b (?:(?:all|any|every|each|of|the|your|its|these|those|my|previous|other|such|developer|operator|safety|"
+        rf"company|openai|system)(?:'?s)? ){{0,4}}(?:instructions|guidelines|programming|directives|restrictions){_ENDS}",
+        0.8,
+        0.95,
+    ),
+    Rule(
+        "override",
+        rf"(?i)\b{_DROP}\b (?:\w+ ){{0,3}}(?:system prompt|safety (?:rules|protocols|measures)|content polic(?:y|ies))\b",
         0.8,
         0.95,
     ),
     Rule(
         "new orders",
-        r"(?i)\b(?:new|updated|revised|real|actual|additional|special|important) (?:system )?(?:instructions?|orders|task|rules|directives?|objective|prompt)\s*(?:[:\-]|are\b|is\b|follow)",
+        r"(?i)\b(?:new|updated|revised|real|actual|additional|special|important) (?:system )?(?:instructions?|orders|rules|directives?|objective|prompt)\s*(?:[:\-]|are\b|is\b|follow)",
         0.55,
         0.8,
     ),
+    Rule("new orders", r"(?i)\b(?:new|updated|real|actual) task\s*(?:[:\-]|is\b|follow)", 0.3, 0.8),
     Rule(
         "new orders",
         r"(?i)\b(?:from now on|starting now|going forward|for the rest of (?:this|the|our) (?:conversation|chat|session)),?\s+(?:you|your|please|respond|answer|act|always|only|speak)\b",
+        0.4,
+        0.85,
+    ),
+    Rule(
+        "new orders",
+        r"(?i)\b(?:from now on|starting now|going forward|for the rest of (?:this|the|our) (?:conversation|chat|session)),?\s+(?:you|your)\b.{0,60}\b"
+        r"(?:rules?|restrict\w+|filter\w*|limit\w*|refuse|obey|anything|no longer|instructions|polic(?:y|ies)|guidelines|DAN)\b",
         0.6,
         0.85,
     ),
@@ -81,9 +120,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "jailbreak",
-        r"(?i)\bdo anything now\b|\bDAN (?:mode|\d|prompt)|(?-i:\bDAN\b).{0,40}\b(?:AI|GPT|respon|mode|answer)|\bjail ?break(?:ed|ing)?\b.{0,60}\b(?:mode|prompt|AI|GPT|model|you)\b|"
-        r"\b(?:developer|god|sudo|debug|admin(?:istrator)?|root|unrestricted|maintenance|chaos|evil) mode\b.{0,30}\b(?:enabled?|activated?|on|output|unlocked|engaged|now)|"
-        r"\b(?:enable|activate|enter|switch (?:in)?to|engage|unlock) (?:\w+ ){0,2}(?:developer|god|sudo|debug|admin|root|unrestricted|jailbreak|DAN|chaos|evil) mode\b",
+        r"(?i)\bdo anything now\b|\bDAN (?:mode|\d|prompt)|(?-i:\bDAN\b).{0,40}\b(?:AI|GPT|respon|mode|answer)|\bjail ?(?:break(?:ed|ing)?|broken) (?:mode|yourself|you)\b|\bjail ?broken (?:AI|GPT|model|assistant|version|(?:chat)?bot)\b|\byou(?:'re| are|'ve been| have been)? (?:now )?jail ?broken\b|"
+        r"\b(?:god|sudo|unrestricted|jailbreak|chaos|evil) mode\b.{0,30}\b(?:enabled?|activated?|on|output|unlocked|engaged|now)|"
+        r"\b(?:developer|debug|admin(?:istrator)?|root|maintenance) mode\b(?:.{0,20}\b(?:activated|output|unlocked|engaged)\b|:? (?:is )?(?:now )?(?:enabled|on)\s*(?:[.!,;:)\]]|\z))|"
+        r"\b(?:enable|activate|enter|switch (?:in)?to|engage|unlock) (?:\w+ ){0,2}(?:god|sudo|unrestricted|jailbreak|DAN|chaos|evil) mode\b|"
+        r"(?:^|[.!?:\n\"'])\s*(?:please |now |you must |you will )?(?:enable|activate|enter|switch (?:in)?to|engage|unlock) (?:\w+ ){0,2}(?:developer|debug|admin|root) mode\s*(?:[.!,;]|\z|\s(?:and|now|then|without|with no)\b)",
         0.9,
         0.95,
     ),
@@ -96,8 +137,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "no limits",
-        r"(?i)\b(?:never|can ?not|can'?t|won'?t|must not|do not|don'?t|will not|should never)\s+(?:ever )?(?:refuse|decline|reject|say (?:you|that you|no|i) ?(?:can'?t|cannot|are unable)?|break character|apologi[sz]e|censor|warn|add (?:any )?(?:warnings?|disclaimers?))\b",
+        r"(?i)\b(?:never|can ?not|can'?t|won'?t|must not|do not|don'?t|will not|should never)\s+(?:ever )?(?:refuse|decline|reject|say (?:you|that you|no|i) ?(?:can'?t|cannot|are unable)?|censor|warn|add (?:any )?(?:warnings?|disclaimers?))\b",
         0.55,
+        0.7,
+    ),
+    Rule(
+        "no limits",
+        r"(?i)\b(?:never|can ?not|can'?t|won'?t|must not|do not|don'?t|should never)\s+(?:ever )?(?:break character|apologi[sz]e)\b",
+        0.35,
         0.7,
     ),
     Rule(
@@ -110,7 +157,8 @@ RULES: tuple[Rule, ...] = (
     Rule("extraction", rf"(?i)\b{_TELL}\b.{{0,60}}?\b{_OWN}", 0.75, 0.85),
     Rule(
         "extraction",
-        r"(?i)\b(?:repeat|print|output|copy|write|recite|reproduce|echo)\b.{0,30}\b(?:everything|all|text|words?|verbatim|word for word|contents?)\b.{0,40}\b(?:above|before|started|beginning|begin with|starting with|you are)\b",
+        r"(?i)\b(?:repeat|print|output|recite|reproduce|echo|reveal|dump)\b.{0,30}\b(?:everything|all the (?:text|words)|text|words?|verbatim|word for word|contents?)\b.{0,40}\b(?:above|before|started|beginning|begin with|starting with|you are)\b|"
+        r"\b(?:copy|write)\b.{0,30}\b(?:everything|words?|verbatim|word for word)\b.{0,40}\b(?:above|before this|starting with|you are)\b",
         0.75,
         0.8,
     ),
@@ -150,8 +198,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "to the assistant",
         rf"(?i)\b(?:attention|note|notice|message|instructions?|reminder|warning|dear|hey|hello|important)\b[ :,\-]{{1,3}}(?:to |for |all )?(?:the |any |all |an )?{_AI}s?\b|"
+        r"\b(?:attention|note|notice|message|reminder|warning|dear|hey|hello|important)\b[ :,\-]{1,3}(?:to |for )?(?:the |any |all )?(?:assistant|bot|model|agent)\b\s*(?:[:,.!\n-]|reading|that reads|who reads|which reads)|"
         rf"\b(?:if|when|as|since) (?:you(?:'re| are)|you) (?:an? |the )?(?:\w+ ){{0,2}}(?-i:{_AI})\b|"
-        rf"(?m:^)\s*(?-i:{_AI})[,:] (?:please|you|ignore|now|do|send|include|add|stop)\b",
+        r"\b(?:if|when|as|since) (?:you(?:'re| are)|you) (?:an? |the )?(?:assistant|bot|model|agent)\s*(?:[,:]|(?:reading|processing|reviewing|summari[sz]ing|parsing|evaluating|analy[sz]ing|that reads)\b)|"
+        rf"(?m:^)\s*{_READER}[,:] (?:please|you|ignore|now|do|send|include|add|stop)\b",
         0.0,
         0.75,
     ),
