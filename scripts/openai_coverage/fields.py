@@ -97,7 +97,7 @@ def told(kind: Any, path: str = "", within: tuple[Any, ...] = ()) -> Iterator[st
             yield from told(item, items_path(path, item), within)
     for part in structured:
         if part not in within:
-            inside = f"{path}[{tag(part)}]" if len(structured) > 1 and path else path
+            inside = f"{path}[{tag(part)}]" if len(structured) > 1 else path
             for name, annotation in fields_of(part).items():
                 yield from told(annotation, f"{inside}.{name}".lstrip("."), (*within, part))
 
@@ -108,14 +108,14 @@ def seen(kind: Any, value: Any, path: str = "") -> Iterator[str]:
     structured = [part for part in parts if has_fields(part)]
     if isinstance(value, list):
         lists = [item for part in parts if (item := item_of(part)) is not None]
-        if any(items_path(path, item) == path for item in lists):
+        if path and (not lists or any(items_path(path, item) == path for item in lists)):
             yield path
         for member in cast(list[Any], value):
             for item in lists:
                 yield from seen(item, member, items_path(path, item))
     elif isinstance(value, dict) and structured:
         part = _fitting(structured, cast(dict[str, Any], value))
-        inside = f"{path}[{tag(part)}]" if len(structured) > 1 and path else path
+        inside = f"{path}[{tag(part)}]" if len(structured) > 1 else path
         for name, annotation in fields_of(part).items():
             if name in value:
                 yield from seen(annotation, value[name], f"{inside}.{name}".lstrip("."))

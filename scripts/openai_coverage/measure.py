@@ -8,6 +8,7 @@ from typing import Any
 
 from scripts.openai_coverage.calls import walk
 from scripts.openai_coverage.fields import fields_of, literals, members, told
+from scripts.openai_coverage.hosted import hosted
 from scripts.openai_coverage.place import Place, place
 from scripts.openai_coverage.probes import Found, probe
 from scripts.openai_coverage.surface import Operation, operations
@@ -26,6 +27,9 @@ ALWAYS_THE_SAME = {"POST /v1/moderations": re.compile(r"results\[\]\.categor(y|i
 """Fields of answers that are there and say nothing."""
 
 
+NOT_EFFECTIVE = frozenset({"ignored", "refused", "absent"})
+
+
 @dataclass
 class Measured:
     """Of one operation: fields of the request, of the query, of the answer, and events."""
@@ -34,6 +38,13 @@ class Measured:
     asked: dict[str, str] = field(default_factory=dict[str, str])
     answered: dict[str, str] = field(default_factory=dict[str, str])
     events: dict[str, str] = field(default_factory=dict[str, str])
+
+    def tell_hosted(self) -> None:
+        """What is not there, or without effect, as it belongs to a service of OpenAI's own."""
+        for states in (self.asked, self.answered, self.events):
+            for path, state in states.items():
+                if state in NOT_EFFECTIVE and hosted(path) is not None:
+                    states[path] = "hosted"
 
     @property
     def all(self) -> list[str]:
@@ -74,6 +85,8 @@ async def measure() -> Coverage:
             await _measured(at, operation, route, ids) for operation, route in served.items()
         ]
         _add_answers(at, measured)
+        for each in measured:
+            each.tell_hosted()
     missing = [operation for operation in expected if operation not in served]
     elsewhere = [operation for operation in known if operation.area not in AREAS]
     return Coverage(measured, missing, elsewhere)

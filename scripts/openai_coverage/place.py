@@ -30,11 +30,30 @@ USAGE = {
     "prompt_tokens": 11,
     "completion_tokens": 7,
     "total_tokens": 18,
-    "prompt_tokens_details": {"cached_tokens": 2},
+    "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 1},
     "completion_tokens_details": {"reasoning_tokens": 3},
 }
 TEXT = "Refunds take 30 days."
 REFUSE = "Refuse this."
+JUDGED = {
+    "type": "moderation_results",
+    "model": "m",
+    "results": [
+        {
+            "type": "moderation_result",
+            "model": "m",
+            "flagged": False,
+            "categories": {"hate": False},
+            "category_scores": {"hate": 0.1},
+            "category_applied_input_types": {"hate": ["text"]},
+        }
+    ],
+}
+FAULT = {"type": "error", "code": "c", "message": "Not now."}
+MODERATIONS = {
+    "good": {"input": JUDGED, "output": JUDGED},
+    "broken": {"input": FAULT, "output": FAULT},
+}
 ARGUMENTS = {"file_search": '{"queries": ["refunds"]}', "find_order": '{"order": "A-1"}'}
 
 
@@ -104,7 +123,14 @@ async def place() -> AsyncGenerator[Place]:
             serving(
                 Path(folder),
                 work=True,
-                models__default={"use": "openai", "model": "m", "base_url": wire.base_url},
+                models__default={
+                    "use": "openai",
+                    "model": "m",
+                    "base_url": wire.base_url,
+                    "custom_tools": True,
+                    "serving_hints": True,
+                },
+                models__broken={"use": "scripted", "replies": ["One."], "fail_after": 0},
                 models__slow={
                     "use": "scripted",
                     "replies": ["and so on " * 50],
@@ -122,14 +148,18 @@ async def place() -> AsyncGenerator[Place]:
 async def _answer_in_full(exchange: Exchange) -> None:
     """With thoughts, probabilities and calls where the request has room for them."""
     body = cast(dict[str, Any], exchange.body)
-    tools = [each["function"]["name"] for each in body.get("tools") or ()]
+    tools = {each[each["type"]]["name"]: each["type"] for each in body.get("tools") or ()}
     answered = bool(body["messages"]) and body["messages"][-1]["role"] == "tool"
     chunks = [chunk("", role="assistant"), chunk(reasoning_content="Let me see.")]
     choice = body.get("tool_choice")
     if tools and not answered and choice != "none":
-        named = choice["function"]["name"] if isinstance(choice, dict) else tools[0]
+        named = choice[choice["type"]]["name"] if isinstance(choice, dict) else next(iter(tools))
         arguments = ARGUMENTS.get(named, "{}")
-        chunks.append(tool_chunk(part(arguments, index=0, id="call_1", name=named)))
+        call = part(arguments, index=0, id="call_1", name=named)
+        if tools[named] == "custom":
+            custom = {"name": named, "input": "Hi"}
+            call = {"index": 0, "id": "call_1", "type": "custom", "custom": custom}
+        chunks.append(tool_chunk(call))
         chunks.append(chunk(finish="tool_calls"))
     else:
         said = "{}" if body.get("response_format") else f"{TEXT} [1]" if answered else "Hello."
@@ -137,9 +167,16 @@ async def _answer_in_full(exchange: Exchange) -> None:
         told = chunk(refusal="I cannot.") if refuses else chunk(said)
         if body.get("logprobs"):
             word = {"token": said, "logprob": -0.5, "bytes": list(said.encode())}
-            told["choices"][0]["logprobs"] = {"content": [{**word, "top_logprobs": [word]}]}
+            kind = "refusal" if refuses else "content"
+            told["choices"][0]["logprobs"] = {kind: [{**word, "top_logprobs": [word]}]}
         chunks += [told, chunk(finish="stop")]
     chunks.append(usage_chunk(USAGE))
+    beside: dict[str, Any] = {"system_fingerprint": "fp", "service_tier": "default"}
+    match body.get("moderation"):
+        case {"model": "good" | "broken" as outcome}:
+            beside["moderation"] = MODERATIONS[outcome]
+        case _:
+            pass
     for each in chunks:
-        await exchange.send(event({**each, "system_fingerprint": "fp", "service_tier": "default"}))
+        await exchange.send(event({**each, **beside}))
     await exchange.send(DONE)

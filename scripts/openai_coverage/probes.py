@@ -24,10 +24,10 @@ RANK: tuple[State, ...] = ("read", "passed on", "ignored", "refused")
 """What a field is of which a part is taken one way, and a part another."""
 
 NO_EFFECT: Mapping[str, frozenset[str]] = {
-    "responses": frozenset({"service_tier", "stream_options.include_obfuscation"}),
-    "moderations": frozenset({"model"}),
+    "POST /v1/responses/compact": frozenset({"service_tier", "prompt_cache_key"}),
+    "POST /v1/moderations": frozenset({"model"}),
 }
-"""Fields that are read and change nothing, by area."""
+"""Fields that are read and change nothing, by operation."""
 
 COUNTED_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "POST /v1/conversations": ("items[]",),
@@ -49,6 +49,7 @@ PARTS: Mapping[str, Any] = {
     },
     "results[]": {"file_id": "f", "filename": "n", "text": "t", "score": 0.5},
 }
+SAID: Any = {"type": "message", "role": "user", "content": "Hi"}
 FUNCTION: Any = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
 NEEDED: Mapping[str, Any] = {
     "model": "default",
@@ -76,6 +77,9 @@ BY_AREA: Mapping[str, Mapping[str, Any]] = {
         "image_url": {"url": PNG},
         "image_url.url": PNG,
         "allowed_tools.tools": {"type": "function", "function": {"name": "weather"}},
+        "tool_choice[type=custom].custom.name": "query",
+        "content[][type=file].file": {"file_data": FILE},
+        "moderation.model": "good",
     },
     "batches": {"endpoint": "/v1/chat/completions", "completion_window": "24h"},
     "conversations": {**PARTS},
@@ -87,6 +91,7 @@ BY_AREA: Mapping[str, Mapping[str, Any]] = {
         "format[type=json_schema].schema": {"type": "object"},
         "tool_choice[type=function].name": "weather",
         "tool_choice[type=mcp].name": "find_order",
+        "tool_choice[type=custom].name": "query",
         "tool_choice[ToolChoiceAllowed].tools": {"type": "function", "name": "weather"},
         "tool_choice[type=allowed_tools].tools": {"type": "function", "name": "weather"},
     },
@@ -98,7 +103,12 @@ BY_AREA: Mapping[str, Mapping[str, Any]] = {
 }
 BESIDE: Mapping[str, Mapping[str, Any]] = {
     "chat/completions": {
-        "tool_choice": {"tools": [{"type": "function", "function": FUNCTION}]},
+        "tool_choice": {
+            "tools": [
+                {"type": "function", "function": FUNCTION},
+                {"type": "custom", "custom": {"name": "query"}},
+            ]
+        },
         "parallel_tool_calls": {"tools": [{"type": "function", "function": FUNCTION}]},
         "top_logprobs": {"logprobs": True},
     },
@@ -106,7 +116,9 @@ BESIDE: Mapping[str, Mapping[str, Any]] = {
         "tool_choice": {
             "tools": [
                 {"type": "function", **FUNCTION},
+                {"type": "custom", "name": "query"},
                 {"type": "mcp", "server_label": "shop", "require_approval": "never"},
+                {"type": "file_search"},
             ]
         }
     },
@@ -131,10 +143,15 @@ def hints_of(operation: Operation, ids: Mapping[str, str]) -> Mapping[str, Any]:
         "filters": {"type": "eq", "key": "year", "value": 2026},
         "filters[type=and]": {"filters": [{"type": "eq", "key": "year", "value": 2026}]},
         "filters[].value": 2026,
+        "filters[CompoundFilter]": {
+            "type": "and",
+            "filters": [{"type": "eq", "key": "year", "value": 2026}],
+        },
+        "filters[CompoundFilter].filters[]": {"type": "eq", "key": "year", "value": 2026},
         "filters[type=eq].value": 2026,
         "seconds": 3600,
         "filters[type=and].filters[]": {"type": "eq", "key": "year", "value": 2026},
-        "previous_response_id": ids["response_id"],
+        "previous_response_id": ids["former_id"],
         "conversation": ids["conversation_id"],
         "conversation.id": ids["conversation_id"],
         "tools[][type=mcp]": {"server_url": ids["mcp_url"]},
@@ -150,7 +167,7 @@ async def probe(place: Place, operation: Operation, ids: Mapping[str, str]) -> l
     """Each field of the operation's body, as `samples` finds them."""
     hints = hints_of(operation, ids)
     elsewhere = COUNTED_ELSEWHERE.get(str(operation))
-    silent = NO_EFFECT.get(operation.area, frozenset())
+    silent = NO_EFFECT.get(str(operation), frozenset())
     in_path = frozenset(re.findall(r"{(\w+)}", operation.path))
     found: dict[str, Found] = {}
     for sample in samples(operation.body, hints):
@@ -176,10 +193,11 @@ async def _state(
     if operation.path.endswith("/file_batches") and first == "files":
         sample = _without(sample, frozenset({"file_ids"}))
     if operation.area == "responses" and "tools" in beside:
-        tools = [{**each, **_url(each, ids)} for each in beside["tools"]]
+        tools = [{**each, **_place_of(each, ids)} for each in beside["tools"]]
         beside = {**beside, "tools": tools}
     sample = _alone(sample)
-    status, why = await _send(place, operation, ids, _fresh({**beside, **sample.right}))
+    body = await _fresh(place, {**beside, **sample.right})
+    status, why = await _send(place, operation, ids, body)
     if status >= 400:
         return "refused", why
     reached = any(_holds(each.body, _names(sample.path)) for each in place.wire.seen)
@@ -189,20 +207,37 @@ async def _state(
     return ("passed on" if reached else "ignored"), ""
 
 
-def _fresh(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A conversation takes an item's id once."""
+async def _fresh(place: Place, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A conversation takes an item's id once; what is referred to is an item of another one."""
     items = cast(list[dict[str, Any]], body.get("items", ()))
     fresh = [{**item, **({"id": f"msg_{new_id()}"} if "id" in item else {})} for item in items]
+    for item in fresh:
+        if item.get("type") == "item_reference":
+            told = {"items": [{**SAID, "id": item["id"]}]}
+            reply = await place.served.post("/v1/conversations", told)
+            if reply.status >= 400:
+                raise AssertionError(f"no item to refer to: {reply.body!r:.300}")
     return {**body, "items": fresh} if items else body
 
 
-def _url(tool: Mapping[str, Any], ids: Mapping[str, str]) -> Mapping[str, Any]:
-    return {"server_url": ids["mcp_url"]} if tool["type"] == "mcp" else {}
+def _place_of(tool: Mapping[str, Any], ids: Mapping[str, str]) -> Mapping[str, Any]:
+    match tool["type"]:
+        case "mcp":
+            return {"server_url": ids["mcp_url"]}
+        case "file_search":
+            return {"vector_store_ids": [ids["vector_store_id"]]}
+        case _:
+            return {}
 
 
 def _alone(sample: Sample) -> Sample:
     """A stored file comes in place of its content, not beside it."""
-    alone = ("input_file].file_id", "input_file].file_url", "input_image].file_id")
+    alone = (
+        "input_file].file_id",
+        "input_file].file_url",
+        "input_image].file_id",
+        "file].file.file_id",
+    )
     if not sample.path.endswith(tuple(f"[type={each}" for each in alone)):
         return sample
     return Sample(sample.path, _stripped(sample.right), _stripped(sample.wrong))

@@ -6,18 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from scripts.openai_coverage.fields import members
+from scripts.openai_coverage.hosted import services
 from scripts.openai_coverage.measure import AREAS, Coverage, Measured
 from scripts.openai_coverage.surface import Operation, version
 
 TAKEN = ("read", "passed on", "ignored", "sent", "constant")
 EFFECTIVE = ("read", "passed on", "sent")
-LISTED = ("passed on", "ignored", "refused", "constant", "absent")
+LISTED = ("passed on", "ignored", "refused", "constant", "absent", "hosted")
 
 HEAD = """# Coverage of OpenAI's API
 
 Made by `python -m scripts.openai_coverage`; a test fails where it is out of date. What there is to cover is read from OpenAI's official Python client, version {version}: {operations} operations, and the types of their requests, answers and events. What is covered is found by asking a running server, over a model server of kind `openai` that answers with everything it is asked for.
 
-**Names** are those of the first level of a request and an answer, each counted as taken where any of it is. **Fields** are counted by their paths, where they have no fields of their own; a member of a union counts on its own, so that each of OpenAI's own tools and kinds of item that is not here counts with all its fields. That is most of what is refused under `responses` and `conversations`. A type that several operations of an area answer with is counted once.
+**Names** are those of the first level of a request and an answer, each counted as taken where any of it is. **Fields** are counted by their paths, where they have no fields of their own; a member of a union counts on its own, so that each of OpenAI's own tools and kinds of item counts with all its fields. A type that several operations of an area answer with is counted once.
 
 | state | of | meaning |
 |---|---|---|
@@ -28,8 +29,9 @@ Made by `python -m scripts.openai_coverage`; a test fails where it is out of dat
 | sent | answers, events | was in an answer |
 | constant | answers | is in answers, and always says the same |
 | absent | answers, events | was in none |
+| hosted | all | is refused, absent or ignored, and belongs to a tool or service that runs on OpenAI's machines, which Bedplate does not have: {services} |
 
-**Taken** is the share that is not refused and not absent: what a client can send and finds. **Of effect** leaves out what is ignored or constant. All are over the operations that are served.
+**Taken** is the share that is not refused and not absent: what a client can send and finds. **Of effect** leaves out what is ignored or constant. The last two columns are the same without what is **hosted**. All are over the operations that are served.
 
 OGX publishes 91.7 % over all, moderations 17.0 %, batches 39.9 %. It compares its own OpenAPI document with OpenAI's, so its share is of what it declares; the share nearest to that is the one of names.
 """
@@ -41,9 +43,10 @@ def page(coverage: Coverage) -> str:
 
 def _summary(coverage: Coverage) -> Iterator[str]:
     known = len(coverage.measured) + len(coverage.missing) + len(coverage.elsewhere)
-    yield HEAD.format(version=version(), operations=known)
-    yield "| area | operations | names | taken | fields | taken | of effect |"
-    yield "|---|--:|--:|--:|--:|--:|--:|"
+    listed = ", ".join(services())
+    yield HEAD.format(version=version(), operations=known, services=listed)
+    yield "| area | operations | names | taken | fields | taken | of effect | hosted | taken | of effect |"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     for area in AREAS:
         missing = [each for each in coverage.missing if each.area == area]
         yield _row(f"[{area}](#{_anchor(area)})", coverage.of(area), missing)
@@ -55,9 +58,19 @@ def _row(name: str, measured: Sequence[Measured], missing: Sequence[Operation]) 
     states = [state for each in measured for state in each.all]
     operations = f"{len(measured)} of {len(measured) + len(missing)}"
     if not states:
-        return f"| {name} | {operations} | | | | | |"
+        return f"| {name} | {operations} | | | | | | | | |"
     names = [state for each in measured for state in named(each)]
-    shares = " | ".join((f"{len(states):,}", _share(states, TAKEN), _share(states, EFFECTIVE)))
+    rest = [state for state in states if state != "hosted"]
+    shares = " | ".join(
+        (
+            f"{len(states):,}",
+            _share(states, TAKEN),
+            _share(states, EFFECTIVE),
+            f"{len(states) - len(rest):,}",
+            _share(rest, TAKEN),
+            _share(rest, EFFECTIVE),
+        )
+    )
     return f"| {name} | {operations} | {len(names):,} | {_share(names, TAKEN)} | {shares} |"
 
 

@@ -1,5 +1,6 @@
 """The page of coverage says what is so, and its parts count as they say."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ import pytest
 from openai.types.chat import completion_create_params
 from pydantic import BaseModel
 from scripts.openai_coverage.fields import seen, told
+from scripts.openai_coverage.hosted import TOOLS, hosted
 from scripts.openai_coverage.measure import measure
 from scripts.openai_coverage.samples import samples
 from scripts.openai_coverage.surface import operations
@@ -75,6 +77,34 @@ def test_a_sample_holds_what_is_required_and_one_field() -> None:
     assert isinstance(stop.wrong["stop"], list | dict)
     name = found["tools[][type=function].function.name"]
     assert name.right["tools"] == [{"type": "function", "function": {"name": "text"}}]
+
+
+def test_what_only_openai_can_run_is_told_by_its_type_and_by_its_name() -> None:
+    for path, what in {
+        "tools[][type=computer].type": "computer use",
+        "output[][type=shell_call].action.commands": "shells and patches",
+        "tools[][WebSearchToolParam].type": "search of the web",
+        "response.image_generation_call.partial_image": "image generation",
+        "input[][type=function_call].caller[type=program].type": "programs that call tools",
+        "tools[][type=mcp].connector_id": "connectors",
+        "prompt.id": "stored prompts",
+    }.items():
+        assert hosted(path) == what
+    for path in ("input[][type=function_call].name", "tools[][type=mcp].server_url", "prompt_cache_key",
+                 "input[][type=custom_tool_call].input", "output[][type=message].content[].text",
+                 "response.custom_tool_call_input.delta", "instructions", "image_url", "audio_tokens",
+                 ):  # fmt: skip
+        assert hosted(path) is None, path
+
+
+def test_every_type_that_only_openai_can_run_is_one_of_its_types() -> None:
+    known = {str(each): each for each in operations()}
+    asked = known["POST /v1/responses"]
+    told_paths = " ".join([*told(asked.answer), *(each.path for each in samples(asked.body, {}))])
+    items = known["GET /v1/conversations/{conversation_id}/items"].answer
+    tags = set(re.findall(r"\[type=(\w+)\]", f"{told_paths} {' '.join(told(items))}"))
+
+    assert {type for types in TOOLS.values() for type in types} <= tags
 
 
 def test_what_is_all_in_one_state_is_said_once() -> None:

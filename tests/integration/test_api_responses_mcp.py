@@ -260,6 +260,7 @@ async def test_private_addresses_need_to_be_allowed(served: Served) -> None:
         ({"server_label": None}, "tools.0.server_label"),
         ({"connector_id": "connector_gmail"}, "tools.0.connector_id"),
         ({"require_approval": "sometimes"}, "tools.0.require_approval"),
+        ({"require_approval": {"often": {}}}, "tools.0.require_approval.often"),
         ({"allowed_tools": "all"}, "tools.0.allowed_tools"),
         ({"allowed_tools": [7]}, "tools.0.allowed_tools.tool_names.0"),
         ({"headers": {"a b": "c"}}, "tools.0.headers"),

@@ -100,8 +100,7 @@ class Reply:
                     yield self._chunk(told.index, Delta(role="assistant", content=""))
                 match told.event:
                     case TextDelta(text, logprobs, refusal):
-                        said = Delta(refusal=text) if refusal else Delta(content=text)
-                        yield self._chunk(told.index, said, logprobs)
+                        yield self._said(told.index, text, logprobs, refuses=refusal)
                     case ReasoningDelta(text):
                         yield self._chunk(told.index, Delta(reasoning_content=text))
                     case ToolCallDelta() as part:
@@ -130,8 +129,17 @@ class Reply:
         choice = ChunkChoice(delta, end.reason, index)
         return self._encoded(choice, bedplate=grounding or UNSET, **_handed_on(end))
 
-    def _chunk(self, index: int, delta: Delta, logprobs: tuple[TokenLogprob, ...] = ()) -> bytes:
-        return self._encoded(ChunkChoice(delta, None, index, wire_logprobs(logprobs)))
+    def _said(
+        self, index: int, text: str, tokens: tuple[TokenLogprob, ...], *, refuses: bool
+    ) -> bytes:
+        if refuses:
+            delta, logprobs = Delta(refusal=text), wire_logprobs((), tokens)
+        else:
+            delta, logprobs = Delta(content=text), wire_logprobs(tokens)
+        return self._encoded(ChunkChoice(delta, None, index, logprobs))
+
+    def _chunk(self, index: int, delta: Delta) -> bytes:
+        return self._encoded(ChunkChoice(delta, None, index))
 
     def _encoded(self, choice: ChunkChoice, **fields: Any) -> bytes:
         usage: UnsetType | None = None if self._call.include_usage else UNSET
@@ -157,6 +165,7 @@ class _Choice:
         self._refusal: list[str] = []
         self._thoughts: list[str] = []
         self._logprobs: list[TokenLogprob] = []
+        self._refusal_logprobs: list[TokenLogprob] = []
         self._calls: list[ToolCallDelta] = []
         self._arguments: list[list[str]] = []
         self._end: Finished | None = None
@@ -165,7 +174,7 @@ class _Choice:
         match event:
             case TextDelta(text, logprobs, refusal):
                 (self._refusal if refusal else self._text).append(text)
-                self._logprobs.extend(logprobs)
+                (self._refusal_logprobs if refusal else self._logprobs).extend(logprobs)
             case ReasoningDelta(text):
                 self._thoughts.append(text)
             case ToolCallDelta():
@@ -192,7 +201,8 @@ class _Choice:
             reasoning_details=UNSET if self._end.reasoning is None else self._end.reasoning,
             citations=citations,
         )
-        return Choice(message, self._end.reason, self._index, wire_logprobs(self._logprobs))
+        logprobs = wire_logprobs(self._logprobs, self._refusal_logprobs)
+        return Choice(message, self._end.reason, self._index, logprobs)
 
     def _whole_calls(self) -> tuple[ToolCallMessage, ...]:
         return tuple(

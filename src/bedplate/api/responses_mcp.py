@@ -118,7 +118,11 @@ def _approval(given: Any, where: str) -> Approval:
         case "never":
             return Approval(usual=False)
         case dict():
-            named = convert(cast(dict[str, Any], given), ApprovalFilter, where)
+            fields = cast(dict[str, Any], given)
+            for name in fields:
+                if name not in ApprovalFilter.__struct_fields__:
+                    raise wrong(f"{where}.{name:.100}", "expected 'always' and 'never' alone")
+            named = convert(fields, ApprovalFilter, where)
             return Approval(always=_filter(named.always), never=_filter(named.never))
         case _:
             raise wrong(where, f"expected 'always', 'never' or an object, got {given!r:.100}")

@@ -32,6 +32,7 @@ EncodingFormat = Literal["float", "base64"]
 class PromptTokensDetails(Struct, frozen=True):
     cached_tokens: int
     audio_tokens: int = 0
+    cache_write_tokens: int | UnsetType = UNSET
 
 
 class CompletionTokensDetails(Struct, frozen=True):
@@ -99,8 +100,10 @@ class TokenLogprobs(Struct, frozen=True):
 
 
 class ChoiceLogprobs(Struct, frozen=True):
-    content: tuple[TokenLogprobs, ...]
-    refusal: None = None
+    """Of the text, or of a refusal in its place."""
+
+    content: tuple[TokenLogprobs, ...] | None = None
+    refusal: tuple[TokenLogprobs, ...] | None = None
 
 
 class AssistantMessage(Struct, frozen=True):
@@ -252,26 +255,32 @@ def wire_usage(usage: Usage) -> WireUsage:
         usage.input_tokens,
         usage.output_tokens,
         usage.total_tokens,
-        PromptTokensDetails(usage.cached_tokens),
+        PromptTokensDetails(
+            usage.cached_tokens, cache_write_tokens=usage.cache_write_tokens or UNSET
+        ),
         CompletionTokensDetails(usage.reasoning_tokens),
         UNSET if usage.cost_usd is None else float(usage.cost_usd),
     )
 
 
-def wire_logprobs(tokens: Sequence[TokenLogprob]) -> ChoiceLogprobs | None:
-    """None where the model reported none."""
-    if not tokens:
+def wire_logprobs(
+    tokens: Sequence[TokenLogprob], refusal: Sequence[TokenLogprob] = ()
+) -> ChoiceLogprobs | None:
+    """None where the model reported none, neither of its text nor of its `refusal`."""
+    if not (tokens or refusal):
         return None
-    return ChoiceLogprobs(
-        tuple(
-            TokenLogprobs(
-                token.token,
-                token.logprob,
-                token.bytes,
-                tuple(TopLogprob(top.token, top.logprob, top.bytes) for top in token.top),
-            )
-            for token in tokens
+    return ChoiceLogprobs(_logprobs(tokens) or None, _logprobs(refusal) or None)
+
+
+def _logprobs(tokens: Sequence[TokenLogprob]) -> tuple[TokenLogprobs, ...]:
+    return tuple(
+        TokenLogprobs(
+            token.token,
+            token.logprob,
+            token.bytes,
+            tuple(TopLogprob(top.token, top.logprob, top.bytes) for top in token.top),
         )
+        for token in tokens
     )
 
 

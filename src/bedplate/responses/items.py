@@ -14,6 +14,7 @@ from bedplate.domain.ids import new_id
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 SearchStatus = Literal["in_progress", "searching", "completed", "incomplete", "failed"]
 McpStatus = Literal["in_progress", "calling", "completed", "incomplete", "failed"]
+Phase = Literal["commentary", "final_answer"]
 ItemRole = Literal["user", "assistant", "system", "developer"]
 
 
@@ -58,10 +59,13 @@ Part = InputText | InputImage | InputFile | OutputText | Refusal
 
 
 class Message(Struct, frozen=True, tag_field="type", tag="message"):
+    """`phase` is kept as a client sent it: models here do not say it of what they write."""
+
     role: ItemRole
     content: tuple[Part, ...]
     id: str | None = None
     status: ItemStatus | None = None
+    phase: Phase | UnsetType | None = UNSET
 
 
 class SummaryText(Struct, frozen=True, tag_field="type", tag="summary_text"):

@@ -91,6 +91,27 @@ async def test_streamed_calls_have_id_and_name_once_and_in_order() -> None:
     assert usage.choices == []
 
 
+async def test_probabilities_of_a_refusal_are_told_as_those() -> None:
+    events = (TextDelta("No", (HIGH,), refusal=True), END)
+
+    _, raw = await whole(events)
+    told_whole = raw["choices"][0]["logprobs"]
+    _, refused, *_ = await streamed(events)
+    told_part = refused.choices[0].logprobs
+    assert told_part is not None
+    assert (told_whole["content"], told_part.content) == (None, None)
+    assert [each["token"] for each in told_whole["refusal"]] == ["Hi"]
+    assert [each.token for each in told_part.refusal or ()] == ["Hi"]
+
+
+async def test_what_was_written_to_the_cache_is_told_where_anything_was() -> None:
+    for wrote, told_of in ((3, 3), (0, None)):
+        completion, _ = await whole((replace(END, usage=Usage(9, 1, cache_write_tokens=wrote)),))
+        details = completion.usage and completion.usage.prompt_tokens_details
+        assert details is not None
+        assert details.cache_write_tokens == told_of
+
+
 async def test_thoughts_and_logprobs_are_told_beside_the_text() -> None:
     details = [{"type": "reasoning.text", "text": "hm"}]
     events = (ReasoningDelta("hm"), TextDelta("Hi", (HIGH,)), replace(END, reasoning=details))
