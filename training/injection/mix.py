@@ -138,7 +138,7 @@ class Mix:
     def _carried(self, draw: random.Random) -> Iterator[Example]:
         for language in languages():
             phrases = Phrases(language, draw)
-            for n in range(int(24 * MADE.get(language, 1) * self._size)):
+            for n in range(int(16 * MADE.get(language, 1) * self._size)):
                 yield from self._some(carried(phrases, draw, attack=bool(n % 2)), draw)
 
     def _count(self, wanted: int, name: str) -> int:

@@ -23,7 +23,7 @@ documents tell people and what they tell models. A tenth of their templates is n
 LARGE = (
     "en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "zh", "ja", "ko", "ar", "hi", "tr",
 )  # fmt: skip
-MADE = {**dict.fromkeys(LARGE, 4), "en": 20}
+MADE = {**dict.fromkeys(LARGE, 8), "en": 40}
 """How often the templates of a language are filled beside those of the others."""
 
 _INSTEAD = {
@@ -44,7 +44,7 @@ def languages(*, held: bool = False) -> dict[str, Sections]:
         sections = found.setdefault(path.stem.partition("_")[0], {})
         name = ""
         for line in path.read_text(encoding="utf-8").splitlines():
-            if re.fullmatch(r"\[\w+\]", line):
+            if re.fullmatch(r"\[[a-z_]+\]", line):
                 name = line.strip("[]")
             elif line.strip() and (name in WHOLE and _held(line)) == held:
                 sections.setdefault(name, []).append(line)
@@ -120,7 +120,7 @@ class Phrases:
 
     def order(self) -> str:
         """What a document tells the model that reads it."""
-        return self.one("planted" if self._draw.random() < 0.65 else "doc")
+        return self.one("planted" if self._draw.random() < 0.75 else "doc")
 
     def told(self) -> str:
         """What a document tells people."""

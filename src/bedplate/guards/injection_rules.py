@@ -8,8 +8,7 @@ from bedplate.guards.injection_languages import Rule
 
 _OLD = (
     r"(?:all |any |every |each |the |your |my |these |those |of |these )*"
-    r"(?:previous|prior|preceding|above|earlier|foregoing|initial|original|existing|current|other|system|safety|"
-    r"given|past|last|before|internal|default|your|my|all)"
+    r"(?:previous|prior|preceding|above|earlier|foregoing|initial|original|existing|system|safety|internal|your)"
 )
 _ORDERS = (
     r"(?:instruct\w*|prompts?|rules?|guidelines?|directions?|directives?|commands?|orders|context|constraints?|"
@@ -35,7 +34,7 @@ _TELL = (
     r"spell|say|return|provide|list|expose|disclose|dump|quote|echo|describe|encode|send|reproduce|what(?:'s| is| are| was| were) (?:in |inside )?(?:the|your|its|that|this|written)\b)"
 )
 _OWN = (
-    r"(?:(?:(?:the|your|its|this|full|entire|whole|complete|exact|original|hidden|initial|current) (?:\w+ ){0,2}|(?:show|print|reveal|output|display|leak|dump|repeat)(?: me)? )system[ -]?(?:prompt|message|instructions?)|(?:initial|original|hidden|secret|pre|full|entire|exact|internal|base|developer)[ -]?"
+    r"(?:(?:your|its|full|entire|whole|complete|exact|original|hidden|initial|current) (?:\w+ ){0,2}system[ -]?(?:prompt|message|instructions?)|(?:initial|original|hidden|secret|pre|full|entire|exact|internal|base|developer)[ -]?"
     r"(?:prompts?|instructions?|directives?|rules)|(?:your|its|the assistant'?s) (?:\w+ ){0,3}(?:instructions|prompts?|rules|"
     r"guidelines|directives|programming|configuration|context window)|(?:prompt|instructions?) (?:\w+ ){0,2}(?:above|before this|preceding)"
     rf"{_ENDS}|(?:prompt|instructions?|text|words|message|sentences?|lines?|everything|anything|conversation|document) (?:\w+ ){{0,2}}"
@@ -45,6 +44,12 @@ _KEPT = (
     r"(?:secret (?:key|word|code|phrase|message|number)|secret(?:[?.!,;:'\"]|$)|pass ?(?:word|code|phrase|key)|api[ _-]?keys?|access (?:key|code|token)|"
     r"credentials?|private key|canary|confidential (?:information|data|details))"
 )
+_ASKED = (
+    r"(?:\A\s*|[^\w\s]\s*|\n\s*|\b(?:please|kindly|and|then|now|to|you|me|can|could|would|will|just|also|must|should|or|but|so|only|"
+    r"simply|first|instead|go|assistant|AI)\s+)"
+)
+"""What stands before a verb that is asked for: `never` and `must not` do not."""
+_KEPT_ENDS = r"(?:[^\w\s]|\s*\z|\s+(?:to|for|of|now|please|in|with|as|and|or|you|that|is|here|so|but|by|from|using|which|backwards|word)\b)"
 _AI = (
     r"(?:AI|A\.I\.|LLM|language model|chat ?bot|GPT|ChatGPT|Claude|Gemini|Copilot|Llama|"
     r"(?:AI|LLM|automated|autonomous|browsing|coding|virtual) (?:assistant|agent|bot|model|reviewer|system))"
@@ -54,6 +59,12 @@ _READER = r"(?:assistant|chat ?bot|bot|model|agent|AI|LLM)"
 
 RULES: tuple[Rule, ...] = (
     Rule("override", rf"(?i)\b{_DROP}\b.{{0,12}}?\b{_OLD} (?:\w+ ){{0,3}}?{_ORDERS}\b", 0.9, 0.95),
+    Rule(
+        "override",
+        rf"(?i)\b{_DROP}\b.{{0,12}}?\b(?:all|any|every|these|those|current|other|given|default|past|last|my) (?:\w+ ){{0,2}}?{_ORDERS}{_ENDS}",
+        0.9,
+        0.95,
+    ),
     Rule("override", rf"(?i)\b{_DROP}\b.{{0,12}}?\b{_SAID}\b", 0.9, 0.95),
     Rule(
         "override",
@@ -145,7 +156,7 @@ RULES: tuple[Rule, ...] = (
         "no limits",
         r"(?i)\b(?:never|can ?not|can'?t|won'?t|must not|do not|don'?t|should never)\s+(?:ever )?(?:break character|apologi[sz]e)\b",
         0.35,
-        0.7,
+        0.45,
     ),
     Rule(
         "no limits",
@@ -153,6 +164,13 @@ RULES: tuple[Rule, ...] = (
         r"\b(?:stay|remain|keep|stays) in (?:character|your role)\b.{0,120}\b(?:DAN|rules?|no matter|at all times|always|AI)\b",
         0.7,
         0.8,
+    ),
+    Rule(
+        "extraction",
+        r"(?i)\b(?:show|print|reveal|output|display|leak|dump|repeat|recite|expose|disclose|quote|echo|spell|encode|reproduce|translate|"
+        r"summari[sz]e|share|tell|give|what(?:'s| is| are| does))(?: (?:me|us|out|back|verbatim))? (?:the |this )?system[ _-]?(?:prompt|message|instructions?)\b",
+        0.75,
+        0.85,
     ),
     Rule("extraction", rf"(?i)\b{_TELL}\b.{{0,60}}?\b{_OWN}", 0.75, 0.85),
     Rule(
@@ -164,7 +182,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "extraction",
-        rf"(?i)\b(?:reveal|leak|disclose|expose|print|tell me|give me|show me|what(?:'s| is)|say|spell|output|share|send|encode|guess|confirm|provide)\b.{{0,30}}\b(?:the|your|its|any) (?:\w+ )?(?:{_KEPT})(?:\W|$)",
+        rf"(?i){_ASKED}(?:reveal|leak|disclose|expose|print|tell me|give me|show me|what(?:'s| is)|say|spell|output|share|send|encode|guess|confirm|provide)\b.{{0,30}}\b(?:the|your|its|any) (?:\w+ )?(?:{_KEPT}){_KEPT_ENDS}",
         0.6,
         0.8,
     ),
@@ -214,11 +232,18 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "steered answer",
+        r"(?i)\b(?:in|at the (?:end|start|beginning) of|to) your (?:response|answer|output)s?,? .{0,20}\b(?:include|add|insert|append|mention|recommend|say|state|write|promote|output)\b|"
+        r"\b(?:include|add|insert|append|mention|promote|embed|output)\b.{0,120}\b(?:in|to|at the (?:end|start|beginning) of|into) your (?:response|answer|output)s?\b",
+        0.3,
+        0.6,
+    ),
+    Rule(
+        "steered answer",
         r"(?i)\b(?:in|at the (?:end|start|beginning) of|to) (?:your|every|each|all|the) (?:response|answer|reply|output|summary|email|message)s?,? .{0,20}\b(?:include|add|insert|append|mention|recommend|say|state|write|promote|output)\b|"
         r"\b(?:include|add|insert|append|mention|promote|embed|output)\b.{0,120}\b(?:in|to|at the (?:end|start|beginning) of|into) (?:your|every|each|all|the) (?:response|answer|reply|output|summary)s?\b|"
         r"\b(?:respond|reply|answer|say|output|print)\b.{0,12}\b(?:only|just|exactly|nothing but|simply)\b.{0,30}[\"'“:]",
         0.3,
-        0.6,
+        0.45,
     ),
     Rule(
         "carries data away",
@@ -238,7 +263,7 @@ RULES: tuple[Rule, ...] = (
         r"(?i)\b(?:call|use|invoke|run|execute|trigger)\b (?:the |your |a )?[`'\"]?\w{2,40}[`'\"]? (?:tool|function|plugin|api)\b.{0,60}\b(?:to|with|and|immediately|now)\b|"
         r"\b(?:execute|run|perform|carry out|follow|obey|complete) (?:the |these |this |all )?(?:following|below|next) (?:\w+ )?(?:instructions?|commands?|code|orders?|task|steps? (?:first|immediately))\b",
         0.2,
-        0.6,
+        0.4,
     ),
     Rule(
         "authority",
