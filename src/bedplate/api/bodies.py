@@ -4,6 +4,7 @@ Work ends with its client: when that goes, the work is cancelled, and with it an
 """
 
 import asyncio
+from collections.abc import Awaitable
 from typing import cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -141,11 +142,11 @@ class _Request:
         await self._departure.gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         self.started = True
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._departure.answered = True
-        await self._send(message)
+        return self._send(message)
 
 
 def deadline_of(scope: Scope) -> float:

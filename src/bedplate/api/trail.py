@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -108,10 +109,15 @@ class _Sent:
     def outcome(self) -> int:
         return self.status if self.status is not None and self._complete else CLIENT_GONE
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
+        # Of a stream nearly every message is one of these.
+        return self._send(message) if message.get("more_body") else self._send_end(message)
+
+    async def _send_end(self, message: Message) -> None:
+        """The head, or what is last of the body."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message = {**message, "headers": [*message["headers"], (REQUEST_ID, self._trace)]}
         await self._send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if message["type"] == "http.response.body":
             self._complete = True

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -125,9 +126,9 @@ class Accounting:
         if self._first_ms is None:
             self._first_ms = self.took_ms
 
-    def wrote(self, text: str) -> None:
+    def wrote(self, texts: Sequence[str]) -> None:
         """As `saw`, of text after the first event."""
-        self._seen.append(text)
+        self._seen += texts
 
     def ended_by_guard(self, model: str, found: str) -> Finished:
         """The end of an answer that a guard stopped; `model` is what answered."""

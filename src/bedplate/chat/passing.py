@@ -18,30 +18,36 @@ class Passing:
         self._left: Sequence[ChatEvent] | None = None
         self._error: BedplateError | None = None
 
-    @property
-    def full(self) -> bool:
-        return self._sink.full
-
-    def take(self, text: str) -> bool:
-        piece = TextDelta(text)
-        self._call.wrote(text)
+    def take(self, texts: Sequence[str]) -> bool:
+        self._call.wrote(texts)
         if self._guarded is None:
-            events: Sequence[ChatEvent] = (piece,)
-        else:
-            try:
-                events = self._guarded.take(piece)
-            except BedplateError as error:
-                # Not the adapter's, which this is called by.
-                self._error = error
-                return False
-            if self._guarded.stopped is not None:
-                self._left = events
-                return False
+            if self._sink.take(texts):
+                return True
+            self._left = [TextDelta(text) for text in texts]
+            return False
+        said = texts[0] if len(texts) == 1 else "".join(texts)
+        try:
+            events = self._guarded.take(TextDelta(said))
+        except BedplateError as error:
+            # Not the adapter's, which this is called by.
+            self._error = error
+            return False
+        if self._guarded.stopped is not None:
+            self._left = events
+            return False
         for number, event in enumerate(events):
-            if type(event) is not TextDelta or event.refusal or not self._sink.take(event.text):
+            # What leaves as it came keeps its pieces.
+            if (
+                type(event) is not TextDelta
+                or event.refusal
+                or not self._sink.take(texts if event.text == said else (event.text,))
+            ):
                 self._left = events[number:]
                 return False
         return True
+
+    def flush(self) -> bool:
+        return self._sink.flush()
 
     def claim(self) -> Sequence[ChatEvent] | None:
         """What is left to tell of the piece that was not taken, which comes again as an event; None

@@ -1,6 +1,6 @@
 """A conversation with a model, as requests and streamed events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
@@ -57,13 +57,16 @@ class Passage:
 class TextSink(Protocol):
     """Takes pieces of an answer's text directly, past the layers between an adapter and its reader."""
 
-    @property
-    def full(self) -> bool:
-        """Whether so much was taken that it is to leave before more is."""
+    def take(self, texts: Sequence[str]) -> bool:
+        """Whether all pieces were taken; False where they, and all that follows, are wanted as
+        events.
+        """
         ...
 
-    def take(self, text: str) -> bool:
-        """Whether the piece was taken; False where it, and all that follows, is wanted as an event."""
+    def flush(self) -> bool:
+        """Send what was taken, without waiting; False where a reader that is slow has to be waited
+        for, by `leave`, before more is taken.
+        """
         ...
 
     async def leave(self) -> None:

@@ -62,6 +62,12 @@ class Spans:
 
     def push(self, text: str) -> list[Finding]:
         self._text += text
+        if not self._goes_on and next_word(self._text, 0) == len(self._text):
+            # Plain words alone, as most of what a model says.
+            self._pass(self._text, 0, len(self._text))
+            self._at += len(self._text)
+            self._text = ""
+            return []
         return self._advance(final=False)
 
     def finish(self) -> list[Finding]:

@@ -23,11 +23,11 @@ async def open_anthropic_model(
 ) -> AsyncGenerator[ChatModel]:
     """See AnthropicOptions. Nothing is sent before the first request."""
     chosen = AnthropicOptions.model_validate(dict(options))
-    async with open_session(chosen, chosen.sent_headers) as session:
+    async with open_session(chosen, chosen.sent_headers) as client:
         yield WireModel(
             PROVIDER,
             chosen,
-            session,
+            client,
             lambda request: encode_request(request, chosen),
             lambda request, failures: AnthropicReply(request, chosen, failures),
         )

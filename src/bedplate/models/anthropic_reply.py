@@ -96,6 +96,9 @@ class AnthropicReply:
     def cut_off(self) -> UpstreamError:
         return self._failures.ended_early(self.characters)
 
+    def texts(self, packet: bytes) -> None:
+        """Its pieces are read event by event."""
+
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         if self.done or not event.data.strip():
             return ()

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 
-import aiohttp
-
 from bedplate.domain.chat import ChatEvent, ChatRequest
 from bedplate.errors import UpstreamError
 from bedplate.models.anthropic_options import AnthropicOptions
@@ -13,11 +11,14 @@ from bedplate.models.failed import charging
 from bedplate.models.openai_options import OpenAIOptions
 from bedplate.models.patience import CLOSING_SECONDS, Patience
 from bedplate.models.streamed import Reply, StreamedAnswer, WholeReply
-from bedplate.models.wire_options import WireOptions
 from bedplate.upstream.failures import Failures
+from bedplate.upstream.http_client import HttpClient, open_client
+from bedplate.upstream.http_connection import Answer
+from bedplate.upstream.http_errors import HttpError
 from bedplate.upstream.options import secrets
 
 STREAM = "text/event-stream"
+PLAIN = "identity"
 NOT_STREAMS = frozenset({"application/json", "text/html"})
 MAX_ERROR_BYTES = 64 * 1024
 # Under the 5 s after which uvicorn (vLLM, SGLang) drops an idle connection: a POST that meets the
@@ -35,7 +36,7 @@ class WireModel:
         self,
         provider: str,
         options: OpenAIOptions | AnthropicOptions,
-        session: aiohttp.ClientSession,
+        client: HttpClient,
         encode: Callable[[ChatRequest], bytes],
         reply_to: Callable[[ChatRequest, Failures], Reply],
         whole_reply_to: Callable[[ChatRequest, Failures], WholeReply] | None = None,
@@ -45,7 +46,7 @@ class WireModel:
         """
         self._name = f"{provider}:{options.model}"
         self._options = options
-        self._session = session
+        self._client = client
         self._encode = encode
         self._reply_to = reply_to
         self._whole_reply_to = whole_reply_to
@@ -118,15 +119,14 @@ class WireModel:
         else:
             await self._turns.acquire()
 
-    async def _send(
-        self, body: bytes, patience: Patience, whole: WholeReply | None
-    ) -> aiohttp.ClientResponse:
+    async def _send(self, body: bytes, patience: Patience, whole: WholeReply | None) -> Answer:
         if whole is not None:
             whole.under_way(unseen=True)
-        # A redirect would carry the key to another host, or lead inwards.
-        response = await patience.within(
-            lambda: self._session.post(self._options.endpoint, data=body, allow_redirects=False)
-        )
+        response = await patience.within(lambda: self._client.post(body))
+        coding = response.headers.get("content-encoding", PLAIN)
+        if response.status == 200 and coding != PLAIN:
+            response.close()
+            raise self._failures.error(f"compressed its answer ({coding}), which was not asked for")
         if response.status == 200 and (
             whole is not None or response.content_type not in NOT_STREAMS
         ):
@@ -136,13 +136,13 @@ class WireModel:
         if whole is not None:
             whole.under_way(unseen=False)
         try:
-            said = await _read_body(response)
+            said = await _read_body(response) if coding == PLAIN else b""
         finally:
             response.close()
         raise self._failures.refused(response.status, response.headers, said)
 
     async def _read_whole(
-        self, response: aiohttp.ClientResponse, reply: WholeReply, patience: Patience
+        self, response: Answer, reply: WholeReply, patience: Patience
     ) -> Sequence[ChatEvent]:
         try:
             said = await patience.within(lambda: self._read(response))
@@ -156,9 +156,9 @@ class WireModel:
             raise self._failures.refused(200, response.headers, said)
         return made
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, response: Answer) -> bytes:
         said = bytearray()
-        while packet := await response.content.readany():
+        while packet := await response.read():
             said += packet
             if len(said) > self._options.max_answer_bytes:
                 most = self._options.max_answer_bytes
@@ -179,35 +179,29 @@ def _told(whole: WholeReply | None) -> Generator[None]:
 
 @asynccontextmanager
 async def open_session(
-    options: WireOptions, headers: dict[str, str]
-) -> AsyncGenerator[aiohttp.ClientSession]:
-    # The caller counts its own connections, so that `connect` times nothing but connecting.
-    connector = (
-        aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
-        if options.keep_alive
-        else aiohttp.TCPConnector(limit=0, force_close=True)
-    )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=headers,
-        timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_seconds),
-    ) as session:
-        yield session
+    options: OpenAIOptions | AnthropicOptions, headers: dict[str, str]
+) -> AsyncGenerator[HttpClient]:
+    async with open_client(
+        options.endpoint,
+        headers,
+        connect_seconds=options.connect_seconds,
+        idle_seconds=KEEP_ALIVE_SECONDS if options.keep_alive else 0.0,
+    ) as client:
+        yield client
 
 
-async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+async def _read_body(response: Answer) -> bytes:
     """What the server says about its refusal, as far as it comes; the status stands without it."""
     said = bytearray()
-    with suppress(TimeoutError, aiohttp.ClientError):
+    with suppress(TimeoutError, HttpError):
         async with asyncio.timeout(CLOSING_SECONDS):
-            while len(said) < MAX_ERROR_BYTES and (packet := await response.content.readany()):
+            while len(said) < MAX_ERROR_BYTES and (packet := await response.read()):
                 said += packet
     return bytes(said[:MAX_ERROR_BYTES])
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
+async def _drain(response: Answer) -> None:
     """Read the end of the body behind the last event, so that the connection can serve the next."""
-    with suppress(TimeoutError, aiohttp.ClientError):
+    with suppress(TimeoutError, HttpError):
         async with asyncio.timeout(DRAIN_SECONDS):
-            await response.content.readany()
+            await response.read()

@@ -28,11 +28,11 @@ async def open_openai_model(
     def reply_to(request: ChatRequest, failures: Failures) -> OpenAIReply:
         return OpenAIReply(request, chosen, failures)
 
-    async with open_session(chosen, chosen.sent_headers) as session:
+    async with open_session(chosen, chosen.sent_headers) as client:
         yield WireModel(
             PROVIDER,
             chosen,
-            session,
+            client,
             lambda request: encode_request(request, chosen),
             reply_to,
             reply_to if chosen.whole_answers and chosen.silent_overflow_tokens is None else None,

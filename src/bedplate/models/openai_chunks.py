@@ -4,6 +4,7 @@ Wire: OpenAI API reference, "Chat Completions > Streaming", with the liberties t
 servers take: fields that are null, content in parts, objects where there should be text.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
@@ -117,6 +118,8 @@ OF_DELTA = frozenset({"role", *Delta.__struct_fields__})
 NOTHING: Mapping[str, Any] = {}
 
 _plain = msgspec.json.Decoder(PlainChunk).decode
+_text = msgspec.json.Decoder(str).decode
+_CONTENT = re.compile(rb'"content": ?("(?:[^"\\]|\\.)*")')
 
 
 def read_plain(data: bytes) -> tuple[str, str, Mapping[str, Any]] | None:
@@ -134,6 +137,37 @@ def read_plain(data: bytes) -> tuple[str, str, Mapping[str, Any]] | None:
         }
         extra = {name: value for name, value in said.items() if value}
     return chunk.choices[0].delta.content, chunk.model, extra
+
+
+class Alike:
+    """Packets of events that differ from one PlainChunk in their text alone: such a one is made by a
+    template, and so it is read as one, without a parse of what is known.
+    """
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self._before = b"data: " + before
+        self._after = after + b"\n\n"
+        self._between = self._after + self._before
+
+    @classmethod
+    def to(cls, data: bytes) -> "Alike | None":
+        """`data` is a PlainChunk; None where its text is not the only one by that name."""
+        found = _CONTENT.search(data)
+        if found is None or data.count(b'"content"') != 1:
+            return None
+        return cls(data[: found.start(1)], data[found.end(1) :])
+
+    def texts(self, packet: bytes) -> list[str] | None:
+        """The texts of whole events, none of them empty; None for any other packet."""
+        if not (packet.startswith(self._before) and packet.endswith(self._after)):
+            return None
+        written = packet[len(self._before) : -len(self._after)].split(self._between)
+        try:
+            # No text holds what stands between two: a quotation mark in it is escaped.
+            texts = list(map(_text, written))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return texts if all(texts) else None
 
 
 def as_chunk(raw: Any) -> Any:

@@ -19,6 +19,7 @@ from bedplate.domain.chat import (
 from bedplate.errors import UpstreamError
 from bedplate.models.failed import used
 from bedplate.models.openai_chunks import (
+    Alike,
     Choice,
     Delta,
     ToolPart,
@@ -48,6 +49,9 @@ REASONS: dict[str, FinishReason] = {
 }
 BROKEN_OFF = ("error", "abort")
 
+LOOKS = 3
+"""How often an answer's chunks are looked at for what they have in common."""
+
 
 class OpenAIReply:
     """See Reply."""
@@ -67,6 +71,8 @@ class OpenAIReply:
         self._whole = False
         self._thoughts = Thoughts()
         self._extra: dict[str, Any] = {}
+        self._alike: Alike | None = None
+        self._looks = LOOKS
 
     @property
     def ended(self) -> bool:
@@ -96,6 +102,14 @@ class OpenAIReply:
             "context_length_exceeded",
         )
 
+    def texts(self, packet: bytes) -> list[str] | None:
+        if self._alike is None or self._tokens or self.done:
+            return None
+        texts = self._alike.texts(packet)
+        if texts is not None:
+            self._written += sum(map(len, texts))
+        return texts
+
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
         data = event.data.strip()
         if self.done or not data:
@@ -110,6 +124,9 @@ class OpenAIReply:
             self._written += len(text)
             if extra:
                 self._extra |= extra
+            if self._looks:
+                self._looks -= 1
+                self._alike = Alike.to(data)
             if self._tokens:
                 tokens, self._tokens = self._tokens, ()
                 return (TextDelta(text, tokens),)

@@ -11,6 +11,7 @@ import aiohttp
 from bedplate.errors import UpstreamError
 from bedplate.models.wire_options import CallOptions
 from bedplate.upstream.failures import Failures
+from bedplate.upstream.http_errors import HttpError
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ class Patience:
         self._failures = failures
         self._idle = options.idle_seconds
         self._winding_down = False
+        self._renewed: float | None = None
         now = self._clock()
         seconds = options.total_seconds
         self._whole = (now + seconds, f"took longer than {seconds:g} s (total_seconds)")
@@ -48,21 +50,26 @@ class Patience:
 
     def renew(self) -> None:
         """A chunk came; the wait for the next starts now, after the reader took this one."""
-        what = f"sent nothing for {self._idle:g} s in mid-stream (idle_seconds)"
-        self._phase = (self._clock() + self._idle, what)
+        # Done for each read of a stream: what it means is worked out where it is asked for.
+        self._renewed = self._clock()
 
     def wind_down(self) -> None:
         """The answer is whole: wait no longer for what may still follow."""
         if self._winding_down:
             return
         self._winding_down = True
+        self._renewed = None
         seconds = min(self._idle, CLOSING_SECONDS)
         self._phase = (self._clock() + seconds, "did not close the stream")
 
     @property
     def limit(self) -> tuple[float, str]:
         """The nearest limit, and what is said once it has passed."""
-        return min(self._phase, self._whole)
+        phase = self._phase
+        if self._renewed is not None:
+            what = f"sent nothing for {self._idle:g} s in mid-stream (idle_seconds)"
+            phase = (self._renewed + self._idle, what)
+        return min(phase, self._whole)
 
     @property
     def passed(self) -> UpstreamError:
@@ -77,7 +84,7 @@ class Patience:
         try:
             async with asyncio.timeout_at(at):
                 return await work()
-        except (aiohttp.ClientError, ssl.SSLError) as error:
+        except (HttpError, aiohttp.ClientError, ssl.SSLError) as error:
             raise self._failures.of_client(error) from error
         except TimeoutError as error:
             raise self._failures.timeout(what) from error

@@ -60,6 +60,11 @@ class SseParser:
             self._line = bytearray(following)
         return events
 
+    @property
+    def between(self) -> bool:
+        """Whether the next byte begins an event."""
+        return not (self._line or self._data or self._event or self._at_start)
+
     def _plain(self, packet: bytes) -> list[SseEvent] | None:
         """The events of a packet of whole ones, each of one line of data, as nearly every packet is;
         None for any other, which has to be read line by line.

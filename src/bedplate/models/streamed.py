@@ -1,17 +1,19 @@
 """An answer in server-sent events while it is read."""
 
-import ssl
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeGuard
-
-import aiohttp
 
 from bedplate.domain.chat import ChatEvent, TextDelta, TextSink
 from bedplate.errors import UpstreamError
 from bedplate.models.failed import Part
 from bedplate.models.patience import Patience, Watch
-from bedplate.models.sse import EventTooLong, SseEvent, SseParser
+from bedplate.models.sse import MAX_EVENT_BYTES, EventTooLong, SseEvent, SseParser
 from bedplate.upstream.failures import Failures
+from bedplate.upstream.http_connection import Answer, Take
+from bedplate.upstream.http_errors import HttpError
+
+AT_ONCE = 64
+"""Pieces of text that are handed on and sent together: a reader that is slow is waited for."""
 
 
 class Reply(Part, Protocol):
@@ -29,6 +31,12 @@ class Reply(Part, Protocol):
 
     def cut_off(self) -> UpstreamError:
         """Why an answer is none that ends before it is whole."""
+        ...
+
+    def texts(self, packet: bytes) -> list[str] | None:
+        """The pieces of text that `packet` adds, where it holds whole events and nothing else, and
+        that is told at a glance; None for any other, which has to be read event by event.
+        """
         ...
 
     def take(self, event: SseEvent) -> Iterable[ChatEvent]:
@@ -60,13 +68,13 @@ class StreamedAnswer:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        response: Answer,
         reply: Reply,
         patience: Patience,
         failures: Failures,
         max_bytes: int,
     ) -> None:
-        self._content = response.content
+        self._response = response
         self._reply = reply
         self._patience = patience
         self._failures = failures
@@ -74,6 +82,8 @@ class StreamedAnswer:
         self._max_bytes = self._room = max_bytes
         self._ended = self._came = False
         self._failed: UpstreamError | None = None
+        self._texts: list[str] = []
+        self._rest: list[ChatEvent] = []
 
     @property
     def over(self) -> bool:
@@ -86,21 +96,14 @@ class StreamedAnswer:
         if self._failed is not None:
             raise self._failed
         try:
-            packet = await self._patience.within(self._content.readany)
+            packet = await self._patience.within(self._response.read)
         except UpstreamError as error:
-            if isinstance(error.__cause__, aiohttp.ClientError):
+            if isinstance(error.__cause__, HttpError):
                 self._break_off(error.__cause__)
             elif not self._reply.ended:
                 raise
             packet = b""
-        made: list[ChatEvent] = []
-        try:
-            for event in self._events(packet):
-                made += self._reply.take(event)
-        except UpstreamError as error:
-            if not made:
-                raise
-            self._failed = error
+        made = self._made_of(packet)
         return _joined(made) if join else made
 
     def renew(self) -> None:
@@ -116,44 +119,91 @@ class StreamedAnswer:
         """
         # From the first token on it is the same limit, so that the timer need never go off earlier.
         self.renew()
+        self._part(made)
         try:
             async with Watch(self._patience) as watch:
-                rest = await self._give([made], sink, watch)
-                while not (rest or self.over or self._failed):
-                    rest = await self._give(await self._next(), sink, watch)
+
+                def take(packet: bytes) -> bool:
+                    texts = self._texts_of(packet)
+                    if texts is None:
+                        self._part(self._made_of(packet))
+                    else:
+                        self._texts = texts
+                    sent = self._give(sink)
+                    self.renew()
+                    if self._reply.ended:
+                        watch.look()
+                    return sent and not self._stands_still
+
+                while True:
+                    if not self._give(sink):
+                        await self._leave(sink, watch)
+                    elif self._stands_still:
+                        break
+                    else:
+                        await self._pour(take)
         except TimeoutError as error:
             if not self._reply.ended:
                 raise self._patience.passed from error
             self._ended = True
             return []
+        rest, self._rest = self._rest, []
         return rest
 
-    async def _next(self) -> Iterable[Iterable[ChatEvent]]:
-        """What is made of each event of the next read, while it is asked for."""
-        try:
-            packet = await self._content.readany()
-        except (aiohttp.ClientError, ssl.SSLError) as error:
-            self._break_off(error)
-            packet = b""
-        return map(self._reply.take, self._events(packet))
+    @property
+    def _stands_still(self) -> bool:
+        """Whether there is something to tell, or nothing more to read."""
+        return bool(self._rest or self._failed) or self.over
 
-    async def _give(
-        self, parts: Iterable[Iterable[ChatEvent]], sink: TextSink, watch: Watch
-    ) -> list[ChatEvent]:
-        rest: list[ChatEvent] = []
+    async def _pour(self, take: Take) -> None:
         try:
-            for events in parts:
-                for made in events:
-                    if rest or not _taken(sink, made):
-                        rest.append(made)
-                    elif sink.full:
-                        await self._leave(sink, watch)
+            await self._response.pour(take)
+        except HttpError as error:
+            self._break_off(error)
+            self._ended = True
+        else:
+            self._ended = self._ended or self._response.read_out
+
+    def _texts_of(self, packet: bytes) -> list[str] | None:
+        """Where it holds nothing else, without a look at its events."""
+        if not self._parser.between or len(packet) > min(self._room, MAX_EVENT_BYTES):
+            return None
+        texts = self._reply.texts(packet)
+        if texts is not None:
+            self._room -= len(packet)
+            self._came = True
+        return texts
+
+    def _part(self, made: Sequence[ChatEvent]) -> None:
+        """Text that comes before anything else goes to the sink, the rest back to the caller."""
+        for number, event in enumerate(made):
+            if not _is_plain(event):
+                self._rest = list(made[number:])
+                return
+            self._texts.append(event.text)
+
+    def _made_of(self, packet: bytes) -> list[ChatEvent]:
+        """An error behind something else waits until that was told."""
+        made: list[ChatEvent] = []
+        try:
+            for event in self._events(packet):
+                made += self._reply.take(event)
         except UpstreamError as error:
-            if not rest:
+            if not made:
                 raise
             self._failed = error
-        await self._leave(sink, watch)
-        return rest
+        return made
+
+    def _give(self, sink: TextSink) -> bool:
+        """Hand all text on; False where the reader has to be waited for first."""
+        while self._texts:
+            some, self._texts = self._texts[:AT_ONCE], self._texts[AT_ONCE:]
+            if not sink.take(some):
+                left = ["".join(some), *self._texts]
+                self._rest, self._texts = [*map(TextDelta, left), *self._rest], []
+            elif not sink.flush():
+                return False
+        return True
 
     async def _leave(self, sink: TextSink, watch: Watch) -> None:
         watch.hold()
@@ -161,12 +211,10 @@ class StreamedAnswer:
         self.renew()
         watch.go_on(sooner=self._reply.ended)
 
-    def _break_off(self, error: aiohttp.ClientError | ssl.SSLError) -> None:
+    def _break_off(self, error: HttpError) -> None:
         """No more comes; an error where the answer is not whole."""
         if not self._reply.ended:
-            if isinstance(error, aiohttp.ClientError):
-                raise self._reply.cut_off() from error
-            raise self._failures.of_client(error) from error
+            raise self._reply.cut_off() from error
 
     def _events(self, packet: bytes) -> list[SseEvent]:
         if not packet:
@@ -181,10 +229,6 @@ class StreamedAnswer:
             raise self._failures.error(str(error)) from error
         self._came = bool(events)
         return events
-
-
-def _taken(sink: TextSink, made: ChatEvent) -> bool:
-    return _is_plain(made) and sink.take(made.text)
 
 
 def _is_plain(made: ChatEvent) -> TypeGuard[TextDelta]:

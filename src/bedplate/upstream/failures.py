@@ -11,6 +11,13 @@ import aiohttp
 import msgspec
 
 from bedplate.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
+from bedplate.upstream.http_errors import (
+    ConnectFailed,
+    ConnectTimeout,
+    HttpError,
+    NotSecure,
+    UnknownHost,
+)
 
 PROVIDER = "openai"
 MAX_MESSAGE = 500
@@ -51,33 +58,47 @@ class Failures:
         self._connect_seconds = connect_seconds
         self._secrets = tuple(s for s in secrets if len(s) >= MIN_SECRET)
 
-    def of_client(self, error: aiohttp.ClientError | ssl.SSLError) -> UpstreamError:
-        """What the HTTP client raises."""
+    def of_client(self, error: aiohttp.ClientError | ssl.SSLError | HttpError) -> UpstreamError:
+        """What an HTTP client raises."""
         match error:
-            case aiohttp.ConnectionTimeoutError():
+            case aiohttp.ConnectionTimeoutError() | ConnectTimeout():
                 return self.timeout(
                     f"took no connection within {self._connect_seconds:g} s (connect_seconds); "
                     "is the server running and reachable"
                 )
             case aiohttp.ClientSSLError() | ssl.SSLError():
-                return self.error(
-                    f"no secure connection: {self._clean(str(error))}; check the certificate, "
-                    "and that base_url should start with https"
-                )
+                return self._not_secure(error)
+            case NotSecure():
+                return self._not_secure(error.__cause__)
             case aiohttp.ClientConnectorDNSError():
-                return self.error(
-                    f"cannot find the host {error.host!r} ({self._clean(str(error.os_error))}); "
-                    "check base_url"
-                )
+                return self._unknown(error.host, error.os_error)
+            case UnknownHost():
+                return self._unknown(error.host, error.__cause__)
             case aiohttp.ClientConnectorError():
-                cause = error.os_error
-                refused = isinstance(cause, ConnectionRefusedError)
-                reason = "connection refused" if refused else cause.strerror or str(cause)
-                return self.error(
-                    f"cannot connect ({self._clean(reason)}); is the server running at {self._url}"
-                )
+                return self._no_connection(error.os_error)
+            case ConnectFailed():
+                return self._no_connection(error.__cause__)
             case _:
                 return self.error(f"the connection broke ({type(error).__name__})")
+
+    def _not_secure(self, cause: BaseException | None) -> UpstreamError:
+        return self.error(
+            f"no secure connection: {self._clean(str(cause))}; check the certificate, and that "
+            "base_url should start with https"
+        )
+
+    def _unknown(self, host: str, cause: BaseException | None) -> UpstreamError:
+        return self.error(
+            f"cannot find the host {host!r} ({self._clean(str(cause))}); check base_url"
+        )
+
+    def _no_connection(self, cause: BaseException | None) -> UpstreamError:
+        reason = getattr(cause, "strerror", None) or str(cause)
+        if isinstance(cause, ConnectionRefusedError):
+            reason = "connection refused"
+        return self.error(
+            f"cannot connect ({self._clean(reason)}); is the server running at {self._url}"
+        )
 
     def error(
         self, what: str, status: int | None = None, reason: str | None = None

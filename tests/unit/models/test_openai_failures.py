@@ -7,8 +7,10 @@ from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 from tests.fixtures.openai_wire import (
     Answer,
+    Exchange,
     chunk,
     envelope,
     event,
@@ -97,6 +99,19 @@ async def test_tls_with_a_server_that_speaks_none_says_so():
         async with opened(base_url=url) as model:
             with pytest.raises(UpstreamError, match="no secure connection"):
                 await anext(model.stream(ASK))
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(200, "compressed its answer (br)"), (503, "HTTP 503.")]
+)
+async def test_an_answer_that_is_compressed_unasked_is_not_read(status: int, said: str):
+    async def answer(exchange: Exchange) -> None:
+        headers = {"Content-Encoding": "br", "Content-Type": "text/event-stream"}
+        await exchange.reply(web.Response(status=status, headers=headers, body=b"\x8b\x02"))
+
+    error, _ = await failure(answer)
+
+    assert said in error.message
 
 
 async def test_a_server_that_is_silent_times_out_at_the_first_token():
