@@ -22,15 +22,19 @@ Row = tuple[Any, ...]
 
 READERS = 4
 BUSY_MILLISECONDS = 30_000
-CACHE_KIBIBYTES = 16_384
+CACHE_KIBIBYTES = 2_048
+"""Of pages that each connection keeps in memory, and fills in the course of hours."""
+INDEX_CACHE_KIBIBYTES = 16_384
+"""The same of a file that is read all over for each request."""
 OPEN = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
 
 class Database:
     """One SQLite file. `read` and `write` run a function with a connection in a worker thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cache_kibibytes: int) -> None:
         self.path = path
+        self._cache_kibibytes = cache_kibibytes
         self._local = threading.local()
         self._opened: list[apsw.Connection] = []
         self._identity: tuple[int, int] | None = None
@@ -101,7 +105,7 @@ class Database:
             # Fetched, as apsw runs no further than the first row: the ones after it would not happen.
             connection.execute(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                f"PRAGMA cache_size = -{CACHE_KIBIBYTES}; PRAGMA temp_store = MEMORY"
+                f"PRAGMA cache_size = -{self._cache_kibibytes}; PRAGMA temp_store = MEMORY"
             ).fetchall()
             self._local.connection = connection
             with self._lock:
@@ -182,7 +186,9 @@ def _translated(*paths: Path) -> Generator[None]:
 
 
 @asynccontextmanager
-async def open_database(path: Path) -> AsyncGenerator[Database]:
+async def open_database(
+    path: Path, *, cache_kibibytes: int = CACHE_KIBIBYTES
+) -> AsyncGenerator[Database]:
     """Open `path`, made with its folder where missing; StorageError when it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -190,7 +196,7 @@ async def open_database(path: Path) -> AsyncGenerator[Database]:
         raise StorageError(
             f"The data folder {path.parent} cannot be made: {error.strerror}."
         ) from error
-    database = Database(path)
+    database = Database(path, cache_kibibytes)
     try:
         # Opened now: from here on a file in its place is another one.
         await database.read(lambda _: None)

@@ -11,7 +11,15 @@ import apsw
 from bedplate.domain.facets import Facets
 from bedplate.domain.ids import ChunkId, DocumentId, TenantId
 from bedplate.domain.retrieval import Collection, Hit, Scope, StoredDocument
-from bedplate.sqlite.database import Database, Row, one_moment, open_database, select, select_one
+from bedplate.sqlite.database import (
+    INDEX_CACHE_KIBIBYTES,
+    Database,
+    Row,
+    one_moment,
+    open_database,
+    select,
+    select_one,
+)
 from bedplate.sqlite.sessions import SqliteSession, SqliteSessions
 from bedplate.state.collection import check_embedder, new_key
 from bedplate.state.documents import PAGE, to_document, to_hit, unknown_document, widened
@@ -266,6 +274,6 @@ def _touch(db: apsw.Connection, collection: int) -> None:
 
 @asynccontextmanager
 async def open_sqlite_catalog(path: Path) -> AsyncGenerator[Catalog]:
-    async with open_database(path) as database:
+    async with open_database(path, cache_kibibytes=INDEX_CACHE_KIBIBYTES) as database:
         await database.write(migrate)
         yield SqliteCatalog(database)

@@ -20,7 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from bedplate.domain.filters import And, Comparison, Documents, Filter, Not, Or, Related
 from bedplate.domain.ids import DocumentId
 from bedplate.domain.retrieval import Scope
-from bedplate.sqlite.database import Database, open_database, select, select_one
+from bedplate.sqlite.database import (
+    INDEX_CACHE_KIBIBYTES,
+    Database,
+    open_database,
+    select,
+    select_one,
+)
 from bedplate.sqlite.filters import compile_leaf
 from bedplate.sqlite.related import files_of
 from bedplate.state.protocol import Entry
@@ -317,5 +323,5 @@ def _candidates(view: View, found: Found) -> tuple[Candidate, ...]:
 @asynccontextmanager
 async def open_sqlite_store(options: Mapping[str, Any], *, path: Path) -> AsyncGenerator[Store]:
     chosen = SqliteStoreOptions.model_validate(dict(options))
-    async with open_database(path) as database:
+    async with open_database(path, cache_kibibytes=INDEX_CACHE_KIBIBYTES) as database:
         yield SqliteStore(database, path.parent / "index", chosen)
