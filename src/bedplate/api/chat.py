@@ -18,8 +18,8 @@ from bedplate.api.chat_requests import chat_of, read_chat
 from bedplate.api.completions import Completions
 from bedplate.api.costs import cost_headers
 from bedplate.api.reading import read_object
-from bedplate.api.routed import Routing
-from bedplate.api.stored_chats import storing
+from bedplate.api.routed import routed_headers
+from bedplate.api.stored_chats import store, storing
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import encode
 from bedplate.app import App
@@ -47,20 +47,22 @@ class Chat:
         else:
             call = read_chat(body)
         _refuse_answerless(call.request.extra)
-        reply = Reply(call)
-        # What is stored is gathered from all events, and each is padded; pieces go past them.
-        direct = call.stream and call.stored is None and not call.obfuscate
-        pieces = reply.pieces() if direct else None
-        events = self._completions.events(call, account, deadline_of(scope), pieces)
-        if call.stored is not None:
-            events = storing(self._app, account.tenant, call, reply, events)
-        if call.stream:
-            response = await open_stream(reply.stream(events), pieces=pieces)
-        else:
-            routing = Routing()
-            whole = await reply.collect(routing.seen(events))
-            headers = {**cost_headers(whole.usage.cost_usd), **routing.headers}
+        reply, deadline = Reply(call), deadline_of(scope)
+        if not call.stream:
+            told = await self._completions.answer(call, account, deadline)
+            whole = reply.whole(told)
+            if call.stored is not None:
+                await store(self._app, account.tenant, call, whole)
+            headers = {**cost_headers(whole.usage.cost_usd), **routed_headers(told)}
             response = Response(encode(whole), media_type="application/json", headers=headers)
+        else:
+            # What is stored is gathered from all events, and each is padded; pieces go past them.
+            direct = call.stored is None and not call.obfuscate
+            pieces = reply.pieces() if direct else None
+            events = self._completions.events(call, account, deadline, pieces)
+            if call.stored is not None:
+                events = storing(self._app, account.tenant, call, reply, events)
+            response = await open_stream(reply.stream(events), pieces=pieces)
         await response(scope, receive, send)
 
 

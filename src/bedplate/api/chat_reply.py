@@ -4,7 +4,7 @@ Source: OpenAI API reference, "Chat Completions" and its streaming events.
 """
 
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -68,16 +68,15 @@ class Reply:
         self._created = int(time.time())
         self._call = call
 
-    async def collect(self, events: AsyncGenerator[ChoiceEvent]) -> ChatCompletion:
+    def whole(self, events: Sequence[ChoiceEvent]) -> ChatCompletion:
         choices = [_Choice(index) for index in range(self._call.choices)]
         usage, grounding, extra = Usage(), UNSET, {}
-        async with aclosing(events):
-            async for told in events:
-                choices[told.index].take(told.event)
-                if isinstance(told.event, Finished):
-                    usage = added(usage, told.event.usage)
-                    grounding = told.grounding or UNSET
-                    extra = _handed_on(told.event)
+        for told in events:
+            choices[told.index].take(told.event)
+            if isinstance(told.event, Finished):
+                usage = added(usage, told.event.usage)
+                grounding = told.grounding or UNSET
+                extra = _handed_on(told.event)
         citations = UNSET if isinstance(grounding, UnsetType) else grounding.citations
         return ChatCompletion(
             id=self._id,

@@ -1,6 +1,6 @@
 """What answers a chat completion, whichever wire asked for it: a model, or an assistant."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -29,15 +29,26 @@ class Completions:
         what an assistant cannot honour. `sink` may be given text of a single choice in place of
         events, once the first was read.
         """
+        is_model = call.model in self._app.config.models
         request = replace(
-            call.request, deadline=deadline, account=account, whole_answer=not call.stream
+            call.request,
+            deadline=deadline,
+            account=account,
+            whole_answer=not call.stream,
+            sink=sink if is_model and call.choices == 1 else None,
         )
-        answers = self._assisted
-        if call.model in self._app.config.models:
-            answers = self._plain
-            if sink is not None and call.choices == 1:
-                request = replace(request, sink=sink)
+        answers = self._plain if is_model else self._assisted
         return side_by_side([answers(call.model, request, index) for index in range(call.choices)])
+
+    async def answer(
+        self, call: ChatCall, account: Account, deadline: float
+    ) -> Sequence[ChoiceEvent]:
+        """All of them at once, of a call that does not stream."""
+        if call.choices > 1 or call.model not in self._app.config.models:
+            async with aclosing(self.events(call, account, deadline)) as events:
+                return [event async for event in events]
+        request = replace(call.request, deadline=deadline, account=account, whole_answer=True)
+        return [ChoiceEvent(0, each) for each in await self._app.turn.answer(call.model, request)]
 
     async def _plain(
         self, model: str, request: ChatRequest, index: int

@@ -20,7 +20,7 @@ from bedplate.api.costs import cost_headers
 from bedplate.api.errors import answer, envelope
 from bedplate.api.messages_reply import Reply
 from bedplate.api.messages_requests import read_counted, read_messages
-from bedplate.api.routed import Routing
+from bedplate.api.routed import routed_headers
 from bedplate.api.sse import encode_event
 from bedplate.api.streams import open_stream
 from bedplate.api.wire import encode
@@ -59,13 +59,14 @@ class Messages:
 
     async def _answer(self, scope: Scope, body: bytes) -> Response:
         call = read_messages(body)
-        events = self._completions.events(call, account_of(scope), deadline_of(scope))
+        account, deadline = account_of(scope), deadline_of(scope)
         reply = Reply(call.model)
         if call.stream:
+            events = self._completions.events(call, account, deadline)
             return await open_stream(reply.stream(events), _event)
-        routing = Routing()
-        whole = await reply.collect(routing.seen(events))
-        headers = {**cost_headers(whole["usage"]["cost_usd"]), **routing.headers}
+        told = await self._completions.answer(call, account, deadline)
+        whole = reply.whole(told)
+        headers = {**cost_headers(whole["usage"]["cost_usd"]), **routed_headers(told)}
         return Response(encode(whole), media_type="application/json", headers=headers)
 
 

@@ -4,7 +4,7 @@ Source: Claude API reference, "Create a Message" and "Streaming Messages".
 """
 
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -40,18 +40,17 @@ class Reply:
         self._id = f"msg_{new_id()}"
         self._model = model
 
-    async def collect(self, events: AsyncGenerator[ChoiceEvent]) -> Mapping[str, Any]:
+    def whole(self, events: Sequence[ChoiceEvent]) -> Mapping[str, Any]:
         blocks: list[Block] = []
         end: Mapping[str, Any] = {}
-        async with aclosing(events):
-            async for told in events:
-                if isinstance(told.event, Finished):
-                    end = {**_end(told.event), **_grounding(told.grounding)}
-                    end["usage"] = _usage(told.event.usage)
-                    if told.event.reasoning is not None:
-                        blocks.append(dict(thoughts_block(told.event.reasoning)))
-                else:
-                    _take(blocks, told.event)
+        for told in events:
+            if isinstance(told.event, Finished):
+                end = {**_end(told.event), **_grounding(told.grounding)}
+                end["usage"] = _usage(told.event.usage)
+                if told.event.reasoning is not None:
+                    blocks.append(dict(thoughts_block(told.event.reasoning)))
+            else:
+                _take(blocks, told.event)
         for block in blocks:
             if block["type"] == "tool_use":
                 block["input"] = _input(block["input"])

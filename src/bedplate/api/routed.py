@@ -1,7 +1,6 @@
 """Which model a router or a cascade chose, in a header of an answer that is not streamed."""
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 
 from bedplate.api.chat_reply import ChoiceEvent
 from bedplate.domain.chat import Finished, routed
@@ -9,24 +8,17 @@ from bedplate.domain.chat import Finished, routed
 ROUTED_HEADER = "x-bedplate-routed"
 
 
-class Routing:
-    """Reads along as a completion's events pass."""
-
-    def __init__(self) -> None:
-        self._chosen: dict[int, str] = {}
-
-    async def seen(self, events: AsyncGenerator[ChoiceEvent]) -> AsyncGenerator[ChoiceEvent]:
-        async with aclosing(events):
-            async for told in events:
-                if isinstance(told.event, Finished) and (chosen := routed(told.event.notes)):
-                    self._chosen[told.index] = chosen
-                yield told
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Of several choices, each that was sent another way; none where nothing was chosen."""
-        if not self._chosen:
-            return {}
-        ways = dict.fromkeys(self._chosen[index] for index in sorted(self._chosen))
-        # A configured name may hold what a header cannot.
-        return {ROUTED_HEADER: ", ".join(ways).encode("ascii", "backslashreplace").decode()}
+def routed_headers(events: Sequence[ChoiceEvent]) -> Mapping[str, str]:
+    """Of a completion's events; of several choices, each that was sent another way. None where
+    nothing was chosen.
+    """
+    chosen = {
+        told.index: way
+        for told in events
+        if isinstance(told.event, Finished) and (way := routed(told.event.notes))
+    }
+    if not chosen:
+        return {}
+    ways = dict.fromkeys(chosen[index] for index in sorted(chosen))
+    # A configured name may hold what a header cannot.
+    return {ROUTED_HEADER: ", ".join(ways).encode("ascii", "backslashreplace").decode()}

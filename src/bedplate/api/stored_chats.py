@@ -19,7 +19,7 @@ from bedplate.api.metadata import read_metadata
 from bedplate.api.openapi import body_of
 from bedplate.api.reading import convert, read_object
 from bedplate.api.responses_requests import known_fields
-from bedplate.api.wire import encode
+from bedplate.api.wire import ChatCompletion, encode
 from bedplate.app import App
 from bedplate.domain.ids import TenantId
 from bedplate.transcripts.protocol import CompletionQuery, Page, StoredCompletion, StoredItem
@@ -111,7 +111,11 @@ async def storing(
         async for event in events:
             told.append(event)
             yield event
-    whole = await reply.collect(_again(told))
+    await store(app, tenant, call, reply.whole(told))
+
+
+async def store(app: App, tenant: TenantId, call: ChatCall, whole: ChatCompletion) -> None:
+    """Keep the completion, and the messages that it answers. StorageError where that cannot be."""
     made = StoredCompletion(
         tenant, whole.id, call.model, call.metadata or {}, encode(whole).decode()
     )
@@ -121,11 +125,6 @@ async def storing(
         for id in (f"{whole.id}-{at}",)
     ]
     await app.transcripts.completions.add(made, messages)
-
-
-async def _again(events: list[ChoiceEvent]) -> AsyncGenerator[ChoiceEvent]:
-    for event in events:
-        yield event
 
 
 def _message(raw: Mapping[str, Any], id: str) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 
 from bedplate.chat.accounting import Accounting, Asked
@@ -12,7 +12,7 @@ from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta, Un
 from bedplate.errors import GuardBlocked, NotFound, PriceUnknown, UpstreamError, UpstreamTimeout
 from bedplate.guards.protocol import CallGuard, GuardedCall
 from bedplate.ledger.protocol import Ledger
-from bedplate.models.protocol import MeteredModel, asks_whole, is_direct
+from bedplate.models.protocol import MeteredModel, asks_whole, is_direct, whole
 from bedplate.spelling import did_you_mean, shown
 from bedplate.telemetry.conventions import (
     FINISH_REASONS,
@@ -68,15 +68,15 @@ class Turn:
                 An answer that a guard stops ends as "content_filter".
         """
         model = self.model(name)
-        with span("turn") as step:
-            step.attributes[REQUEST_MODEL] = name
-            step.bill(request.account)
+        if request.whole_answer and asks_whole(model):
+            for event in await self._answer(name, model, request):
+                yield event
+            return
+        with _step(name, request) as step:
             guarded = None if self._guard is None else await _open(self._guard, name, request)
             request = request if guarded is None else guarded.request
-            latest = asyncio.get_running_loop().time() + self._seconds
-            deadline = min(request.deadline or latest, latest)
-            unstreamed = Unseen() if request.whole_answer and asks_whole(model) else None
-            request = replace(request, deadline=deadline, unstreamed=unstreamed)
+            deadline = self._deadline(request)
+            request = replace(request, deadline=deadline)
             call = Accounting(self._ledger, Asked(name, model, request))
             async with call:
                 try:
@@ -93,7 +93,6 @@ class Turn:
                             for each in left:
                                 yield each
                             if guarded is not None and guarded.stopped is not None:
-                                await _cost(call, unstreamed, events)
                                 end = call.ended_by_guard(model.name, guarded.stopped)
                                 await call.saw(end)
                                 yield end
@@ -101,6 +100,35 @@ class Turn:
                 finally:
                     _trace(step, call)
                     _log(name, call)
+
+    async def answer(self, name: str, request: ChatRequest) -> Sequence[ChatEvent]:
+        """All events of `stream`; where it fails, none."""
+        model = self.model(name)
+        if request.whole_answer and asks_whole(model):
+            return await self._answer(name, model, request)
+        async with aclosing(self.stream(name, request)) as events:
+            return [event async for event in events]
+
+    async def _answer(
+        self, name: str, model: MeteredModel, request: ChatRequest
+    ) -> Sequence[ChatEvent]:
+        """Of a model that is asked for its answer whole, and which keeps the deadline by itself."""
+        with _step(name, request) as step:
+            guarded = None if self._guard is None else await _open(self._guard, name, request)
+            request = request if guarded is None else guarded.request
+            request = replace(request, deadline=self._deadline(request), unstreamed=Unseen())
+            call = Accounting(self._ledger, Asked(name, model, request))
+            async with call:
+                try:
+                    events = await whole(model).answer(call.request)
+                    return await _all_taken(call, guarded, events, model.name)
+                finally:
+                    _trace(step, call)
+                    _log(name, call)
+
+    def _deadline(self, request: ChatRequest) -> float:
+        latest = asyncio.get_running_loop().time() + self._seconds
+        return min(request.deadline or latest, latest)
 
     async def text(self, name: str, request: ChatRequest, *, most: int) -> str:
         """A whole reply of at most `most` characters; the call ends where it gets longer.
@@ -139,15 +167,29 @@ async def _open(guard: CallGuard, name: str, request: ChatRequest) -> GuardedCal
         return opened
 
 
-async def _cost(
-    call: Accounting, unstreamed: Unseen | None, events: AsyncGenerator[ChatEvent]
-) -> None:
-    """Of an answer that is there whole its end says what it cost, though nobody reads it."""
-    if unstreamed is None or not unstreamed.whole:
-        return
-    with suppress(UpstreamError):
-        async for event in events:
-            await call.saw(event)
+async def _all_taken(
+    call: Accounting, guarded: GuardedCall | None, events: Sequence[ChatEvent], model: str
+) -> Sequence[ChatEvent]:
+    """What may leave of an answer that is there whole."""
+    left: list[ChatEvent] = []
+    for number, event in enumerate(events, 1):
+        await call.saw(event)
+        left += await _taken(guarded, event)
+        if guarded is not None and guarded.stopped is not None:
+            # Its end says what it cost, though nobody reads it.
+            for rest in events[number:]:
+                await call.saw(rest)
+            end = call.ended_by_guard(model, guarded.stopped)
+            await call.saw(end)
+            return [*left, end]
+    return left
+
+
+def _step(name: str, request: ChatRequest) -> Span:
+    step = span("turn")
+    step.attributes[REQUEST_MODEL] = name
+    step.bill(request.account)
+    return step
 
 
 def _trace(step: Span, call: Accounting) -> None:

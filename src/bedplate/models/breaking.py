@@ -1,14 +1,14 @@
 """A model behind the circuit breaker of its endpoint."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from bedplate.domain.chat import ChatEvent, ChatRequest
 from bedplate.errors import BedplateError, UpstreamError, UpstreamRateLimited
 from bedplate.models.breaker import Breaker
 from bedplate.models.ending import why
-from bedplate.models.protocol import Bound, MeteredModel
+from bedplate.models.protocol import Bound, MeteredModel, whole
 
 WHOLE_SECONDS = 60.0
 """A whole answer that a deadline ends sooner may still have been made as it should."""
@@ -58,6 +58,24 @@ class Breaking:
             if _late(request) and not (begun or hopeless or _hurried(request, started)):
                 self._breaker.failed(permit, "silent until the deadline", begun=False)
             raise
+        finally:
+            self._breaker.left(permit)
+
+    async def answer(self, request: ChatRequest) -> Sequence[ChatEvent]:
+        hopeless = _late(request)
+        started = asyncio.get_running_loop().time()
+        permit = self._breaker.enter()
+        try:
+            events = await whole(self.inner).answer(request)
+        except UpstreamError as error:
+            if not _is_failure(error):
+                self._breaker.answered(permit)
+            elif not (hopeless or _hurried(request, started)):
+                self._breaker.failed(permit, why(error), begun=False)
+            raise
+        else:
+            permit = self._breaker.answered(permit)
+            return events
         finally:
             self._breaker.left(permit)
 

@@ -1,12 +1,12 @@
 """A bound on a model's calls at once, and on those that wait for their turn."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from bedplate.domain.chat import ChatEvent, ChatRequest
 from bedplate.errors import Busy, UpstreamTimeout
-from bedplate.models.protocol import Bound, MeteredModel
+from bedplate.models.protocol import Bound, MeteredModel, whole
 from bedplate.sections import ConcurrencyConfig
 
 # Of the running mean of how long a call takes, by which callers are told when to come again.
@@ -47,6 +47,16 @@ class Queued:
             async with aclosing(self.inner.stream(request)) as events:
                 async for event in events:
                     yield event
+        finally:
+            self._turns.release()
+            self._seconds += NEWEST * (clock() - started - self._seconds)
+
+    async def answer(self, request: ChatRequest) -> Sequence[ChatEvent]:
+        await self._take(request.deadline)
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        try:
+            return await whole(self.inner).answer(request)
         finally:
             self._turns.release()
             self._seconds += NEWEST * (clock() - started - self._seconds)

@@ -1,6 +1,6 @@
 """A request fitted to what a model takes at once."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Literal
 
@@ -9,7 +9,7 @@ from bedplate.errors import ContextOverflow, UpstreamError
 from bedplate.models.compaction import compacted
 from bedplate.models.context_wordings import overflowed
 from bedplate.models.ending import ended
-from bedplate.models.protocol import Bound, MeteredModel
+from bedplate.models.protocol import Bound, MeteredModel, whole
 from bedplate.models.tokens import request_tokens
 
 Overflow = Literal["refuse", "compact"]
@@ -97,20 +97,48 @@ class Fitting:
                         begun = True
                         yield self._ended(event, sent, notes) if _is_end(event) else event
             except UpstreamError as error:
-                said = overflowed(error)
-                if said is None:
+                if overflowed(error) is None:
                     raise
-                limit = said.limit or self._window
-                if begun or limit is None or not may_shorten:
-                    tokens = said.tokens or self._tokens(sent, self.ratio.value)
-                    raise self._too_long(tokens, limit, exact=said.tokens is not None) from error
+                sent, notes = self._shortened(
+                    request, sent, error, may_shorten=may_shorten and not begun
+                )
                 may_shorten = False
-                # It counted more than was thought: by how much, for this very conversation.
-                counted = max(said.tokens or 0, limit + 1)
-                ratio = max(self.ratio.value, counted / request_tokens(sent))
-                sent, notes = self._fitted(request, limit, ratio)
             else:
                 return
+
+    async def answer(self, request: ChatRequest) -> Sequence[ChatEvent]:
+        sent, notes = self._fitted(request, self._window, self.ratio.value)
+        may_shorten = self._overflow == "compact"
+        while True:
+            try:
+                events = await whole(self.inner).answer(sent)
+            except UpstreamError as error:
+                if overflowed(error) is None:
+                    raise
+                sent, notes = self._shortened(request, sent, error, may_shorten=may_shorten)
+                may_shorten = False
+            else:
+                end = events[-1]
+                told = self._ended(end, sent, notes)
+                return events if told is end else [*events[:-1], told]
+
+    def _shortened(
+        self, request: ChatRequest, sent: ChatRequest, error: UpstreamError, *, may_shorten: bool
+    ) -> tuple[ChatRequest, tuple[Note, ...]]:
+        """The request with fewer turns than `sent`, which the provider found too long; ContextOverflow
+        where it may not be shortened, or its limit is not known.
+        """
+        said = overflowed(error)
+        if said is None:
+            raise error
+        limit = said.limit or self._window
+        if limit is None or not may_shorten:
+            tokens = said.tokens or self._tokens(sent, self.ratio.value)
+            raise self._too_long(tokens, limit, exact=said.tokens is not None) from error
+        # It counted more than was thought: by how much, for this very conversation.
+        counted = max(said.tokens or 0, limit + 1)
+        ratio = max(self.ratio.value, counted / request_tokens(sent))
+        return self._fitted(request, limit, ratio)
 
     def _fitted(
         self, request: ChatRequest, window: int | None, ratio: float

@@ -1,6 +1,6 @@
 """The last event of a call that came about in several steps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
@@ -11,8 +11,10 @@ from bedplate.errors import BedplateError, UpstreamError
 MOST_CHARACTERS = 300
 
 
-def ended(end: Finished, notes: Iterable[Note], failed: Iterable[Usage] = ()) -> Finished:
+def ended(end: Finished, notes: Sequence[Note], failed: Sequence[Usage] = ()) -> Finished:
     """`end` with what happened before it, and what the attempts that failed used up."""
+    if not notes and not failed:
+        return end
     usage = reduce(added, failed, end.usage)
     return replace(end, usage=usage, notes=(*notes, *end.notes))
 

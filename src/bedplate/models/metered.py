@@ -1,7 +1,7 @@
 """A model with its price: what a call costs at most before it, and what it cost after."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Usage
 from bedplate.errors import UpstreamError
-from bedplate.models.protocol import Bound, ChatModel
+from bedplate.models.protocol import Bound, ChatModel, whole
 from bedplate.models.seen import Seen
 from bedplate.models.tokens import request_tokens
 from bedplate.telemetry.conventions import INPUT_MESSAGES, OPERATION, PROVIDER, REQUEST_MODEL
@@ -113,10 +113,34 @@ class Metered:
                             seen.saw(event)
                         yield event
             except UpstreamError as error:
-                error.usage = error.usage and self._priced(error.usage, clock() - started)
-                if error.usage is not None:
-                    seen.used(error.usage)
+                self._charge(error, clock() - started, seen)
                 raise
+
+    async def answer(self, request: ChatRequest) -> Sequence[ChatEvent]:
+        clock = asyncio.get_running_loop().time
+        with span(self._span_name, "client") as step:
+            step.attributes.update(self._about)
+            step.content(INPUT_MESSAGES, request.messages)
+            seen = Seen(step)
+            started = clock()
+            try:
+                events = list(await whole(self.inner).answer(request))
+            except UpstreamError as error:
+                self._charge(error, clock() - started, seen)
+                raise
+            for number, event in enumerate(events):
+                if isinstance(event, Finished):
+                    usage = self._priced(event.usage, clock() - started)
+                    events[number] = event = replace(event, usage=usage)
+                    seen.end(event, request)
+                elif seen.keeps:
+                    seen.keep(event)
+            return events
+
+    def _charge(self, error: UpstreamError, seconds: float, seen: Seen) -> None:
+        error.usage = error.usage and self._priced(error.usage, seconds)
+        if error.usage is not None:
+            seen.used(error.usage)
 
     def _priced(self, usage: Usage, seconds: float) -> Usage:
         if usage.cost_usd is not None or self._price is None:

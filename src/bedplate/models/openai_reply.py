@@ -84,7 +84,7 @@ class OpenAIReply:
 
     def used(self) -> Usage:
         unseen = self._request.unstreamed
-        if unseen is not None and unseen.under_way:
+        if unseen is not None and unseen.under_way and not self.begun:
             # It may have been about to come to its end.
             made = self._request.max_output_tokens or 0
             return Usage(request_tokens(self._request), made, estimated=True)

@@ -76,6 +76,13 @@ class Patience:
         """The error once the nearest limit has passed."""
         return self._failures.timeout(self.limit[1])
 
+    async def turn(self, turns: asyncio.Semaphore) -> None:
+        """Wait for one of them; UpstreamTimeout as of `within`."""
+        if turns.locked():
+            await self.within(turns.acquire)
+        else:
+            await turns.acquire()
+
     async def within(self, work: Callable[[], Awaitable[T]]) -> T:
         """What `work` gives; UpstreamTimeout once whichever limit is nearest has passed."""
         at, what = self.limit

@@ -1,10 +1,10 @@
 """What a chat model is: a request in, a stream of events out."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from bedplate.domain.chat import ChatEvent, ChatRequest
 from bedplate.embedders.protocol import Embedder
@@ -43,6 +43,14 @@ class MeteredModel(ChatModel, Protocol):
     """A chat model whose Finished says what the call cost, and which knows that bound before it."""
 
     def bound(self, request: ChatRequest) -> Bound: ...
+
+
+class WholeModel(MeteredModel, Protocol):
+    """One that is asked for a whole answer without a generator in each of its layers."""
+
+    async def answer(self, request: ChatRequest) -> Sequence[ChatEvent]:
+        """All events of `stream`, of a request that is `unstreamed`; where it fails, none."""
+        ...
 
 
 class Answerability(Protocol):
@@ -88,9 +96,15 @@ def is_direct(model: MeteredModel) -> bool:
 
 def asks_whole(model: MeteredModel) -> bool:
     """Whether the adapter knows ChatRequest.unstreamed, and no layer around it would do better by
-    seeing in time that nothing comes.
+    seeing in time that nothing comes: it and all its layers are WholeModels, which keep a request's
+    deadline by themselves.
     """
     return bool(getattr(_adapter(model), "asks_whole", False))
+
+
+def whole(model: ChatModel) -> WholeModel:
+    """The model of a layer, in a call of which `asks_whole` holds."""
+    return cast(WholeModel, model)
 
 
 def _adapter(model: MeteredModel) -> Any:

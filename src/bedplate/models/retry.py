@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Note, Usage
 from bedplate.errors import UpstreamError, UpstreamRateLimited
 from bedplate.models.ending import ended, owning, used, why
-from bedplate.models.protocol import Bound, MeteredModel
+from bedplate.models.protocol import Bound, MeteredModel, whole
 from bedplate.sections import RetryConfig
 
 Jitter = Callable[[float, float], float]
@@ -58,9 +58,7 @@ class Retrying:
                     if pause is None or _was_made(request):
                         owning(error, failed)
                         raise
-                    notes.append(
-                        Note("retry", self._name, f"{why(error)} Again after {pause:.2g} s.")
-                    )
+                    notes.append(self._note(error, pause))
                     failed += used(error)
                 else:
                     while event is not None:
@@ -68,6 +66,28 @@ class Retrying:
                         event = await anext(events, None)
                     return
             await asyncio.sleep(pause)
+
+    async def answer(self, request: ChatRequest) -> Sequence[ChatEvent]:
+        notes: list[Note] = []
+        failed: list[Usage] = []
+        while True:
+            try:
+                events = await whole(self.inner).answer(request)
+            except UpstreamError as error:
+                pause = self._pause(error, len(notes) + 1, request.deadline)
+                if pause is None or _was_made(request):
+                    owning(error, failed)
+                    raise
+                notes.append(self._note(error, pause))
+                failed += used(error)
+            else:
+                if not notes:
+                    return events
+                return [ended(e, notes, failed) if isinstance(e, Finished) else e for e in events]
+            await asyncio.sleep(pause)
+
+    def _note(self, error: UpstreamError, pause: float) -> Note:
+        return Note("retry", self._name, f"{why(error)} Again after {pause:.2g} s.")
 
     def _pause(self, error: UpstreamError, attempts: int, deadline: float | None) -> float | None:
         """Seconds until the next attempt; None where there is to be none."""

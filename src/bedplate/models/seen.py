@@ -57,8 +57,11 @@ class Seen:
             self.begun = True
             self._first = time.perf_counter_ns()
             self._span.attributes[FIRST_CHUNK] = (self._first - self._started) / NANO
-        if not self.keeps:
-            return
+        if self.keeps:
+            self.keep(event)
+
+    def keep(self, event: ChatEvent) -> None:
+        """Any event but the last, where `keeps`: its text, of which nobody saw when it came."""
         match event:
             case TextDelta(text=text):
                 self._text.append(text)

@@ -42,7 +42,7 @@ async def told(events: Sequence[ChatEvent], index: int = 0) -> AsyncGenerator[Ch
 
 
 async def whole(events: Sequence[ChatEvent]) -> tuple[ChatCompletion, dict[str, Any]]:
-    encoded = encode(await Reply(CALL).collect(told(events)))
+    encoded = encode(Reply(CALL).whole([ChoiceEvent(0, each) for each in events]))
     return ChatCompletion.model_validate_json(encoded, strict=True), json.loads(encoded)
 
 

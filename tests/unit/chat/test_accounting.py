@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -159,11 +159,10 @@ async def test_a_whole_answer_that_is_given_up_under_way_counts_as_much_as_it_ma
     class Whole(Speaker):
         asks_whole = True
 
-        async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent]:
+        async def answer(self, request: ChatRequest) -> Sequence[ChatEvent]:
             assert request.unstreamed is not None
             request.unstreamed.under_way = sent
-            async for event in super().stream(request):
-                yield event
+            return [event async for event in self.stream(request)]
 
     await ledger.budgets.set(TENANT, {DAY: DOLLAR})
     speaker = Whole(pieces=(), hangs=True)

@@ -111,7 +111,7 @@ async def test_a_server_that_streams_all_the_same_is_read_as_a_stream() -> None:
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Hello."
     end = events[-1]
     assert isinstance(end, Finished)
-    assert not end.whole
+    assert end.whole
     assert not unseen.under_way
 
 
