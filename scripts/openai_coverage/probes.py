@@ -217,7 +217,23 @@ async def _fresh(place: Place, body: Mapping[str, Any]) -> Mapping[str, Any]:
             reply = await place.served.post("/v1/conversations", told)
             if reply.status >= 400:
                 raise AssertionError(f"no item to refer to: {reply.body!r:.300}")
+    asked: Any = body.get("input")
+    if isinstance(asked, list):
+        body = {**body, "input": [*_calls(cast(list[Any], asked)), *asked]}
     return {**body, "items": fresh} if items else body
+
+
+def _calls(items: Sequence[Any]) -> list[Mapping[str, Any]]:
+    """Of which there are results."""
+    kinds = {
+        "function_call_output": {"type": "function_call", "arguments": "{}"},
+        "custom_tool_call_output": {"type": "custom_tool_call", "input": "Hi"},
+    }
+    return [
+        {**kinds[item["type"]], "call_id": item["call_id"], "name": "weather"}
+        for item in items
+        if isinstance(item, dict) and item.get("type") in kinds
+    ]
 
 
 def _place_of(tool: Mapping[str, Any], ids: Mapping[str, str]) -> Mapping[str, Any]:

@@ -6,11 +6,12 @@ https://www.openresponses.org: the cases are those of its compliance suite.
 import base64
 import json
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from tests.fixtures.process import ServerProcess
-from tests.fixtures.responses_wire import checked, events_of, types_of
+from tests.fixtures.responses_wire import check_items, checked, events_of, types_of
 
 ALWAYS = frozenset(
     {"id", "object", "created_at", "completed_at", "status", "incomplete_details", "model",
@@ -132,6 +133,68 @@ def test_a_response_goes_on_from_the_last(server: ServerProcess, model: str) -> 
         server, model, said("user", "What is my name?"), previous_response_id=first["id"]
     )
     assert second["previous_response_id"] == first["id"]
+
+
+IMAGE = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
+CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    "text": ([said("user", "Say hello in three words.")], {}),
+    "system": ([said("system", "You are a pirate."), said("user", "Say hello.")], {}),
+    "developer": ([said("developer", "Be short."), said("user", "Say hello.")], {}),
+    "turns": (
+        [
+            said("user", "My name is Alice."),
+            said("assistant", "Hello Alice!"),
+            said("user", "What is my name?"),
+        ],
+        {},
+    ),
+    "call": ([said("user", "What is the weather in Oslo?")], {"tools": [WEATHER]}),
+    "image": ([said("user", {"type": "input_text", "text": "See:"}, IMAGE)], {}),
+    "search": (
+        [said("user", "Please search for refunds")],
+        {"tools": [{"type": "file_search", "vector_store_ids": ["policies"]}]},
+    ),
+    "padded": (
+        [said("user", "Say hello.")],
+        {"stream_options": {"include_obfuscation": True}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_case_streams_its_items_one_by_one_and_ends_as_it_is_kept(
+    server: ServerProcess, name: str
+) -> None:
+    items, fields = CASES[name]
+    events = events_of(post(server, "default", *items, stream=True, **fields))
+
+    check_items(events)
+    assert [each["response"]["status"] for each in events if "response" in each] == [
+        "in_progress", "in_progress", "completed",
+    ]  # fmt: skip
+    for each in events:
+        if each["type"] == "response.output_text.delta":
+            assert isinstance(each["logprobs"], list)
+            assert ("obfuscation" in each) == (name == "padded")
+    told = events[-1]["response"]
+    assert told.keys() >= ALWAYS
+    with urlopen(f"{server.v1}/responses/{told['id']}", timeout=60) as reply:
+        assert checked(reply.read()) == told
+
+
+def test_an_error_names_the_field_at_fault(server: ServerProcess) -> None:
+    for fields, param, code in (
+        ({"temperature": 3}, "temperature", None),
+        ({"tools": [{"type": "unheard_of"}]}, "tools.0.type", None),
+        ({"unheard_of": 1}, "unheard_of", "unknown_parameter"),
+        ({"previous_response_id": "resp_0"}, "previous_response_id", "previous_response_not_found"),
+    ):
+        with pytest.raises(HTTPError) as raised:
+            post(server, "default", said("user", "Hi"), **fields)
+        error = json.loads(raised.value.read())["error"]
+        assert (raised.value.code, error["param"]) == (400, param)
+        assert error["type"] == "invalid_request_error"
+        assert code in (None, error["code"])
 
 
 def test_files_are_searched(server: ServerProcess) -> None:

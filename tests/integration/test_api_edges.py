@@ -332,6 +332,23 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
     assert set(references(document)) <= known
 
 
+async def test_the_openapi_document_declares_what_openai_routes_answer(served: Served):
+    document = (await served.get("/openapi.json")).json
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if path.startswith("/v1/") and not path.endswith("/content"):
+                for answer in operation["responses"]["200"]["content"].values():
+                    assert "$ref" in answer["schema"], (method, path)
+    schemas = document["components"]["schemas"]
+    # Two types of one name, each where it belongs.
+    assert "verdict" in schemas["Grounded"]["properties"]
+    of_response = schemas["Response"]["properties"]["bedplate"]
+    assert of_response["$ref"] == "#/components/schemas/OpenAIGrounded"
+    assert "citations" in schemas["OpenAIGrounded"]["properties"]
+    told = schemas["ResponseStreamEvent"]["discriminator"]["mapping"]
+    assert {"response.created", "response.custom_tool_call_input.delta"} <= told.keys()
+
+
 async def test_the_openapi_document_declares_the_errors_that_are_answered(served: Served):
     document = (await served.get("/openapi.json")).json
     schemas = document["components"]["schemas"]

@@ -11,15 +11,15 @@ from bedplate.api.conversations_requests import ConversationBody, ItemsBody, Met
 from bedplate.api.current import CurrentApp, Tenant
 from bedplate.api.item_pages import AskedPage, Included, encode_page
 from bedplate.api.metadata import read_metadata
-from bedplate.api.openapi import body_of, schema_of
+from bedplate.api.openapi import JSON, answers, body_of, named_schema, schema_of
 from bedplate.api.reading import convert, read_object, wrong
-from bedplate.api.responses import JSON
 from bedplate.api.responses_calls import resolved
 from bedplate.api.responses_items import read_input
 from bedplate.api.responses_requests import known_fields
+from bedplate.api.wire import DeletedObject
 from bedplate.app import App
 from bedplate.domain.ids import TenantId
-from bedplate.responses.items import Conversation, Item, fresh_id
+from bedplate.responses.items import Conversation, Item, ItemList, fresh_id
 from bedplate.responses.keeping import item_of, stored_items
 from bedplate.responses.shown import shown_item
 from bedplate.transcripts.protocol import ItemPage, StoredConversation
@@ -27,12 +27,8 @@ from bedplate.transcripts.protocol import ItemPage, StoredConversation
 MOST_AT_ONCE = 20
 """Items of one request, as with OpenAI."""
 
-CONVERSATION: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The conversation.",
-        "content": {JSON: {"schema": schema_of(Conversation)}},
-    }
-}
+CONVERSATION = answers("The conversation.", schema_of(Conversation))
+ITEMS = answers("A page of items.", schema_of(ItemList))
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 
@@ -81,14 +77,23 @@ async def update_conversation(
     return _answer(await app.transcripts.conversations.update(tenant, conversation_id, metadata))
 
 
-@router.delete("/{conversation_id}", response_class=Response)
+@router.delete(
+    "/{conversation_id}",
+    response_class=Response,
+    responses=answers("What is gone.", schema_of(DeletedObject)),
+)
 async def delete_conversation(conversation_id: str, app: CurrentApp, tenant: Tenant) -> Response:
     """With its items."""
     await app.transcripts.conversations.delete(tenant, conversation_id)
-    return _json({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
+    return _json(DeletedObject(conversation_id, "conversation.deleted"))
 
 
-@router.post("/{conversation_id}/items", response_class=Response, openapi_extra=body_of(ItemsBody))
+@router.post(
+    "/{conversation_id}/items",
+    response_class=Response,
+    responses=ITEMS,
+    openapi_extra=body_of(ItemsBody),
+)
 async def create_items(
     conversation_id: str,
     request: Request,
@@ -105,7 +110,7 @@ async def create_items(
     return Response(encode_page(ItemPage(items, more=False), include), media_type=JSON)
 
 
-@router.get("/{conversation_id}/items", response_class=Response)
+@router.get("/{conversation_id}/items", response_class=Response, responses=ITEMS)
 async def list_items(
     conversation_id: str,
     app: CurrentApp,
@@ -117,7 +122,11 @@ async def list_items(
     return Response(encode_page(found, include), media_type=JSON)
 
 
-@router.get("/{conversation_id}/items/{item_id}", response_class=Response)
+@router.get(
+    "/{conversation_id}/items/{item_id}",
+    response_class=Response,
+    responses=answers("The item.", named_schema("Item")),
+)
 async def get_item(
     conversation_id: str,
     item_id: str,

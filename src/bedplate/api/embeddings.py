@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from bedplate.api.current import CurrentApp
 from bedplate.api.embeddings_requests import EmbeddingsBody, EmbeddingsCall, read_embeddings
-from bedplate.api.openapi import body_of
+from bedplate.api.openapi import answers, body_of, schema_of
 from bedplate.api.token_ids import vocabulary
 from bedplate.api.wire import Embedding, EmbeddingList, EmbeddingUsage, encode, wire_vector
 from bedplate.app import App
@@ -22,7 +22,12 @@ CHARACTERS_PER_TOKEN = 4
 router = APIRouter(prefix="/v1/embeddings", tags=["embeddings"])
 
 
-@router.post("", response_class=Response, openapi_extra=body_of(EmbeddingsBody))
+@router.post(
+    "",
+    response_class=Response,
+    responses=answers("The vectors.", schema_of(EmbeddingList)),
+    openapi_extra=body_of(EmbeddingsBody),
+)
 async def create_embeddings(request: Request, app: CurrentApp) -> Response:
     call = read_embeddings(await request.body())
     _check(app, call)

@@ -1,11 +1,12 @@
 """Pages of items. Source: OpenAI API reference, "List input items" and "List items"."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import Depends, Query, Request
 
 from bedplate.api.responses_requests import read_include
+from bedplate.responses.items import ItemList
 from bedplate.responses.keeping import items_of
 from bedplate.responses.shown import Include, shown_item
 from bedplate.transcripts.protocol import ItemPage, Page
@@ -36,12 +37,6 @@ Included = Annotated[Include, Depends(_included)]
 
 
 def encode_page(page: ItemPage, include: Include) -> bytes:
-    items = items_of(page.items)
-    listed: dict[str, Any] = {
-        "object": "list",
-        "data": [shown_item(item, include) for item in items],
-        "first_id": items[0].id if items else None,
-        "last_id": items[-1].id if items else None,
-        "has_more": page.more,
-    }
-    return msgspec.json.encode(listed)
+    items = tuple(shown_item(item, include) for item in items_of(page.items))
+    first, last = (items[0].id, items[-1].id) if items else (None, None)
+    return msgspec.json.encode(ItemList(items, first, last, page.more))

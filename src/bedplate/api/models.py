@@ -3,17 +3,16 @@
 from fastapi import APIRouter, Request, Response
 
 from bedplate.api.current import CurrentAccount, CurrentApp
+from bedplate.api.openapi import JSON, answers, schema_of
 from bedplate.api.wire import Model, ModelKind, ModelList, encode
 from bedplate.app import App
 from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
 
-JSON = "application/json"
-
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
-@router.get("", response_class=Response)
+@router.get("", response_class=Response, responses=answers("All of them.", schema_of(ModelList)))
 async def list_models(request: Request, app: CurrentApp, account: CurrentAccount) -> Response:
     """Models, assistants, and the embedder by its fingerprint."""
     kinds = await _kinds(app, account.tenant)
@@ -21,7 +20,9 @@ async def list_models(request: Request, app: CurrentApp, account: CurrentAccount
     return Response(encode(ModelList(models)), media_type=JSON)
 
 
-@router.get("/{model:path}", response_class=Response)
+@router.get(
+    "/{model:path}", response_class=Response, responses=answers("The one.", schema_of(Model))
+)
 async def get_model(
     model: str, request: Request, app: CurrentApp, account: CurrentAccount
 ) -> Response:

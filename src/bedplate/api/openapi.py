@@ -1,6 +1,7 @@
 """/openapi.json: the routes FastAPI serves, and those that are read by msgspec."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import msgspec
 from fastapi import FastAPI
@@ -11,8 +12,19 @@ from bedplate.api.conversations_requests import ConversationBody, ItemsBody, Met
 from bedplate.api.embeddings_requests import EmbeddingsBody
 from bedplate.api.responses_requests import CompactBody, ResponsesBody
 from bedplate.api.scopes import scope_of
-from bedplate.api.wire import ChatCompletion, ChatCompletionChunk, ErrorEnvelope
-from bedplate.responses.items import Conversation
+from bedplate.api.wire import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionList,
+    DeletedObject,
+    EmbeddingList,
+    ErrorEnvelope,
+    Model,
+    ModelList,
+    StoredMessageList,
+)
+from bedplate.responses.event_types import ResponseStreamEvent
+from bedplate.responses.items import Conversation, Item, ItemList
 from bedplate.responses.response import CompactedResponse, InputTokens, Response
 
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
@@ -21,8 +33,28 @@ REFERENCE = "#/components/schemas/{name}"
 READ = (EmbeddingsBody, ResponsesBody, CompactBody, ConversationBody, MetadataBody, ItemsBody)
 """Bodies that msgspec reads on routes of FastAPI's."""
 
-SENT = (Response, CompactedResponse, InputTokens, Conversation)
+SENT = (
+    ChatCompletionList,
+    CompactedResponse,
+    Conversation,
+    DeletedObject,
+    EmbeddingList,
+    InputTokens,
+    ItemList,
+    Model,
+    ModelList,
+    Response,
+    StoredMessageList,
+)
 """What it writes there."""
+
+PREFIX = "OpenAI"
+"""Before the name of what msgspec writes where FastAPI has a type of that name."""
+
+UNIONS: Mapping[str, Any] = {"Item": Item, "ResponseStreamEvent": ResponseStreamEvent}
+"""So, one of several."""
+
+JSON = "application/json"
 
 
 def body_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
@@ -33,18 +65,37 @@ def body_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 def schema_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
     """Where the document describes a type of `READ` or `SENT`."""
-    return {"$ref": REFERENCE.format(name=struct.__name__)}
+    return named_schema(struct.__name__)
+
+
+def named_schema(name: str) -> dict[str, Any]:
+    """So of one of `UNIONS`."""
+    return {"$ref": REFERENCE.format(name=name)}
+
+
+def answers(what: str, schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route whose answer msgspec writes."""
+    return {200: {"description": what, "content": {JSON: {"schema": schema}}}}
 
 
 def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
     """The whole document, with the chat route, which FastAPI does not serve, and our errors."""
     document = api.openapi()
-    (body, completion, chunk, error, *_), schemas = msgspec.json.schema_components(
-        (ChatBody, ChatCompletion, ChatCompletionChunk, ErrorEnvelope, *READ, *SENT),
+    (body, completion, chunk, error, *rest), schemas = msgspec.json.schema_components(
+        (
+            *(ChatBody, ChatCompletion, ChatCompletionChunk, ErrorEnvelope),
+            *UNIONS.values(),
+            *READ,
+            *SENT,
+        ),
         schema_hook=_anything,
         ref_template=REFERENCE,
     )
-    document["components"]["schemas"].update(schemas)
+    known = document["components"]["schemas"]
+    named = {**schemas, **dict(zip(UNIONS, rest, strict=False))}
+    # Of one name, the two need not be alike: an answer of /api is not the part of one of /v1.
+    other = {name: f"{PREFIX}{name}" for name in named.keys() & known.keys()}
+    known.update({other.get(name, name): _renamed(each, other) for name, each in named.items()})
     # Those that were stored are listed at the same path.
     document["paths"].setdefault(chat_path, {}).update(
         post={
@@ -67,6 +118,20 @@ def describe(api: FastAPI, chat_path: str) -> dict[str, Any]:
     _declare_errors(document, error)
     _declare_keys(document)
     return document
+
+
+def _renamed(schema: Any, other: Mapping[str, str]) -> Any:
+    """With references to the other names."""
+    if isinstance(schema, list):
+        return [_renamed(each, other) for each in cast(list[Any], schema)]
+    if isinstance(schema, str):
+        before, _, name = schema.rpartition("/")
+        refers = name in other and before == REFERENCE.rpartition("/")[0]
+        return f"{before}/{other[name]}" if refers else schema
+    if isinstance(schema, dict):
+        fields = cast(dict[str, Any], schema)
+        return {key: _renamed(value, other) for key, value in fields.items()}
+    return schema
 
 
 def _declare_errors(document: dict[str, Any], error: dict[str, Any]) -> None:

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Query, Request, Response
 from bedplate.api.current import CurrentAccount, CurrentApp, Deadline, Tenant
 from bedplate.api.item_pages import AskedPage, Included, encode_page
 from bedplate.api.obfuscation import obfuscated
-from bedplate.api.openapi import body_of, schema_of
+from bedplate.api.openapi import JSON, answers, body_of, named_schema, schema_of
 from bedplate.api.responses_calls import Caller, Calls
 from bedplate.api.responses_requests import ResponseCall, ResponsesBody, read_response
 from bedplate.api.sse import MEDIA_TYPE, encode_event
 from bedplate.api.streams import open_stream
+from bedplate.api.wire import DeletedObject, encode
 from bedplate.app import App
 from bedplate.domain.ids import TenantId
 from bedplate.errors import BedplateError, InvalidInput
@@ -23,25 +24,22 @@ from bedplate.responses import response as wire
 from bedplate.responses.background import Job
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
-from bedplate.responses.items import Item
+from bedplate.responses.items import Item, ItemList
 from bedplate.responses.keeping import response_of, stored_response
 from bedplate.responses.response import failure_of
 from bedplate.responses.shown import Include, shown, shown_response
 
 logger = logging.getLogger(__name__)
 
-JSON = "application/json"
 LAST = frozenset({"response.completed", "response.incomplete", "response.failed"})
-RESPONSE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The response.",
-        "content": {JSON: {"schema": schema_of(wire.Response)}},
-    }
-}
+RESPONSE = answers("The response.", schema_of(wire.Response))
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The response; with `stream`, its events.",
-        "content": {**RESPONSE[200]["content"], MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "content": {
+            **RESPONSE[200]["content"],
+            MEDIA_TYPE: {"schema": named_schema("ResponseStreamEvent")},
+        },
     }
 }
 
@@ -108,13 +106,16 @@ async def get_response(
     return await open_stream(told)
 
 
-@router.delete("/{response_id}", response_class=Response)
+@router.delete(
+    "/{response_id}",
+    response_class=Response,
+    responses=answers("What is gone.", schema_of(DeletedObject)),
+)
 async def delete_response(response_id: str, app: CurrentApp, tenant: Tenant) -> Response:
     """One that is still being made is made no further."""
     await app.transcripts.responses.delete(tenant, response_id)
     app.background.stop(tenant, response_id)
-    gone = {"id": response_id, "object": "response", "deleted": True}
-    return Response(msgspec.json.encode(gone), media_type=JSON)
+    return Response(encode(DeletedObject(response_id, "response")), media_type=JSON)
 
 
 @router.post("/{response_id}/cancel", response_class=Response, responses=RESPONSE)
@@ -123,7 +124,11 @@ async def cancel_response(response_id: str, app: CurrentApp, tenant: Tenant) -> 
     return _answer(await app.background.cancel(tenant, response_id), frozenset())
 
 
-@router.get("/{response_id}/input_items", response_class=Response)
+@router.get(
+    "/{response_id}/input_items",
+    response_class=Response,
+    responses=answers("A page of items.", schema_of(ItemList)),
+)
 async def list_input_items(
     response_id: str,
     app: CurrentApp,

@@ -27,7 +27,17 @@ from bedplate.rag.dialogue import dialogue
 from bedplate.responses.context import Context
 from bedplate.responses.draft import Draft
 from bedplate.responses.events import Event
-from bedplate.responses.items import InputText, Item, ItemReference, Message, fresh_id
+from bedplate.responses.items import (
+    CustomToolCall,
+    CustomToolCallOutput,
+    FunctionCall,
+    FunctionCallOutput,
+    InputText,
+    Item,
+    ItemReference,
+    Message,
+    fresh_id,
+)
 from bedplate.responses.keeping import item_of, items_of
 from bedplate.responses.open_items import Shown
 from bedplate.responses.respond import Asked
@@ -36,6 +46,7 @@ from bedplate.responses.searching import FileSearch
 from bedplate.transcripts.protocol import StoredItem
 
 DEFAULT_RESULTS = 10
+RESULTS = (FunctionCallOutput, CustomToolCallOutput)
 QUOTING = "quote"
 
 UNHONOURED: Mapping[str, tuple[object, ...]] = {
@@ -110,7 +121,7 @@ class Calls:
         Raises:
             PreviousNotFound: the response that this one goes on from is not there.
             NotFound: so with the conversation, or an item that is referred to.
-            InvalidInput: there is nothing to answer.
+            InvalidInput: there is nothing to answer, or the result of a call that nobody made.
         """
         tenant = caller.account.tenant
         before: tuple[StoredItem, ...] = ()
@@ -130,7 +141,10 @@ class Calls:
                 param="input",
             )
         known = {item.id for item in before}
-        return Turns(items_of(before), tuple(item for item in given if item.id not in known))
+        new = tuple(item for item in given if item.id not in known)
+        former = items_of(before)
+        _check_results((*former, *new))
+        return Turns(former, new)
 
     async def events(
         self, call: ResponseCall, draft: Draft, items: Sequence[Item], caller: Caller
@@ -267,6 +281,20 @@ async def resolved(
             raise NotFound(f"Item with id {item.id!r} not found.", param=f"{where}.{at}.id")
 
     return await attached(app, tenant, where).read(items)
+
+
+def _check_results(items: Sequence[Item]) -> None:
+    """No provider takes the result of a call that does not stand before it."""
+    made: set[str] = set()
+    for item in items:
+        if isinstance(item, FunctionCall | CustomToolCall):
+            made.add(item.call_id)
+        elif isinstance(item, RESULTS) and item.call_id not in made:
+            raise InvalidInput(
+                f"input: there is no call {item.call_id!r:.100} before its result: send the call "
+                "too, or the response that made it as 'previous_response_id'.",
+                param="input",
+            )
 
 
 def _spoken(call: ResponseCall, question: AskRequest, items: Sequence[Item]) -> AskRequest:

@@ -9,12 +9,10 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from msgspec import Struct
 
 from bedplate.api.current import CurrentAccount, CurrentApp, Deadline
-from bedplate.api.openapi import body_of, schema_of
+from bedplate.api.openapi import JSON, answers, body_of, schema_of
 from bedplate.api.reading import convert, read_object, wrong
-from bedplate.api.responses import JSON
 from bedplate.api.responses_calls import QUOTING, Caller, Calls, instructed
 from bedplate.api.responses_requests import (
     CompactBody,
@@ -33,14 +31,12 @@ from bedplate.responses.response import CompactedResponse, InputTokens, response
 router = APIRouter(prefix="/v1/responses", tags=["responses"])
 
 
-def _described(struct: type[Struct], what: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"description": what, "content": {JSON: {"schema": schema_of(struct)}}}}
-
-
 @router.post(
     "/compact",
     response_class=Response,
-    responses=_described(CompactedResponse, "What is to be sent in the conversation's place."),
+    responses=answers(
+        "What is to be sent in the conversation's place.", schema_of(CompactedResponse)
+    ),
     openapi_extra=body_of(CompactBody),
 )
 async def compact_response(
@@ -74,7 +70,7 @@ async def compact_response(
 @router.post(
     "/input_tokens",
     response_class=Response,
-    responses=_described(InputTokens, "How many tokens the request would have."),
+    responses=answers("How many tokens the request would have.", schema_of(InputTokens)),
     openapi_extra=body_of(ResponsesBody),
 )
 async def count_input_tokens(

@@ -10,21 +10,28 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
+from msgspec import Struct
 
 from bedplate.api.chat_reply import ChoiceEvent, Reply
 from bedplate.api.chat_requests import ChatCall
 from bedplate.api.conversations_requests import MetadataBody
 from bedplate.api.current import CurrentApp, Tenant
 from bedplate.api.metadata import read_metadata
-from bedplate.api.openapi import body_of
+from bedplate.api.openapi import JSON, answers, body_of, schema_of
 from bedplate.api.reading import convert, read_object
 from bedplate.api.responses_requests import known_fields
-from bedplate.api.wire import ChatCompletion, encode
+from bedplate.api.wire import (
+    ChatCompletion,
+    ChatCompletionList,
+    DeletedObject,
+    StoredMessageList,
+    encode,
+)
 from bedplate.app import App
 from bedplate.domain.ids import TenantId
 from bedplate.transcripts.protocol import CompletionQuery, Page, StoredCompletion, StoredItem
 
-JSON = "application/json"
+COMPLETION = answers("The completion.", schema_of(ChatCompletion))
 LABEL = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 
@@ -43,7 +50,9 @@ AskedPage = Annotated[Page, Depends(_page)]
 router = APIRouter(prefix="/v1/chat/completions", tags=["chat"])
 
 
-@router.get("", response_class=Response)
+@router.get(
+    "", response_class=Response, responses=answers("A page.", schema_of(ChatCompletionList))
+)
 async def list_completions(
     request: Request,
     app: CurrentApp,
@@ -66,12 +75,17 @@ async def list_completions(
     return _listed([_shown(each) for each in found[: page.limit]], more=len(found) > page.limit)
 
 
-@router.get("/{completion_id}", response_class=Response)
+@router.get("/{completion_id}", response_class=Response, responses=COMPLETION)
 async def get_completion(completion_id: str, app: CurrentApp, tenant: Tenant) -> Response:
     return _answer(_shown(await app.transcripts.completions.get(tenant, completion_id)))
 
 
-@router.post("/{completion_id}", response_class=Response, openapi_extra=body_of(MetadataBody))
+@router.post(
+    "/{completion_id}",
+    response_class=Response,
+    responses=COMPLETION,
+    openapi_extra=body_of(MetadataBody),
+)
 async def update_completion(
     completion_id: str, request: Request, app: CurrentApp, tenant: Tenant
 ) -> Response:
@@ -83,13 +97,21 @@ async def update_completion(
     )
 
 
-@router.delete("/{completion_id}", response_class=Response)
+@router.delete(
+    "/{completion_id}",
+    response_class=Response,
+    responses=answers("What is gone.", schema_of(DeletedObject)),
+)
 async def delete_completion(completion_id: str, app: CurrentApp, tenant: Tenant) -> Response:
     await app.transcripts.completions.delete(tenant, completion_id)
-    return _answer({"id": completion_id, "object": "chat.completion.deleted", "deleted": True})
+    return _answer(DeletedObject(completion_id, "chat.completion.deleted"))
 
 
-@router.get("/{completion_id}/messages", response_class=Response)
+@router.get(
+    "/{completion_id}/messages",
+    response_class=Response,
+    responses=answers("A page of messages.", schema_of(StoredMessageList)),
+)
 async def list_messages(
     completion_id: str, app: CurrentApp, tenant: Tenant, page: AskedPage
 ) -> Response:
@@ -156,5 +178,5 @@ def _listed(data: list[Any], *, more: bool) -> Response:
     )
 
 
-def _answer(payload: Mapping[str, Any]) -> Response:
+def _answer(payload: Struct | Mapping[str, Any]) -> Response:
     return Response(encode(payload), media_type=JSON)

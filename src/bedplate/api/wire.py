@@ -217,6 +217,41 @@ class ModelList(Struct, frozen=True):
     object: Literal["list"] = "list"
 
 
+class DeletedObject(Struct, frozen=True):
+    """`object` is what it was, "chat.completion.deleted" or the like."""
+
+    id: str
+    object: str
+    deleted: bool = True
+
+
+class StoredMessage(Struct, frozen=True):
+    """A message of a stored completion as it was sent, in parts or not; it may have further fields."""
+
+    id: str
+    role: str
+    content: str | None = None
+    content_parts: list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[ToolCallMessage] | UnsetType = UNSET
+
+
+class StoredMessageList(Struct, frozen=True):
+    data: tuple[StoredMessage, ...]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+    object: Literal["list"] = "list"
+
+
+class ChatCompletionList(Struct, frozen=True):
+    data: tuple[ChatCompletion, ...]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+    object: Literal["list"] = "list"
+
+
 class Embedding(Struct, frozen=True):
     """Numbers, or the base64 of little-endian 32-bit floats."""
 

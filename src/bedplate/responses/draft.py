@@ -4,8 +4,9 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -46,6 +47,8 @@ class Draft:
         self._open: OpenItem | None = None
         self._thought: OpenReasoning | None = None
         self._searching: FileSearchCall | None = None
+        self._behind: list[Callable[[], Iterator[Event]]] = []
+        """What was said while a call was open, in order."""
         self.usage = Usage()
 
     @property
@@ -76,6 +79,9 @@ class Draft:
         yield from self._lifecycle("in_progress")
 
     def say(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> Iterator[Event]:
+        if self._is_calling:
+            self._behind.append(partial(self.say, text, logprobs))
+            return
         message = self._open
         if not isinstance(message, OpenMessage):
             message = OpenMessage(self._next_index)
@@ -83,6 +89,9 @@ class Draft:
         yield from self._numbering.number(message.push(text, logprobs))
 
     def refuse(self, text: str) -> Iterator[Event]:
+        if self._is_calling:
+            self._behind.append(partial(self.refuse, text))
+            return
         message = self._open
         if not isinstance(message, OpenRefusal):
             message = OpenRefusal(self._next_index)
@@ -95,6 +104,9 @@ class Draft:
             yield from self._numbering.number(self._open.cite(annotations))
 
     def think(self, text: str) -> Iterator[Event]:
+        if self._is_calling:
+            self._behind.append(partial(self.think, text))
+            return
         thought = self._open
         if not isinstance(thought, OpenReasoning):
             thought = OpenReasoning(self._next_index, self._thoughts)
@@ -108,6 +120,8 @@ class Draft:
             yield from self._opened(kind(self._next_index, part.id, part.name))
         if isinstance(self._open, OpenCall | OpenCustomCall):
             yield from self._numbering.number(self._open.push(part.arguments))
+        if self._behind and not self._is_calling:
+            yield from self._caught_up()
 
     def serve(self, tier: object) -> None:
         """How the model's server says that it served the call; other words than OpenAI's are its own."""
@@ -167,6 +181,9 @@ class Draft:
             yield from self._numbering.number(self._open.end(status))
             self._done.append(self._open.made)
             self._open = None
+        if self._behind:
+            yield from self._caught_up()
+            yield from self.close(status)
 
     def complete(self, grounding: Grounded | None = None) -> Iterator[Event]:
         yield from self.close()
@@ -193,6 +210,18 @@ class Draft:
             self._done.append(msgspec.structs.replace(self._open.made, status="incomplete"))
             self._open = None
         return msgspec.structs.replace(self.response, status="cancelled")
+
+    @property
+    def _is_calling(self) -> bool:
+        """Whether a call is open whose arguments have yet to come to their end: servers write other
+        things in between, which have to wait, as an item is told in one piece.
+        """
+        return isinstance(self._open, OpenCall) and not self._open.whole
+
+    def _caught_up(self) -> Iterator[Event]:
+        behind, self._behind = self._behind, []
+        for said in behind:
+            yield from said()
 
     @property
     def _next_index(self) -> int:

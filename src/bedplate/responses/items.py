@@ -220,6 +220,16 @@ class Conversation(Struct, frozen=True):
     object: Literal["conversation"] = "conversation"
 
 
+class ItemList(Struct, frozen=True):
+    """A page of items; the ids are those of its first and last."""
+
+    data: tuple[Item, ...]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+    object: Literal["list"] = "list"
+
+
 PREFIXES: Mapping[type[Struct], str] = {
     Message: "msg",
     Reasoning: "rs",

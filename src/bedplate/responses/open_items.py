@@ -3,6 +3,7 @@
 Source: OpenAI API reference, "Streaming events" of responses, for names, fields and order.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -218,6 +219,15 @@ class OpenCall:
         yield Said(
             "output_item.done", {"output_index": self._at["output_index"], "item": self.made}
         )
+
+    @property
+    def whole(self) -> bool:
+        """Whether the arguments are JSON as they are."""
+        try:
+            json.loads("".join(self._arguments))
+        except (ValueError, RecursionError):
+            return False
+        return True
 
     @property
     def made(self) -> FunctionCall:
