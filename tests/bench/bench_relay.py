@@ -8,7 +8,7 @@ best of the rounds. Latencies are from the upstream's write to the client's read
     python -m tests.bench.bench_relay
     python -m tests.bench.bench_relay --gate    # quick; fails where a ratio is above its bound
     python -m tests.bench.bench_relay --streams 1,100,500
-    python -m tests.bench.bench_relay --litellm PATH    # its program, from an environment of its own
+    python -m tests.bench.relay_rivals --rival …    # other servers in the same run
 """
 
 import argparse
@@ -16,14 +16,13 @@ import asyncio
 import json
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -207,50 +206,6 @@ def servers() -> Generator[dict[str, Server]]:
             }
 
 
-LITELLM = """
-model_list:
-{models}
-litellm_settings:
-  telemetry: false
-"""
-LITELLM_MODEL = """  - model_name: {name}
-    litellm_params: {{model: openai/{name}, api_base: "{upstream}/{name}", api_key: none}}
-"""
-START_SECONDS = 60
-
-
-@contextmanager
-def litellm(program: str, upstream: str) -> Generator[Server]:
-    """LiteLLM's proxy with its own defaults: no database, no key, no guard."""
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-        free.close()
-        file = Path(folder) / "litellm.yaml"
-        models = "".join(
-            LITELLM_MODEL.format(name=name, upstream=upstream) for name in ("fast", "paced")
-        )
-        file.write_text(LITELLM.format(models=models), encoding="utf-8")
-        asked = ("--config", str(file), "--host", "127.0.0.1", "--port", str(port))
-        with subprocess.Popen(
-            [program, *asked, "--num_workers", "1"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={"PATH": os.environ["PATH"], "HOME": folder},
-        ) as process:
-            try:
-                for _ in range(START_SECONDS * 2):
-                    try:
-                        socket.create_connection(("127.0.0.1", port), 1).close()
-                        break
-                    except OSError:
-                        time.sleep(0.5)
-                else:
-                    raise SystemExit(f"{program} did not start in {START_SECONDS} s")
-                yield Server(f"http://127.0.0.1:{port}", process, "any")
-            finally:
-                process.terminate()
-
-
 async def cost(server: Server, requests: int, *, stream: bool) -> float:
     """CPU seconds for 1,000 requests."""
     await load(server, "fast", stream=stream, connections=CONNECTIONS, requests=CONNECTIONS)
@@ -281,7 +236,7 @@ async def compare(which: dict[str, Server], requests: int, rounds: int) -> dict[
     for kind in ("json", "stream"):
         costs: dict[str, float] = {}
         for name in (each for each in which if each != "direct"):
-            made = {"floor": requests * 5, "bedplate": requests}.get(name, 2 * CONNECTIONS)
+            made = requests * 5 if name == "floor" else requests
             taken = [await cost(which[name], made, stream=kind == "stream") for _ in range(rounds)]
             costs[name] = min(taken)
         ratios[kind] = costs["bedplate"] / costs["floor"]
@@ -317,20 +272,8 @@ def main() -> None:
     parser.add_argument("--gate", action="store_true")
     parser.add_argument("--streams", default="100")
     parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--litellm")
     chosen = parser.parse_args()
-    with servers() as which, ExitStack() as rivals:
-        if chosen.litellm:
-            proxy = rivals.enter_context(litellm(chosen.litellm, which["direct"].url))
-            uvloop.run(
-                compare(
-                    {"floor": which["floor"], "bedplate": which["bedplate"], "litellm": proxy},
-                    200,
-                    2,
-                )
-            )
-            print(json.dumps({"server": "litellm", **uvloop.run(paced(proxy, 10, rounds=1))}))
-            return
+    with servers() as which:
         if not chosen.gate:
             uvloop.run(compare(which, chosen.requests, 3))
             uvloop.run(curve(which, [int(size) for size in chosen.streams.split(",")]))

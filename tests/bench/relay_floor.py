@@ -10,6 +10,7 @@ Each prints its port on the first line.
 """
 
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -85,6 +86,14 @@ _JSON = HEAD % b"application/json" + b"Content-Length: %d\r\n\r\n" % len(_WHOLE)
 _SAID = _STREAM + b"".join(_delta(f"{word} ") for word in SAID.split()) + _ENDING
 
 
+_NUMBERS = itertools.count()
+
+
+def _numbered(said: bytes) -> bytes:
+    """With an id that no other answer has: who keeps answers by it would refuse the second."""
+    return said.replace(ID.encode(), b"chatcmpl-%032x" % next(_NUMBERS))
+
+
 class _Parsed(asyncio.Protocol):
     """One connection, its messages parsed one after the other."""
 
@@ -116,12 +125,12 @@ class Upstream(_Parsed):
     def on_message_complete(self) -> None:
         body, self.body = self.body, bytearray()
         if b'"stream":true' not in body:
-            self.transport.write(_JSON)
+            self.transport.write(_numbered(_JSON))
         elif b"paced" in self.path:
             self.transport.write(_STREAM)
             self._pace(EVENTS)
         else:
-            self.transport.write(_SAID)
+            self.transport.write(_numbered(_SAID))
 
     def _pace(self, left: int) -> None:
         if self.transport.is_closing():

@@ -117,9 +117,11 @@ async def test_a_request_that_says_its_revision_needs_no_greeting(tmp_path: Path
         line("tools/list", id=4, _meta={**meta, f"{prefix}protocolVersion": "1999-01-01"}),
         line("tools/list", id=5, _meta={**meta, f"{prefix}protocolVersion": 2026}),
         line("ping", id=6),
+        b"[" + line("ping", id=7).strip() + b"]\n",
     )
     assert said[0]["result"]["supportedVersions"][0] == "2026-07-28"
     assert said[1]["params"]["level"] == "info"
     assert said[2]["result"]["resultType"] == "complete"
     assert [each["error"]["code"] for each in said[3:6]] == [-32601, -32022, -32602]
     assert said[6] == {"jsonrpc": "2.0", "id": 6, "result": {}}
+    assert (said[7]["id"], said[7]["error"]["code"]) == (None, -32600)
