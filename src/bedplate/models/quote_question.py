@@ -87,13 +87,20 @@ _ABOUT_MAIL = re.compile(
     r"\b(?:e-?mail|mail|subject|sender|sent|wrote|write|message|from whom)\b", re.I
 )
 
+_ABOUT_CODE = re.compile(
+    r"\bhow (?:do|does|can|could|would|should|to)\b|\b(?:code|snippet|example|syntax|commands?|script|"
+    r"functions?|methods?|calls?|requests?|queries|query|config\w*|settings?|options?|parameters?|"
+    r"install\w*|python|javascript|typescript|java|sql|bash|shell|curl|json|yaml|toml|xml|html|api)\b",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """`text` is what is looked for; a bound on the price ("under $50") is taken out of it and kept
     as `price`, lowest and highest. `entities` are its names and numbers as written. `browsing`
     means that it looks for things to choose from rather than asks for a fact; `greeting` that it
-    looks for nothing.
+    looks for nothing; `about_mail` and `about_code` that headers of mail, or code, may answer it.
     """
 
     text: str
@@ -103,6 +110,7 @@ class Question:
     years: frozenset[int]
     entities: tuple[str, ...]
     about_mail: bool
+    about_code: bool
     price: tuple[float, float] | None = None
     greeting: bool = False
 
@@ -120,6 +128,7 @@ def read_question(text: str) -> Question:
         years=frozenset(int(y) for y in _YEAR.findall(words)),
         entities=_entities(words),
         about_mail=bool(_ABOUT_MAIL.search(words)),
+        about_code=bool(_ABOUT_CODE.search(words)),
         price=_price(text),
         greeting=bool(_GREETING.fullmatch(words)),
     )

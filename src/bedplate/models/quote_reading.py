@@ -1,7 +1,7 @@
 """Passages as the quote model reads them: sentences, and vectors from the embedder."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -22,6 +22,14 @@ _SALUTATION = re.compile(
 )
 _PRICE = re.compile(r"[$€£]\s?(\d[\d,]*(?:\.\d\d)?)")
 MORE_VERSIONS = 2
+_CODE = re.compile(
+    r"[\w\])]\.[a-z_]\w*\(|\w\(\)|[\w\])] ?[+\-*/:|&]?==? ?[\"'\w\[{(]|[{};]\s*$|=>|->|::|[(\[,]\s*$|"
+    r"^\s*[)\]}]|(?<!\w)--[a-z]|\$ ?[a-z_]\w*\b|^\s*(?:def|class|import|from|return|const|let|var|SELECT) ",
+    re.MULTILINE,
+)
+CODE_MARKS, WORDS_A_MARK = 2, 4
+"""A paragraph with as many signs of code, and one for so many words at least, is code."""
+_PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\S\n]*[^\s][^\n]*)*")
 
 
 class Reader:
@@ -40,7 +48,7 @@ class Reader:
         chosen = pick(passages, self._passages, question.price)
         if has_version_of(chosen, question.years):
             question = without_years(question)
-        sentences = [quotable(p.hit.text, about_mail=question.about_mail) for p in chosen]
+        sentences = [quotable(p.hit.text, question) for p in chosen]
         if gives_tokens(self._embedder) and self._vectors is not None:
             (asked,) = await self._embedder.embed_late([question.text])
             query = ask(question, asked)
@@ -95,13 +103,28 @@ def price_of(passage: Passage) -> float | None:
     return named.pop() if len(named) == 1 else None
 
 
-def quotable(text: str, *, about_mail: bool) -> list[Sentence]:
-    """The sentences that may be an answer: no headings or questions, and mail headers only when
-    the question is about the mail.
+def quotable(text: str, question: Question) -> list[Sentence]:
+    """The sentences that may be an answer: no headings or questions, and mail headers and code only
+    when the question is about such things.
     """
-    barred = {"heading", "question"} if about_mail else {"heading", "question", "header"}
+    barred = {"heading", "question"} if question.about_mail else {"heading", "question", "header"}
+    code = () if question.about_code else (*_code(text),)
     return [
         s
         for s in split_sentences(text)
-        if s.form not in barred and not _SALUTATION.fullmatch(text, s.start, s.end)
+        if s.form not in barred
+        and not _SALUTATION.fullmatch(text, s.start, s.end)
+        and not any(start <= s.start < end for start, end in code)
     ]
+
+
+def _code(text: str) -> Iterator[tuple[int, int]]:
+    for match in _PARAGRAPH.finditer(text):
+        if is_code(match[0]):
+            yield match.span()
+
+
+def is_code(text: str) -> bool:
+    """Whether a paragraph is lines of a program or a command rather than words about one."""
+    marks = len(_CODE.findall(text))
+    return marks >= CODE_MARKS and marks * WORDS_A_MARK >= len(text.split())

@@ -27,6 +27,8 @@ from bedplate.embedders.onnx import OnnxEmbedder, open_onnx_embedder
 from bedplate.embedders.protocol import Embedder, LateVectors, Spans
 from bedplate.errors import InvalidInput, UpstreamTimeout
 from bedplate.models.quote import REFUSAL, QuoteModel, open_quote_model
+from bedplate.models.quote_question import read_question
+from bedplate.models.quote_reading import quotable
 
 REFUNDS = (
     "Refund policy\n\nHow long you have\n\nYou have {days} days from delivery to return an item "
@@ -226,6 +228,26 @@ async def test_a_list_is_given_with_its_lead(model: QuoteModel):
         "The repair kit for tents includes: [1]\n- two metres of tape [1]\n- a needle [1]\n"
         "- a tube of glue [1]"
     )
+
+
+CODE = """store = client.vector_stores.create(name="handbook")
+found = client.vector_stores.search(
+    store.id,
+    query="Which stores are supported?",
+)
+for hit in found:
+    print(hit.filename, round(hit.score, 2))"""
+
+
+async def test_code_is_quoted_only_where_it_is_asked_for(model: QuoteModel):
+    found = passages(
+        {"Stores": CODE, "Supported": "Supported vector stores are SQLite and Milvus."}
+    )
+    said = await answer(model, "Which vector stores are supported?", found)
+    assert said == "Supported vector stores are SQLite and Milvus. [2]"
+    assert await answer(model, "Which vector stores are supported?", found[:1]) == REFUSAL
+    assert quotable(CODE, read_question("Which vector stores are supported?")) == []
+    assert quotable(CODE, read_question("How do I search a vector store in Python?"))
 
 
 async def test_a_question_for_two_things_gets_two_sentences(model: QuoteModel):

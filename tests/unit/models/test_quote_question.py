@@ -1,6 +1,7 @@
 import pytest
 
 from bedplate.models.quote_question import completed, read_question, type_match
+from bedplate.models.quote_reading import is_code
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,33 @@ def test_the_kind_of_answer_is_read_from_the_wording(text: str, kind: str):
 )
 def test_a_sentence_is_checked_for_the_asked_kind(question: str, sentence: str, expected: float):
     assert type_match(read_question(question), sentence) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("How do I create a store in Python?", True),
+        ("Which command lists the keys?", True),
+        ("Which stores are supported?", False),
+        ("Who opened the shop?", False),
+    ],
+)
+def test_a_question_says_whether_code_may_answer_it(text: str, *, code: bool):
+    assert read_question(text).about_code is code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("rows = store.search(query, limit=5)\nfor row in rows:\n    print(row.text)", True),
+        ('{"id": 1,\n "price": 90};\nconst a = () => b;', True),
+        ("A price = 90 dollars, or (in May) 80.", False),
+        ("Write to the counter (room 4); it opens at 9, and closes at 5.", False),
+        ("The function f(x) = y has one root, and so has g(x).", False),
+    ],
+)
+def test_code_is_told_from_words_about_it(text: str, *, code: bool):
+    assert is_code(text) is code
 
 
 def test_what_the_question_says_itself_is_no_answer():
