@@ -79,7 +79,7 @@ class Mix:
     def _templates(self, draw: random.Random) -> Iterator[Example]:
         for language in languages():
             phrases = Phrases(language, draw)
-            many = MADE.get(language, 1)
+            many = MADE.get(language, 3)
             for _ in range(int(26 * many * self._size)):
                 yield from self._some(Text(phrases.attack(), 1, "made", ""), draw)
             for _ in range(int(34 * many * self._size)):
@@ -138,7 +138,7 @@ class Mix:
     def _carried(self, draw: random.Random) -> Iterator[Example]:
         for language in languages():
             phrases = Phrases(language, draw)
-            for n in range(int(16 * MADE.get(language, 1) * self._size)):
+            for n in range(int(16 * MADE.get(language, 3) * self._size)):
                 yield from self._some(carried(phrases, draw, attack=bool(n % 2)), draw)
 
     def _count(self, wanted: int, name: str) -> int:

@@ -24,7 +24,7 @@ LARGE = (
     "en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "zh", "ja", "ko", "ar", "hi", "tr",
 )  # fmt: skip
 MADE = {**dict.fromkeys(LARGE, 8), "en": 40}
-"""How often the templates of a language are filled beside those of the others."""
+"""How often the templates of a language are filled; those of others are three times."""
 
 _INSTEAD = {
     "fake": ("override",), "mail": ("benign",), "doc": ("planted", "override"),

@@ -35,7 +35,7 @@ _TELL = (
 )
 _OWN = (
     r"(?:(?:your|its|full|entire|whole|complete|exact|original|hidden|initial|current) (?:\w+ ){0,2}system[ -]?(?:prompt|message|instructions?)|(?:initial|original|hidden|secret|pre|full|entire|exact|internal|base|developer)[ -]?"
-    r"(?:prompts?|instructions?|directives?|rules)|(?:your|its|the assistant'?s) (?:\w+ ){0,3}(?:instructions|prompts?|rules|"
+    r"(?:prompts?|instructions?|directives?|rules)|(?:your|the assistant'?s) (?:\w+ ){0,3}(?:instructions|prompts?|rules|"
     r"guidelines|directives|programming|configuration|context window)|(?:prompt|instructions?) (?:\w+ ){0,2}(?:above|before this|preceding)"
     rf"{_ENDS}|(?:prompt|instructions?|text|words|message|sentences?|lines?|everything|anything|conversation|document) (?:\w+ ){{0,2}}"
     r"(?:that came before|before this|you were given|you received))"
@@ -69,8 +69,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "override",
         rf"(?i)\b{_DROP}\b (?:\w+ ){{0,2}}(?:everything|anything|all(?: of)?(?: that| this)?|what(?:ever)?)\b.{{0,40}}\b"
-        r"(?:you(?:'ve| have| had)? (?:were |been |are |just |previously |already )*(?:told|instructed|given|taught|trained|learn(?:ed|t)|know|said)|"
+        r"(?:you(?:'ve| have| had)? (?:were |been |are |just |previously |already )*(?:told|instructed|given|taught|trained|said)|"
         r"(?:they|developers?|operator|company|system|creators?|makers?) (?:\w+ ){0,2}(?:told|said|wrote|instructed|gave))\b",
+        0.85,
+        0.95,
+    ),
+    Rule(
+        "override",
+        rf"(?i)\b{_DROP}\b (?:\w+ ){{0,2}}(?:everything|anything|all(?: of)?(?: that)?|what(?:ever)?) you (?:have |had |ever )?(?:learn(?:ed|t)|know|knew){_ENDS}",
         0.85,
         0.95,
     ),
@@ -267,14 +273,15 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "authority",
-        r"(?i)\b(?:i am|i'?m|this is|we are|as) (?:your |the |an? )?(?:(?:lead |chief |senior )?(?:developer|creator|administrator|admin|programmer|openai|anthropic|system administrator|root user)|authori[sz]ed (?:user|personnel|tester))\b.{0,100}\b(?:you|your|override|access|reveal|mode|allow|permission|authori[sz]|instruct)\b",
+        r"(?i)\b(?:i am|i'?m|this is|we are|as your|as the) (?:your |the |an? )?(?:(?:lead |chief |senior )?(?:developer|creator|administrator|admin|programmer|openai|anthropic|system administrator|root user)|authori[sz]ed (?:user|personnel|tester))\b.{0,100}\b(?:you|your|override|(?:full|root|give me|grant\w*|have|need) access|reveal|mode|allow|permission|authori[sz]|instruct)\b",
         0.5,
         0.65,
     ),
     Rule(
         "addresses the guard",
         r"(?i)\bthis (?:text|message|prompt|document|input|content) (?:is|has been|was) (?:\w+ )?(?:safe|benign|approved|verified|not an? (?:prompt )?(?:injection|attack)|whitelisted|trusted)\b|"
-        r"\b(?:classif\w+|mark|label|score|treat|rate) (?:this|it|the following|the)(?: \w+)? as (?:safe|benign|harmless|trusted|allowed|not)\b",
+        r"\b(?:classif\w+|mark|label|score|treat|rate) (?:this|it|the following|the)(?: \w+)? as (?:safe|benign|harmless|trusted|allowed|not)"
+        r"(?:\s*[^\w\s]|\s*\z|\s+(?:and|because|whatever|no|even|regardless|now|please|an|a)\b)",
         0.5,
         0.8,
     ),

@@ -4,6 +4,7 @@ import random
 import re
 
 import pytest
+from training.injection.held import held
 from training.injection.injected import carried
 from training.injection.phrases import LARGE, WHOLE, Phrases, filled, languages
 
@@ -77,3 +78,16 @@ def test_an_order_in_a_made_document_is_where_it_is_said_to_be() -> None:
         assert 0 <= start < end <= len(attacked.text)
         assert (attacked.label, clean.label, clean.attack) == (1, 0, None)
         assert "§" not in attacked.text + clean.text
+
+
+def test_rows_held_back_are_of_templates_that_are_not_learnt_from() -> None:
+    rows = list(held())
+    learnt = {
+        line for sections in languages().values() for own in sections.values() for line in own
+    }
+    assert not {row.group for row in rows} & learnt
+    assert {(row.kind, row.label) for row in rows} == {
+        (kind, label) for kind in ("prompt", "document") for label in (0, 1)
+    }
+    assert {row.part for row in rows} == {"level", "fit"}
+    assert not any("§" in row.text for row in rows)
