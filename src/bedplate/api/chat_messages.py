@@ -9,6 +9,9 @@ from bedplate.api.reading import convert, kind, wrong
 from bedplate.domain.chat import ImagePart, Message, Role, TextPart
 from bedplate.domain.tools import ToolCall
 
+PLAIN = frozenset({"system", "developer", "user"})
+"""Roles whose messages are mostly text and nothing else."""
+
 UNSUPPORTED = ("function_call", "audio")
 IMAGE_SCHEMES = ("https://", "http://", "data:image/")
 
@@ -53,6 +56,14 @@ def read_message(raw: Mapping[str, Any], where: str) -> Message:
         if raw.get(name):
             raise wrong(f"{where}.{name}", "not supported; leave it out")
     known = convert(raw, WireMessage, where)
+    if type(known.content) is str and known.role in PLAIN and not known.tool_calls:
+        return Message(
+            known.role,
+            known.content,
+            tool_call_id=known.tool_call_id,
+            name=known.name,
+            reasoning=known.reasoning_details,
+        )
     _check_role(known, where)
     parts = _parts(known, f"{where}.content")
     return Message(

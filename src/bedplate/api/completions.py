@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 
 from bedplate.api.chat_reply import ChoiceEvent
 from bedplate.api.chat_requests import ChatCall
@@ -12,7 +11,7 @@ from bedplate.app import App
 from bedplate.assistants.protocol import Assistant, AssistantEvent, Done
 from bedplate.domain.accounts import Account
 from bedplate.domain.answers import Answer, AnswerEvent, Retrieved
-from bedplate.domain.chat import ChatEvent, ChatRequest, TextSink
+from bedplate.domain.chat import ChatEvent, ChatRequest, TextSink, changed
 from bedplate.domain.ids import TenantId
 from bedplate.errors import NotFound
 from bedplate.spelling import did_you_mean, shown
@@ -30,7 +29,7 @@ class Completions:
         events, once the first was read.
         """
         is_model = call.model in self._app.config.models
-        request = replace(
+        request = changed(
             call.request,
             deadline=deadline,
             account=account,
@@ -47,7 +46,7 @@ class Completions:
         if call.choices > 1 or call.model not in self._app.config.models:
             async with aclosing(self.events(call, account, deadline)) as events:
                 return [event async for event in events]
-        request = replace(call.request, deadline=deadline, account=account, whole_answer=True)
+        request = changed(call.request, deadline=deadline, account=account, whole_answer=True)
         return [ChoiceEvent(0, each) for each in await self._app.turn.answer(call.model, request)]
 
     async def _plain(

@@ -3,10 +3,12 @@
 import asyncio
 import re
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bedplate.api.errors import REQUEST, SERVER
+from bedplate.api.joined import Joined
 from bedplate.api.wire import ErrorBody, ErrorEnvelope, encode
 
 MOST_BYTES = 64 * 1024
@@ -38,7 +40,8 @@ class BoundedHeads(HttpToolsProtocol):
     _begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
+        self._joined = Joined(transport, self.loop)
+        super().connection_made(cast(asyncio.Transport, self._joined))
         self._begin()
         if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
             self._refuse(
@@ -79,6 +82,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end()
+        self._joined.expect()
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -19,6 +19,7 @@ from bedplate.domain.chat import (
     TextDelta,
     ToolCallDelta,
     Usage,
+    changed,
     routed,
 )
 from bedplate.errors import BedplateError, UpstreamError, UpstreamTimeout
@@ -107,7 +108,7 @@ class Accounting:
             )
         if self._reservation is not None and self.request.max_output_tokens is None:
             made = self._reservation.bound.output_tokens
-            self.request = replace(self.request, max_output_tokens=made)
+            self.request = changed(self.request, max_output_tokens=made)
         self._begun = asyncio.get_running_loop().time()
         return self
 

@@ -4,11 +4,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 
 from bedplate.chat.accounting import Accounting, Asked
 from bedplate.chat.passing import Passing
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta, Unseen
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta, Unseen, changed
 from bedplate.errors import GuardBlocked, NotFound, PriceUnknown, UpstreamError, UpstreamTimeout
 from bedplate.guards.protocol import CallGuard, GuardedCall
 from bedplate.ledger.protocol import Ledger
@@ -41,6 +40,8 @@ class Turn:
         """
         self._guard = guard
         self._models = models
+        # Which are asked for whole answers; what is around a model does not change.
+        self._whole = {name: whole(m) for name, m in models.items() if asks_whole(m)}
         self._seconds = seconds
         self._ledger = ledger
 
@@ -68,22 +69,22 @@ class Turn:
                 An answer that a guard stops ends as "content_filter".
         """
         model = self.model(name)
-        if request.whole_answer and asks_whole(model):
-            for event in await self._answer(name, model, request):
+        if request.whole_answer and name in self._whole:
+            for event in await self._answer(name, request):
                 yield event
             return
         with _step(name, request) as step:
             guarded = None if self._guard is None else await _open(self._guard, name, request)
             request = request if guarded is None else guarded.request
             deadline = self._deadline(request)
-            request = replace(request, deadline=deadline)
+            request = changed(request, deadline=deadline)
             call = Accounting(self._ledger, Asked(name, model, request))
             async with call:
                 try:
                     passing = _passing(call, guarded, model)
                     sent = call.request
                     if passing is not sent.sink:
-                        sent = replace(sent, sink=passing)
+                        sent = changed(sent, sink=passing)
                     async with aclosing(model.stream(sent)) as events:
                         while (event := await _next(events, deadline, model.name)) is not None:
                             left = None if passing is None else passing.claim()
@@ -103,24 +104,22 @@ class Turn:
 
     async def answer(self, name: str, request: ChatRequest) -> Sequence[ChatEvent]:
         """All events of `stream`; where it fails, none."""
-        model = self.model(name)
-        if request.whole_answer and asks_whole(model):
-            return await self._answer(name, model, request)
+        if request.whole_answer and name in self._whole:
+            return await self._answer(name, request)
         async with aclosing(self.stream(name, request)) as events:
             return [event async for event in events]
 
-    async def _answer(
-        self, name: str, model: MeteredModel, request: ChatRequest
-    ) -> Sequence[ChatEvent]:
+    async def _answer(self, name: str, request: ChatRequest) -> Sequence[ChatEvent]:
         """Of a model that is asked for its answer whole, and which keeps the deadline by itself."""
+        model = self._whole[name]
         with _step(name, request) as step:
             guarded = None if self._guard is None else await _open(self._guard, name, request)
             request = request if guarded is None else guarded.request
-            request = replace(request, deadline=self._deadline(request), unstreamed=Unseen())
+            request = changed(request, deadline=self._deadline(request), unstreamed=Unseen())
             call = Accounting(self._ledger, Asked(name, model, request))
             async with call:
                 try:
-                    events = await whole(model).answer(call.request)
+                    events = await model.answer(call.request)
                     return await _all_taken(call, guarded, events, model.name)
                 finally:
                     _trace(step, call)
@@ -171,6 +170,10 @@ async def _all_taken(
     call: Accounting, guarded: GuardedCall | None, events: Sequence[ChatEvent], model: str
 ) -> Sequence[ChatEvent]:
     """What may leave of an answer that is there whole."""
+    if guarded is not None and _passes(guarded, events):
+        for event in events:
+            await call.saw(event)
+        return [*events[:-1], *guarded.take(events[-1])]
     left: list[ChatEvent] = []
     for number, event in enumerate(events, 1):
         await call.saw(event)
@@ -183,6 +186,16 @@ async def _all_taken(
             await call.saw(end)
             return [*left, end]
     return left
+
+
+def _passes(guarded: GuardedCall, events: Sequence[ChatEvent]) -> bool:
+    """Whether it is plain text, and told at a glance to be nothing that is guarded against."""
+    if len(events) != 2 or guarded.slow:
+        return False
+    said = events[0]
+    if type(said) is not TextDelta or said.refusal or said.logprobs:
+        return False
+    return guarded.passes(said.text)
 
 
 def _step(name: str, request: ChatRequest) -> Span:

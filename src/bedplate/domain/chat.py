@@ -1,7 +1,7 @@
 """A conversation with a model, as requests and streamed events."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
@@ -133,6 +133,18 @@ class ChatRequest:
         return self.asked or next(
             (m.content for m in reversed(self.messages) if m.role == "user"), ""
         )
+
+
+_FIELDS = tuple(each.name for each in fields(ChatRequest))
+
+
+def changed(request: ChatRequest, **values: Any) -> ChatRequest:
+    """As dataclasses.replace, in less than half its time: each call is changed several times."""
+    made = object.__new__(ChatRequest)
+    put = object.__setattr__
+    for name in _FIELDS:
+        put(made, name, values[name] if name in values else getattr(request, name))
+    return made
 
 
 @dataclass(frozen=True, slots=True)

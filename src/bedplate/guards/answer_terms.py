@@ -51,6 +51,9 @@ class _Call:
     def stopped(self) -> str | None:
         return self._out.stopped
 
+    def passes(self, text: str) -> bool:
+        return False
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         events = self._out.take(event)
         if isinstance(event, Finished) and self._out.replaced:

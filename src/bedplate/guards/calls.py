@@ -152,22 +152,15 @@ class PiiCall:
     ) -> None:
         self._model = model
         self._request = request
+        self._guard = guard
         self._policy = policy
         self._incoming = incoming
         self._counts: Counter[str] = Counter()
-        names = incoming.names
         self._guards = "output" in policy.on
-        self._open: OpenFinder = (
-            partial(guard.finder, names.restoring(guard.scan))
-            if self._guards
-            else partial(Spans, names.restoring(_nothing))
-        )
         self.slow = self._guards and guard.slow
-        self._out = (
-            Outgoing(self._open, self._mark, json=request.output is not None)
-            if self._guards or len(names)
-            else None
-        )
+        self._takes = self._guards or len(incoming.names) > 0
+        self._passed = False
+        self._out: Outgoing | None = None
 
     @property
     def request(self) -> ChatRequest:
@@ -177,16 +170,36 @@ class PiiCall:
     def stopped(self) -> str | None:
         return None if self._out is None else self._out.stopped
 
+    def passes(self, text: str) -> bool:
+        # A pseudonym is to be put back, and JSON is read as such.
+        if self._takes and (len(self._incoming.names) or self._request.output is not None):
+            return False
+        self._passed = not self._takes or not self._guard.find(text)
+        return self._passed
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
-        events = (event,) if self._out is None else self._out.take(event)
-        if not isinstance(event, Finished):
+        # Of a text that passed none was taken, nor is any held.
+        is_plain_end = isinstance(event, Finished) and event.reasoning is None
+        if not self._takes or (is_plain_end and self._passed and self._out is None):
+            events: Sequence[ChatEvent] = (event,)
+        else:
+            self._out = self._out or self._outgoing()
+            events = self._out.take(event)
+        if not isinstance(event, Finished) or not (notes := self._notes()):
             return events
         return [
-            replace(each, notes=(*each.notes, *self._notes()))
-            if isinstance(each, Finished)
-            else each
+            replace(each, notes=(*each.notes, *notes)) if isinstance(each, Finished) else each
             for each in events
         ]
+
+    def _outgoing(self) -> Outgoing:
+        names, guard = self._incoming.names, self._guard
+        opens: OpenFinder = (
+            partial(guard.finder, names.restoring(guard.scan))
+            if self._guards
+            else partial(Spans, names.restoring(_nothing))
+        )
+        return Outgoing(opens, self._mark, json=self._request.output is not None)
 
     def _mark(self, type: str, value: str) -> str | None:
         names = self._incoming.names

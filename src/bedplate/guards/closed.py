@@ -26,8 +26,13 @@ class FailsClosed:
         return FailsClosed(self._guard.shaped, self._name)
 
     def find(self, text: str) -> tuple[Finding, ...]:
-        with closing(self._name):
+        # Without a context manager: this is done for each message of a request.
+        try:
             return self._guard.find(text)
+        except BedplateError:
+            raise
+        except Exception as error:
+            raise _failed(self._name, error) from error
 
     def scan(self, text: str, start: int) -> list[Finding]:
         with closing(self._name):

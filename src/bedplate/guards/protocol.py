@@ -114,6 +114,12 @@ class GuardedCall(Protocol):
         """Whether `take` may be more than a moment's work, so that a thread must do it."""
         ...
 
+    def passes(self, text: str) -> bool:
+        """Whether `text`, as the whole text of the answer, leaves as it is; False too where that is
+        not told at a glance. Nothing was taken before, and it is not taken after.
+        """
+        ...
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         """What may leave now that this has come, in order; with the last event all that was held."""
         ...

@@ -11,7 +11,8 @@ START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def micros(moment: datetime) -> int:
-    return (moment - START) // timedelta(microseconds=1)
+    past = moment - START
+    return (past.days * 86_400 + past.seconds) * SECOND + past.microseconds
 
 
 def moment(value: int) -> datetime:

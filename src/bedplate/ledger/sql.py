@@ -126,8 +126,8 @@ class SqlLedger:
             raise error
 
     async def _settle(self, id: str, used: Amounts) -> None:
-        verdict = self._batches.submit(Settle(id, used, self._now()))
-        if error := await asyncio.shield(verdict):
+        # Where the caller is cancelled it is done all the same.
+        if error := await self._batches.submit(Settle(id, used, self._now())):
             raise error
 
     def _without_price(self, concerning: list[Applied], model: str) -> list[Applied]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
-from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Usage
+from bedplate.domain.chat import ChatEvent, ChatRequest, Finished, Usage, changed
 from bedplate.errors import UpstreamError
 from bedplate.models.protocol import Bound, ChatModel, whole
 from bedplate.models.seen import Seen
@@ -99,7 +99,7 @@ class Metered:
             step.content(INPUT_MESSAGES, request.messages)
             seen = Seen(step)
             if seen.keeps:
-                request = replace(request, sink=None)
+                request = changed(request, sink=None)
             started = clock()
             try:
                 async with aclosing(self.inner.stream(request)) as events:

@@ -109,6 +109,37 @@ class PlainChunk(msgspec.Struct, forbid_unknown_fields=True):
     obfuscation: str | None = None
 
 
+class PlainMessage(msgspec.Struct, forbid_unknown_fields=True):
+    content: Annotated[str, msgspec.Meta(min_length=1)]
+    role: str | None = None
+    refusal: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    tool_calls: None = None
+    function_call: None = None
+    audio: None = None
+
+
+class PlainAnswerChoice(msgspec.Struct, forbid_unknown_fields=True):
+    message: PlainMessage
+    finish_reason: Literal["stop", "length"]
+    index: Literal[0] = 0
+    logprobs: None = None
+
+
+class PlainAnswer(msgspec.Struct, forbid_unknown_fields=True):
+    """A whole answer of text alone, as PlainChunk is of a piece of it."""
+
+    choices: tuple[PlainAnswerChoice]
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+    id: str | None = None
+    object: str | None = None
+    created: float | None = None
+    usage: Any = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+
+
 OF_CHUNK = frozenset({"id", "object", "created", *Chunk.__struct_fields__})
 OF_CHOICE = frozenset(Choice.__struct_fields__)
 OF_DELTA = frozenset({"role", *Delta.__struct_fields__})
@@ -118,6 +149,7 @@ OF_DELTA = frozenset({"role", *Delta.__struct_fields__})
 NOTHING: Mapping[str, Any] = {}
 
 _plain = msgspec.json.Decoder(PlainChunk).decode
+_plain_answer = msgspec.json.Decoder(PlainAnswer).decode
 _text = msgspec.json.Decoder(str).decode
 _CONTENT = re.compile(rb'"content": ?("(?:[^"\\]|\\.)*")')
 
@@ -168,6 +200,14 @@ class Alike:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         return texts if all(texts) else None
+
+
+def read_plain_answer(data: bytes) -> PlainAnswer | None:
+    """None for any other answer, and for what is none."""
+    try:
+        return _plain_answer(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def as_chunk(raw: Any) -> Any:

@@ -1,6 +1,7 @@
 """The options of the `openai` adapter: where a server is, and in what it differs from OpenAI's."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -149,7 +150,7 @@ class OpenAIOptions(WireOptions):
         """Without the query, which may hold a key."""
         return shown(self.base_url)
 
-    @property
+    @cached_property
     def at_openai(self) -> bool:
         return urlsplit(self.base_url).hostname == OPENAI_HOST
 

@@ -22,10 +22,12 @@ from bedplate.models.openai_chunks import (
     Alike,
     Choice,
     Delta,
+    PlainAnswer,
     ToolPart,
     as_chunk,
     read_chunk,
     read_plain,
+    read_plain_answer,
     text_of,
     thoughts_of,
     tokens_of,
@@ -158,6 +160,9 @@ class OpenAIReply:
         ]
 
     def add_whole(self, data: bytes) -> list[ChatEvent] | None:
+        plain = read_plain_answer(data)
+        if plain is not None:
+            return self._add_plain(plain)
         try:
             raw = msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -165,10 +170,29 @@ class OpenAIReply:
         chunk = as_chunk(raw)
         if chunk is None:
             return None
+        self._be_whole()
+        return self.add(chunk)
+
+    def _add_plain(self, answer: PlainAnswer) -> list[ChatEvent]:
+        self._be_whole()
+        self.begun = True
+        self._model = answer.model
+        for name, value in (
+            ("system_fingerprint", answer.system_fingerprint),
+            ("service_tier", answer.service_tier),
+        ):
+            if value:
+                self._extra[name] = value
+        self._count(answer.usage)
+        [choice] = answer.choices
+        self._reason = choice.finish_reason
+        self._written += len(choice.message.content)
+        return [TextDelta(choice.message.content)]
+
+    def _be_whole(self) -> None:
         self._whole = self.done = True
         if self._request.unstreamed is not None:
             self._request.unstreamed.whole = True
-        return self.add(chunk)
 
     def under_way(self, *, unseen: bool) -> None:
         if self._request.unstreamed is not None:

@@ -62,10 +62,11 @@ def _money(value: Any) -> Decimal | None:
 
 
 def _count(value: Any, name: str) -> int | None:
-    count = _field(value, name)
+    count = cast(Mapping[str, Any], value).get(name) if isinstance(value, dict) else None
     if isinstance(count, float) and count.is_integer():
         count = int(count)
-    if not isinstance(count, int) or isinstance(count, bool):
+    # No bool.
+    if type(count) is not int:
         return None
     return count if 0 <= count <= MOST_TOKENS else None
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -40,6 +40,8 @@ from bedplate.telemetry.conventions import (
 )
 from bedplate.telemetry.shared_metrics import SharedMetrics
 
+T = TypeVar("T", Counter, Histogram)
+
 SUFFICIENCY = "sufficiency"
 """Of passages: it says nothing of an answer."""
 
@@ -61,6 +63,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._seen: dict[str, set[str]] = {}
+        self._children: dict[tuple[Counter | Histogram, tuple[str, ...]], Any] = {}
         self._lock = threading.Lock()
         self._requests = self._counter("requests", "Requests.", "method", "route", "status")
         self._request_seconds = self._histogram("request_seconds", "Whole time.", SECONDS, "route")
@@ -146,30 +149,30 @@ class Metrics:
             self._request(span)
         if span.error is not None:
             step = str(found.get(OPERATION) or span.name.split(" ")[0])
-            self._errors.labels(self._of("step", step), self._of("error", span.error)).inc()
+            self._child(self._errors, self._of("step", step), self._of("error", span.error)).inc()
         if found.get(OPERATION) == "chat":
             self._call(trace, span)
         if GUARD in found:
             guard = self._of("guard", str(found[GUARD]))
-            self._verdicts.labels(guard, str(found.get(VERDICT, "error"))).inc()
-            self._guard_seconds.labels(guard).observe(span.took / 1e9)
+            self._child(self._verdicts, guard, str(found.get(VERDICT, "error"))).inc()
+            self._child(self._guard_seconds, guard).observe(span.took / 1e9)
         if NOTES in found:
             for note in _notes(found[NOTES]):
                 model = self._of("model", str(note.get("model")))
-                self._decisions.labels(self._of("kind", str(note.get("kind"))), model).inc()
+                self._child(self._decisions, self._of("kind", str(note.get("kind"))), model).inc()
         if MODE in found:
-            self._retrieval.labels(str(found[MODE])).observe(span.took / 1e9)
+            self._child(self._retrieval, str(found[MODE])).observe(span.took / 1e9)
         self._answer(found)
 
     def _answer(self, found: Mapping[str, Value]) -> None:
         if REFUSED in found:
-            self._answers.labels(str(found[REFUSED]).lower()).inc()
+            self._child(self._answers, str(found[REFUSED]).lower()).inc()
         if CITED_CLAIMS in found:
             cited, valid = _number(found[CITED_CLAIMS]), _number(found.get(VALID_CITATIONS, 0))
-            self._cited.labels("true").inc(valid)
-            self._cited.labels("false").inc(cited - valid)
+            self._child(self._cited, "true").inc(valid)
+            self._child(self._cited, "false").inc(cited - valid)
         if EVALUATION_LABEL in found and found.get(EVALUATION) != SUFFICIENCY:
-            self._checked.labels(str(found[EVALUATION_LABEL])).inc()
+            self._child(self._checked, str(found[EVALUATION_LABEL])).inc()
             if EVALUATION_SCORE in found:
                 self._grounded.observe(_number(found[EVALUATION_SCORE]))
 
@@ -177,24 +180,24 @@ class Metrics:
         found = span.attributes
         route = self._of("route", str(found.get(ROUTE, OTHER)))
         method = self._of("method", str(found[METHOD]))
-        self._requests.labels(method, route, str(found.get(STATUS, ""))).inc()
-        self._request_seconds.labels(route).observe(span.took / 1e9)
+        self._child(self._requests, method, route, str(found.get(STATUS, ""))).inc()
+        self._child(self._request_seconds, route).observe(span.took / 1e9)
 
     def _call(self, trace: EndedTrace, span: EndedSpan) -> None:
         found = span.attributes
         model = self._of("model", str(found.get(REQUEST_MODEL, "")))
-        self._calls.labels(model, self._of("error", span.error or "ok")).inc()
+        self._child(self._calls, model, self._of("error", span.error or "ok")).inc()
         sent, made = _number(found.get(INPUT_TOKENS, 0)), _number(found.get(OUTPUT_TOKENS, 0))
-        self._tokens.labels(model, "in").inc(sent)
-        self._tokens.labels(model, "out").inc(made)
+        self._child(self._tokens, model, "in").inc(sent)
+        self._child(self._tokens, model, "out").inc(made)
         if FIRST_CHUNK in found:
-            self._first.labels(model).observe(_number(found[FIRST_CHUNK]))
+            self._child(self._first, model).observe(_number(found[FIRST_CHUNK]))
         if (speed := _number(found.get(TOKENS_PER_SECOND, 0))) > 0:
-            self._speed.labels(model).observe(speed)
-            self._per_token.labels(model).observe(1 / speed)
+            self._child(self._speed, model).observe(speed)
+            self._child(self._per_token, model).observe(1 / speed)
         if ESTIMATED_INPUT_TOKENS in found:
-            self._reported.labels(model).inc(sent)
-            self._estimated.labels(model).inc(_number(found[ESTIMATED_INPUT_TOKENS]))
+            self._child(self._reported, model).inc(sent)
+            self._child(self._estimated, model).inc(_number(found[ESTIMATED_INPUT_TOKENS]))
         if COST in found:
             whose = (
                 model,
@@ -202,8 +205,15 @@ class Metrics:
                 self._of("assistant", trace.assistant or ""),
                 self._of("key", trace.key or ""),
             )
-            self._cost.labels(*whose).inc(_number(found[COST]))
-            self._priced.labels(*whose).inc()
+            self._child(self._cost, *whose).inc(_number(found[COST]))
+            self._child(self._priced, *whose).inc()
+
+    def _child(self, of: T, *labels: str) -> T:
+        """The one of these labels; to look it up there costs several times as much as to count."""
+        child = self._children.get((of, labels))
+        if child is None:
+            child = self._children[of, labels] = of.labels(*labels)
+        return cast(T, child)
 
     def _of(self, label: str, value: str) -> str:
         """The value, or "other" where the label has too many."""

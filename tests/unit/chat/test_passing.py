@@ -249,6 +249,9 @@ async def test_a_slow_reader_is_waited_for_and_not_the_server_blamed() -> None:
 
 async def test_a_guard_that_fails_ends_the_call_with_its_own_error() -> None:
     class Broken(Stopping):
+        def passes(self, text: str) -> bool:
+            return False
+
         def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
             if isinstance(event, TextDelta) and "b" in event.text:
                 raise GuardFailed("broken")

@@ -19,6 +19,7 @@ from bedplate.domain.chat import (
     ToolCallDelta,
     Unseen,
 )
+from bedplate.models.openai_chunks import read_plain_answer
 from bedplate.models.openai_options import OpenAIOptions
 from bedplate.models.openai_reply import OpenAIReply
 from bedplate.models.sse import SseEvent
@@ -137,3 +138,27 @@ def test_each_thought_of_a_whole_answer_stays_one_of_its_own(kind: str) -> None:
     *_, end = made.finish()
     assert isinstance(end, Finished)
     assert end.reasoning == {"reasoning_details": details}
+
+
+@given(
+    text=st.text(min_size=1, max_size=20),
+    finish=st.sampled_from(["stop", "length"]),
+    usage=st.sampled_from([USAGE, {**USAGE, "prompt_tokens_details": {"cached_tokens": 4}}, None]),
+    also=st.sampled_from([{}, {"system_fingerprint": "fp", "service_tier": "flex"}]),
+    nulls=st.sets(st.sampled_from(["refusal", "tool_calls", "audio"])),
+)
+def test_a_plain_answer_is_told_at_a_glance_as_it_is_by_the_long_way(
+    text: str, finish: str, usage: Any, also: Mapping[str, Any], nulls: set[str]
+) -> None:
+    message = {"role": "assistant", "content": text, **dict.fromkeys(nulls)}
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    body = {"id": "c", "object": "o", "created": 7, "model": "m-1", "choices": [choice], **also}
+    told: list[object] = []
+    for unknown in ({}, {"unknown": None}):
+        made = reply()
+        said = made.add_whole(json.dumps({**body, "usage": usage, **unknown}).encode())
+        assert (read_plain_answer(json.dumps({**body, **unknown}).encode()) is None) == bool(
+            unknown
+        )
+        told.append((said, list(made.finish()), made.characters, made.begun))
+    assert told[0] == told[1]
