@@ -51,6 +51,9 @@ class _Call:
     def stopped(self) -> str | None:
         return self._out.stopped
 
+    def take_text(self, text: str) -> str | None:
+        return self._out.take_text(text)
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         events = self._out.take(event)
         if isinstance(event, Finished) and self._out.replaced:

@@ -177,6 +177,9 @@ class PiiCall:
     def stopped(self) -> str | None:
         return None if self._out is None else self._out.stopped
 
+    def take_text(self, text: str) -> str | None:
+        return text if self._out is None else self._out.take_text(text)
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         events = (event,) if self._out is None else self._out.take(event)
         if not isinstance(event, Finished):

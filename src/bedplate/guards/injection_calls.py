@@ -111,6 +111,9 @@ class _Call:
         self.stopped: str | None = None
         self._notes = tuple(notes)
 
+    def take_text(self, text: str) -> str | None:
+        return text
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         if isinstance(event, Finished) and self._notes:
             return [replace(event, notes=(*event.notes, *self._notes))]
@@ -129,6 +132,9 @@ class _ChainedCall:
     @property
     def slow(self) -> bool:
         return any(call.slow for call in self._calls)
+
+    def take_text(self, text: str) -> None:
+        """A guard that takes no text may stand behind one that has taken it already."""
 
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         events: Sequence[ChatEvent] = (event,)
