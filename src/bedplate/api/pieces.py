@@ -37,9 +37,15 @@ class Gathered:
         """Write what was put; False where the reader has to be waited for, by `leave`."""
         if self._leaving or self._under_way is not None:
             return False
-        if self._events:
-            self._under_way = _begin(self._send(self._message()).__await__())
-        return self._under_way is None
+        if not self._events:
+            return True
+        step: Any = self._send(self._message()).__await__()
+        try:
+            future = next(step)
+        except StopIteration:
+            return True
+        self._under_way = _Begun(step, future)
+        return False
 
     async def leave(self) -> None:
         """Write what was put, once the reader takes it."""
@@ -108,12 +114,3 @@ class _Begun:
                     future = self._step.send(sent)
         except StopIteration:
             return
-
-
-def _begin(step: Any) -> _Begun | None:
-    """Run `step` as far as it goes without waiting; None where that is to its end."""
-    try:
-        future = next(step)
-    except StopIteration:
-        return None
-    return _Begun(step, future)

@@ -80,6 +80,7 @@ from bedplate.api.media_types import is_json, sent_as
 from bedplate.api.own_requests import OwnRequests
 from bedplate.api.readiness import Readiness
 from bedplate.api.run_hooks import signed_paths
+from bedplate.api.stopping import end_rest
 from bedplate.api.trail import ROUTED, Trail
 from bedplate.app import App, open_app
 from bedplate.config import Config
@@ -175,6 +176,7 @@ async def running(app: App, inherited: socket.socket | None = None) -> AsyncGene
             cutting = loop.call_later(settings.drain_seconds, admission.cut_off)
             await server.shutdown(sockets=[listener])
             cutting.cancel()
+            await end_rest(server, CUT_SECONDS)
 
 
 @asynccontextmanager

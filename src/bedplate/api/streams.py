@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -80,8 +81,8 @@ class EventStream(Response):
             await gathered.leave()
             await _send_part(send, self._tell(error))
         except asyncio.CancelledError:
-            # Only a server that stops cancels this task.
-            await _send_part(send, self._tell(Unavailable(STOPS)))
+            # Only a server that stops cancels this task, and it waits for no reader that is slow.
+            _send_now(send, self._tell(Unavailable(STOPS)))
             raise
 
 
@@ -96,3 +97,13 @@ async def open_stream(
 
 async def _send_part(send: Send, event: bytes) -> None:
     await send({"type": "http.response.body", "body": event, "more_body": True})
+
+
+def _send_now(send: Send, event: bytes) -> None:
+    """As far as it needs no wait."""
+    step: Any = _send_part(send, event)
+    try:
+        step.send(None)
+    except StopIteration:
+        return
+    step.close()

@@ -27,21 +27,24 @@ class Passing:
             return False
         said = texts[0] if len(texts) == 1 else "".join(texts)
         try:
-            events = self._guarded.take(TextDelta(said))
+            left = self._guarded.take_text(said)
+            events = self._guarded.take(TextDelta(said)) if left is None else ()
         except BedplateError as error:
             # Not the adapter's, which this is called by.
             self._error = error
+            return False
+        if left is not None:
+            # What leaves as it came keeps its pieces.
+            pieces = texts if left == said else (left,)
+            if self._guarded.stopped is None and (not left or self._sink.take(pieces)):
+                return True
+            self._left = [TextDelta(left)] if left else ()
             return False
         if self._guarded.stopped is not None:
             self._left = events
             return False
         for number, event in enumerate(events):
-            # What leaves as it came keeps its pieces.
-            if (
-                type(event) is not TextDelta
-                or event.refusal
-                or not self._sink.take(texts if event.text == said else (event.text,))
-            ):
+            if type(event) is not TextDelta or event.refusal or not self._sink.take((event.text,)):
                 self._left = events[number:]
                 return False
         return True

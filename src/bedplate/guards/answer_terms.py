@@ -54,6 +54,9 @@ class _Call:
     def passes(self, text: str) -> bool:
         return False
 
+    def take_text(self, text: str) -> str | None:
+        return self._out.take_text(text)
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         events = self._out.take(event)
         if isinstance(event, Finished) and self._out.replaced:

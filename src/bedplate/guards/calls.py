@@ -177,6 +177,12 @@ class PiiCall:
         self._passed = not self._takes or not self._guard.find(text)
         return self._passed
 
+    def take_text(self, text: str) -> str | None:
+        if not self._takes:
+            return text
+        self._out = self._out or self._outgoing()
+        return self._out.take_text(text)
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         # Of a text that passed none was taken, nor is any held.
         is_plain_end = isinstance(event, Finished) and event.reasoning is None

@@ -51,23 +51,24 @@ class _FinderFailsClosed:
     def __init__(self, finder: Finder, name: str) -> None:
         self._finder = finder
         self._name = name
-
-    @property
-    def settled(self) -> int:
-        return self._finder.settled
+        self.settled = finder.settled
 
     def push(self, text: str) -> list[Finding]:
         # Without a context manager: this is done for each piece of a stream.
         try:
-            return self._finder.push(text)
+            found = self._finder.push(text)
+            self.settled = self._finder.settled
         except BedplateError:
             raise
         except Exception as error:
             raise _failed(self._name, error) from error
+        return found
 
     def finish(self) -> list[Finding]:
         with closing(self._name):
-            return self._finder.finish()
+            found = self._finder.finish()
+            self.settled = self._finder.settled
+            return found
 
 
 class InjectionFailsClosed:

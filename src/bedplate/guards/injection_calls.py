@@ -114,6 +114,9 @@ class _Call:
     def passes(self, text: str) -> bool:
         return True
 
+    def take_text(self, text: str) -> str | None:
+        return text
+
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         if isinstance(event, Finished) and self._notes:
             return [replace(event, notes=(*event.notes, *self._notes))]
@@ -135,6 +138,9 @@ class _ChainedCall:
 
     def passes(self, text: str) -> bool:
         return all(call.passes(text) for call in self._calls)
+
+    def take_text(self, text: str) -> None:
+        """A guard that takes no text may stand behind one that has taken it already."""
 
     def take(self, event: ChatEvent) -> Sequence[ChatEvent]:
         events: Sequence[ChatEvent] = (event,)

@@ -38,22 +38,27 @@ class Outgoing:
         self._text: Stage = JsonGuard(open_finder, counted) if json else self._plain()
         self._thoughts: Stage | None = None
         self._call: tuple[ToolCallDelta, Stage] | None = None
-        self._stopped: str | None = None
-
-    @property
-    def stopped(self) -> str | None:
+        self.stopped: str | None = None
         """The type of the finding that ended the answer."""
-        return self._stopped
 
     def take(self, event: ChatEvent) -> list[ChatEvent]:
         """What may leave by now, in order."""
-        if self._stopped is not None:
+        if self.stopped is not None:
             return []
-        refusing = self._refuses or (type(event) is TextDelta and event.refusal)
-        if type(event) is TextDelta and not refusing and self._thoughts is None:
-            left = self._said(self._text, self._text.push(event.text))
-            return [TextDelta(left)] if left else []
+        if type(event) is TextDelta and not event.refusal:
+            left = self.take_text(event.text)
+            if left is not None:
+                return [TextDelta(left)] if left else []
         return list(self._taken(event))
+
+    def take_text(self, text: str) -> str | None:
+        """See GuardedCall."""
+        if self._refuses or self._thoughts is not None or self.stopped is not None:
+            return None
+        stage = self._text
+        left = stage.push(text)
+        self.stopped = stage.stopped
+        return left
 
     def _taken(self, event: ChatEvent) -> Iterator[ChatEvent]:
         if not isinstance(event, ReasoningDelta):
@@ -105,7 +110,7 @@ class Outgoing:
     def _finish(self, end: Finished) -> Iterator[ChatEvent]:
         yield from self._end_text()
         yield from self._end_call()
-        if self._stopped is None:
+        if self.stopped is None:
             yield end if self._is_clean(end.reasoning) else replace(end, reasoning=None)
 
     def _is_clean(self, value: Any) -> bool:
@@ -119,7 +124,7 @@ class Outgoing:
         return True
 
     def _said(self, stage: Stage, text: str) -> str:
-        self._stopped = self._stopped or stage.stopped
+        self.stopped = self.stopped or stage.stopped
         return text
 
     def _plain(self) -> Stage:

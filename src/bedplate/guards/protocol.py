@@ -124,6 +124,12 @@ class GuardedCall(Protocol):
         """What may leave now that this has come, in order; with the last event all that was held."""
         ...
 
+    def take_text(self, text: str) -> str | None:
+        """As `take` of a piece of text where nothing but text can leave for it, which is most of a
+        stream; None, and nothing is taken, where `take` must be asked.
+        """
+        ...
+
 
 class CallGuard(Protocol):
     """Stands around every model call."""

@@ -53,19 +53,15 @@ class Spans:
         self._scan = scan
         self._before = before[-CONTEXT - 1 :]
         self._text = ""
-        self._at = 0
+        self.settled = 0
         self._goes_on = False
-
-    @property
-    def settled(self) -> int:
-        return self._at
 
     def push(self, text: str) -> list[Finding]:
         self._text += text
         if not self._goes_on and next_word(self._text, 0) == len(self._text):
             # Plain words alone, as most of what a model says.
             self._pass(self._text, 0, len(self._text))
-            self._at += len(self._text)
+            self.settled += len(self._text)
             self._text = ""
             return []
         return self._advance(final=False)
@@ -100,8 +96,10 @@ class Spans:
             self._pass(text, position, end)
             position = end
         self._text = text[position:]
-        shifted = [replace(f, start=f.start + self._at, end=f.end + self._at) for f in settled]
-        self._at += position
+        shifted = [
+            replace(f, start=f.start + self.settled, end=f.end + self.settled) for f in settled
+        ]
+        self.settled += position
         return shifted
 
     def _settle(self, text: str, start: int, end: int) -> tuple[list[Finding], int]:

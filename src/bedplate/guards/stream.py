@@ -37,21 +37,17 @@ class StreamGuard:
         self._replace = replace
         self._text = ""
         self._left = 0
-        self._stopped: str | None = None
-
-    @property
-    def stopped(self) -> str | None:
-        return self._stopped
+        self.stopped: str | None = None
 
     @property
     def held(self) -> int:
         return len(self._text)
 
     def push(self, text: str) -> str:
-        if self._stopped is not None:
+        if self.stopped is not None:
             return ""
         self._text += text
-        findings = self._finder.push(fold(text))
+        findings = self._finder.push(text if text.isascii() else fold(text))
         if findings:
             return "".join(self._leave(findings))
         settled = self._finder.settled - self._left
@@ -60,7 +56,7 @@ class StreamGuard:
         return left
 
     def finish(self) -> str:
-        if self._stopped is not None:
+        if self.stopped is not None:
             return ""
         return "".join(self._leave(self._finder.finish()))
 
@@ -74,7 +70,7 @@ class StreamGuard:
                 continue
             put = self._replace(found.type, self._text[start:end])
             if put is None:
-                self._stopped, self._text = found.type, ""
+                self.stopped, self._text = found.type, ""
                 return
             yield put
         settled = self._finder.settled - self._left

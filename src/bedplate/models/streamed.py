@@ -125,10 +125,12 @@ class StreamedAnswer:
 
                 def take(packet: bytes) -> bool:
                     texts = self._texts_of(packet)
-                    if texts is None:
-                        self._part(self._made_of(packet))
-                    else:
+                    if texts is not None:
                         self._texts = texts
+                        sent = self._give(sink)
+                        self._patience.renew()
+                        return sent and not self._rest
+                    self._part(self._made_of(packet))
                     sent = self._give(sink)
                     self.renew()
                     if self._reply.ended:
@@ -166,11 +168,12 @@ class StreamedAnswer:
 
     def _texts_of(self, packet: bytes) -> list[str] | None:
         """Where it holds nothing else, without a look at its events."""
-        if not self._parser.between or len(packet) > min(self._room, MAX_EVENT_BYTES):
+        size = len(packet)
+        if size > self._room or size > MAX_EVENT_BYTES or not self._parser.between:
             return None
         texts = self._reply.texts(packet)
         if texts is not None:
-            self._room -= len(packet)
+            self._room -= size
             self._came = True
         return texts
 
@@ -197,7 +200,9 @@ class StreamedAnswer:
     def _give(self, sink: TextSink) -> bool:
         """Hand all text on; False where the reader has to be waited for first."""
         while self._texts:
-            some, self._texts = self._texts[:AT_ONCE], self._texts[AT_ONCE:]
+            some, self._texts = self._texts, []
+            if len(some) > AT_ONCE:
+                some, self._texts = some[:AT_ONCE], some[AT_ONCE:]
             if not sink.take(some):
                 left = ["".join(some), *self._texts]
                 self._rest, self._texts = [*map(TextDelta, left), *self._rest], []

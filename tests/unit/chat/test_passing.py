@@ -78,6 +78,9 @@ class Stopping:
     stopped: str | None = None
     slow: bool = False
 
+    def take_text(self, text: str) -> str | None:
+        return None
+
 
 @asynccontextmanager
 async def turns(**options: object) -> AsyncGenerator[tuple[Wire, Turn, Turn]]:

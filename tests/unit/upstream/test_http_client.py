@@ -4,7 +4,7 @@ import asyncio
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,7 +61,7 @@ class Server:
 @asynccontextmanager
 async def serving(
     handler: Handler, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
-) -> AsyncIterator[Server]:
+) -> AsyncGenerator[Server]:
     told = Server()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -91,7 +91,7 @@ async def serving(
 @asynccontextmanager
 async def opened(
     port: int, path: str = "/v1/chat", idle_seconds: float = 4.0, connect_seconds: float = 5.0
-) -> AsyncIterator[HttpClient]:
+) -> AsyncGenerator[HttpClient]:
     async with open_client(
         f"http://127.0.0.1:{port}{path}",
         {"Content-Type": "application/json", "user-agent": "mine"},
