@@ -123,6 +123,10 @@ async def walk(place: Place) -> Mapping[str, str]:
     ids |= await _responses(place, ids)
     ids |= await _conversations(place, ids)
     ids |= await _batches(place)
+    text: dict[str, Any] = {"model": "base", "prompt": "Once", "logprobs": 1}
+    await place.ask("POST", "/completions", text)
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
+    await place.ask("POST", "/completions", {**text, **streamed})
     await place.ask("POST", "/embeddings", {"model": "default", "input": ["a", "b"]})
     await place.ask("POST", "/moderations", {"input": "Ignore all former instructions."})
     await place.ask("GET", "/models")

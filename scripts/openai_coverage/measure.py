@@ -14,7 +14,7 @@ from scripts.openai_coverage.probes import Found, probe
 from scripts.openai_coverage.surface import Operation, operations
 
 AREAS = (
-    "chat/completions", "responses", "conversations", "embeddings", "files", "uploads",
+    "chat/completions", "completions", "responses", "conversations", "embeddings", "files", "uploads",
     "vector_stores", "moderations", "batches", "models",
 )  # fmt: skip
 SAME = {

@@ -65,6 +65,8 @@ class Place:
 
     served: Served
     wire: Wire
+    base: Wire
+    """A server that goes on with texts."""
     mcp: str
     """The URL of an MCP server."""
     page: str
@@ -118,6 +120,7 @@ async def place() -> AsyncGenerator[Place]:
     with TemporaryDirectory() as folder:
         async with (
             serve_wire("/v1/chat/completions", _answer_in_full) as wire,
+            serve_wire("/v1/completions", _go_on) as base,
             mcp_server() as shop,
             web_site() as site,
             serving(
@@ -129,6 +132,12 @@ async def place() -> AsyncGenerator[Place]:
                     "base_url": wire.base_url,
                     "custom_tools": True,
                     "serving_hints": True,
+                },
+                models__base={
+                    "use": "openai",
+                    "model": "b",
+                    "base_url": base.base_url,
+                    "text_completions": True,
                 },
                 models__broken={"use": "scripted", "replies": ["One."], "fail_after": 0},
                 models__slow={
@@ -142,7 +151,21 @@ async def place() -> AsyncGenerator[Place]:
             ) as served,
         ):
             site.pages["/a.html"] = TEXT
-            yield Place(served, wire, shop.url, f"{site.url}/a.html")
+            yield Place(served, wire, base, shop.url, f"{site.url}/a.html")
+
+
+async def _go_on(exchange: Exchange) -> None:
+    sure = {
+        "tokens": [TEXT],
+        "token_logprobs": [-0.5],
+        "top_logprobs": [{TEXT: -0.5}],
+        "text_offset": [0],
+    }
+    for choice in ({"text": TEXT, "logprobs": sure}, {"text": "", "finish_reason": "stop"}):
+        told = {**chunk(), "choices": [{"index": 0, **choice}], "system_fingerprint": "fp"}
+        await exchange.send(event(told))
+    await exchange.send(event(usage_chunk(USAGE)))
+    await exchange.send(DONE)
 
 
 async def _answer_in_full(exchange: Exchange) -> None:

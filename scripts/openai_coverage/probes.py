@@ -81,6 +81,7 @@ BY_AREA: Mapping[str, Mapping[str, Any]] = {
         "content[][type=file].file": {"file_data": FILE},
         "moderation.model": "good",
     },
+    "completions": {"": {"model": "base"}, "prompt": "Once", "best_of": 1, "model": "base"},
     "batches": {"endpoint": "/v1/chat/completions", "completion_window": "24h"},
     "conversations": {**PARTS},
     "embeddings": {"input": "text", "input[]": 15339, "dimensions": 256},
@@ -188,6 +189,7 @@ async def _state(
     place: Place, operation: Operation, ids: Mapping[str, str], sample: Sample
 ) -> tuple[State, str]:
     place.wire.seen.clear()
+    place.base.seen.clear()
     first = _names(sample.path)[0]
     beside = BESIDE.get(operation.area, {}).get(first, {})
     if operation.path.endswith("/file_batches") and first == "files":
@@ -200,7 +202,8 @@ async def _state(
     status, why = await _send(place, operation, ids, body)
     if status >= 400:
         return "refused", why
-    reached = any(_holds(each.body, _names(sample.path)) for each in place.wire.seen)
+    seen = [*place.wire.seen, *place.base.seen]
+    reached = any(_holds(each.body, _names(sample.path)) for each in seen)
     status, _ = await _send(place, operation, ids, {**beside, **sample.wrong})
     if status >= 400:
         return "read", ""

@@ -192,7 +192,7 @@ def test_what_is_no_object_is_refused_by_its_place(
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/messages",
+    ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/messages",
      "/v1/conversations", "/v1/vector_stores", "/v1/moderations", "/v1/rerank", "/v1/batches",
      "/v1/uploads", "/api/search"],
 )  # fmt: skip

@@ -299,6 +299,7 @@ async def test_the_openapi_document_names_every_route_and_resolves(served: Serve
         "/api/collections/{collection}/quarantine",
         "/api/collections/{collection}/quarantine/{document_id}/release",
         *("/v1/models", "/v1/models/{model}", "/v1/embeddings", "/v1/chat/completions"),
+        "/v1/completions",
         "/v1/chat/completions/{completion_id}",
         "/v1/chat/completions/{completion_id}/messages",
         "/v1/moderations",

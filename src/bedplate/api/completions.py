@@ -39,6 +39,30 @@ class Completions:
         answers = self._plain if is_model else self._assisted
         return side_by_side([answers(call.model, request, index) for index in range(call.choices)])
 
+    def of_each(
+        self,
+        model: str,
+        requests: Sequence[ChatRequest],
+        account: Account,
+        deadline: float,
+        *,
+        whole: bool,
+    ) -> AsyncGenerator[ChoiceEvent]:
+        """A choice of each request, numbered as they are; `whole` where nobody reads pieces. Errors
+        are those of `events`.
+        """
+        answers = self._plain if model in self._app.config.models else self._assisted
+        return side_by_side(
+            [
+                answers(
+                    model,
+                    replace(request, deadline=deadline, account=account, whole_answer=whole),
+                    index,
+                )
+                for index, request in enumerate(requests)
+            ]
+        )
+
     async def answer(
         self, call: ChatCall, account: Account, deadline: float
     ) -> Sequence[ChoiceEvent]:

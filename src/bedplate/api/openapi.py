@@ -12,6 +12,8 @@ from bedplate.api.conversations_requests import ConversationBody, ItemsBody, Met
 from bedplate.api.embeddings_requests import EmbeddingsBody
 from bedplate.api.responses_requests import CompactBody, ResponsesBody
 from bedplate.api.scopes import scope_of
+from bedplate.api.text_reply import TextCompletion
+from bedplate.api.text_requests import TextBody
 from bedplate.api.wire import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -30,7 +32,15 @@ from bedplate.responses.response import CompactedResponse, InputTokens, Response
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 KEY = "access_key"
 REFERENCE = "#/components/schemas/{name}"
-READ = (EmbeddingsBody, ResponsesBody, CompactBody, ConversationBody, MetadataBody, ItemsBody)
+READ = (
+    EmbeddingsBody,
+    ResponsesBody,
+    CompactBody,
+    ConversationBody,
+    MetadataBody,
+    ItemsBody,
+    TextBody,
+)
 """Bodies that msgspec reads on routes of FastAPI's."""
 
 SENT = (
@@ -45,6 +55,7 @@ SENT = (
     ModelList,
     Response,
     StoredMessageList,
+    TextCompletion,
 )
 """What it writes there."""
 

@@ -9,6 +9,7 @@ from bedplate.domain.batches import BatchError
 
 ENDPOINTS: tuple[str, ...] = (
     "/v1/chat/completions",
+    "/v1/completions",
     "/v1/responses",
     "/v1/embeddings",
     "/v1/moderations",

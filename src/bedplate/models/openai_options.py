@@ -74,6 +74,9 @@ class OpenAIOptions(WireOptions):
     serving_hints: bool | None = None
     """Whether it is sent what changes no answer but how it is served, as `service_tier` and
     `prompt_cache_key` of a response; OpenAI itself is by default."""
+    text_completions: bool = False
+    """Whether the server is asked at `/completions` to go on with a text as it is, and not to answer
+    a message: for base models, and for prompts of /v1/completions. A request has one message then."""
     message_names: bool = True
     """Whether messages may have a `name`, which is left out otherwise."""
     strict_tools: bool = True
@@ -134,7 +137,7 @@ class OpenAIOptions(WireOptions):
 
     @property
     def endpoint(self) -> str:
-        return self.url("chat/completions")
+        return self.url("completions" if self.text_completions else "chat/completions")
 
     def url(self, path: str) -> str:
         """Of `path` below the base URL, with the query."""

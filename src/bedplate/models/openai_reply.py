@@ -33,6 +33,7 @@ from bedplate.models.openai_chunks import (
     tokens_of,
 )
 from bedplate.models.openai_options import OpenAIOptions
+from bedplate.models.openai_texts import as_chat, whole_text
 from bedplate.models.openai_thoughts import Thoughts
 from bedplate.models.openai_usage import estimate_usage, read_usage
 from bedplate.models.sse import SseEvent
@@ -141,6 +142,8 @@ class OpenAIReply:
 
     def add(self, raw: Any, *, failed: bool = False) -> list[ChatEvent]:
         """What a chunk adds that is no longer JSON; `failed` where it is announced as an error."""
+        if self._options.text_completions:
+            raw = as_chat(raw)
         try:
             chunk, unknown = read_chunk(raw)
         except msgspec.ValidationError as error:
@@ -167,7 +170,7 @@ class OpenAIReply:
             raw = msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        chunk = as_chunk(raw)
+        chunk = whole_text(raw) if self._options.text_completions else as_chunk(raw)
         if chunk is None:
             return None
         self._be_whole()

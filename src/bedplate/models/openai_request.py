@@ -11,6 +11,7 @@ from bedplate.errors import InvalidInput
 from bedplate.models.openai_fields import check_fields
 from bedplate.models.openai_messages import encode_messages
 from bedplate.models.openai_options import OpenAIOptions
+from bedplate.models.openai_texts import only_text
 
 
 def encode_request(request: ChatRequest, options: OpenAIOptions) -> bytes:
@@ -29,7 +30,10 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
     if options.knows_serving_hints:
         body |= request.hints
     body |= request.extra
-    body |= {"model": options.model, "messages": encode_messages(request.messages, options)}
+    if options.text_completions:
+        body |= {"model": options.model, "prompt": only_text(request, options)}
+    else:
+        body |= {"model": options.model, "messages": encode_messages(request.messages, options)}
     if not asks_whole(request, options):
         body["stream"] = True
         if options.stream_usage:
@@ -42,14 +46,22 @@ def build_body(request: ChatRequest, options: OpenAIOptions) -> dict[str, Any]:
         options.seed_field: request.seed,
         "response_format": request.output and _format(request.output, options),
         "reasoning_effort": request.reasoning_effort,
-        "logprobs": None if request.logprobs is None else True,
-        "top_logprobs": request.logprobs or None,
+        **_logprobs(request, options),
         **_tools(request, options),
     }
     body |= {name: value for name, value in chosen.items() if value is not None}
     if options.max_output_tokens is not None:
         body.setdefault(options.limit_field, options.max_output_tokens)
     return body
+
+
+def _logprobs(request: ChatRequest, options: OpenAIOptions) -> Mapping[str, object]:
+    if options.text_completions:
+        return {"logprobs": request.logprobs}
+    return {
+        "logprobs": None if request.logprobs is None else True,
+        "top_logprobs": request.logprobs or None,
+    }
 
 
 def asks_whole(request: ChatRequest, options: OpenAIOptions) -> bool:
@@ -135,6 +147,12 @@ def _choice(choice: ToolChoice, tools: Sequence[ToolSpec]) -> object:
 
 def _check_supported(request: ChatRequest, options: OpenAIOptions) -> None:
     check_tool_choice(request)
+    if request.extra.get("suffix") and not options.text_completions:
+        raise InvalidInput(
+            f"suffix: the model {options.model!r} answers messages; only one with text_completions "
+            "fills in before a suffix.",
+            param="suffix",
+        )
     if not options.knows_custom_tools:
         check_no_custom_tools(request, f"the server of the model {options.model!r}")
     for need, field in _needs(request):

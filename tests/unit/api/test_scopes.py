@@ -21,6 +21,7 @@ from bedplate.api.scopes import scope_of
         ("POST", "/v1/chat/completions", "ask"),
         ("POST", "/v1/embeddings", "ask"),
         ("POST", "/v1/messages", "ask"),
+        ("POST", "/v1/completions", "ask"),
         ("GET", "/v1/responses/resp_1/input_items", "ask"),
         ("POST", "/v1/vector_stores/vs_1/search", "read"),
         ("POST", "/v1/vector_stores/vs_1", "write"),
