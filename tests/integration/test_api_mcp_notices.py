@@ -11,6 +11,10 @@ import pytest_asyncio
 from tests.fixtures.openai_wire import Wire, packets, serve_openai_wire, stalls
 from tests.fixtures.serving import Served, serving, until
 
+from bedplate.api.server import running
+from bedplate.app import open_app
+from bedplate.config import load_config
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SLOW = {"use": "scripted", "chunk_characters": 8, "delay_seconds": 0.05,
@@ -134,6 +138,30 @@ async def test_a_client_that_leaves_ends_the_work(served: Served, wire: Wire) ->
         await until(lambda: wire.seen)
     async with asyncio.timeout(20):
         await wire.disconnected.wait()
+
+
+async def test_a_server_that_stops_says_so_on_the_stream(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    arguments = {
+        "server.port": 0,
+        "server.drain_seconds": 0.1,
+        "data.dir": tmp_path_factory.mktemp("stops"),
+        "embedder.use": "hashing",
+        "models.sleepy": {"use": "scripted", "replies": ["Yes?"], "delay_seconds": 60},
+        "assistants.sleeper": {"model": "sleepy"},
+    }
+    tool = "ask_assistant"
+    asked = request(tool, {"assistant": "sleeper", "question": "Rain?"}, TOKEN)
+    config = load_config(arguments=arguments, environment={}).config
+    async with open_app(config) as app, aiohttp.ClientSession() as session:
+        async with running(app) as url:
+            reply = await session.post(f"{url}/mcp", json=asked, headers=headers(tool, TOKEN))
+            assert (await reply.content.readline()) == b"event: message\n"
+        *_, last = (await reply.content.read()).strip().split(b"\n\n")
+    told = json.loads(last.partition(b"data: ")[2])
+    assert told["id"] == 1
+    assert "cut off" in told["error"]["message"]
 
 
 async def test_an_upstream_that_breaks_off_is_an_error_on_the_stream(

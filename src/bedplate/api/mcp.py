@@ -26,6 +26,7 @@ from bedplate.api.mcp_failures import (
     PARSE_ERROR,
     UNKNOWN_VERSION,
     WRONG_HEADER,
+    Id,
     Refused,
 )
 from bedplate.api.mcp_messages import Caller, Messages, Reply
@@ -64,22 +65,20 @@ class Mcp:
             return
         body = await Request(scope, receive).body()
         out = _Answering(scope, receive, send, streams=_takes_events(headers))
+        values = {name: [each.strip(" \t") for each in headers.getlist(name)] for name in headers}
+        caller = Caller(account_of(scope), deadline_of(scope), out.tell, values)
+        id: Any = None
         try:
-            reply = await self._reply(scope, headers, body, out)
+            message = read_message(body)
+            id = message.get("id")
+            reply = await self._messages.answer(message, caller)
         except Refused as refused:
             await _json(refused.told(None), 400)(scope, receive, send)
         except asyncio.CancelledError:
-            await out.cut_off()
+            await out.cut_off(id)
             raise
         else:
             await out.end(reply)
-
-    async def _reply(
-        self, scope: Scope, headers: Headers, body: bytes, out: "_Answering"
-    ) -> Reply | None:
-        values = {name: [each.strip(" \t") for each in headers.getlist(name)] for name in headers}
-        caller = Caller(account_of(scope), deadline_of(scope), out.tell, values)
-        return await self._messages.answer(read_message(body), caller)
 
 
 class _Answering:
@@ -114,9 +113,10 @@ class _Answering:
             status = STATUSES.get(reply.code, 200) if reply.alone else 200
             await _json(reply.message, status)(self._scope, self._receive, self._send)
 
-    async def cut_off(self) -> None:
+    async def cut_off(self, id: Id) -> None:
+        """The server stops, or nobody is there any more to hear it."""
         if self._begun:
-            await self._event(Refused(INTERNAL, CUT_OFF).told(None), more=False)
+            await self._event(Refused(INTERNAL, CUT_OFF).told(id), more=False)
 
     async def _event(self, message: Mapping[str, Any], *, more: bool) -> None:
         event = encode_event(message, "message")
