@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bedplate.batches import by_length
 from bedplate.errors import ConfigError
 from bedplate.onnx_session import open_session
 from bedplate.packaged import find_packaged, minilm_tokenizer
@@ -119,13 +120,4 @@ def open_packaged(package: str, name: str, *, threads: int = 1) -> tuple[Encoder
 
 
 def _by_length(given: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Batches of about equal length, so that little padding is computed."""
-    batches: list[list[int]] = []
-    for index in sorted(range(len(given)), key=lambda i: len(given[i])):
-        batch = batches[-1] if batches else []
-        full = (len(batch) + 1) * (len(given[index]) + 2) > BATCH_TOKENS
-        if not batch or full or len(batch) == BATCH_WINDOWS:
-            batches.append([index])
-        else:
-            batch.append(index)
-    return batches
+    return by_length([len(ids) + 2 for ids in given], tokens=BATCH_TOKENS, most=BATCH_WINDOWS)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Encoding, Tokenizer
 
+from bedplate.batches import by_length
 from bedplate.errors import ConfigError
 from bedplate.onnx_session import RUNTIME_ERRORS, open_session, said
 
@@ -162,14 +163,6 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def batches_by_length(lengths: Sequence[int]) -> list[list[int]]:
-    """Numbers of pairs in batches of about equal length, so that little padding is computed."""
-    batches: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        batch = batches[-1] if batches else []
-        full = len(batch) == BATCH_PAIRS or (len(batch) + 1) * lengths[index] > BATCH_TOKENS
-        if not batch or full:
-            batches.append([index])
-        else:
-            batch.append(index)
-    return batches
+def batches_of(encodings: Sequence[Encoding]) -> list[list[int]]:
+    """Numbers of the pairs that are read together."""
+    return by_length([len(e.ids) for e in encodings], tokens=BATCH_TOKENS, most=BATCH_PAIRS)

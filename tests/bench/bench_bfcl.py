@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.bench.evaluation import NoData, folder, rows
 
@@ -40,11 +40,11 @@ Call = tuple[str, dict[str, Any]]
 def schema_of(given: Any, *, top: bool = True) -> Any:
     """JSON Schema in the place of BFCL's."""
     if isinstance(given, list):
-        return [schema_of(each, top=False) for each in given]
+        return [schema_of(each, top=False) for each in cast("list[Any]", given)]
     if not isinstance(given, dict):
         return given
     made: dict[str, Any] = {}
-    for key, value in given.items():
+    for key, value in cast("dict[str, Any]", given).items():
         if key == "type" and isinstance(value, str):
             named = TYPES.get(value, value)
             made |= {} if named is None else {"type": named}
@@ -82,12 +82,12 @@ def plain(value: Any, schema: Mapping[str, Any]) -> Any:
         inner = schema.get("properties", {})
         return {
             key: first(each, inner.get(key, {})) if each and isinstance(each, list) else each
-            for key, each in value.items()
+            for key, each in cast("dict[str, Any]", value).items()
             if each != [""]
         }
     if isinstance(value, list):
-        return [plain(each, schema.get("items", {})) for each in value]
-    return value
+        return [plain(each, schema.get("items", {})) for each in cast("list[Any]", value)]
+    return cast(Any, value)
 
 
 def right(expected: Mapping[str, list[Any]], schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

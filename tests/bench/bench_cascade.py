@@ -43,7 +43,6 @@ from route_cases import SET, Table, read_mt_bench, read_tables
 from route_cases import SMALL as MIXTRAL
 from route_cases import labelled as joined
 
-from bedplate.config import ModelSlot
 from bedplate.domain.chat import ChatRequest, Message
 from bedplate.embedders.onnx import open_onnx_embedder
 from bedplate.embedders.protocol import Embedder
@@ -58,6 +57,7 @@ from bedplate.models.route_features import surface_features
 from bedplate.models.route_file import shipped_head
 from bedplate.models.route_fit import Labelled
 from bedplate.models.route_heads import Column
+from bedplate.sections import ModelSlot
 
 ONE_THREAD = {
     "llama-server": ["--threads", "1"],
@@ -79,7 +79,7 @@ async def of_quote(count: int) -> list[Row]:
         cases = await squad_cases(embedder, off_topic=0)
         some = np.random.default_rng(5).choice(len(cases), count, replace=False)
         async with open_quote_model({}, embedder=Remembering(embedder)) as model:
-            for case in (cases[at] for at in some):
+            for case in (cases[int(at)] for at in some):
                 choice = await model.choose(case.request)
                 text = " ".join(piece.text for piece in choice.pieces)
                 said = choice.probability >= 0.5

@@ -31,7 +31,7 @@ from bedplate.domain.retrieval import Hit, Scope
 from bedplate.ingest.files import find_files
 from bedplate.parsers.detect import read_blob
 from bedplate.parsers.protocol import ParseLimits
-from bedplate.rag.retrieve import SearchRequest
+from bedplate.rag.search_request import SearchRequest
 
 BUDGETS = (2_000, 4_000, 8_000)
 HITS = 80

@@ -1,17 +1,22 @@
 """Guards: spans of personal data by type, injections by source, leaks of streams, and what it costs.
 
+`streams`, `tokens` or `megabytes` as the argument does that part alone.
+
 One thread. Thresholds are the defaults; nothing was fitted to these rows.
 """
 
+import base64
 import json
 import random
+import resource
 import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 from tests.bench.evaluation import NoData, folder, rows
 
@@ -22,7 +27,6 @@ from bedplate.guards.injection_model import EncoderOptions, TwoHeads
 from bedplate.guards.pii import TYPES, PatternGuard
 from bedplate.guards.pii_head import TagHead
 from bedplate.guards.protocol import PiiGuard
-from bedplate.guards.spans import Spans
 from bedplate.guards.stream import StreamGuard
 from bedplate.guards.tagged import TAGS, TaggedGuard
 
@@ -33,7 +37,7 @@ OURS = {
 }  # fmt: skip
 """Types of the sets that patterns look for; names, places and firms have no shape."""
 
-SPLITS = 100_000
+SPLITS, TAGGED_SPLITS = 100_000, 20_000
 SAMPLES = 1_000
 """Of the bootstrap."""
 
@@ -109,7 +113,7 @@ def injections() -> None:
         print(f"{label:38} flagged {interval(flagged)}; {took:.1f} CPU-ms/kB", flush=True)
         return made
 
-    def read(name: str) -> list[dict[str, object]]:
+    def read(name: str) -> list[dict[str, Any]]:
         return list(rows(folder("injection") / f"{name}.jsonl"))
 
     deepset = read("deepset_train")
@@ -132,35 +136,50 @@ def injections() -> None:
 
 
 def streams() -> None:
-    """Texts with planted values cut at random: whatever leaves must be the whole's own beginning."""
-    draw = random.Random(7)
+    """Texts with planted values cut at random, by patterns, and some of them with the model as well."""
     texts = [row["text"] for row in rows(folder("pii") / "presidio_generated_large.jsonl")]
     texts += [row["text"] for row in rows(folder("pii") / "presidio_synth_v2.jsonl")]
-    wholes = [GUARD.scrub(text).text for text in texts]
-    leaks, delays, held = 0, list[float](), list[int]()
-    for number in range(SPLITS):
-        index = number % len(texts)
-        text, whole = texts[index], wholes[index]
-        cuts = sorted(
-            {0, len(text), *(draw.randrange(len(text) + 1) for _ in range(draw.randrange(12)))}
-        )
-        stream = StreamGuard(Spans(GUARD.scan), lambda type, _: f"[{type}]")
-        left = ""
-        for start, end in pairwise(cuts):
-            began = time.perf_counter()
+    encoder, facts = open_packaged("bedplate.guards", "models/pii")
+    split("patterns", GUARD, texts, SPLITS)
+    split("tags", TaggedGuard(GUARD, TagHead(encoder, facts, {}), TAGS), texts, TAGGED_SPLITS)
+
+
+def split(name: str, guard: PiiGuard, texts: Sequence[str], count: int) -> None:
+    """Whatever leaves must be the whole's own beginning. The time of a token is that of four
+    characters, in texts that the guard has not read before.
+    """
+    draw = random.Random(7)
+    delays, held = list[float](), list[int]()
+    for text in texts:
+        stream = _stream(guard)
+        for start in range(0, len(text), 4):
+            began = time.thread_time()
+            stream.push(text[start : start + 4])
+            delays.append(time.thread_time() - began)
+            held.append(stream.held)
+        stream.finish()
+    wholes = [guard.scrub(text).text for text in texts]
+    leaks = 0
+    for number in range(count):
+        text, whole = texts[number % len(texts)], wholes[number % len(texts)]
+        cuts = {draw.randrange(len(text) + 1) for _ in range(draw.randrange(12))}
+        stream, left = _stream(guard), ""
+        for start, end in pairwise(sorted({0, len(text), *cuts})):
             left += stream.push(text[start:end])
-            if number % 20 == 0:
-                delays.append(time.perf_counter() - began)
-                held.append(stream.held)
             leaks += not whole.startswith(left)
         leaks += left + stream.finish() != whole
     delays.sort()
     held.sort()
-    print(f"{SPLITS:,} random splits: {leaks} leaks or differences")
     print(
-        f"a push: p50 {delays[len(delays) // 2] * 1e6:.0f} us, p99 {delays[len(delays) * 99 // 100] * 1e6:.0f} us; "
-        f"held back p50 {held[len(held) // 2]}, p99 {held[len(held) * 99 // 100]} characters"
+        f"{name}: {count:,} random splits: {leaks} leaks or differences; a token takes "
+        f"p50 {delays[len(delays) // 2] * 1e6:.0f}, p99 {delays[len(delays) * 99 // 100] * 1e6:.0f} us of CPU; "
+        f"held back p50 {held[len(held) // 2]}, p99 {held[len(held) * 99 // 100]} characters",
+        flush=True,
     )
+
+
+def _stream(guard: PiiGuard) -> StreamGuard:
+    return StreamGuard(guard.finder(guard.scan), lambda type, _: f"[{type}]")
 
 
 def tokens() -> None:
@@ -196,7 +215,7 @@ def tokens() -> None:
             began, started = time.perf_counter(), time.process_time()
             scanner.looked(request, "user", beside)
             guard.find(request)
-            stream = StreamGuard(guard.finder(guard.scan), lambda type, _: f"[{type}]")
+            stream = _stream(guard)
             for start in range(0, len(answer), 4):
                 stream.push(answer[start : start + 4])
             stream.finish()
@@ -209,13 +228,62 @@ def tokens() -> None:
               flush=True)  # fmt: skip
 
 
+def megabytes() -> None:
+    """Text of a megabyte and of four that is meant to be slow: CPU a kB, and by how much it grows."""
+    scanner = Scanner(ScannerOptions(), {}, ThreadPoolExecutor(1))
+    prose = " ".join(row["text"] for row in rows(folder("qa_squad2") / "paragraphs.jsonl"))
+    value = "ann.lee@example.com 4111 1111 1111 1111 "
+    shapes: Mapping[str, Callable[[int], str]] = {
+        "prose": lambda size: (prose * (size // len(prose) + 1))[:size],
+        "one word": lambda size: "a" * size,
+        "one number": lambda size: "1" * size,
+        "base64": lambda size: base64.b64encode(prose.encode() * (size // len(prose) + 1))[:size].decode(),
+        "base64 three deep": lambda size: _nested(prose, size),
+        "findings": lambda size: value * (size // len(value)),
+        "marks of direction": lambda size: "\u202eab\u202c\u200f" * (size // 5),
+        "for backtracking": lambda size: ("a" * 40 + "@" + "a." * 40 + " <" + "-" * 300)[:400] * (size // 400),
+        "brackets": lambda size: "<!--" * (size // 4),
+        "letters apart": lambda size: "i g n o r e " * (size // 12),
+    }  # fmt: skip
+    ways: Mapping[str, Callable[[str], object]] = {
+        "patterns": GUARD.scrub,
+        "rules": lambda text: scanner.reasons(text, "document"),
+    }
+    for name, make in shapes.items():
+        told: list[str] = []
+        for what, look in ways.items():
+            spent: list[float] = []
+            for size in (1 << 20, 4 << 20):
+                text = make(size)
+                started = time.thread_time()
+                look(text)
+                spent.append(time.thread_time() - started)
+            told.append(
+                f"{what} {spent[1] * 1000 / 4096:.2f} CPU-ms/kB, x {spent[1] / spent[0]:.1f} for four"
+            )
+        print(f"{name}: {'; '.join(told)}", flush=True)
+    print(f"the most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+
+
+def _nested(text: str, size: int) -> str:
+    """Pieces that are base64 of base64 of base64."""
+    piece = text[:600].encode()
+    for _ in range(3):
+        piece = base64.b64encode(piece)
+    return (piece.decode() + " ") * (size // (len(piece) + 1))
+
+
 def main() -> None:
+    parts = {"streams": streams, "tokens": tokens, "megabytes": megabytes}
     try:
+        if len(sys.argv) > 1:
+            parts[sys.argv[1]]()
+            return
         for name in ("presidio_synth_v2", "presidio_generated_large"):
             pii(name)
         injections()
-        tokens()
-        streams()
+        for part in parts.values():
+            part()
     except NoData as missing:
         print(json.dumps({"skipped": str(missing)}))
         sys.exit(0)

@@ -17,11 +17,12 @@ from typing import Any
 
 import psutil
 
-from bedplate.app import open_app
+from bedplate.app import App, open_app
 from bedplate.chunkers import CHUNKERS
 from bedplate.config import load_config
 from bedplate.ingest.embedding import embedded_text
 from bedplate.ingest.files import find_files
+from bedplate.ingest.report import Report
 
 DOCUMENTS = 300
 ROUNDS = 3
@@ -66,6 +67,10 @@ def spent() -> float:
     return sum(times[:4]) + sum(one.user + one.system for one in living)
 
 
+async def _read(app: App, home: str, name: str) -> Report:
+    return await app.ingest.run(app.scope(name), find_files([f"{home}/{name}"], max_files=10_000))
+
+
 async def ingest(home: str, names: Sequence[str]) -> dict[str, float]:
     """Each folder into a collection of its own, all at once, in one process."""
     config = load_config(environment={}, arguments={"data.dir": f"{home}/data"}).config
@@ -74,13 +79,8 @@ async def ingest(home: str, names: Sequence[str]) -> dict[str, float]:
         await app.ingest.run(app.scope("warm"), find_files([f"{home}/warm"], max_files=100))
         before, start = spent(), time.perf_counter()
         async with asyncio.TaskGroup() as tasks:
-            runs = [
-                tasks.create_task(
-                    app.ingest.run(
-                        app.scope(name), find_files([f"{home}/{name}"], max_files=10_000)
-                    )
-                )
-                for name in names
+            runs: list[asyncio.Task[Report]] = [
+                tasks.create_task(_read(app, home, name)) for name in names
             ]
         cpu, wall = spent() - before, time.perf_counter() - start
     reports = [run.result() for run in runs]

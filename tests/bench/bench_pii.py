@@ -79,7 +79,7 @@ def counted(row: Row, found: Sequence[Finding]) -> Counts:
     left = [Finding(OURS.get(f.type, f.type), f.start, f.end) for f in found]
     made: Counts = {"hit": Counter(), "missed": Counter(), "wrong": Counter()}
     for span in row["spans"]:
-        wanted = OURS.get(span["type"], span["type"])
+        wanted = OURS.get(str(span["type"]), str(span["type"]))
         hit = next((f for f in left if f.type == wanted and _meets(f, span)), None)
         made["missed" if hit is None else "hit"][wanted] += 1
         if hit is not None:

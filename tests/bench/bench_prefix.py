@@ -26,7 +26,7 @@ from bedplate.config import load_config
 from bedplate.domain.chat import Message, Passage
 from bedplate.rag.follow_up import search_text
 from bedplate.rag.prompt import Prompts
-from bedplate.rag.retrieve import SearchRequest
+from bedplate.rag.search_request import SearchRequest
 
 COLLECTION = "pool"
 Turn = tuple[tuple[Message, ...], Sequence[Passage]]

@@ -32,7 +32,7 @@ from bedplate.config import load_config
 from bedplate.domain.chat import Message
 from bedplate.ingest.files import find_files
 from bedplate.rag.follow_up import search_text
-from bedplate.rag.retrieve import SearchRequest
+from bedplate.rag.search_request import SearchRequest
 
 COLLECTION = "pool"
 DEPTH = 20

@@ -30,7 +30,8 @@ from quote_cases import (
     squad_cases,
 )
 
-from bedplate.embedders.onnx import OnnxEmbedder, open_onnx_embedder
+from bedplate.embedders.onnx import open_onnx_embedder
+from bedplate.embedders.protocol import Embedder
 from bedplate.models.quote import open_quote_model
 from bedplate.models.quote_refusal import load_weights
 
@@ -47,7 +48,7 @@ class Answered:
 
 
 async def answer(
-    cases: Sequence[Case], embedder: OnnxEmbedder, options: Mapping[str, Any]
+    cases: Sequence[Case], embedder: Embedder, options: Mapping[str, Any]
 ) -> list[Answered]:
     found: list[Answered] = []
     async with open_quote_model(options, embedder=Remembering(embedder)) as model:
@@ -61,7 +62,7 @@ async def answer(
 
 
 async def seconds_cold(
-    cases: Sequence[Case], embedder: OnnxEmbedder, options: Mapping[str, Any]
+    cases: Sequence[Case], embedder: Embedder, options: Mapping[str, Any]
 ) -> list[tuple[float, float]]:
     """Wall and CPU time of one answer whose passages were never read before."""
     times: list[tuple[float, float]] = []
@@ -73,7 +74,7 @@ async def seconds_cold(
     return times
 
 
-def measure(answers: Sequence[Answered], caution: float) -> dict[str, object]:
+def measure(answers: Sequence[Answered], caution: float) -> dict[str, Any]:
     squad = [a for a in answers if a.case.set == "squad"]
     off = np.array([a.chance for a in answers if a.case.set == "off-topic"])
     natural = [a for a in answers if is_held_out(a.case)]
@@ -123,7 +124,7 @@ def _auroc(answers: Sequence[Answered]) -> float:
     return auroc(chances, np.array([a.case.answerable for a in answers], dtype=bool))
 
 
-def show(figures: dict[str, object]) -> None:
+def show(figures: dict[str, Any]) -> None:
     print(
         f"SQuAD 2.0: {figures['squad_questions']} questions, AUROC {figures['squad_auroc']}; "
         f"CLAPNQ kept half: AUROC {figures['clapnq_auroc']}; MTRAG-UN: AUROC {figures['mtrag_auroc']}"

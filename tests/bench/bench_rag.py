@@ -151,7 +151,8 @@ async def stages(home: Path, count: int) -> None:
             inner[self.parent.id] += spent
         leave(self, *given)
 
-    trace.Span.__enter__, trace.Span.__exit__ = entered, left
+    span: Any = trace.Span
+    span.__enter__, span.__exit__ = entered, left
     config = load_config(environment={}, arguments={"data.dir": str(home)}).config
     async with open_app(config) as app:
         asked = iter(questions())

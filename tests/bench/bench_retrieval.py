@@ -23,7 +23,7 @@ from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.retrieval import Hit, Mode
 from bedplate.ingest.files import find_files
-from bedplate.rag.retrieve import SearchRequest
+from bedplate.rag.search_request import SearchRequest
 
 SETS = {"scifact": "train", "cranfield": "dev", "cisi": "dev", "med": "dev"}
 MODES: tuple[Mode, ...] = ("keyword", "vector", "hybrid")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -92,7 +93,7 @@ def of_head(head: RouteHead, data: Labelled) -> dict[str, Column]:
     }
 
 
-def held_out(data: Labelled, groups: Column) -> Scores:
+def held_out(data: Labelled, groups: NDArray[np.integer[Any]]) -> Scores:
     """The scores of each group by a head that was fitted to all others."""
     found: dict[str, Column] = {}
     for group in np.unique(groups):

@@ -18,7 +18,7 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,7 @@ from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.retrieval import SelfQuery, Sort
 from bedplate.ingest.files import find_files
-from bedplate.rag.retrieve import SearchRequest
+from bedplate.rag.search_request import SearchRequest
 from bedplate.rag.self_query import read
 from bedplate.rag.self_query_vocabulary import Vocabulary
 
@@ -51,7 +51,7 @@ def films_or_goods(name: str) -> list[dict[str, Any]]:
 @asynccontextmanager
 async def filled(
     name: str, documents: Sequence[Mapping[str, Any]], embedder: str
-) -> AsyncIterator[tuple[App, Vocabulary]]:
+) -> AsyncGenerator[tuple[App, Vocabulary]]:
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / "rows.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in documents), encoding="utf-8")
@@ -98,7 +98,8 @@ def canonical(filter: Mapping[str, Any] | None) -> frozenset[str]:
         elif value.get("$gte") is not None and value.get("$gte") == value.get("$lte"):
             found.add(f"{field} = {value['$gte']}")
         else:
-            found |= {_bound(field, key, bound) for key, bound in value.items()}
+            bounds = cast("Mapping[str, Any]", value)
+            found |= {_bound(field, key, bound) for key, bound in bounds.items()}
     return frozenset(found)
 
 

@@ -21,7 +21,7 @@ from bedplate.app import App, open_app
 from bedplate.config import load_config
 from bedplate.domain.retrieval import Mode
 from bedplate.ingest.files import find_files
-from bedplate.rag.retrieve import SearchRequest
+from bedplate.rag.search_request import SearchRequest
 
 DEPTHS = (10, 25)
 PASSAGES = 200

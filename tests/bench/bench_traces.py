@@ -164,11 +164,12 @@ async def looked(traces: Traces, queries: list[TraceQuery]) -> dict[str, float]:
 
 async def charted(traces: Traces, query: SeriesQuery) -> dict[str, float]:
     took: list[float] = []
+    requests = 0
     for _ in range(5):
         started = time.perf_counter()
-        found = await traces.charts.series(DEFAULT_TENANT, query)
+        requests = (await traces.charts.series(DEFAULT_TENANT, query)).total.requests
         took.append((time.perf_counter() - started) * 1000)
-    return {"traces": found.total.requests, "median_ms": round(statistics.median(took), 1)}
+    return {"traces": requests, "median_ms": round(statistics.median(took), 1)}
 
 
 async def store(spans: int) -> dict[str, Any]:

@@ -18,8 +18,7 @@ from evaluation import folder, rows
 from bedplate.domain.chat import ChatRequest, Message, Passage
 from bedplate.domain.ids import ChunkId, DocumentId
 from bedplate.domain.retrieval import Hit
-from bedplate.embedders.onnx import OnnxEmbedder
-from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, Spans
+from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, Spans, gives_tokens
 from bedplate.rag.follow_up import whole_question
 from bedplate.terms import analyse
 
@@ -113,7 +112,7 @@ async def squad_cases(embedder: Embedder, off_topic: int = 90) -> list[Case]:
                     request=_request(q["question"], found),
                 )
             )
-        for i in rng.choice(others, size=min(off_topic, len(others)), replace=False):
+        for i in map(int, rng.choice(others, size=min(off_topic, len(others)), replace=False)):
             q = questions[i]
             found = collection.search(q["question"], vectors[i])
             cases.append(
@@ -220,7 +219,9 @@ def is_held_out(case: Case) -> bool:
 class Remembering:
     """The bundled embedder, which encodes every text once; an article's passages return all the time."""
 
-    def __init__(self, embedder: OnnxEmbedder) -> None:
+    def __init__(self, embedder: Embedder) -> None:
+        if not gives_tokens(embedder):
+            raise TypeError("the bundled embedder gives token vectors")
         self._embedder = embedder
         self.fingerprint = embedder.fingerprint
         self.dimensions = embedder.dimensions

@@ -301,7 +301,12 @@ def _ready(name: str, process: "subprocess.Popen[bytes]", log: Path, port: int) 
 def _as_running(name: str, server: Server, path: str, requests: int) -> Running:
     headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
     rival = Rival(
-        lambda *_: [], lambda _: {}, "", path=path, headers=lambda _: headers, requests=requests
+        lambda _asked, _folder, _port: [],
+        lambda _: {},
+        "",
+        path=path,
+        headers=lambda _: headers,
+        requests=requests,
     )
     return Running(name, server.address, server.process.pid, rival, "")
 

@@ -38,8 +38,8 @@ class Table:
         places = np.flatnonzero(which)
         return Table(
             self.name,
-            [self.prompts[i] for i in places],
-            [self.domains[i] for i in places],
+            [self.prompts[int(i)] for i in places],
+            [self.domains[int(i)] for i in places],
             self.data.some(which),
         )
 
@@ -78,7 +78,7 @@ async def read_mt_bench(embedder: Embedder, kept: Path | None = None) -> Table:
     prompts = [row["turns"][0] for row in every]
     vectors = await _vectors("mt_bench", prompts, embedder, kept)
     small, large = (
-        np.array([np.mean(list(row["scores"][model].values())) / 10 for row in every])
+        np.array([float(np.mean(list(row["scores"][model].values()))) / 10 for row in every])
         for model in (SMALL, LARGE)
     )
     features = np.stack([surface_features(prompt) for prompt in prompts])

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Encoding, Tokenizer
 
+from bedplate.batches import by_length
 from bedplate.embedders.checks import encodable
 from bedplate.embedders.protocol import Embedder, LateVectors, Matrix, Spans, TokenVectors
 from bedplate.errors import ConfigError
@@ -231,20 +232,7 @@ def _term(word: str) -> int | None:
 
 
 def _by_length(encodings: Sequence[Encoding]) -> list[list[int]]:
-    """Batches of about equal length, so that little padding is computed."""
-    order = sorted(range(len(encodings)), key=lambda i: len(encodings[i].ids))
-    batches: list[list[int]] = []
-    for index in order:
-        batch = batches[-1] if batches else []
-        if (
-            not batch
-            or len(batch) == BATCH_TEXTS
-            or ((len(batch) + 1) * len(encodings[index].ids) > BATCH_TOKENS)
-        ):
-            batches.append([index])
-        else:
-            batch.append(index)
-    return batches
+    return by_length([len(e.ids) for e in encodings], tokens=BATCH_TOKENS, most=BATCH_TEXTS)
 
 
 def _unit(vectors: Matrix) -> Matrix:

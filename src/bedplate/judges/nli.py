@@ -29,7 +29,7 @@ from bedplate.pair_model import (
     RUNTIME_ERRORS,
     PairModel,
     PairModelFiles,
-    batches_by_length,
+    batches_of,
     said,
 )
 
@@ -72,7 +72,7 @@ class NliModel:
         """
         found = np.zeros(len(pairs))
         encodings = self._read.pairs.encode_pairs(pairs)
-        for batch in batches_by_length([len(each.ids) for each in encodings]):
+        for batch in batches_of(encodings):
             if stop.is_set():
                 return found
             try:

@@ -23,7 +23,7 @@ from bedplate.pair_model import (
     RUNTIME_ERRORS,
     PairModel,
     PairModelFiles,
-    batches_by_length,
+    batches_of,
     said,
 )
 from bedplate.rerankers.protocol import Reranker
@@ -82,7 +82,7 @@ class CrossEncoder:
             if stop.is_set():
                 return scores
             encodings += self._pairs.encode(query, texts[start : start + BATCH_PAIRS])
-        for batch in batches_by_length([len(encoding.ids) for encoding in encodings]):
+        for batch in batches_of(encodings):
             if stop.is_set():
                 return scores
             try:

@@ -15,7 +15,7 @@ from tests.fixtures.onnx_graph import FLOAT, INT32
 from tests.fixtures.tiny_cross_encoder import VOCABULARY, WORDS, tokenizer, write_cross_encoder
 
 from bedplate.errors import ConfigError, UpstreamError, UpstreamTimeout
-from bedplate.pair_model import BATCH_PAIRS, BATCH_TOKENS, PairTokenizer, batches_by_length
+from bedplate.pair_model import PairTokenizer
 from bedplate.rerankers.cross_encoder import open_cross_encoder
 from bedplate.rerankers.protocol import Reranker
 
@@ -73,15 +73,6 @@ def test_any_pair_fits_the_window_and_begins_with_the_query(texts: list[str], qu
         assert encoding.ids[0] == VOCABULARY["[CLS]"]
         assert encoding.ids[-1] == separator
         assert encoding.type_ids.count(0) <= 2 + (16 - 3) // 2
-
-
-@given(st.lists(st.integers(1, 512), max_size=300))
-def test_batches_hold_every_pair_once_and_stay_bounded(lengths: list[int]) -> None:
-    batches = batches_by_length(lengths)
-    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
-    for batch in batches:
-        assert len(batch) <= BATCH_PAIRS
-        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= BATCH_TOKENS
 
 
 async def test_a_text_scores_alike_in_any_batch(tmp_path: Path) -> None:
