@@ -90,7 +90,7 @@ async def test_an_assistant_is_asked_the_prompt_as_a_question(served: Served) ->
     assert made["choices"][0]["text"] == "Refunds take 30 days [1]."
     assert made["bedplate"]["refused"] is False
     messages = asked(served.app)[-1].messages
-    assert ("system", True) == (messages[0].role, "Be short." in messages[0].content)
+    assert (messages[0].role, "Be short." in messages[0].content) == ("system", True)
 
 
 async def test_prompts_and_their_choices_are_numbered_in_order(served: Served) -> None:

@@ -56,7 +56,7 @@ class Completions:
             [
                 answers(
                     model,
-                    replace(request, deadline=deadline, account=account, whole_answer=whole),
+                    changed(request, deadline=deadline, account=account, whole_answer=whole),
                     index,
                 )
                 for index, request in enumerate(requests)
