@@ -127,7 +127,7 @@ async def open_safeguards(
         )
         injection = InjectionFailsClosed(scanner, "guards.injection")
         redact = _redaction(guards.pii, finding) if guards.pii and finding else None
-        if redact is not None:
+        if redact is not None and redact.holds("logs"):
             stack.enter_context(redacted_by(partial(redact, direction="logs")))
         yield Safeguards(
             finding=finding,
