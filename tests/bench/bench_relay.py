@@ -33,7 +33,7 @@ from tests.bench.relay_floor import since
 
 ROOT = Path(__file__).parents[2]
 CONNECTIONS = 32
-BOUNDS = {"json": 80.0, "stream": 200.0, "paced": 16.0}
+BOUNDS = {"json": 80.0, "stream": 95.0, "paced": 7.0}
 """What the gate allows, as ratios: less than twice what it shows on a quiet machine, as the machine
 is anybody's."""
 

@@ -235,14 +235,14 @@ async def test_a_slow_reader_is_waited_for_and_not_the_server_blamed() -> None:
             return self.left % 2 == 0
 
         async def leave(self) -> None:
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.9)
 
     async def answer(exchange: Exchange) -> None:
         await exchange.send(event(chunk("a")) + event(chunk("b")))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.0)
         await exchange.send(b"".join(stream_bytes("c")))
 
-    async with turns(idle_seconds=0.3) as (wire, turn, _):
+    async with turns(idle_seconds=0.7) as (wire, turn, _):
         wire.script(answer)
         pieces = Slow()
         *_, end = await heard(turn, pieces)
