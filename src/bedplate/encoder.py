@@ -5,8 +5,7 @@ tokenizer of all-MiniLM-L6-v2. Nothing here waits for anything: callers bring th
 """
 
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +22,8 @@ from bedplate.packaged import find_packaged, minilm_tokenizer
 CLS, SEP = 101, 102
 BATCH_TOKENS = 2_048
 BATCH_WINDOWS = 32
+SLOWER = ("SkipLayerNormFusion",)
+"""A sum and its norm in one operation take longer than both apart: a tenth of a short text's time."""
 
 Logits = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -36,20 +37,11 @@ class Pieces:
     offsets: Sequence[tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Pieces that are looked at together, and where in the text they begin and end."""
-
-    ids: Sequence[int]
-    start: int
-    end: int
-
-
 class Encoder:
     """One model, ready to run; may be called by several threads at once."""
 
     def __init__(self, model: Path, *, threads: int = 1) -> None:
-        self._session = open_session(model, threads)
+        self._session = open_session(model, threads, SLOWER)
         self._inputs: set[str] = {node.name for node in self._session.get_inputs()}
         self._tokenizer = minilm_tokenizer()
 
@@ -66,7 +58,13 @@ class Encoder:
 
         `types` are the kinds of the pieces, where a model was trained to tell them apart.
         """
-        found: dict[int, Logits] = {}
+        return [each[0] for each in self.read(windows, types)]
+
+    def read(
+        self, windows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
+    ) -> list[tuple[Logits, ...]]:
+        """As `run`, of all heads of a model that has several, in its own order."""
+        found: dict[int, tuple[Logits, ...]] = {}
         for batch in _by_length(windows):
             width = max(len(windows[i]) for i in batch) + 2
             ids: Ids = np.zeros((len(batch), width), dtype=np.int64)
@@ -79,32 +77,13 @@ class Encoder:
                     kinds[row, 1 : count + 1] = types[index]
             feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": kinds}
             given = {name: value for name, value in feed.items() if name in self._inputs}
-            logits = cast("Logits", self._session.run(None, given)[0])
+            said = cast("list[Logits]", self._session.run(None, given))
             for row, index in enumerate(batch):
-                each = logits[row]
-                found[index] = each[1 : len(windows[index]) + 1] if each.ndim > 1 else each
+                inner = slice(1, len(windows[index]) + 1)
+                found[index] = tuple(
+                    logits[row, inner] if logits.ndim > 2 else logits[row] for logits in said
+                )
         return [found[index] for index in range(len(windows))]
-
-
-def spans(count: int, width: int, overlap: int) -> list[range]:
-    """`count` pieces as stretches of equal length, `width` at most, of which neighbours share `overlap`
-    or little more; at least one, which may be empty.
-    """
-    parts = max(1, math.ceil((count - overlap) / (width - overlap)))
-    length = math.ceil((count + (parts - 1) * overlap) / parts)
-    starts = [n * (count - length) // max(1, parts - 1) for n in range(parts)]
-    return [range(start, start + length) for start in starts]
-
-
-def windows(pieces: Pieces, width: int, overlap: int) -> Iterator[Window]:
-    """The stretches that `spans` cuts, as they are read."""
-    for each in spans(len(pieces.ids), width, overlap):
-        places = pieces.offsets[each.start : each.stop]
-        yield Window(
-            pieces.ids[each.start : each.stop],
-            places[0][0] if places else 0,
-            places[-1][1] if places else 0,
-        )
 
 
 def open_packaged(package: str, name: str, *, threads: int = 1) -> tuple[Encoder, dict[str, Any]]:

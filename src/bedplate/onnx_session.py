@@ -1,5 +1,6 @@
 """ONNX Runtime: a model's file, ready to run on the CPU."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
 )
 
 
-def open_session(model: Path, threads: int) -> Any:
-    """One batch uses `threads` cores; ConfigError where the file is no model."""
+def open_session(model: Path, threads: int, without: Sequence[str] = ()) -> Any:
+    """One batch uses `threads` cores; `without` names rewritings of the graph that are left out.
+    ConfigError where the file is no model.
+    """
     settings = _runtime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
@@ -31,7 +34,9 @@ def open_session(model: Path, threads: int) -> Any:
     settings.log_severity_level = 4
     try:
         # By path: bytes would be held twice, and weights beyond 2 GB lie in a second file.
-        return _runtime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
+        return _runtime.InferenceSession(
+            str(model), settings, providers=["CPUExecutionProvider"], disabled_optimizers=[*without]
+        )
     except RUNTIME_ERRORS as error:
         raise ConfigError(f"The model {str(model)!r} cannot be loaded: {said(error)}.") from error
 

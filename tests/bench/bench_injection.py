@@ -3,7 +3,7 @@
     python tests/bench/bench_injection.py [--rows N] [--rules] [--model FOLDER --only SOURCE ...]
 
 With --rules the whole scanner is measured, rules and model together. FOLDER holds another
-injection.onnx and injection.json, such as one that was fitted `--without` some sources: with those
+guards.onnx and guards.json, such as one that was fitted `--without` some sources: with those
 as --only it gives the figures of sources left out. One thread.
 """
 
@@ -19,12 +19,14 @@ from pathlib import Path
 
 import numpy as np
 from tests.bench.evaluation import NoData, folder
+from training.injection.held import held
 from training.injection.sources import Text, bipia, by_source, documents, prompts
 
 from bedplate.domain.guard import TextKind
 from bedplate.encoder import Encoder, open_packaged
 from bedplate.guards.injection import Scanner, ScannerOptions
 from bedplate.guards.injection_model import EncoderOptions, TwoHeads
+from bedplate.guards.reading import NAME, PACKAGE, SegmentReader
 
 SAMPLES = 1_000
 """Of the bootstrap."""
@@ -37,11 +39,11 @@ Scores = np.ndarray
 
 def opened(place: Path | None) -> TwoHeads:
     if place is None:
-        encoder, facts = open_packaged("bedplate.guards", "models/injection")
+        encoder, facts = open_packaged(PACKAGE, NAME)
     else:
-        encoder = Encoder(place / "injection.onnx")
-        facts = json.loads((place / "injection.json").read_text())
-    return TwoHeads(lambda: encoder, facts, EncoderOptions(), POOL)
+        encoder = Encoder(place / "guards.onnx")
+        facts = json.loads((place / "guards.json").read_text())
+    return TwoHeads(SegmentReader(lambda: encoder), facts, EncoderOptions(), POOL)
 
 
 def scored(texts: Sequence[Text], model: TwoHeads, scanner: Scanner | None) -> Scores:
@@ -137,6 +139,7 @@ def main() -> None:
     model = opened(given.model)
     scanner = Scanner(ScannerOptions(), {}, POOL, model) if given.rules else None
     texts = [t for t in (*prompts(), *bipia(), *documents()) if t.part == "test"]
+    texts += held()
     random.Random(7).shuffle(texts)
     for kind in ("prompt", "document"):
         groups = by_source([t for t in texts if t.kind == kind])

@@ -26,6 +26,7 @@ from bedplate.domain.guard import Finding
 from bedplate.encoder import Encoder, open_packaged
 from bedplate.guards.pii import TYPES, PatternGuard
 from bedplate.guards.pii_head import TagHead
+from bedplate.guards.reading import NAME, PACKAGE, SegmentReader
 from bedplate.guards.tagged import TAGS, TaggedGuard
 
 OURS = {
@@ -171,11 +172,12 @@ print(json.dumps({"cpu": time.process_time() - started, "found": all_found}))
 
 def guard(model: Path | None) -> TaggedGuard:
     if model is None:
-        encoder, facts = open_packaged("bedplate.guards", "models/pii")
+        encoder, facts = open_packaged(PACKAGE, NAME)
     else:
-        facts = json.loads(model.with_suffix(".json").read_text())
-        encoder = Encoder(model)
-    return TaggedGuard(PatternGuard(TYPES), TagHead(encoder, facts, {}), TAGS)
+        facts = json.loads((model / "guards.json").read_text())
+        encoder = Encoder(model / "guards.onnx")
+    head = TagHead(SegmentReader(lambda: encoder), facts, {})
+    return TaggedGuard(PatternGuard(TYPES), head, TAGS)
 
 
 def main() -> None:

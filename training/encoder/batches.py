@@ -20,13 +20,15 @@ class Example:
     """One window with its markers at both ends.
 
     `target` is one number a head, `IGNORED` where a head does not learn from it, or one tag a token.
-    `types` may tell kinds of tokens apart. `weight` is how much it counts.
+    `types` may tell kinds of tokens apart. `weight` is how much it counts. `tags` are one a token,
+    beside a target, or none.
     """
 
     ids: Sequence[int]
     target: Sequence[float]
     types: Sequence[int] = field(default=())
     weight: float = 1.0
+    tags: Sequence[int] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Batch:
     types: Tensor
     target: Tensor
     weight: Tensor
+    tags: Tensor
 
 
 def tokenizer() -> Any:
@@ -80,4 +83,5 @@ def collated(group: Sequence[Example]) -> Batch:
         types=torch.tensor(padded([e.types for e in group], width, 0), dtype=torch.long),
         target=torch.tensor(padded([e.target for e in group], long, IGNORED)),
         weight=torch.tensor([e.weight for e in group]),
+        tags=torch.tensor(padded([e.tags for e in group], width, IGNORED), dtype=torch.long),
     )

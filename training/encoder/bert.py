@@ -118,31 +118,47 @@ def mean(hidden: Tensor, mask: Tensor) -> Tensor:
     return (hidden * weights).sum(1) / weights.sum(1)
 
 
-class Early(nn.Module):
-    """The same over all layers, and beside it over the first `early` ones: what learns from both learns
-    sooner. Only `pooled` is kept.
+class Guarding(nn.Module):
+    """Both at once: a row of logits a token, and a few logits a text: (texts, tokens, tags) and
+    (texts, heads).
+
+    A text's heads read `SLOTS` weighted means over its tokens, the weights being learnt, and so see
+    an order among other words that a plain mean would blur.
     """
 
-    def __init__(self, pooled: Pooled, heads: int, early: int) -> None:
+    SLOTS = 4
+
+    def __init__(self, trunk: Trunk, tags: int, heads: int) -> None:
         super().__init__()
-        self.trunk, self.head, self.early = pooled.trunk, pooled.head, early
-        self.first = nn.Linear(WIDTH, heads)
+        self.trunk, self.tags = trunk, nn.Linear(WIDTH, tags)
+        self.weigh = nn.Linear(WIDTH, self.SLOTS)
+        self.head = nn.Linear(self.SLOTS * WIDTH, heads)
+        nn.init.normal_(self.weigh.weight, std=0.02)
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
-        lower = self.trunk.through(self.trunk.embedded(ids, types), mask, 0, self.early)
-        upper = self.trunk.through(lower, mask, self.early)
-        return self.first(mean(lower, mask)), self.head(mean(upper, mask))
+        return self.read(self.trunk(ids, mask, types), mask)
+
+    def read(self, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        unseen = (1.0 - mask[:, :, None].to(hidden.dtype)) * -10_000.0
+        weights = (self.weigh(hidden) + unseen).softmax(1)
+        slots = weights.transpose(1, 2) @ hidden
+        return self.tags(hidden), self.head(slots.flatten(1))
 
 
-class Tagged(nn.Module):
-    """One row of logits a token: (texts, tokens, tags)."""
+class GuardingEarly(nn.Module):
+    """The same, and beside it the heads of texts over the mean after the first `early` layers: what
+    learns from both learns sooner. Only `whole` is kept.
+    """
 
-    def __init__(self, trunk: Trunk, tags: int) -> None:
+    def __init__(self, whole: Guarding, heads: int, early: int) -> None:
         super().__init__()
-        self.trunk, self.head = trunk, nn.Linear(WIDTH, tags)
+        self.trunk, self.whole, self.early = whole.trunk, whole, early
+        self.first = nn.Linear(WIDTH, heads)
 
-    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
-        return self.head(self.trunk(ids, mask, types))
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        lower = self.trunk.through(self.trunk.embedded(ids, types), mask, 0, self.early)
+        tags, heads = self.whole.read(self.trunk.through(lower, mask, self.early), mask)
+        return tags, heads, self.first(mean(lower, mask))
 
 
 _NAMES = {

@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +12,71 @@ import onnx
 import onnxruntime
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from torch import nn
+from torch import Tensor, nn
 from training.encoder.batches import Batch
 
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-OUTPUT = "logits"
 OPSET = 17
+Given = Mapping[str, Tensor]
+"""Inputs by name."""
+Axes = Mapping[int, str]
+"""Which axes of an input or output are of any length, and what they count."""
 
 
-def export(model: nn.Module, out: Path, sample: Batch, tagged: bool) -> str:  # noqa: FBT001
+def padded(batch: Batch) -> Given:
+    return {
+        "input_ids": batch.ids, "attention_mask": batch.mask, "token_type_ids": batch.types,
+    }  # fmt: skip
+
+
+def export(
+    model: nn.Module,
+    out: Path,
+    samples: Sequence[Given],
+    axes: Axes,
+    outputs: Mapping[str, Axes],
+    whole: Sequence[str] = (),
+) -> str:
     """Write `out`, int8 per channel with the reduced range that CPUs without VNNI need, and return
-    its SHA-256. Prints how far the logits of `sample` are from the fitted model's.
+    its SHA-256. Prints how far what it says of `samples` is from the fitted model's.
+
+    `axes` are those of every input, `outputs` the names of what the model gives, in order. Parts of
+    the model that `whole` names stay in full precision.
     """
     model.eval()
+    given = samples[0]
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "model.onnx"
-        shape = {0: "texts", 1: "tokens"}
-        axes = {**dict.fromkeys(INPUTS, shape), OUTPUT: shape if tagged else {0: "texts"}}
-        given = (sample.ids, sample.mask, sample.types)
+        full = Path(folder) / "model.onnx"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                model, given, str(whole), input_names=list(INPUTS), output_names=[OUTPUT],
-                dynamic_axes=axes, opset_version=OPSET, dynamo=False,
+                model, tuple(given.values()), str(full), input_names=list(given),
+                output_names=list(outputs), opset_version=OPSET, dynamo=False,
+                dynamic_axes={**dict.fromkeys(given, axes), **outputs},
             )  # fmt: skip
-        onnx.checker.check_model(str(whole))
+        graph = onnx.load(str(full))
+        onnx.checker.check_model(graph)
+        named = [(node.name, node.name.split("/")[1:2]) for node in graph.graph.node]
+        kept = [name for name, part in named if part and part[0] in whole]
         quantize_dynamic(
-            whole, out, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
+            full, out, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8,
+            nodes_to_exclude=kept,
+        )  # fmt: skip
+    opened = session(out)
+    apart: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
+    for each in samples:
+        with torch.no_grad():
+            said = model(*each.values())
+        wanted = said if isinstance(said, tuple) else (said,)
+        found = opened.run(None, {name: value.numpy() for name, value in each.items()})
+        mask = each.get("attention_mask")
+        for (name, free), one, other in zip(outputs.items(), wanted, found, strict=True):
+            real = mask.numpy().astype(bool) if mask is not None and 1 in free else slice(None)
+            apart[name].append(np.abs(np.asarray(other) - one.numpy())[real].ravel())
+    for name, differences in apart.items():
+        all_of = np.concatenate(differences)
+        print(
+            f"{name}: int8 against float: mean difference {all_of.mean():.4f}, most {all_of.max():.4f}"
         )
-    with torch.no_grad():
-        wanted = model(*given).numpy()
-    found = np.asarray(
-        session(out).run(None, dict(zip(INPUTS, [g.numpy() for g in given], strict=True)))[0]
-    )
-    real = sample.mask.numpy().astype(bool) if tagged else slice(None)
-    print(f"int8 against float: mean difference {np.abs(found - wanted)[real].mean():.4f} logits, "
-          f"most {np.abs(found - wanted)[real].max():.4f}")  # fmt: skip
     return hashlib.sha256(out.read_bytes()).hexdigest()
 
 

@@ -18,7 +18,9 @@ Epoch = Callable[[int, random.Random], Sequence[Example]]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`rate` is the trunk's learning rate, `head_rate` that of what starts from nothing."""
+    """`rate` is the trunk's learning rate, `head_rate` that of what starts from nothing. `half` computes in
+    bfloat16, twice as fast where the processor knows it.
+    """
 
     epochs: int
     rate: float = 5e-5
@@ -28,6 +30,7 @@ class Recipe:
     decay: float = 0.01
     clip: float = 1.0
     seed: int = 1
+    half: bool = False
 
 
 def start(seed: int) -> None:
@@ -57,7 +60,9 @@ def fit(model: nn.Module, epoch: Epoch, loss: Loss, recipe: Recipe) -> None:
     began, done, tokens, summed = time.monotonic(), 0, 0, 0.0
     for number, epoch_batches in enumerate(steps):
         for batch in epoch_batches:
-            found = loss(model(batch.ids, batch.mask, batch.types), batch)
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.half):
+                said = model(batch.ids, batch.mask, batch.types)
+            found = loss(_whole(said), batch)
             optimiser.zero_grad()
             found.backward()
             nn.utils.clip_grad_norm_(learnt, recipe.clip)
@@ -74,6 +79,11 @@ def fit(model: nn.Module, epoch: Epoch, loss: Loss, recipe: Recipe) -> None:
     model.eval()
 
 
+def _whole(said: Any) -> Any:
+    """In full precision, in which losses are computed."""
+    return tuple(each.float() for each in said) if isinstance(said, tuple) else said.float()
+
+
 def masked_bce(smoothing: float = 0.02) -> Loss:
     """Of heads that each learn from some examples only; targets 0, 1 or `IGNORED`."""
 
@@ -86,27 +96,23 @@ def masked_bce(smoothing: float = 0.02) -> Loss:
     return loss
 
 
-def early_bce(share: float, smoothing: float = 0.02) -> Loss:
-    """`masked_bce` of what all layers say, and `share` of it for what the lower ones do."""
-    one = masked_bce(smoothing)
+def guarding(early: float, smoothing: float = 0.02) -> Loss:
+    """Of tags and heads at once, each counting by its share of the batch; `early` of the heads' loss
+    is taken of what the lower layers say as well.
+    """
 
-    def loss(logits: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
-        early, late = logits
-        return one(late, batch) + share * one(early, batch)
-
-    return loss
-
-
-def masked_tags(smoothing: float = 0.02, weights: Tensor | None = None) -> Loss:
-    """Of tags of tokens; `IGNORED` where there is none to learn. `weights` are those of tags."""
-
-    def loss(logits: Tensor, batch: Batch) -> Tensor:
-        return functional.cross_entropy(
-            logits.flatten(0, 1),
-            batch.target.long().flatten(),
-            weight=weights,
-            ignore_index=IGNORED,
-            label_smoothing=smoothing,
-        )
+    def loss(logits: tuple[Tensor, Tensor, Tensor], batch: Batch) -> Tensor:
+        tags, late, first = logits
+        known = batch.tags != IGNORED
+        each = functional.cross_entropy(
+            tags.flatten(0, 1), batch.tags.flatten(), ignore_index=IGNORED,
+            label_smoothing=smoothing, reduction="sum",
+        )  # fmt: skip
+        counts = (batch.target != IGNORED).float() * batch.weight[:, None]
+        wanted = batch.target.clamp(0, 1) * (1 - smoothing) + smoothing / 2
+        bce = functional.binary_cross_entropy_with_logits
+        heads = bce(late, wanted, counts, reduction="sum")
+        heads = heads + early * bce(first, wanted, counts, reduction="sum")
+        return each / max(1, int(batch.mask.sum())) + heads / len(known)
 
     return loss

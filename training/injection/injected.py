@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 
+from training.injection.forms import made
 from training.injection.phrases import Phrases, languages
 from training.injection.sources import Text
 
@@ -14,15 +15,23 @@ _FRAMES: Sequence[str] = (
 )  # fmt: skip
 
 
-def order(draw: random.Random, known: Sequence[str], goals: Sequence[str]) -> str:
-    """What a document may tell a model to do: known attacks, goals of attackers, made ones."""
+def order(
+    draw: random.Random, known: Sequence[str], goals: Sequence[str], asked: Sequence[str]
+) -> str:
+    """What a document may tell a model to do: known attacks, goals of attackers, made ones, and what
+    users ask for, which is none of a document's business.
+    """
     kind = draw.random()
-    if kind < 0.35:
+    if kind < 0.25:
         return draw.choice(known)
     english = Phrases("en", draw)
-    if kind < 0.45:
+    if kind < 0.32:
         return f"{draw.choice((english.one('override'), english.one('fake'), 'IMPORTANT!', ''))} {draw.choice(goals)}".strip()
-    if kind < 0.72:
+    if kind < 0.48:
+        return made("orders", draw)
+    if kind < 0.54 and asked:
+        return draw.choice(asked)
+    if kind < 0.74:
         return english.order()
     if kind < 0.84:
         return f"{english.one('override')} {english.one('doc' if draw.random() < 0.5 else 'task')}"

@@ -1,44 +1,36 @@
-"""Scores of whole texts by an exported model: the highest of their windows."""
+"""Scores of whole texts by an exported model: the highest of their segments."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from training.encoder.bert import TOKENIZER, packaged
-from training.injection.mix import DOCUMENT, OVERLAP, PROMPT, WINDOW
+from training.injection.mix import DOCUMENT, PROMPT
 from training.injection.sources import Text
 
-from bedplate.encoder import Encoder, spans
+from bedplate.encoder import Encoder
+from bedplate.guards.reading import SegmentReader
+from bedplate.guards.segments import cut
 
-MOST = 24
-"""Windows of a text that are looked at: its first ones and its last."""
+MOST = 36
+"""Segments of a text that are looked at: its first ones and its last."""
 
 
 class Scorer:
-    def __init__(self, model: Path, tokenizer: Any) -> None:
-        self._encoder = Encoder(
-            model.read_bytes(), packaged("tokenizer.json", TOKENIZER).read_bytes()
-        )
-        self._tokenizer = tokenizer
+    def __init__(self, model: Path) -> None:
+        encoder = Encoder(model)
+        self._reader = SegmentReader(lambda: encoder)
 
     def scores(self, texts: Sequence[Text]) -> np.ndarray:
         """How likely each is an injection, by the head of its kind."""
-        cut = [self._windows(text.text) for text in texts]
-        logits = iter(self._encoder.run([ids for each in cut for ids in each]))
-        found = np.zeros(len(texts))
-        for place, (text, each) in enumerate(zip(texts, cut, strict=True)):
-            head = PROMPT if text.kind == "prompt" else DOCUMENT
-            best = max(float(next(logits)[head]) for _ in each)
-            found[place] = 1 / (1 + np.exp(-best))
-        return found
+        return np.array([self._score(text) for text in texts])
 
-    def _windows(self, text: str) -> list[list[int]]:
-        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
-        cut = spans(len(ids), WINDOW, OVERLAP)
-        if len(cut) > MOST:
-            cut = [*cut[: MOST - 4], *cut[-4:]]
-        return [ids[each.start : each.stop] for each in cut]
+    def _score(self, text: Text) -> float:
+        stretches = list(cut(text.text))
+        if len(stretches) > MOST:
+            stretches = [*stretches[: MOST - 4], *stretches[-4:]]
+        head = PROMPT if text.kind == "prompt" else DOCUMENT
+        best = max(self._reader.read(text.text[slice(*each)]).orders[head] for each in stretches)
+        return float(1 / (1 + np.exp(-best)))
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -72,10 +72,27 @@ def prompts() -> Iterator[Text]:
     for row in read("injection/sysprompt_extraction"):
         yield Text(row["text"], 1, "extraction", row["id"])
     yield from _cyberseceval()
+    yield from _requests()
     for language in LANGUAGES:
         # By article, so that no part has seen a question of another's in another language.
         for row in read(f"qa_xquad/xquad_{language}"):
             yield Text(row["question"], 0, f"xquad_{language}", f"xquad {row['title']}")
+
+
+def _requests() -> Iterator[Text]:
+    """What users ask models and agents for, of sets that have nothing to do with injections."""
+    asked: list[str] = []
+    for path in sorted((folder() / "agents_bfcl").glob("*.jsonl*")):
+        open_: Any = gzip.open if path.suffix == ".gz" else open
+        with open_(path, "rt", encoding="utf-8") as lines:
+            turns = [turn for line in lines for turn in json.loads(line)["question"]]
+        asked += [said["content"] for turn in turns for said in turn if said["role"] == "user"]
+    asked += [turn for row in read("routing_routellm/mt_bench") for turn in row["turns"]]
+    asked += [row["prompt"] for row in read("agents_agentdojo/user_tasks")]
+    asked += [row["prompt"] for row in read("routing_routellm/gsm8k")[:300]]
+    for text in dict.fromkeys(asked):
+        # What begins alike is mostly one request with other values.
+        yield Text(text[:1_500], 0, "requests", f"request {text[:24].lower()}")
 
 
 def _cyberseceval() -> Iterator[Text]:

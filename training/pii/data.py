@@ -26,6 +26,9 @@ MERGED = {
 LONGEST = 200
 """Word pieces of one example."""
 
+BENIGN, COUNTS = (0.0, 0.0), 0.2
+"""Nobody gives orders in these texts: so much they count for both heads against injections."""
+
 _SLOT = re.compile(r"\{([A-Z#])\}")
 
 
@@ -159,6 +162,8 @@ def examples(row: Row, tokenizer: Any) -> Iterator[Example]:
         part = slice(start, start + LONGEST)
         yield Example(
             [CLS, *encoding.ids[part], SEP],
-            [IGNORED, *tags[part], IGNORED],
+            BENIGN,
             [0, *(kinds[w] for w in words[part]), 0],
+            weight=COUNTS,
+            tags=[IGNORED, *tags[part], IGNORED],
         )

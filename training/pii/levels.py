@@ -7,6 +7,7 @@ from training.pii.data import TYPES, Row
 
 from bedplate.encoder import Encoder
 from bedplate.guards.pii_head import TagHead
+from bedplate.guards.reading import SegmentReader
 
 GRID = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
 USUAL = 0.3
@@ -19,9 +20,10 @@ SAME = 0.0025
 def levels(model: Path, rows: Sequence[Row]) -> dict[str, float]:
     """The threshold of each type; prints what it was chosen by."""
     encoder = Encoder(model)
+    reader = SegmentReader(lambda: encoder, remembered=len(rows) + 1)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in TYPES}
     for least in GRID:
-        head = TagHead(encoder, {"types": TYPES, "thresholds": dict.fromkeys(TYPES, least)}, {})
+        head = TagHead(reader, {"types": TYPES, "tags": dict.fromkeys(TYPES, least)}, {})
         counts = {name: [0, 0, 0] for name in TYPES}
         for row in rows:
             _count(row, head, counts)

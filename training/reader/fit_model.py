@@ -13,7 +13,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from training.encoder.batches import Example, collated
 from training.encoder.bert import Trunk
-from training.encoder.export import export
+from training.encoder.export import export, padded
 from training.encoder.fit import Recipe, fit, start
 from training.reader.data import Draw, clapnq, squad, xquad
 from training.reader.folds import fold_of
@@ -56,7 +56,13 @@ def main() -> None:
     fit(model, epoch, span_loss, Recipe(chosen.epochs, 1.2e-4, 1e-3, 1_280, seed=SEED))
     chosen.trunk.parent.mkdir(parents=True, exist_ok=True)
     save_file(trunk.state_dict(), chosen.trunk)
-    digest = export(model, chosen.out, collated(sample[:16]), tagged=True)
+    digest = export(
+        model,
+        chosen.out,
+        [padded(collated(sample[:16]))],
+        {0: "texts", 1: "tokens"},
+        {"logits": {0: "texts", 1: "tokens"}},
+    )
     chosen.out.with_suffix(".json").write_text(json.dumps({"sha256": digest}, indent=2) + "\n")
     print(digest)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from training.encoder.batches import Example, collated
 from training.encoder.bert import Pooled, Trunk
-from training.encoder.export import export
+from training.encoder.export import export, padded
 from training.encoder.fit import Recipe, fit, masked_bce, start
 from training.reader.fit_model import TRUNK
 from training.support.pairs import SETS, Made, Pair, example, labelled
@@ -66,7 +66,13 @@ def main() -> None:
     trunk.freeze(FROZEN)
     model = Pooled(trunk, 1)
     fit(model, epoch, masked_bce(), Recipe(chosen.epochs, 8e-5, 1e-3, 1_536, seed=SEED))
-    digest = export(model, chosen.out, collated(sample[:16]), tagged=False)
+    digest = export(
+        model,
+        chosen.out,
+        [padded(collated(sample[:16]))],
+        {0: "texts", 1: "tokens"},
+        {"logits": {0: "texts"}},
+    )
     chosen.out.with_suffix(".json").write_text(json.dumps({"sha256": digest}, indent=2) + "\n")
     print(digest)
     report(chosen.out, known)

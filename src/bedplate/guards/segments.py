@@ -29,6 +29,8 @@ def segment_end(text: str, start: int, *, final: bool) -> int | None:
 
     At most `LONGEST` behind the start. `final` says that no more comes.
     """
+    if not final and not _may_end(text, start):
+        return None
     limit = start + LONGEST
     for match in _END.finditer(text, start, limit):
         if match.end() == len(text) and match.end() < limit and not final:
@@ -40,6 +42,21 @@ def segment_end(text: str, start: int, *, final: bool) -> int | None:
         return len(text) if final else None
     # A word that goes on behind the limit belongs to the next segment.
     return max(text.rfind(" ", start + LONGEST // 2, limit) + 1, 0) or limit
+
+
+def _may_end(text: str, start: int) -> bool:
+    """Whether what is there of a segment can hold its end: most pieces of a stream say no at once."""
+    length = len(text) - start
+    return length > SENTENCE or (length > PARAGRAPH and text.find("\n", start) >= 0)
+
+
+def cut(text: str) -> Iterator[tuple[int, int]]:
+    """Where the segments of a whole text begin and end; at least one, which may be empty."""
+    start = 0
+    while start < len(text) or not start:
+        end = segment_end(text, start, final=True)
+        yield start, end or 0
+        start = end or len(text) or 1
 
 
 class Segments:

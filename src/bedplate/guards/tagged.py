@@ -5,7 +5,6 @@ pattern proves stands; the model's findings lie around it.
 """
 
 import asyncio
-import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -17,10 +16,10 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedplate.domain.guard import Finding, Scrubbed
-from bedplate.encoder import open_packaged
 from bedplate.guards.pii import REPLACED, TYPES, PatternGuard, PiiType, Recogniser, fold
 from bedplate.guards.pii_head import Head, TagHead
 from bedplate.guards.protocol import PiiGuard
+from bedplate.guards.reading import digest, model_facts, shared_reader
 from bedplate.guards.segments import Segments
 from bedplate.guards.spans import Finder, Scan, Spans, joined
 
@@ -80,16 +79,16 @@ class TaggedGuard:
     def _tagged(self, text: str) -> tuple[Finding, ...]:
         if not _WORTH.search(text):
             return ()
-        digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+        name = digest(text)
         with self._lock:
-            known = self._known.get(digest)
+            known = self._known.get(name)
             if known is not None:
-                self._known.move_to_end(digest)
+                self._known.move_to_end(name)
                 return known
         with self._room:
             found = tuple(each for each in self._head.find(text) if each.type in self._wanted)
         with self._lock:
-            self._known[digest] = found
+            self._known[name] = found
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return found
@@ -148,7 +147,7 @@ def _free(found: Finding, taken: Sequence[Finding]) -> list[tuple[int, int]]:
 async def open_tagged_guard(options: Mapping[str, Any]) -> AsyncGenerator[PiiGuard]:
     """ConfigError where the shipped model is not itself."""
     chosen = TaggedOptions.model_validate(dict(options))
-    encoder, facts = await asyncio.to_thread(open_packaged, "bedplate.guards", "models/pii")
+    facts = await asyncio.to_thread(model_facts)
     shaped = PatternGuard(chosen.types, [own.made() for own in chosen.custom])
-    head = TagHead(encoder, facts, dict[str, float](chosen.thresholds.items()))
+    head = TagHead(shared_reader(), facts, dict[str, float](chosen.thresholds.items()))
     yield TaggedGuard(shaped, head, chosen.tags, chosen.workers)
