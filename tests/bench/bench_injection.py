@@ -32,6 +32,8 @@ SAMPLES = 1_000
 """Of the bootstrap."""
 RATES = (0.01, 0.05)
 FLAGGED = 0.5
+HAND = Path(__file__).parents[1] / "data" / "injection" / "handwritten.jsonl"
+"""Prompts and short documents that nothing is fitted to, calibrated on or chosen by."""
 POOL = ThreadPoolExecutor(1)
 
 Scores = np.ndarray
@@ -44,6 +46,21 @@ def opened(place: Path | None) -> TwoHeads:
         encoder = Encoder(place / "guards.onnx")
         facts = json.loads((place / "guards.json").read_text())
     return TwoHeads(SegmentReader(lambda: encoder), facts, EncoderOptions(), POOL)
+
+
+def handwritten() -> list[Text]:
+    """Half are attacks; the others use the same words for something harmless."""
+    rows = [json.loads(line) for line in HAND.read_text("utf-8").splitlines()]
+    return [
+        Text(
+            row["text"],
+            int(row["attack"]),
+            "handwritten",
+            "",
+            "prompt" if row["kind"] == "user" else "document",
+        )
+        for row in rows
+    ]
 
 
 def scored(texts: Sequence[Text], model: TwoHeads, scanner: Scanner | None) -> Scores:
@@ -139,7 +156,8 @@ def main() -> None:
     model = opened(given.model)
     scanner = Scanner(ScannerOptions(), {}, POOL, model) if given.rules else None
     texts = [t for t in (*prompts(), *bipia(), *documents()) if t.part == "test"]
-    texts += held()
+    texts += [t for t in held() if t.part != "level"]
+    texts += handwritten()
     random.Random(7).shuffle(texts)
     for kind in ("prompt", "document"):
         groups = by_source([t for t in texts if t.kind == kind])
