@@ -20,6 +20,7 @@ from training.encoder.export import export
 from training.encoder.fit import Recipe, fit, guarding, start
 from training.encoder.single import SingleGuarding
 from training.guards.learnt import Learnt
+from training.injection.held import held
 from training.injection.levels import levels as injection_levels
 from training.injection.levels import some, table
 from training.injection.scoring import Scorer
@@ -91,7 +92,7 @@ def main() -> None:
     samples = [one(e) for e in drawn.epoch(0, random.Random(0))[:200]]
     sha256 = export(SingleGuarding(model), path, samples, TOKENS, OUTPUTS, WHOLE)
     scorer = Scorer(path)
-    thresholds = injection_levels(scorer, some(others, "level", given.rows))
+    thresholds = injection_levels(scorer, some([*others, *held()], "level", given.rows))
     facts = {
         "sha256": sha256,
         "types": TYPES, "tags": tag_levels(path, [r for _, kept in parts for r in kept]),

@@ -7,11 +7,13 @@ import numpy as np
 from training.injection.scoring import Scorer, auroc
 from training.injection.sources import Part, Text, by_source
 
-WANTED = 0.02
+WANTED = {"prompt": 0.02, "document": 0.05}
 """The share of benign texts of the sources, each counting the same, that may be flagged."""
 
-MOST = 0.05
-"""The share of any one source that may be, or one text of it."""
+MOST, TOLD = 0.10, 20
+"""The share of any one source that may be, or one text of it; of a source with fewer texts than the
+second it is not asked, as a single text of ten would set the threshold.
+"""
 
 UNCOUNTED = frozenset({"system_prompts"})
 """Benign, but few users send some; thresholds do not make room for them."""
@@ -37,8 +39,8 @@ def levels(scorer: Scorer, texts: Sequence[Text]) -> dict[str, float]:
         scored = {name: scorer.scores(group) for name, group in benign.items()}
         steps = np.unique(np.concatenate([*scored.values(), [0.5, 1.0]]))
         rates = np.array([[(s > level).mean() for s in scored.values()] for level in steps])
-        most = np.array([max(MOST, 1 / len(s)) for s in scored.values()])
-        few = (rates.mean(axis=1) <= WANTED) & (rates <= most).all(axis=1)
+        most = np.array([max(MOST, 1 / len(s)) if len(s) >= TOLD else 1 for s in scored.values()])
+        few = (rates.mean(axis=1) <= WANTED[kind]) & (rates <= most).all(axis=1)
         found[kind] = round(float(max(0.05, steps[np.argmax(few)])), 4)
     return found
 
