@@ -54,12 +54,7 @@ class Retrying:
                 try:
                     event = await anext(events, None)
                 except UpstreamError as error:
-                    pause = self._pause(error, len(notes) + 1, request.deadline)
-                    if pause is None or _was_made(request):
-                        owning(error, failed)
-                        raise
-                    notes.append(self._note(error, pause))
-                    failed += used(error)
+                    pause = self._again(error, notes, failed, request)
                 else:
                     while event is not None:
                         yield ended(event, notes, failed) if isinstance(event, Finished) else event
@@ -74,20 +69,24 @@ class Retrying:
             try:
                 events = await whole(self.inner).answer(request)
             except UpstreamError as error:
-                pause = self._pause(error, len(notes) + 1, request.deadline)
-                if pause is None or _was_made(request):
-                    owning(error, failed)
-                    raise
-                notes.append(self._note(error, pause))
-                failed += used(error)
+                pause = self._again(error, notes, failed, request)
             else:
                 if not notes:
                     return events
                 return [ended(e, notes, failed) if isinstance(e, Finished) else e for e in events]
             await asyncio.sleep(pause)
 
-    def _note(self, error: UpstreamError, pause: float) -> Note:
-        return Note("retry", self._name, f"{why(error)} Again after {pause:.2g} s.")
+    def _again(
+        self, error: UpstreamError, notes: list[Note], failed: list[Usage], request: ChatRequest
+    ) -> float:
+        """Seconds until the next attempt, once this one is noted; where there is to be none, `error`."""
+        pause = self._pause(error, len(notes) + 1, request.deadline)
+        if pause is None or _was_made(request):
+            owning(error, failed)
+            raise error
+        notes.append(Note("retry", self._name, f"{why(error)} Again after {pause:.2g} s."))
+        failed += used(error)
+        return pause
 
     def _pause(self, error: UpstreamError, attempts: int, deadline: float | None) -> float | None:
         """Seconds until the next attempt; None where there is to be none."""
